@@ -1,0 +1,72 @@
+/*
+ * What schedule hands on: a piece of work for one worker, applied in one target transaction.
+ *
+ * A batch owns its arrays and its references to frames. It moves from the event loop to a worker and back; whoever
+ * has it, has it alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "position.h"
+#include "relation.h"
+
+/* One row change, pointing into the frame that brought it. */
+typedef struct Change {
+    const ApplyRelation *relation;
+    const RowsRecord *rows;
+    uint32_t row;
+    Position position;
+} Change;
+
+typedef enum BatchKind {
+    BATCH_ROWS,     /* changes[], in source order; may be reduced */
+    BATCH_TRUNCATE, /* one TRUNCATE: always a barrier */
+    BATCH_EMPTY,    /* nothing to apply: moves lanes and, with commits, ends an open target transaction */
+} BatchKind;
+
+typedef struct Batch {
+    uint64_t id;      /* ascending in the order of dispatch */
+    BatchKind kind;
+    int worker;
+    bool barrier;     /* runs alone: everything before it is done first, everything after it waits */
+    bool commits;     /* false (only with one lane): the target transaction stays open for the next batch */
+
+    Change *changes;
+    size_t count;
+    size_t capacity;
+
+    const TruncateRecord *truncate;
+    const ApplyRelation **truncated; /* truncate->relation_count entries */
+
+    DecodedFrame **frames;
+    size_t frame_count;
+    size_t frame_capacity;
+
+    /* Progress to write with the rows: these lanes have everything up to `last`. */
+    int *lanes;
+    int lane_count;
+    Position last;
+
+    Lsn floor;            /* end of the last whole transaction before the first change: low water until it is done */
+    size_t bytes;         /* size of the values, for limits */
+    uint64_t opened_usec; /* monotonic time of its first change */
+
+    /* Filled by the worker. */
+    uint64_t statements;  /* that were sent */
+    uint64_t reduced;     /* rows that were written after reduction */
+    bool by_rows;         /* set-based apply failed and the batch was replayed row by row */
+} Batch;
+
+Batch *batch_new(BatchKind kind);
+
+/* Frees the batch and drops its frames. */
+void batch_free(Batch *batch);
+
+void batch_add_change(Batch *batch, const Change *change);
+
+/* Keeps frame alive with the batch; cheap when it is the one added last. */
+void batch_add_frame(Batch *batch, DecodedFrame *frame);

@@ -1,0 +1,75 @@
+/*
+ * A relation as the source describes it, and the same with what the target's catalog says of it.
+ *
+ * Both are immutable once made and live until the pipeline that made them ends, so that batches on any thread may
+ * point to them. A changed definition makes a new object.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lsn.h"
+#include "wire.h"
+
+typedef struct SourceColumn {
+    char *name;
+    uint32_t type;
+    uint32_t base_type;
+    char *type_schema;
+    char *type_name;
+    int32_t typmod;
+    bool key;
+    ValueFormat format;
+} SourceColumn;
+
+typedef struct SourceRelation {
+    uint32_t id;
+    uint64_t fingerprint;
+    char *schema;
+    char *name;
+    ReplicaIdentity identity;
+    uint32_t column_count;
+    SourceColumn *columns;
+    uint32_t key_count;
+    uint32_t *keys; /* column numbers of the replica identity, ascending */
+} SourceRelation;
+
+/* How the changes of a relation spread over lanes. */
+typedef enum LaneClass {
+    LANE_SPREAD, /* by hash of the key */
+    LANE_WHOLE,  /* all in one lane, chosen by hash of the name */
+} LaneClass;
+
+/* How rows of a relation are found and reduced. */
+typedef enum MatchClass {
+    MATCH_KEY,  /* by the replica identity's columns, all not null and with equality that means the same row */
+    MATCH_ROW,  /* by every column (replica identity full): row by row, one row per change */
+    MATCH_NONE, /* inserts only: an update or a delete is an error */
+} MatchClass;
+
+/* Where one source column goes on the target. Same order and count as the source's columns. */
+typedef struct TargetColumn {
+    char *quoted;           /* "name", quoted */
+    char *cast;             /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
+    uint32_t type;          /* OID on the target */
+    bool binary;            /* values are sent in binary format, as base_type */
+    uint32_t element_type;  /* of the array parameter that carries the column: base_type when binary, else text */
+    uint32_t array_type;    /* that array's type */
+    bool identity_always;   /* needs OVERRIDING SYSTEM VALUE; left out of SET */
+    bool generated;         /* computed on the target: never written */
+    bool has_equality;      /* its type has = (json, xml, point do not: compared as text) */
+} TargetColumn;
+
+typedef struct ApplyRelation {
+    const SourceRelation *source;
+    char *qualified; /* "schema"."table" on the target */
+    TargetColumn *columns;
+    LaneClass lane_class;
+    char *lane_reason; /* why it is not spread, for people; NULL when it is */
+    MatchClass match;
+    bool partitioned;  /* on the target: rows are not found by ctid alone */
+    bool overriding;   /* some column is identity_always */
+    Lsn copy_lsn;      /* changes of transactions that committed before this are in the copied rows already */
+    uint64_t serial;   /* unique in this process: names its prepared statements */
+} ApplyRelation;

@@ -1,0 +1,52 @@
+/*
+ * The scheduler: cuts the stream into batches. Pure: it decides from values, without a database, a thread or a clock.
+ *
+ *     records of frames ──► lane = hash(relation, key) mod lanes ──► worker = lane mod workers ──► open batch
+ *                                                                                                    │ full, old, barrier
+ *                                                                                                    ▼
+ *                                                                                           scheduler_take()
+ *
+ * See scheduler.c for the ordering rules.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "batch.h"
+#include "error.h"
+
+typedef struct Scheduler Scheduler;
+
+typedef struct SchedulerOptions {
+    int lanes;
+    int workers;
+    size_t batch_rows;  /* a batch is closed when it has so many changes … */
+    size_t batch_bytes; /* … or so many bytes … */
+    uint64_t linger_usec; /* … or its first change has waited so long */
+    const Position *lane_positions; /* lanes entries: what is durable already; copied */
+} SchedulerOptions;
+
+Scheduler *scheduler_new(const SchedulerOptions *options);
+void scheduler_free(Scheduler *scheduler);
+
+/*
+ * Schedules record number index of frame. targets: for RECORD_ROWS the relation's target (NULL: not migrated) in
+ * targets[0]; for RECORD_TRUNCATE one per relation of the record; else unused. now_usec: monotonic.
+ */
+int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index, const ApplyRelation *const *targets,
+                     uint64_t now_usec, Error *error) MUST_CHECK;
+
+/* Closes every open batch that is due at now_usec, or every one when all is true. */
+void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
+
+/* The next batch that is ready, in dispatch order, or NULL. The caller owns it. */
+Batch *scheduler_take(Scheduler *scheduler);
+
+/* When the oldest open batch falls due (monotonic microseconds); UINT64_MAX when none is open. */
+uint64_t scheduler_deadline(const Scheduler *scheduler);
+
+/* The lowest floor of the batches not yet taken; the end of the last whole transaction when there is none. */
+Lsn scheduler_floor(const Scheduler *scheduler);
+
+/* True between the begin and the commit of a transaction. */
+bool scheduler_in_transaction(const Scheduler *scheduler);

@@ -1,0 +1,88 @@
+/*
+ * Reading the wire format: hand in the payload of a CopyData message, take out records.
+ *
+ *     frame_reader_open(bytes) ──► records, allocated in the caller's arena
+ *
+ * One reader per connection: it carries the zstd stream from frame to frame and checks that transactions are whole
+ * (begin before rows, numbers without gaps, relations known, counts and checksum at commit). It trusts nothing:
+ * sizes, counts and checksums are checked before use, and every error says at which byte of which frame. After an
+ * error the reader refuses all further frames, because the zstd stream cannot be joined again.
+ *
+ * No I/O, no PostgreSQL headers, one thread per reader.
+ */
+#pragma once
+
+#include "arena.h"
+#include "error.h"
+#include "wire.h"
+
+typedef struct FrameReader FrameReader;
+
+typedef enum RecordKind {
+    RECORD_HELLO,
+    RECORD_BEGIN,
+    RECORD_RELATION,
+    RECORD_ROWS,
+    RECORD_TRUNCATE,
+    RECORD_MESSAGE,
+    RECORD_HEARTBEAT,
+    RECORD_COMMIT,
+} RecordKind;
+
+/* One column of one side of a run. Use rows_cell to read it. */
+typedef struct ColumnCells {
+    const uint8_t *states;   /* count entries, CellState; NULL when every cell has uniform_state */
+    CellState uniform_state;
+    const uint32_t *offsets; /* count + 1 entries: cell i is data[offsets[i] … offsets[i + 1]) */
+    const uint8_t *data;
+} ColumnCells;
+
+typedef struct RowsRecord {
+    uint32_t relation;
+    uint32_t column_count;
+    ChangeKind kind;
+    OldRow old;
+    uint32_t count;
+    uint64_t first_sequence;
+    const ColumnCells *sides[2]; /* by RowSide; column_count entries, or NULL when the side is not there */
+} RowsRecord;
+
+typedef struct Record {
+    RecordKind kind;
+    union {
+        HelloRecord hello;
+        BeginRecord begin;
+        RelationRecord relation;
+        RowsRecord rows;
+        TruncateRecord truncate;
+        MessageRecord message;
+        HeartbeatRecord heartbeat;
+        CommitRecord commit;
+    };
+} Record;
+
+typedef struct FrameReaderOptions {
+    size_t max_raw_size; /* a frame that inflates to more is refused (ERROR_LIMIT) before it is inflated */
+} FrameReaderOptions;
+
+/* The caller frees *out with frame_reader_free. */
+int frame_reader_new(const FrameReaderOptions *options, FrameReader **out, Error *error) MUST_CHECK;
+void frame_reader_free(FrameReader *reader);
+
+/*
+ * Reads one frame. *records (*count of them) and everything they point to live in arena. ERROR_PROTOCOL when the bytes
+ * are not what the wire format says; when the wire version is another, the message says which side to upgrade.
+ */
+int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count, Error *error)
+    MUST_CHECK;
+
+/* The state of one cell; *value is set when it is CELL_VALUE. row < rows->count, column < rows->column_count. */
+static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row, Bytes *value)
+{
+    const ColumnCells *cells = &rows->sides[side][column];
+    CellState state = cells->states != NULL ? (CellState)cells->states[row] : cells->uniform_state;
+    if (state == CELL_VALUE) {
+        *value = bytes_of(cells->data + cells->offsets[row], cells->offsets[row + 1] - cells->offsets[row]);
+    }
+    return state;
+}

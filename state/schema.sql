@@ -1,0 +1,74 @@
+-- The state of migrations: schema penstock on the target. One truth for the CLI, the applier and whoever looks with
+-- psql. Created by `penstock copy`, removed by `penstock finish`.
+
+CREATE SCHEMA penstock;
+
+-- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
+CREATE TABLE penstock.migration (
+    name             text PRIMARY KEY,
+    phase            text NOT NULL CHECK (phase IN ('created', 'copying', 'copied', 'switched', 'finished')),
+    slot_name        text NOT NULL,
+    source_system    text NOT NULL,          -- system_identifier of IDENTIFY_SYSTEM
+    source_database  text NOT NULL,
+    source_version   int NOT NULL,
+    source_encoding  text NOT NULL,
+    target_version   int NOT NULL,
+    lanes            int NOT NULL CHECK (lanes BETWEEN 1 AND 1024),
+    slot_lsn         pg_lsn,                 -- consistent point of the slot: the stream starts here
+    final_lsn        pg_lsn,                 -- set by cutover: nothing behind it will ever come
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row per table that is moved.
+CREATE TABLE penstock.relation (
+    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    schema_name  text NOT NULL,
+    table_name   text NOT NULL,
+    source_oid   oid NOT NULL,
+    source_bytes bigint NOT NULL,            -- pg_table_size when it was listed
+    copy_state   text NOT NULL DEFAULT 'pending' CHECK (copy_state IN ('pending', 'copying', 'copied')),
+    copy_lsn     pg_lsn,                     -- the copied snapshot has every transaction that committed before this
+    copied_rows  bigint,
+    copied_bytes bigint,
+    started_at   timestamptz,
+    copied_at    timestamptz,
+    PRIMARY KEY (migration, schema_name, table_name)
+);
+
+-- How far each lane has been applied; updated in the very transaction that applies.
+CREATE TABLE penstock.lane (
+    migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    lane        int NOT NULL,
+    commit_lsn  pg_lsn NOT NULL,             -- commit record of the last change applied here …
+    sequence    bigint NOT NULL,             -- … and its number in that transaction
+    PRIMARY KEY (migration, lane)
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+
+-- What the applier says of itself, a few times a second. One row per migration.
+CREATE TABLE penstock.applier (
+    migration        text PRIMARY KEY REFERENCES penstock.migration ON DELETE CASCADE,
+    state            text NOT NULL,          -- starting, streaming, waiting, stopped, failed
+    pid              int NOT NULL,
+    host             text NOT NULL,
+    workers          int NOT NULL,
+    started_at       timestamptz NOT NULL,
+    received_lsn     pg_lsn NOT NULL,        -- last byte seen from the source
+    low_water_lsn    pg_lsn NOT NULL,        -- every transaction that ends at or before this is durable here
+    last_commit_time timestamptz,            -- source time of the newest transaction below the low-water mark
+    transactions     bigint NOT NULL,        -- since the start of this applier
+    changes          bigint NOT NULL,
+    statistics       jsonb NOT NULL DEFAULT '{}',
+    error            jsonb,                  -- {code, sqlstate, message, hint} when state is failed
+    updated_at       timestamptz NOT NULL
+) WITH (fillfactor = 10);
+
+-- Every step of every operation that changes something: written before it is done and again when it is.
+CREATE TABLE penstock.journal (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration  text NOT NULL,
+    operation  text NOT NULL,                -- copy, cutover, finish
+    step       text NOT NULL,
+    event      text NOT NULL CHECK (event IN ('begin', 'done', 'failed', 'undone')),
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    detail     jsonb NOT NULL DEFAULT '{}'
+);

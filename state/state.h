@@ -1,0 +1,89 @@
+/*
+ * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it).
+ *
+ * This library is the only code that names those tables, except for the lane update that the applier's workers send
+ * inside their own transactions (state_lane_update_sql). Used by the CLI and by the applier.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "database.h"
+#include "error.h"
+#include "lsn.h"
+
+typedef enum Phase { PHASE_CREATED, PHASE_COPYING, PHASE_COPIED, PHASE_SWITCHED, PHASE_FINISHED } Phase;
+
+typedef struct Migration {
+    char name[64];
+    Phase phase;
+    char slot_name[64];
+    char source_system[32];
+    char source_database[64];
+    int source_version;
+    char source_encoding[32];
+    int target_version;
+    int lanes;
+    Lsn slot_lsn;
+    Lsn final_lsn; /* LSN_INVALID before cutover */
+} Migration;
+
+typedef struct LanePosition {
+    Lsn commit_lsn;
+    uint64_t sequence;
+} LanePosition;
+
+typedef struct ApplierReport {
+    const char *state; /* starting, streaming, waiting, stopped, failed */
+    int workers;
+    Lsn received_lsn;
+    Lsn low_water_lsn;
+    int64_t last_commit_time; /* microseconds since 2000-01-01, 0 for none */
+    uint64_t transactions;
+    uint64_t changes;
+    const char *statistics; /* a JSON object */
+    const Error *error;     /* or NULL */
+} ApplierReport;
+
+/* True in *exists when schema penstock is there and has the tables of this version; ERROR_STATE when it has others. */
+int state_exists(Database *target, bool *exists, Error *error) MUST_CHECK;
+
+/* Creates the schema unless it is there. */
+int state_create(Database *target, Error *error) MUST_CHECK;
+
+/* Drops the schema and everything in it. */
+int state_drop(Database *target, Error *error) MUST_CHECK;
+
+/* The migration called name; ERROR_STATE, with what to do, when there is none. */
+int state_load(Database *target, const char *name, Migration *out, Error *error) MUST_CHECK;
+
+/* Inserts migration and its lanes, all at position (slot_lsn, 0). */
+int state_insert(Database *target, const Migration *migration, Error *error) MUST_CHECK;
+
+int state_set_phase(Database *target, const char *name, Phase phase, Error *error) MUST_CHECK;
+int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
+const char *state_phase_name(Phase phase);
+
+/* Fills positions[0 … lanes). */
+int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
+    MUST_CHECK;
+
+/*
+ * The statement by which a worker moves its lanes, to be prepared and run inside its transaction:
+ * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence.
+ */
+const char *state_lane_update_sql(void);
+
+/* Writes what the applier says of itself. pid and host are this process's. */
+int state_report_applier(Database *target, const char *name, const ApplierReport *report, Error *error) MUST_CHECK;
+
+/*
+ * Takes the migration's advisory lock for role ("applier" or "control") on this connection for as long as it lives.
+ * ERROR_STATE, naming the holder's pid, address and application, when someone else has it.
+ */
+int state_lock(Database *target, const char *name, const char *role, Error *error) MUST_CHECK;
+
+/* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undone. */
+int state_journal(Database *target, const char *name, const char *operation, const char *step, const char *event,
+                  const char *detail, Error *error) MUST_CHECK;
