@@ -1,9 +1,9 @@
 /*
  * A region allocator: one arena per unit of work (a frame, a batch), freed whole.
  *
- * Memory comes in chunks; arena_reset() keeps the first chunk for reuse. Running out of memory ends the process
- * with a message: there is nothing sensible to go on with. Not thread-safe: an arena belongs to one thread at a
- * time.
+ * Memory comes in chunks; arena_reset() keeps the first chunk for reuse. Running out of memory ends the
+ * process with a message: there is nothing sensible to go on with. Not thread-safe: an arena belongs to one
+ * thread at a time.
  */
 #pragma once
 

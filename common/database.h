@@ -2,10 +2,14 @@
  * Talking to a PostgreSQL server in plain, blocking SQL: connect, query, read the rows.
  *
  * For catalogs, state and the CLI; the hot path of the applier uses libpq itself on the PGconn within. Every
- * connection made here has a statement of who it is (application_name), TCP keepalives and user timeout, a connect
- * timeout, and the output settings under which values of PostgreSQL 11 and 14 compare equal: DateStyle ISO,
- * IntervalStyle postgres, TimeZone UTC, bytea_output hex, extra_float_digits 3, lc_monetary C, row_security off,
- * search_path pg_catalog. Errors carry SQLSTATE, and never the password of the URI.
+ * connection made here has a statement of who it is (application_name), TCP keepalives and user timeout, a
+ * connect timeout, and the output settings under which values of PostgreSQL 11 and 14 compare equal:
+ * DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex, extra_float_digits 3, lc_monetary C,
+ * row_security off, search_path pg_catalog. Timeouts that the role carries for its applications (statement,
+ * lock, idle) are off. Errors carry SQLSTATE, and never the password of the URI.
+ *
+ * DATABASE_PROXY is the admin console of a proxy: it gets none of these settings, and only queries without
+ * parameters.
  *
  * A Database belongs to one thread at a time.
  */
@@ -22,12 +26,12 @@ typedef struct Database Database;
 typedef enum DatabaseEnd { DATABASE_SOURCE, DATABASE_TARGET, DATABASE_PROXY } DatabaseEnd;
 
 /*
- * Connects to the server that uri names (URI or key=value string, NULL or "" for libpq's defaults). end is used in
- * error messages and chooses ERROR_SOURCE or ERROR_TARGET. purpose becomes application_name "penstock PURPOSE".
- * The caller frees *out with database_close.
+ * Connects to the server that uri names (URI or key=value string, NULL or "" for libpq's defaults). end is
+ * used in error messages and chooses ERROR_SOURCE, ERROR_TARGET or ERROR_PROXY. purpose becomes
+ * application_name "penstock PURPOSE". The caller frees *out with database_close.
  */
-int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
-    MUST_CHECK;
+int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out,
+                     Error *error) MUST_CHECK;
 void database_close(Database *database);
 
 /* The libpq connection, borrowed. */
@@ -37,27 +41,30 @@ PGconn *database_connection(Database *database);
 int database_version(const Database *database);
 
 /*
- * Runs sql with nparams text parameters ($1…; a NULL pointer is SQL NULL) given as const char * varargs, and gives
- * the result, which the caller frees with PQclear. With nparams = 0 sql may hold several statements.
+ * Runs sql with nparams text parameters ($1…; a NULL pointer is SQL NULL) given as const char * varargs, and
+ * gives the result, which the caller frees with PQclear. With nparams = 0 sql may hold several statements.
  */
-int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, ...)
-    MUST_CHECK;
+int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams,
+                   ...) MUST_CHECK;
 
 /* The same, throwing the result away. */
 int database_execute(Database *database, Error *error, const char *sql, int nparams, ...) MUST_CHECK;
 
 /*
- * The same, for a query that gives one row of one column. The caller frees *out; it is NULL for SQL NULL or no row.
+ * The same, for a query that gives one row of one column. The caller frees *out; it is NULL for SQL NULL or
+ * no row.
  */
-int database_value(Database *database, char **out, Error *error, const char *sql, int nparams, ...) MUST_CHECK;
+int database_value(Database *database, char **out, Error *error, const char *sql, int nparams,
+                   ...) MUST_CHECK;
 
-/* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1. */
+/* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1.
+ */
 int database_error(Database *database, const PGresult *result, Error *error);
 
 /* The class of an SQLSTATE for the side `end`: which code an error with it gets. */
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end);
 
-/* uri without its password, for people to read. The caller frees it. */
+/* uri as a key=value string without its passwords, for people to read. The caller frees it. */
 char *database_redact(const char *uri);
 
 /* `"na""me"`: an identifier, always quoted. The caller frees it. */

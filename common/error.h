@@ -1,9 +1,9 @@
 /*
  * The one way in which anything outside the plugin fails.
  *
- * A function that can fail takes an `Error *` as its last parameter, is marked MUST_CHECK and returns 0, or -1 with
- * the error filled (pointer-returning ones return NULL). The error is filled once, where the fact is known; callers
- * may add context on the way up; main() prints it once. Nothing is logged on the way.
+ * A function that can fail takes an `Error *` as its last parameter, is marked MUST_CHECK and returns 0, or
+ * -1 with the error filled (pointer-returning ones return NULL). The error is filled once, where the fact is
+ * known; callers may add context on the way up; main() prints it once. Nothing is logged on the way.
  *
  * An Error is a plain value: no allocation, nothing to free, and it may be copied between threads.
  */
@@ -22,6 +22,7 @@ typedef enum ErrorCode {
     ERROR_PROTOCOL,    /* bytes from outside are not what the wire format says */
     ERROR_SOURCE,      /* the source server refused something */
     ERROR_TARGET,      /* the target server refused something */
+    ERROR_PROXY,       /* the proxy's admin console refused something */
     ERROR_CONFLICT,    /* a change does not fit the rows on the target */
     ERROR_STATE,       /* the migration is not in a state that allows this */
     ERROR_LIMIT,       /* a time or size limit passed */

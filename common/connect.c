@@ -1,0 +1,161 @@
+/*
+ * libpq tells the SQLSTATE of a failed query, but not of a failed connection: after "password authentication
+ * failed" there is only a text, in the server's language. Whether to try again hangs on it, so we connect
+ * step by step, with the verbose form of messages switched on before the server says anything: "FATAL: 28P01:
+ * password …", and read the SQLSTATE out of that.
+ *
+ * Stepping means that connect_timeout is ours to keep. With several hosts it is libpq that moves on to the
+ * next one after each timeout, and it does so only in its blocking form; a list of hosts is therefore
+ * connected blocking, and its failures have no SQLSTATE.
+ */
+#include "connect.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What libpq settled on for an option, from all of URI, service file and environment. The caller frees it. */
+static char *effective_option(PGconn *connection, const char *keyword)
+{
+    char *value = NULL;
+    PQconninfoOption *options = PQconninfo(connection);
+    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
+        if (strcmp(option->keyword, keyword) == 0 && option->val != NULL) {
+            value = strdup(option->val);
+        }
+    }
+    PQconninfoFree(options);
+    return value;
+}
+
+static bool has_several_hosts(PGconn *connection)
+{
+    char *host = effective_option(connection, "host");
+    char *address = effective_option(connection, "hostaddr");
+    bool several =
+        (host != NULL && strchr(host, ',') != NULL) || (address != NULL && strchr(address, ',') != NULL);
+    free(host);
+    free(address);
+    return several;
+}
+
+/* In milliseconds from now; -1 for none. As in libpq, zero and less mean none, and one second means two. */
+static int connect_timeout_ms(PGconn *connection)
+{
+    char *text = effective_option(connection, "connect_timeout");
+    long seconds = text != NULL ? strtol(text, NULL, 10) : 0;
+    free(text);
+    if (seconds <= 0) {
+        return -1;
+    }
+    return seconds < 2 ? 2000 : seconds > INT32_MAX / 1000 ? INT32_MAX : (int)seconds * 1000;
+}
+
+/* Waits for the socket as a connection step wants it; false when the deadline passed. */
+static bool await_socket(const PGconn *connection, PostgresPollingStatusType wanted, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+        if (deadline >= 0 && left <= 0) {
+            return false;
+        }
+        struct pollfd waited = {
+            .fd = PQsocket(connection),
+            .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+        };
+        int ready = poll(&waited, 1, (int)left);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true; /* libpq meets a broken socket by itself, and says so */
+        }
+    }
+}
+
+/* Steps until the connection stands or has failed. */
+static void step(PGconn *connection)
+{
+    int timeout = connect_timeout_ms(connection);
+    int64_t deadline = timeout < 0 ? -1 : now_ms() + timeout;
+    PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+    while (wanted != PGRES_POLLING_OK && wanted != PGRES_POLLING_FAILED) {
+        if (!await_socket(connection, wanted, deadline)) {
+            return;
+        }
+        wanted = PQconnectPoll(connection);
+    }
+}
+
+/* Where the SQLSTATE stands in a verbose message: the last "SEVERITY:  XXXXX: "; NULL when there is none. */
+static const char *find_sqlstate(const char *message)
+{
+    const char *found = NULL;
+    for (const char *at = message; (at = strstr(at, ":  ")) != NULL; at++) {
+        const char *state = at + 3;
+        size_t length = 0;
+        while (length < 5 &&
+               (isdigit((unsigned char)state[length]) || isupper((unsigned char)state[length]))) {
+            length++;
+        }
+        if (length == 5 && state[5] == ':' && state[6] == ' ') {
+            found = state;
+        }
+    }
+    return found;
+}
+
+PGconn *connect_params(const char *const *keywords, const char *const *values, char sqlstate[6])
+{
+    sqlstate[0] = '\0';
+    PGconn *connection = PQconnectStartParams(keywords, values, 1);
+    if (connection == NULL || PQstatus(connection) == CONNECTION_BAD) {
+        return connection;
+    }
+    if (has_several_hosts(connection)) {
+        PQfinish(connection);
+        return PQconnectdbParams(keywords, values, 1);
+    }
+    PGVerbosity usual = PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+    step(connection);
+    PQsetErrorVerbosity(connection, usual);
+    const char *state =
+        PQstatus(connection) != CONNECTION_OK ? find_sqlstate(PQerrorMessage(connection)) : NULL;
+    if (state != NULL) {
+        memcpy(sqlstate, state, 5);
+        sqlstate[5] = '\0';
+    }
+    return connection;
+}
+
+void connect_reason(const PGconn *connection, char *out, size_t size)
+{
+    const char *message = PQerrorMessage(connection);
+    const char *state = find_sqlstate(message);
+    if (PQstatus(connection) != CONNECTION_BAD) {
+        snprintf(out, size, "no answer within the connect timeout");
+        return;
+    }
+    if (state == NULL) {
+        snprintf(out, size, "%s", message);
+    } else {
+        snprintf(out, size, "%.*s%s", (int)(state - message), message, state + 7);
+        char *location = strstr(out, "\nLOCATION:");
+        if (location != NULL) {
+            *location = '\0';
+        }
+    }
+    for (size_t length = strlen(out); length > 0 && isspace((unsigned char)out[length - 1]); length--) {
+        out[length - 1] = '\0';
+    }
+}

@@ -1,0 +1,18 @@
+/*
+ * Opening a connection, for database.c alone.
+ */
+#pragma once
+
+#include <libpq-fe.h>
+
+/*
+ * As PQconnectdbParams with expand_dbname; but where the server itself refused the connection, sqlstate holds
+ * its SQLSTATE, else "". NULL only when there is no memory.
+ */
+PGconn *connect_params(const char *const *keywords, const char *const *values, char sqlstate[6]);
+
+/*
+ * The reason of a failed connection in one line, without the SQLSTATE and the source location that libpq put
+ * into it. Borrows nothing: the text is copied into out.
+ */
+void connect_reason(const PGconn *connection, char *out, size_t size);

@@ -1,0 +1,293 @@
+/*
+ * A Database is a PGconn that knows which end it talks to, so that every error can say so.
+ *
+ * Settings are made with SET after the connection stands, not in the startup packet: what the user, the role
+ * or the database set (options in the URI, PGOPTIONS, ALTER ROLE … SET) stays possible and is overridden
+ * where we depend on it. The admin console of a proxy knows no such settings and only the simple protocol; it
+ * gets neither.
+ *
+ * What an error means for the caller is decided by one table of SQLSTATE prefixes. A connection that is gone
+ * is ERROR_CONNECTION whatever the server said last: the next step is to connect again.
+ */
+#include "database.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connect.h"
+
+#define MAX_PARAMS 32
+
+struct Database {
+    PGconn *connection;
+    DatabaseEnd end;
+};
+
+static const char *const end_names[] = {
+    [DATABASE_SOURCE] = "source",
+    [DATABASE_TARGET] = "target",
+    [DATABASE_PROXY] = "proxy",
+};
+
+static const ErrorCode end_codes[] = {
+    [DATABASE_SOURCE] = ERROR_SOURCE,
+    [DATABASE_TARGET] = ERROR_TARGET,
+    [DATABASE_PROXY] = ERROR_PROXY,
+};
+
+/* The first prefix that fits decides; what fits none is the server's refusal. */
+static const struct {
+    const char *prefix;
+    ErrorCode code;
+} sqlstate_classes[] = {
+    {"08", ERROR_CONNECTION},   /* connection exception */
+    {"40001", ERROR_TRANSIENT}, /* serialization_failure */
+    {"40P01", ERROR_TRANSIENT}, /* deadlock_detected */
+    {"55P03", ERROR_TRANSIENT}, /* lock_not_available */
+    {"57P01", ERROR_TRANSIENT}, /* admin_shutdown */
+    {"57P02", ERROR_TRANSIENT}, /* crash_shutdown */
+    {"57P03", ERROR_TRANSIENT}, /* cannot_connect_now */
+    {"53", ERROR_TRANSIENT},    /* insufficient resources */
+};
+
+/*
+ * Under these, values of both majors compare equal, and no limit that a role carries for its applications
+ * ends a long copy.
+ */
+static const char session_settings[] = "SET datestyle = 'ISO';"
+                                       "SET intervalstyle = 'postgres';"
+                                       "SET timezone = 'UTC';"
+                                       "SET bytea_output = 'hex';"
+                                       "SET extra_float_digits = 3;"
+                                       "SET lc_monetary = 'C';"
+                                       "SET row_security = off;"
+                                       "SET statement_timeout = 0;"
+                                       "SET lock_timeout = 0;"
+                                       "SET idle_in_transaction_session_timeout = 0;"
+                                       "SET search_path = 'pg_catalog'";
+
+ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end)
+{
+    for (size_t i = 0; i < sizeof sqlstate_classes / sizeof *sqlstate_classes; i++) {
+        const char *prefix = sqlstate_classes[i].prefix;
+        if (sqlstate != NULL && strncmp(sqlstate, prefix, strlen(prefix)) == 0) {
+            return sqlstate_classes[i].code;
+        }
+    }
+    return end_codes[end];
+}
+
+static void drop_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    (void)notice;
+}
+
+/* Why database_connect did not come to a connection. */
+static int connect_error(Database *database, const char *sqlstate, Error *error)
+{
+    char reason[sizeof error->message];
+    connect_reason(database->connection, reason, sizeof reason);
+    error_set(error, sqlstate[0] != '\0' ? database_error_code(sqlstate, database->end) : ERROR_CONNECTION,
+              "cannot connect to the %s: %s", end_names[database->end], reason);
+    snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
+    return -1;
+}
+
+static int check_uri(const char *uri, DatabaseEnd end, Error *error)
+{
+    PQconninfoOption *options = PQconninfoParse(uri, NULL);
+    if (options != NULL) {
+        PQconninfoFree(options);
+        return 0;
+    }
+    /* libpq's own message may quote the password. */
+    error_set(error, ERROR_USAGE, "the connection string of the %s cannot be read", end_names[end]);
+    return error_hint(error,
+                      "write postgresql://user@host:port/dbname or host=… port=… dbname=… user=…; in a URI, "
+                      "special characters in a user name or password are written as %%XX");
+}
+
+/* Options before dbname are defaults that the URI may override; those after it are ours to say. */
+static PGconn *open_connection(const char *uri, const char *purpose, char sqlstate[6])
+{
+    char application_name[64];
+    snprintf(application_name, sizeof application_name, "penstock %s", purpose);
+    const char *const keywords[] = {"connect_timeout",
+                                    "keepalives",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "application_name",
+                                    NULL};
+    const char *const values[] = {"10", "1", "30", "10", "3", "60000", uri, application_name, NULL};
+    return connect_params(keywords, values, sqlstate);
+}
+
+static int connect_and_set(Database *database, const char *uri, const char *purpose, Error *error)
+{
+    char sqlstate[6];
+    database->connection = open_connection(uri, purpose, sqlstate);
+    if (database->connection == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a connection to the %s",
+                         end_names[database->end]);
+    }
+    PQsetNoticeReceiver(database->connection, drop_notice, NULL);
+    if (PQstatus(database->connection) != CONNECTION_OK) {
+        return connect_error(database, sqlstate, error);
+    }
+    if (database->end == DATABASE_PROXY) {
+        return 0;
+    }
+    if (PQserverVersion(database->connection) >= 140000 &&
+        database_execute(database, error, "SET idle_session_timeout = 0", 0) != 0) {
+        return -1;
+    }
+    return database_execute(database, error, session_settings, 0);
+}
+
+int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
+{
+    *out = NULL;
+    if (uri == NULL) {
+        uri = "";
+    }
+    if (check_uri(uri, end, error) != 0) {
+        return -1;
+    }
+    Database *database = calloc(1, sizeof *database);
+    if (database == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a connection to the %s", end_names[end]);
+    }
+    database->end = end;
+    if (connect_and_set(database, uri, purpose, error) != 0) {
+        database_close(database);
+        return -1;
+    }
+    *out = database;
+    return 0;
+}
+
+void database_close(Database *database)
+{
+    if (database != NULL) {
+        PQfinish(database->connection);
+        free(database);
+    }
+}
+
+PGconn *database_connection(Database *database)
+{
+    return database->connection;
+}
+
+int database_version(const Database *database)
+{
+    return PQserverVersion(database->connection);
+}
+
+/* libpq's message for the connection: the first line, without what follows. */
+static int connection_error(Database *database, Error *error)
+{
+    const char *message = PQerrorMessage(database->connection);
+    bool lost = PQstatus(database->connection) == CONNECTION_BAD;
+    return error_set(error, lost ? ERROR_CONNECTION : end_codes[database->end], "%s: %.*s",
+                     end_names[database->end], (int)strcspn(message, "\n"),
+                     *message != '\0' ? message : "the connection failed");
+}
+
+int database_error(Database *database, const PGresult *result, Error *error)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (primary == NULL) {
+        return connection_error(database, error);
+    }
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool lost = PQstatus(database->connection) == CONNECTION_BAD;
+    error_set(error, lost ? ERROR_CONNECTION : database_error_code(sqlstate, database->end), "%s: %s%s%s%s",
+              end_names[database->end], primary, detail != NULL ? " (" : "", detail != NULL ? detail : "",
+              detail != NULL ? ")" : "");
+    snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
+    if (hint != NULL) {
+        error_hint(error, "%s", hint);
+    }
+    return -1;
+}
+
+static bool succeeded(const PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, va_list args)
+{
+    const char *values[MAX_PARAMS];
+    *out = NULL;
+    if (nparams > MAX_PARAMS || (nparams > 0 && database->end == DATABASE_PROXY)) {
+        return error_set(error, ERROR_USAGE, "%s: a query with %d parameters cannot be sent there",
+                         end_names[database->end], nparams);
+    }
+    for (int i = 0; i < nparams; i++) {
+        values[i] = va_arg(args, const char *);
+    }
+    PGresult *result = nparams == 0
+                           ? PQexec(database->connection, sql)
+                           : PQexecParams(database->connection, sql, nparams, NULL, values, NULL, NULL, 0);
+    if (!succeeded(result)) {
+        database_error(database, result, error);
+        PQclear(result);
+        return -1;
+    }
+    *out = result;
+    return 0;
+}
+
+int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, ...)
+{
+    va_list args;
+    va_start(args, nparams);
+    int status = query(database, out, error, sql, nparams, args);
+    va_end(args);
+    return status;
+}
+
+int database_execute(Database *database, Error *error, const char *sql, int nparams, ...)
+{
+    PGresult *result;
+    va_list args;
+    va_start(args, nparams);
+    int status = query(database, &result, error, sql, nparams, args);
+    va_end(args);
+    PQclear(result);
+    return status;
+}
+
+int database_value(Database *database, char **out, Error *error, const char *sql, int nparams, ...)
+{
+    PGresult *result;
+    va_list args;
+    va_start(args, nparams);
+    int status = query(database, &result, error, sql, nparams, args);
+    va_end(args);
+    *out = NULL;
+    if (status == 0 && PQntuples(result) > 0 && PQnfields(result) > 0 && !PQgetisnull(result, 0, 0)) {
+        *out = strdup(PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    return status;
+}
