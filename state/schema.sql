@@ -1,7 +1,10 @@
 -- The state of migrations: schema penstock on the target. One truth for the CLI, the applier and whoever looks with
 -- psql. Created by `penstock copy`, removed by `penstock finish`.
 
-CREATE SCHEMA penstock;
+CREATE SCHEMA IF NOT EXISTS penstock;
+
+-- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 1';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -63,7 +66,7 @@ CREATE TABLE penstock.applier (
 ) WITH (fillfactor = 10);
 
 -- Every step of every operation that changes something: written before it is done and again when it is.
-CREATE TABLE penstock.journal (
+CREATE TABLE IF NOT EXISTS penstock.journal (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     migration  text NOT NULL,
     operation  text NOT NULL,                -- copy, cutover, finish

@@ -1,8 +1,8 @@
 /*
  * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it).
  *
- * This library is the only code that names those tables, except for the lane update that the applier's workers send
- * inside their own transactions (state_lane_update_sql). Used by the CLI and by the applier.
+ * This library is the only code that names those tables, except for the lane update that the applier's
+ * workers send inside their own transactions (state_lane_update_sql). Used by the CLI and by the applier.
  */
 #pragma once
 
@@ -46,7 +46,8 @@ typedef struct ApplierReport {
     const Error *error;     /* or NULL */
 } ApplierReport;
 
-/* True in *exists when schema penstock is there and has the tables of this version; ERROR_STATE when it has others. */
+/* True in *exists when schema penstock is there and has the tables of this version; ERROR_STATE when it has
+ * others. */
 int state_exists(Database *target, bool *exists, Error *error) MUST_CHECK;
 
 /* Creates the schema unless it is there. */
@@ -66,8 +67,8 @@ int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error
 const char *state_phase_name(Phase phase);
 
 /* Fills positions[0 … lanes). */
-int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
-    MUST_CHECK;
+int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions,
+                     Error *error) MUST_CHECK;
 
 /*
  * The statement by which a worker moves its lanes, to be prepared and run inside its transaction:
@@ -76,14 +77,15 @@ int state_load_lanes(Database *target, const Migration *migration, LanePosition 
 const char *state_lane_update_sql(void);
 
 /* Writes what the applier says of itself. pid and host are this process's. */
-int state_report_applier(Database *target, const char *name, const ApplierReport *report, Error *error) MUST_CHECK;
+int state_report_applier(Database *target, const char *name, const ApplierReport *report,
+                         Error *error) MUST_CHECK;
 
 /*
- * Takes the migration's advisory lock for role ("applier" or "control") on this connection for as long as it lives.
- * ERROR_STATE, naming the holder's pid, address and application, when someone else has it.
+ * Takes the migration's advisory lock for role ("applier" or "control") on this connection for as long as it
+ * lives. ERROR_STATE, naming the holder's pid, address and application, when someone else has it.
  */
 int state_lock(Database *target, const char *name, const char *role, Error *error) MUST_CHECK;
 
 /* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undone. */
-int state_journal(Database *target, const char *name, const char *operation, const char *step, const char *event,
-                  const char *detail, Error *error) MUST_CHECK;
+int state_journal(Database *target, const char *name, const char *operation, const char *step,
+                  const char *event, const char *detail, Error *error) MUST_CHECK;

@@ -1,0 +1,203 @@
+/*
+ * The frame of the CLI: one table of commands, from which come dispatch, help and the hint for a misspelt
+ * name.
+ *
+ * A command line is `penstock [option…] COMMAND [option…]`. The options of every command may stand on either
+ * side of the command's name; its own stand behind it. Both are argps: the command's is a child of the one
+ * that is built here for the run, beside the common one.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings.h"
+
+#define USAGE_WIDTH 12
+
+static const Command *const commands[] = {
+    &command_check, &command_copy, &command_follow, &command_status, &command_cutover, &command_finish,
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+const char *argp_program_version = "penstock " PENSTOCK_VERSION;
+
+static volatile sig_atomic_t signals_seen;
+
+bool interrupted(void)
+{
+    return signals_seen > 0;
+}
+
+/* The first signal asks the command to stop between two steps; who insists twice more gets the default
+ * action. */
+static void on_signal(int number)
+{
+    if (++signals_seen >= 3) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void print_overview(FILE *out)
+{
+    fprintf(
+        out,
+        "Penstock moves a live PostgreSQL 11 database to PostgreSQL 14 while applications keep writing.\n\n"
+        "  penstock COMMAND --source URI --target URI [--migration NAME] [option...]\n\n"
+        "The commands, in the order of a migration:\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(out, "  %-*s%s\n", USAGE_WIDTH, commands[i]->name, commands[i]->summary);
+    }
+    fprintf(out,
+            "\nNothing is changed before `copy`, and applications notice nothing before `cutover`.\n"
+            "Every command can be interrupted and run again. `penstock COMMAND --help` says more of each;\n"
+            "`penstock --help` lists the options that all of them take.\n");
+}
+
+static const Command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name, Error *error)
+{
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i]->name;
+    }
+    error_set(error, ERROR_USAGE, "there is no command \"%s\"", name);
+    return error_hint(error, "The nearest is `penstock %s`; `penstock` alone lists all.",
+                      settings_nearest(name, names, COMMANDS));
+}
+
+/* What the parsers of one run share. */
+typedef struct Invocation {
+    SettingsInput input;
+    const Command *command; /* NULL before its name was read */
+    void *options;
+    int command_index; /* of its name in argv */
+} Invocation;
+
+static error_t parse_program(int key, char *argument, struct argp_state *state)
+{
+    Invocation *invocation = state->input;
+    (void)argument;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &invocation->input;
+        return 0;
+    case ARGP_KEY_ARG:
+        invocation->command_index = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case '?':
+        print_overview(stdout);
+        fputc('\n', stdout);
+        argp_state_help(state, stdout, ARGP_HELP_LONG);
+        exit(EXIT_DONE);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_command(int key, char *argument, struct argp_state *state)
+{
+    Invocation *invocation = state->input;
+    (void)argument;
+    if (key != ARGP_KEY_INIT) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    state->child_inputs[0] = &invocation->input;
+    if (invocation->command->argp != NULL) {
+        state->child_inputs[1] = invocation->options;
+    }
+    return 0;
+}
+
+/* Options up to the command's name. Leaves command_index 0 when there is none. */
+static void parse_before_command(int argc, char **argv, Invocation *invocation)
+{
+    static const struct argp_option help[] = {{"help", '?', NULL, 0, "Show this help", -1}, {0}};
+    const struct argp_child children[] = {{.argp = &settings_argp}, {0}};
+    const struct argp argp = {.options = help, .parser = parse_program, .children = children};
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, invocation);
+}
+
+static void parse_behind_command(int argc, char **argv, Invocation *invocation, Arena *arena)
+{
+    const Command *command = invocation->command;
+    const struct argp_child children[] = {{.argp = &settings_argp}, {.argp = command->argp}, {0}};
+    const struct argp argp = {.parser = parse_command, .children = children, .doc = command->summary};
+    char *name = arena_printf(arena, "penstock %s", command->name);
+    argv[invocation->command_index] = name;
+    argp_parse(&argp, argc - invocation->command_index, argv + invocation->command_index, 0, NULL,
+               invocation);
+}
+
+static ExitStatus run_command(Invocation *invocation, Arena *arena, Error *error)
+{
+    Settings settings;
+    if (settings_resolve(invocation->input.flags, arena, &settings, error) != 0) {
+        return EXIT_USAGE;
+    }
+    if (invocation->input.flags->password_shown) {
+        log_line(&settings.log, LOG_WARNING,
+                 "a password stood on the command line, where the process list showed it for a moment; "
+                 "PENSTOCK_SOURCE and PENSTOCK_TARGET, ~/.pgpass or a 0600 config file keep it to yourself");
+    }
+    catch_signals();
+    return invocation->command->run(&settings, invocation->options, error);
+}
+
+static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
+{
+    SettingsFlags flags = {.json = false};
+    Invocation invocation = {.input = {.flags = &flags, .arena = arena}};
+    parse_before_command(argc, argv, &invocation);
+    if (invocation.command_index == 0) {
+        print_overview(stdout);
+        return EXIT_DONE;
+    }
+    invocation.command = find_command(argv[invocation.command_index]);
+    if (invocation.command == NULL) {
+        return unknown_command(argv[invocation.command_index], error), EXIT_USAGE;
+    }
+    if (invocation.command->options_size > 0) {
+        invocation.options = arena_zalloc(arena, invocation.command->options_size);
+    }
+    parse_behind_command(argc, argv, &invocation, arena);
+    return run_command(&invocation, arena, error);
+}
+
+int main(int argc, char **argv)
+{
+    Error error = {.code = ERROR_NONE};
+    const Log log = {.level = LOG_ERROR};
+    Arena *arena = arena_new(4096);
+    argp_err_exit_status = EXIT_USAGE;
+    ExitStatus status = run(argc, argv, arena, &error);
+    if (error.code != ERROR_NONE) {
+        log_error(&log, &error);
+        status =
+            status == EXIT_DONE || status == EXIT_FAILED ? (ExitStatus)error_exit_status(&error) : status;
+    }
+    arena_free(arena);
+    return status;
+}

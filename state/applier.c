@@ -1,0 +1,105 @@
+/*
+ * What the applier says of itself: one row that is written over and over.
+ *
+ * A report must get through above all when something is wrong, and then it carries text of unknown origin (an
+ * error message may have been cut inside a character). So text is made valid UTF-8 here before the server can
+ * refuse it.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOST_SIZE 256
+
+static const char *error_code_name(ErrorCode code)
+{
+    static const char *const names[] = {
+        [ERROR_NONE] = "none",           [ERROR_USAGE] = "usage",       [ERROR_CONNECTION] = "connection",
+        [ERROR_TRANSIENT] = "transient", [ERROR_PROTOCOL] = "protocol", [ERROR_SOURCE] = "source",
+        [ERROR_TARGET] = "target",       [ERROR_CONFLICT] = "conflict", [ERROR_STATE] = "state",
+        [ERROR_LIMIT] = "limit",         [ERROR_SYSTEM] = "system",     [ERROR_INTERRUPTED] = "interrupted",
+    };
+    return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
+}
+
+/* Length of the well-formed UTF-8 character at text, or 0. Surrogates and overlong forms are not well-formed.
+ */
+static size_t character_length(const unsigned char *text)
+{
+    size_t length = text[0] < 0x80                      ? 1
+                    : text[0] >= 0xC2 && text[0] < 0xE0 ? 2
+                    : (text[0] & 0xF0) == 0xE0          ? 3
+                    : text[0] >= 0xF0 && text[0] < 0xF5 ? 4
+                                                        : 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    bool bad = (text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
+               (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F);
+    return bad ? 0 : length;
+}
+
+/* Replaces what is not UTF-8 by question marks. Returns out. */
+static const char *make_valid(const char *text, char *out, size_t size)
+{
+    snprintf(out, size, "%s", text);
+    for (unsigned char *at = (unsigned char *)out; *at != 0;) {
+        size_t length = character_length(at);
+        if (length == 0) {
+            *at = '?';
+            length = 1;
+        }
+        at += length;
+    }
+    return out;
+}
+
+int state_report_applier(Database *target, const char *name, const ApplierReport *report, Error *error)
+{
+    static const char sql[] =
+        "INSERT INTO penstock.applier AS a (migration, state, pid, host, workers, started_at, received_lsn, "
+        "low_water_lsn, last_commit_time, transactions, changes, statistics, error, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6, $7, "
+        "timestamptz '2000-01-01 00:00:00+00' + $8::int8 * interval '1 microsecond', $9, $10, "
+        "coalesce($11::jsonb, '{}'), "
+        "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', $13::text, "
+        "'message', $14::text, 'hint', $15::text) END, clock_timestamp()) "
+        "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, host = "
+        "excluded.host, "
+        "workers = excluded.workers, received_lsn = excluded.received_lsn, "
+        "low_water_lsn = excluded.low_water_lsn, last_commit_time = excluded.last_commit_time, "
+        "transactions = excluded.transactions, changes = excluded.changes, statistics = excluded.statistics, "
+        "error = excluded.error, updated_at = excluded.updated_at, "
+        "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host AND excluded.state <> "
+        "'starting' "
+        "THEN a.started_at ELSE excluded.started_at END";
+    char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE];
+    char commit_time[24], transactions[24], changes[24], host[HOST_SIZE] = "";
+    char message[sizeof report->error->message] = "", hint[sizeof report->error->hint] = "";
+    bool failed = report->error != NULL && report->error->code != ERROR_NONE;
+
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    snprintf(workers, sizeof workers, "%d", report->workers);
+    snprintf(commit_time, sizeof commit_time, "%lld", (long long)report->last_commit_time);
+    snprintf(transactions, sizeof transactions, "%llu", (unsigned long long)report->transactions);
+    snprintf(changes, sizeof changes, "%llu", (unsigned long long)report->changes);
+    gethostname(host, sizeof host - 1);
+    if (failed) {
+        make_valid(report->error->message, message, sizeof message);
+        make_valid(report->error->hint, hint, sizeof hint);
+    }
+    if (database_execute(
+            target, error, sql, 15, name, report->state, pid, host, workers,
+            lsn_format(report->received_lsn, received), lsn_format(report->low_water_lsn, low_water),
+            report->last_commit_time != 0 ? commit_time : NULL, transactions, changes, report->statistics,
+            failed ? error_code_name(report->error->code) : NULL, failed ? report->error->sqlstate : NULL,
+            failed ? message : NULL, failed ? hint : NULL) != 0) {
+        return error_context(error, "reporting the applier's state");
+    }
+    return 0;
+}

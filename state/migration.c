@@ -1,0 +1,170 @@
+/*
+ * The migration's own row and its lanes.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const phase_names[] = {
+    [PHASE_CREATED] = "created",   [PHASE_COPYING] = "copying",   [PHASE_COPIED] = "copied",
+    [PHASE_SWITCHED] = "switched", [PHASE_FINISHED] = "finished",
+};
+
+#define PHASES (sizeof phase_names / sizeof phase_names[0])
+
+const char *state_phase_name(Phase phase)
+{
+    return phase_names[phase];
+}
+
+static int parse_phase(const char *text, Phase *out, Error *error)
+{
+    for (size_t i = 0; i < PHASES; i++) {
+        if (strcmp(text, phase_names[i]) == 0) {
+            *out = (Phase)i;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_STATE, "the migration is in phase \"%s\", which this version does not know",
+                     text);
+}
+
+static int no_such_migration(const char *name, Error *error)
+{
+    error_set(error, ERROR_STATE, "there is no migration \"%s\" on the target", name);
+    return error_hint(error, "Begin it with `penstock copy`, or name another one with --migration.");
+}
+
+static void copy_text(char *out, size_t size, const PGresult *result, int column)
+{
+    snprintf(out, size, "%s", PQgetvalue(result, 0, column));
+}
+
+/* NULL and anything unreadable become LSN_INVALID: the server wrote it, so it is well-formed. */
+static Lsn lsn_value(const PGresult *result, int row, int column)
+{
+    Lsn lsn = LSN_INVALID;
+    return lsn_parse(PQgetvalue(result, row, column), &lsn) ? lsn : LSN_INVALID;
+}
+
+static int fill_migration(const PGresult *result, Migration *out, Error *error)
+{
+    memset(out, 0, sizeof *out);
+    copy_text(out->name, sizeof out->name, result, 0);
+    copy_text(out->slot_name, sizeof out->slot_name, result, 2);
+    copy_text(out->source_system, sizeof out->source_system, result, 3);
+    copy_text(out->source_database, sizeof out->source_database, result, 4);
+    out->source_version = atoi(PQgetvalue(result, 0, 5));
+    copy_text(out->source_encoding, sizeof out->source_encoding, result, 6);
+    out->target_version = atoi(PQgetvalue(result, 0, 7));
+    out->lanes = atoi(PQgetvalue(result, 0, 8));
+    out->slot_lsn = lsn_value(result, 0, 9);
+    out->final_lsn = lsn_value(result, 0, 10);
+    return parse_phase(PQgetvalue(result, 0, 1), &out->phase, error);
+}
+
+int state_load(Database *target, const char *name, Migration *out, Error *error)
+{
+    bool exists = false;
+    PGresult *result = NULL;
+    if (state_exists(target, &exists, error) != 0) {
+        return -1;
+    }
+    if (!exists) {
+        return no_such_migration(name, error);
+    }
+    if (database_query(target, &result, error,
+                       "SELECT name, phase, slot_name, source_system, source_database, source_version, "
+                       "source_encoding, target_version, lanes, slot_lsn, final_lsn "
+                       "FROM penstock.migration WHERE name = $1",
+                       1, name) != 0) {
+        return error_context(error, "reading migration \"%s\"", name);
+    }
+    int status = PQntuples(result) == 1 ? fill_migration(result, out, error) : no_such_migration(name, error);
+    PQclear(result);
+    return status;
+}
+
+int state_insert(Database *target, const Migration *migration, Error *error)
+{
+    char source_version[16], target_version[16], lanes[16];
+    char slot_lsn[LSN_TEXT_SIZE], final_lsn[LSN_TEXT_SIZE];
+    snprintf(source_version, sizeof source_version, "%d", migration->source_version);
+    snprintf(target_version, sizeof target_version, "%d", migration->target_version);
+    snprintf(lanes, sizeof lanes, "%d", migration->lanes);
+    if (database_execute(
+            target, error,
+            "WITH created AS (INSERT INTO penstock.migration (name, phase, slot_name, source_system, "
+            "source_database, source_version, source_encoding, target_version, lanes, slot_lsn, final_lsn) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING name, lanes, slot_lsn) "
+            "INSERT INTO penstock.lane (migration, lane, commit_lsn, sequence) "
+            "SELECT c.name, n, coalesce(c.slot_lsn, '0/0'), 0 FROM created c, generate_series(0, c.lanes - "
+            "1) n",
+            11, migration->name, state_phase_name(migration->phase), migration->slot_name,
+            migration->source_system, migration->source_database, source_version, migration->source_encoding,
+            target_version, lanes,
+            migration->slot_lsn != LSN_INVALID ? lsn_format(migration->slot_lsn, slot_lsn) : NULL,
+            migration->final_lsn != LSN_INVALID ? lsn_format(migration->final_lsn, final_lsn) : NULL) != 0) {
+        return error_context(error, "recording migration \"%s\"", migration->name);
+    }
+    return 0;
+}
+
+/* Runs an UPDATE of the migration's row whose $1 is name and $2 value; it must find the row. */
+static int update_migration(Database *target, const char *sql, const char *name, const char *value,
+                            Error *error)
+{
+    PGresult *result = NULL;
+    if (database_query(target, &result, error, sql, 2, name, value) != 0) {
+        return error_context(error, "updating migration \"%s\"", name);
+    }
+    bool found = strcmp(PQcmdTuples(result), "1") == 0;
+    PQclear(result);
+    return found ? 0 : no_such_migration(name, error);
+}
+
+int state_set_phase(Database *target, const char *name, Phase phase, Error *error)
+{
+    return update_migration(target, "UPDATE penstock.migration SET phase = $2 WHERE name = $1", name,
+                            state_phase_name(phase), error);
+}
+
+int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error)
+{
+    char text[LSN_TEXT_SIZE];
+    return update_migration(target, "UPDATE penstock.migration SET final_lsn = $2 WHERE name = $1", name,
+                            final_lsn != LSN_INVALID ? lsn_format(final_lsn, text) : NULL, error);
+}
+
+int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
+{
+    PGresult *result = NULL;
+    if (database_query(
+            target, &result, error,
+            "SELECT lane, commit_lsn, sequence FROM penstock.lane WHERE migration = $1 ORDER BY lane", 1,
+            migration->name) != 0) {
+        return error_context(error, "reading the lanes of migration \"%s\"", migration->name);
+    }
+    int count = PQntuples(result);
+    bool complete = count == migration->lanes;
+    for (int i = 0; complete && i < count; i++) {
+        complete = atoi(PQgetvalue(result, i, 0)) == i;
+        positions[i].commit_lsn = lsn_value(result, i, 1);
+        positions[i].sequence = strtoull(PQgetvalue(result, i, 2), NULL, 10);
+    }
+    PQclear(result);
+    if (!complete) {
+        return error_set(error, ERROR_STATE,
+                         "migration \"%s\" has %d lanes, but penstock.lane has %d rows for it",
+                         migration->name, migration->lanes, count);
+    }
+    return 0;
+}
+
+const char *state_lane_update_sql(void)
+{
+    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8 "
+           "WHERE migration = $1::text AND lane = ANY ($2::int4[])";
+}

@@ -1,0 +1,21 @@
+/*
+ * The whole state of a migration as one JSON document, for `penstock status` and whoever else shows it, and
+ * the two things that `penstock finish` needs beyond state.h.
+ */
+#pragma once
+
+#include "state.h"
+
+/*
+ * {"now", "migration": {…} or null, "applier": {…} or null, "copy": {…}, "lanes": {…}, "journal": [last 10,
+ * oldest first], "fence": {…} or null}, all of one moment. LSNs are text, times ISO 8601 in UTC, sizes and
+ * counts numbers. The schema must exist (state_exists). The caller frees *json.
+ */
+int state_overview(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
+
+/* [{"table", "state", "bytes", "copied_rows", "copied_bytes", "seconds", "copy_lsn"}], by name. The caller
+ * frees it. */
+int state_tables(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
+
+/* Drops every table of the schema but the journal, which later migrations go on with. */
+int state_drop_all_but_journal(Database *target, Error *error) MUST_CHECK;

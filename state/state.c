@@ -1,0 +1,148 @@
+/*
+ * The schema itself: is it there, make it, drop it; and the two things that belong to no single row of it,
+ * the locks and the journal.
+ *
+ * Which layout a schema has is written in its comment. After `finish --keep-journal` the comment says so, and
+ * only the journal is left: for everyone else that is the same as no schema at all, and the next migration
+ * builds on it.
+ *
+ * The locks are session-level advisory locks of the target database, so they vanish with the connection that
+ * took them, whatever killed it. Their key is a hash of migration and role.
+ */
+#include "overview.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LAYOUT "Penstock state, layout 1"
+#define LAYOUT_JOURNAL "Penstock journal, layout 1"
+
+extern const char state_schema_sql[];
+
+int state_exists(Database *target, bool *exists, Error *error)
+{
+    PGresult *result = NULL;
+    *exists = false;
+    if (database_query(target, &result, error,
+                       "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace "
+                       "WHERE nspname = 'penstock'",
+                       0) != 0) {
+        return error_context(error, "looking for schema penstock on the target");
+    }
+    bool found = PQntuples(result) > 0;
+    bool ours = found && strcmp(PQgetvalue(result, 0, 0), LAYOUT) == 0;
+    bool journal_only = found && strcmp(PQgetvalue(result, 0, 0), LAYOUT_JOURNAL) == 0;
+    PQclear(result);
+    if (found && !ours && !journal_only) {
+        error_set(error, ERROR_STATE,
+                  "schema penstock on the target was made by another version of Penstock or by someone else");
+        return error_hint(error,
+                          "End that migration with the version that began it, or drop or rename the schema.");
+    }
+    *exists = ours;
+    return 0;
+}
+
+static int create_unless_there(Database *target, Error *error)
+{
+    bool exists = false;
+    if (database_execute(target, error,
+                         "SELECT pg_advisory_xact_lock(hashtextextended('penstock:schema', 0))", 0) != 0 ||
+        state_exists(target, &exists, error) != 0) {
+        return -1;
+    }
+    return exists ? 0 : database_execute(target, error, state_schema_sql, 0);
+}
+
+/* Ends the open transaction: commits when status is 0, else rolls back and keeps the first error. */
+static int end_transaction(Database *target, int status, Error *error)
+{
+    Error ignored;
+    if (status == 0) {
+        return database_execute(target, error, "COMMIT", 0);
+    }
+    if (database_execute(target, &ignored, "ROLLBACK", 0) != 0) {
+        return -1;
+    }
+    return -1;
+}
+
+int state_create(Database *target, Error *error)
+{
+    if (database_execute(target, error, "BEGIN", 0) != 0 ||
+        end_transaction(target, create_unless_there(target, error), error) != 0) {
+        return error_context(error, "creating schema penstock on the target");
+    }
+    return 0;
+}
+
+int state_drop(Database *target, Error *error)
+{
+    if (database_execute(target, error,
+                         "SET client_min_messages = warning; DROP SCHEMA IF EXISTS penstock CASCADE; "
+                         "RESET client_min_messages",
+                         0) != 0) {
+        return error_context(error, "dropping schema penstock on the target");
+    }
+    return 0;
+}
+
+int state_drop_all_but_journal(Database *target, Error *error)
+{
+    if (database_execute(target, error,
+                         "DROP TABLE IF EXISTS penstock.applier, penstock.lane, penstock.relation, "
+                         "penstock.migration CASCADE; "
+                         "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
+                         0) != 0) {
+        return error_context(error, "dropping all but the journal of schema penstock on the target");
+    }
+    return 0;
+}
+
+#define LOCK_KEY "hashtextextended('penstock:' || $2::text || ':' || $1::text, 0)"
+
+static int lock_refused(Database *target, const char *name, const char *role, Error *error)
+{
+    char *holder = NULL;
+    if (database_value(target, &holder, error,
+                       "SELECT format('process %s of the target server (%s, from %s)', l.pid, "
+                       "coalesce(nullif(a.application_name, ''), 'no application name'), "
+                       "coalesce(a.client_addr::text || ' port ' || a.client_port, 'a local socket')) "
+                       "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
+                       "LATERAL (SELECT " LOCK_KEY " AS key) k "
+                       "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+                       "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                       "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key",
+                       2, name, role) != 0) {
+        return -1;
+    }
+    error_set(error, ERROR_STATE, "another Penstock process has the %s lock of migration \"%s\": %s", role,
+              name, holder != NULL ? holder : "it ended just now");
+    error_hint(error, "Wait until it ends, or stop it; then run this again.");
+    free(holder);
+    return -1;
+}
+
+int state_lock(Database *target, const char *name, const char *role, Error *error)
+{
+    char *taken = NULL;
+    if (database_value(target, &taken, error, "SELECT pg_try_advisory_lock(" LOCK_KEY ")", 2, name, role) !=
+        0) {
+        return error_context(error, "taking the %s lock of migration \"%s\"", role, name);
+    }
+    bool have = taken != NULL && strcmp(taken, "t") == 0;
+    free(taken);
+    return have ? 0 : lock_refused(target, name, role, error);
+}
+
+int state_journal(Database *target, const char *name, const char *operation, const char *step,
+                  const char *event, const char *detail, Error *error)
+{
+    if (database_execute(target, error,
+                         "INSERT INTO penstock.journal (migration, operation, step, event, detail) "
+                         "VALUES ($1, $2, $3, $4, coalesce($5::jsonb, '{}'))",
+                         5, name, operation, step, event, detail) != 0) {
+        return error_context(error, "writing \"%s: %s %s\" into the journal", operation, step, event);
+    }
+    return 0;
+}
