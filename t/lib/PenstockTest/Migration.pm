@@ -1,0 +1,88 @@
+# One migration as an operator runs it: the CLI with the same source and target in every call.
+package PenstockTest::Migration;
+
+use strict;
+use warnings;
+
+use PenstockTest::Program qw(background run_program wait_until);
+use Test::More import => [qw(is diag)];
+
+sub new
+{
+    my ($class, $source, $target, %options) = @_;
+    return bless {
+        source   => $source,
+        target   => $target,
+        database => $options{database} // 'postgres',
+        name     => $options{name},
+    }, $class;
+}
+
+# The words of a call of the CLI.
+sub command
+{
+    my ($self, $command, @arguments) = @_;
+    my @options = (
+        '--source' => $self->{source}->uri($self->{database}),
+        '--target' => $self->{target}->uri($self->{database}),
+    );
+    push @options, '--migration' => $self->{name} if defined $self->{name};
+    return (PenstockTest::Program::path('penstock'), $command, @options, @arguments);
+}
+
+# Runs it and waits for its end: {status, stdout, stderr}.
+sub run
+{
+    my ($self, @words) = @_;
+    return run_program($self->command(@words));
+}
+
+# A test that the command ends with status 0.
+sub ok
+{
+    my ($self, @words) = @_;
+    return $self->exits(0, @words);
+}
+
+# exits(STATUS, COMMAND …): a test that the command ends with that status; returns what run returns.
+sub exits
+{
+    my ($self, $status, @words) = @_;
+    my $result = $self->run(@words);
+    is($result->{status}, $status, "penstock @words ends with $status")
+      or diag("stdout:\n$result->{stdout}\nstderr:\n$result->{stderr}");
+    return $result;
+}
+
+# Starts penstock follow in the background. wait_until_caught_up watches the one started last.
+sub follow
+{
+    my ($self, @arguments) = @_;
+    $self->{applier} = background('follow', $self->command('follow', @arguments));
+    return $self->{applier};
+}
+
+# What the applier says of itself in the target: low_water_lsn, state, …
+sub applier_says
+{
+    my ($self, $column) = @_;
+    return $self->{target}->sql($self->{database},
+        "SELECT $column FROM penstock.applier" . (defined $self->{name} ? " WHERE migration = '$self->{name}'" : ''));
+}
+
+# Waits until everything that is committed at the source now is durable at the target. Dies at once if the applier ends.
+sub wait_until_caught_up
+{
+    my ($self, $limit) = @_;
+    my $mark = $self->{source}->mark($self->{database});
+    wait_until("the applier to pass $mark",
+        sub {
+            die "the applier has ended with status $self->{applier}{status}\n"
+              if $self->{applier} && !$self->{applier}->is_running;
+            return $self->applier_says("low_water_lsn >= '$mark'") eq 't';
+        },
+        $limit);
+    return;
+}
+
+1;

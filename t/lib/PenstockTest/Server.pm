@@ -1,0 +1,130 @@
+# A PostgreSQL server of any major: PostgreSQL::Test::Cluster with what our tests need on top.
+#
+# 15 is Debian's; the others are those of t/install. Each server listens on a socket in a private folder and on its port
+# at 127.0.0.1, trusts everyone, and is a superuser's own.
+package PenstockTest::Server;
+
+use strict;
+use warnings;
+
+use parent -norequire, 'PostgreSQL::Test::Cluster';
+
+use File::Basename qw(basename);
+use File::Path qw(rmtree);
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+# Cluster settings that our tests are written for; they override those of PostgreSQL::Test::Cluster.
+my $settings = <<'CONF';
+listen_addresses = '127.0.0.1'
+max_connections = 100
+max_wal_senders = 20
+max_replication_slots = 20
+max_prepared_transactions = 20
+shared_buffers = 64MB
+max_wal_size = 1GB
+log_statement = ddl
+CONF
+
+my @started;
+
+# start_new(NAME, MAJOR, LINE OF postgresql.conf …)
+sub start_new
+{
+    my ($class, $name, $major, @conf) = @_;
+    _remove_leftover($name);
+    my $self = $class->new($name, install_path => _install_path($major));
+    $self->init(allows_streaming => 'logical', extra => ['--no-locale', '--encoding=UTF8']);
+    $self->append_conf('postgresql.conf', join("\n", $settings, grep { defined } @conf));
+    $self->start;
+    push @started, $self;
+    return $self;
+}
+
+# What a failed run kept would stop the next run of the same test.
+sub _remove_leftover
+{
+    my ($name) = @_;
+    my ($test) = basename($0) =~ /^([^.]*)/;
+    rmtree("$PostgreSQL::Test::Utils::tmp_check/t_${test}_${name}_data");
+    unlink("$PostgreSQL::Test::Utils::log_path/${test}_${name}.log");
+    return;
+}
+
+sub _install_path
+{
+    my ($major) = @_;
+    return "/usr/lib/postgresql/$major" if -x "/usr/lib/postgresql/$major/bin/postgres";
+    my $path = "$ENV{PENSTOCK_SERVERS}/pg$major";
+    die "$path is not there: run t/install" . ($major == 18 ? ' --with-18' : '') . "\n" unless -e "$path/PACKAGE";
+    return $path;
+}
+
+# The connection string of a database, over the socket; uri(DATABASE, tcp => 1, user => NAME) for other ways in.
+sub uri
+{
+    my ($self, $database, %options) = @_;
+    my $user = $options{user} // getpwuid($<);
+    return sprintf('postgresql://%s@127.0.0.1:%d/%s', $user, $self->port, $database) if $options{tcp};
+    return sprintf('postgresql://%s@/%s?host=%s&port=%d', $user, $database, $self->host, $self->port);
+}
+
+# Runs SQL, dies if it fails; returns the rows as psql -At prints them.
+sub sql
+{
+    my ($self, $database, $sql) = @_;
+    return $self->safe_psql($database, $sql, on_error_stop => 1);
+}
+
+# A point in the WAL behind everything that has been committed, with a commit after it, so that it can be waited for.
+sub mark
+{
+    my ($self, $database) = @_;
+    my $lsn = $self->sql($database, 'SELECT pg_current_wal_insert_lsn()');
+    $self->sql($database, q{SELECT pg_logical_emit_message(true, 'penstock_test', 'mark')});
+    return $lsn;
+}
+
+# What a slot holds, as [LSN, bytes] pairs; the slot is left as it is. Options are the plugin's.
+sub frames
+{
+    my ($self, $database, $slot, %options) = @_;
+    my $arguments = join('', map { ", '$_', '$options{$_}'" } sort keys %options);
+    my $rows = $self->sql($database,
+        "SELECT lsn, encode(data, 'hex') FROM pg_logical_slot_peek_binary_changes('$slot', NULL, NULL$arguments)");
+    return map { my ($lsn, $hex) = split /\|/; [$lsn, pack('H*', $hex)] } split /\n/, $rows;
+}
+
+# Ends the server as a power cut would, and starts it again.
+sub crash_and_restart
+{
+    my ($self) = @_;
+    $self->stop('immediate');
+    $self->start;
+    return;
+}
+
+sub log_tail
+{
+    my ($self, $count) = @_;
+    my @lines = split /\n/, PostgreSQL::Test::Utils::slurp_file($self->logfile);
+    $count //= 25;
+    splice(@lines, 0, @lines - $count) if @lines > $count;
+    return join("\n", @lines);
+}
+
+END {
+    my $status = $?;
+    if ($status != 0 || !PostgreSQL::Test::Utils::all_tests_passing()) {
+        diag("last lines of " . $_->logfile . ":\n" . $_->log_tail) foreach @started;
+    }
+    $? = $status;
+}
+
+# PostgreSQL::Test::Cluster looks for a class of this name when the server is older than it knows by itself. It is for
+# recovery.conf, which our tests do not write, and for max_wal_senders, which $settings decides.
+package PenstockTest::Server::V_11;
+
+use parent -norequire, 'PenstockTest::Server';
+
+1;
