@@ -44,6 +44,9 @@ BEGIN {
     $ENV{PENSTOCK_DECODER} //= "$folder/build/release/decoder";
     $ENV{PENSTOCK_SERVERS} //= "$folder/.cache/servers";
     $ENV{TESTDIR}          //= $folder;
+    delete @ENV{qw(PENSTOCK_SOURCE PENSTOCK_TARGET PENSTOCK_MIGRATION PENSTOCK_CONFIG)};
+    # psql, pg_dump and their like of Debian's newest server, not the wrappers in /usr/bin that look for its clusters.
+    $ENV{PATH} = "/usr/lib/postgresql/15/bin:$ENV{PATH}";
 
     # END blocks run only when a signal becomes an ordinary end.
     $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { die "ended by signal $_[0]\n" };
