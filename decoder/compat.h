@@ -1,0 +1,62 @@
+/*
+ * Every difference between the server majors 11 to 18 that the decoder meets, in one place. The other files
+ * include this and see one server.
+ */
+#pragma once
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "replication/logical.h"
+#include "replication/origin.h"
+#include "replication/output_plugin.h"
+#include "replication/reorderbuffer.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* 12 moved extra_float_digits from builtins.h. */
+#if PG_VERSION_NUM >= 120000
+#include "utils/float.h"
+#endif
+
+#if PG_VERSION_NUM < 110000 || PG_VERSION_NUM >= 190000
+#error "the decoder is for PostgreSQL 11 to 18"
+#endif
+
+/* 15 made room for prepare and abort times beside the commit time. */
+#if PG_VERSION_NUM >= 150000
+#define txn_commit_time(txn) ((txn)->xact_time.commit_time)
+#else
+#define txn_commit_time(txn) ((txn)->commit_time)
+#endif
+
+/* 17 dropped the wrapper around a change's tuples. */
+#if PG_VERSION_NUM >= 170000
+#define change_tuple(member) (member)
+#else
+#define change_tuple(member) ((member) != NULL ? &(member)->tuple : NULL)
+#endif
+
+/* 15 wants to know whether the transaction was left out. */
+#if PG_VERSION_NUM >= 150000
+#define update_progress(ctx, skipped) OutputPluginUpdateProgress(ctx, skipped)
+#else
+#define update_progress(ctx, skipped) OutputPluginUpdateProgress(ctx)
+#endif

@@ -1,0 +1,32 @@
+/*
+ * One decoding session: what startup makes and every callback works on. It lives in the decoding context's
+ * memory.
+ */
+#pragma once
+
+#include "compat.h"
+#include "options.h"
+#include "relation_cache.h"
+#include "text_style.h"
+#include "writer.h"
+
+typedef enum StreamState {
+    STREAM_NEW,     /* nothing sent yet: Hello comes first */
+    STREAM_BETWEEN, /* no transaction is open, or none of its records is written */
+    STREAM_INSIDE,  /* Begin is written, Commit is not */
+} StreamState;
+
+typedef struct Decoder {
+    Options options;
+    StreamState state;
+    FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
+    RelationCache *relations;
+    MemoryContext change_context; /* reset after every change */
+    uint64 left_out;              /* changes and transactions since the last frame that sent nothing */
+    TextStyle session_style;      /* given back at the end */
+    MemoryContextCallback cleanup;
+
+    /* Where we are, for error messages. */
+    Relation relation; /* NULL outside changes */
+    XLogRecPtr lsn;
+} Decoder;

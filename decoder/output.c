@@ -1,0 +1,158 @@
+/*
+ * The stream's states, each move made in one place:
+ *
+ *   NEW ──hello──► BETWEEN ──begin──► INSIDE ──commit──► BETWEEN
+ *
+ * A transaction is opened by its first record, not by the server's begin callback, so that one without
+ * changes costs nothing on the wire. Its position is not lost: later frames and keepalives carry higher ones,
+ * and after many transactions without a frame a heartbeat says how far decoding has come.
+ */
+#include "compat.h"
+#include "output.h"
+
+#include <stdio.h>
+
+/* A message's length and header have to fit into the server's buffer of 1 GB. */
+#define MAX_FRAME_SIZE (MaxAllocSize - 1024)
+
+char *output_place(const Decoder *decoder)
+{
+    char *lsn = psprintf("LSN %X/%X", (uint32)(decoder->lsn >> 32), (uint32)decoder->lsn);
+    if (decoder->relation == NULL) {
+        return psprintf("At %s.", lsn);
+    }
+    const char *schema = get_namespace_name(RelationGetNamespace(decoder->relation));
+    return psprintf("Table %s, %s.",
+                    quote_qualified_identifier(schema, RelationGetRelationName(decoder->relation)), lsn);
+}
+
+static int sqlstate_of(const Error *error)
+{
+    switch (error->code) {
+    case ERROR_LIMIT:
+        return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    case ERROR_SYSTEM:
+        return ERRCODE_OUT_OF_MEMORY;
+    default:
+        return ERRCODE_INTERNAL_ERROR;
+    }
+}
+
+void output_check(const Decoder *decoder, int status, const Error *error)
+{
+    if (status != 0) {
+        ereport(ERROR, (errcode(sqlstate_of(error)), errmsg("penstock: %s", error->message),
+                        errdetail_internal("%s", output_place(decoder))));
+    }
+}
+
+void output_flush(Decoder *decoder, LogicalDecodingContext *ctx)
+{
+    Bytes frame;
+    Error error;
+    output_check(decoder, frame_writer_take(decoder->writer, &frame, &error), &error);
+    if (frame.size > MAX_FRAME_SIZE) {
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("penstock: a frame of %zu bytes is more than the server can send", frame.size),
+                        errdetail_internal("%s", output_place(decoder))));
+    }
+    OutputPluginPrepareWrite(ctx, true);
+    appendBinaryStringInfo(ctx->out, (const char *)frame.data, (int)frame.size);
+    OutputPluginWrite(ctx, true);
+    decoder->left_out = 0;
+}
+
+void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx)
+{
+    if (frame_writer_full(decoder->writer)) {
+        output_flush(decoder, ctx);
+    }
+}
+
+static uint32 server_version(void)
+{
+    return (uint32)strtoul(GetConfigOption("server_version_num", false, false), NULL, 10);
+}
+
+void output_hello(Decoder *decoder, LogicalDecodingContext *ctx)
+{
+    if (decoder->state != STREAM_NEW) {
+        return;
+    }
+    MemoryContext previous = MemoryContextSwitchTo(decoder->change_context);
+    char **texts;
+    int count = options_describe(&decoder->options, &texts);
+    Bytes *options = palloc((Size)count * sizeof(Bytes));
+    for (int i = 0; i < count; i++) {
+        options[i] = bytes_of(texts[i], strlen(texts[i]));
+    }
+    const char *encoding = GetDatabaseEncodingName();
+    HelloRecord hello = {
+        .plugin_version = bytes_of(PENSTOCK_VERSION, strlen(PENSTOCK_VERSION)),
+        .wire_version = WIRE_VERSION,
+        .server_version = server_version(),
+        .encoding = bytes_of(encoding, strlen(encoding)),
+        .option_count = (uint32_t)count,
+        .options = options,
+    };
+    Error error;
+    output_check(decoder, writer_hello(decoder->writer, &hello, &error), &error);
+    MemoryContextSwitchTo(previous);
+    decoder->state = STREAM_BETWEEN;
+    output_flush(decoder, ctx);
+}
+
+static const char *origin_name(const ReorderBufferTXN *txn)
+{
+    char *name = NULL;
+    if (txn->origin_id == InvalidRepOriginId || !replorigin_by_oid(txn->origin_id, true, &name)) {
+        return "";
+    }
+    return name;
+}
+
+void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn)
+{
+    if (decoder->state == STREAM_INSIDE) {
+        return;
+    }
+    output_hello(decoder, ctx);
+    const char *origin = origin_name(txn);
+    BeginRecord begin = {
+        .commit_lsn = txn->final_lsn,
+        .commit_time = txn_commit_time(txn),
+        .xid = txn->xid,
+        .origin = bytes_of(origin, strlen(origin)),
+    };
+    Error error;
+    output_check(decoder, writer_begin(decoder->writer, &begin, &error), &error);
+    decoder->state = STREAM_INSIDE;
+}
+
+void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
+                   XLogRecPtr commit_lsn)
+{
+    CommitRecord commit = {
+        .commit_lsn = commit_lsn,
+        .end_lsn = txn->end_lsn,
+        .commit_time = txn_commit_time(txn),
+    };
+    Error error;
+    output_check(decoder, writer_commit(decoder->writer, &commit, &error), &error);
+    decoder->state = STREAM_BETWEEN;
+    output_flush(decoder, ctx);
+}
+
+void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr lsn)
+{
+    decoder->left_out++;
+    if (decoder->options.heartbeat == 0 || decoder->left_out < (uint64)decoder->options.heartbeat ||
+        decoder->state == STREAM_INSIDE) {
+        return;
+    }
+    output_hello(decoder, ctx);
+    HeartbeatRecord heartbeat = {.lsn = lsn, .time = GetCurrentTimestamp()};
+    Error error;
+    output_check(decoder, writer_heartbeat(decoder->writer, &heartbeat, &error), &error);
+    output_flush(decoder, ctx);
+}

@@ -1,0 +1,33 @@
+/*
+ * From records to CopyData messages, and from errors of the writer to errors of the server.
+ *
+ * All functions here may raise an ERROR. Writing is only allowed inside the callbacks that the server lets
+ * write; startup, shutdown and filter_by_origin are none.
+ */
+#pragma once
+
+#include "decoder.h"
+
+/* Raises the writer's error as the server's, naming relation and LSN, when status is not 0. */
+void output_check(const Decoder *decoder, int status, const Error *error);
+
+/* `Table "s"."t", LSN 0/1234.` for errdetail, in the current memory context. */
+char *output_place(const Decoder *decoder);
+
+/* Opens the transaction on the wire unless it is open; Hello goes first on a new connection. */
+void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn);
+
+/* Sends Hello unless it was sent: to be called before anything that may stand between transactions. */
+void output_hello(Decoder *decoder, LogicalDecodingContext *ctx);
+
+/* Closes the transaction, sends it, and leaves the stream between transactions. */
+void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
+                   XLogRecPtr commit_lsn);
+
+/* Counts something that sends nothing; sends a heartbeat when there were many. lsn: everything before it is
+ * sent. */
+void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr lsn);
+
+/* Sends the open frame: always, or only when it has its size. */
+void output_flush(Decoder *decoder, LogicalDecodingContext *ctx);
+void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx);

@@ -1,0 +1,42 @@
+/* PostgreSQL 11: heap tuples and how to take them apart. */
+#pragma once
+
+#include "access/tupdesc.h"
+
+typedef struct BlockIdData {
+    uint16 bi_hi;
+    uint16 bi_lo;
+} BlockIdData;
+
+typedef struct ItemPointerData {
+    BlockIdData ip_blkid;
+    uint16 ip_posid;
+} ItemPointerData;
+
+typedef struct HeapTupleHeaderData {
+    union {
+        uint32 t_heap[3];
+        uint32 t_datum[3];
+    } t_choice;
+    ItemPointerData t_ctid;
+    uint16 t_infomask2;
+    uint16 t_infomask;
+    uint8 t_hoff;
+    bits8 t_bits[];
+} HeapTupleHeaderData;
+
+typedef HeapTupleHeaderData *HeapTupleHeader;
+
+typedef struct HeapTupleData {
+    uint32 t_len;
+    ItemPointerData t_self;
+    Oid t_tableOid;
+    HeapTupleHeader t_data;
+} HeapTupleData;
+
+typedef HeapTupleData *HeapTuple;
+
+#define HeapTupleIsValid(tuple) ((tuple) != NULL)
+#define GETSTRUCT(tuple) ((char *)(tuple)->t_data + (tuple)->t_data->t_hoff)
+
+extern void heap_deform_tuple(HeapTuple tuple, TupleDesc description, Datum *values, bool *isnull);

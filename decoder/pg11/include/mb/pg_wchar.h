@@ -1,0 +1,4 @@
+/* PostgreSQL 11: the database's encoding. */
+#pragma once
+
+extern const char *GetDatabaseEncodingName(void);

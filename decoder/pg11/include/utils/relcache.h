@@ -1,0 +1,7 @@
+/* PostgreSQL 11: questions to the relation cache. */
+#pragma once
+
+#include "utils/rel.h"
+
+/* Of the replica identity, computing the index list first where need be. */
+extern Oid RelationGetReplicaIndex(Relation relation);

@@ -1,0 +1,13 @@
+/* PostgreSQL 11: catalog rows by key. */
+#pragma once
+
+#include "access/htup_details.h"
+
+enum SysCacheIdentifier {
+    INDEXRELID = 32,
+    NAMESPACEOID = 36,
+    TYPEOID = 74,
+};
+
+extern HeapTuple SearchSysCache1(int cache, Datum key);
+extern void ReleaseSysCache(HeapTuple tuple);

@@ -1,0 +1,4 @@
+/* PostgreSQL 11: the time. */
+#pragma once
+
+extern TimestampTz GetCurrentTimestamp(void);
