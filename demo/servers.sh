@@ -1,18 +1,17 @@
 # Starts and stops the demo's servers: PostgreSQL 11 (source) and 14 (target) with one role set, and PgBouncer before
 # them. Sourced by quickstart. Everything lives in $RUN and dies with stop_servers.
 #
-# Needs: RUN (a folder that the server user owns), SERVERS (folder with pg11 and pg14), PLUGIN (folder of the decoder
-# for 11), as_server (function: runs a command as the user that servers run as).
+# Needs: RUN (a folder that the server user owns, with the decoder in plugin/), and t/install.d/common.sh.
 
 SOURCE_PORT=15411
 TARGET_PORT=15414
 PROXY_PORT=15432
 
 start_cluster() { # start_cluster NAME MAJOR PORT
-    local name=$1 bin=$SERVERS/pg$2/bin port=$3
-    as_server "$bin/initdb" -D "$RUN/$name" -U postgres -E UTF8 --locale=C.UTF-8 \
+    local name=$1 bin=$servers_folder/pg$2/bin port=$3
+    as_test_user "$bin/initdb" -D "$RUN/$name" -U postgres -E UTF8 --locale=C.UTF-8 \
         --auth-local=trust --auth-host=md5 >"$RUN/$name-initdb.log"
-    as_server tee -a "$RUN/$name/postgresql.conf" >/dev/null <<CONF
+    as_test_user tee -a "$RUN/$name/postgresql.conf" >/dev/null <<CONF
 port = $port
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$RUN'
@@ -20,9 +19,9 @@ shared_buffers = 256MB
 max_wal_size = 2GB
 wal_level = logical
 password_encryption = md5
-dynamic_library_path = '\$libdir:$PLUGIN'
+dynamic_library_path = '\$libdir:$RUN/plugin'
 CONF
-    as_server "$bin/pg_ctl" -D "$RUN/$name" -l "$RUN/$name.log" -w -t 60 start >/dev/null
+    as_test_user "$bin/pg_ctl" -D "$RUN/$name" -l "$RUN/$name.log" -w -t 60 start >/dev/null
     sql "$port" postgres -q <<SQL
 ALTER ROLE postgres PASSWORD 'postgres';
 CREATE ROLE shop_app LOGIN PASSWORD 'shop';
@@ -36,7 +35,7 @@ sql() { # sql PORT DATABASE [psql arguments]
 }
 
 start_proxy() {
-    as_server tee "$RUN/pgbouncer.ini" >/dev/null <<CONF
+    as_test_user tee "$RUN/pgbouncer.ini" >/dev/null <<CONF
 ; The proxy of the demo. Penstock edits the host and port of appdb, and nothing else.
 [databases]
 appdb = host=127.0.0.1 port=$SOURCE_PORT dbname=appdb
@@ -54,13 +53,14 @@ server_login_retry = 1
 logfile = $RUN/pgbouncer.log
 pidfile = $RUN/pgbouncer.pid
 CONF
-    as_server tee "$RUN/users.txt" >/dev/null <<CONF
+    as_test_user tee "$RUN/users.txt" >/dev/null <<CONF
 "shop_app" "shop"
 "admin" "admin"
 CONF
-    as_server pgbouncer -q -d "$RUN/pgbouncer.ini"
+    as_test_user pgbouncer -q -d "$RUN/pgbouncer.ini"
+    local proxy_tries=0
     until PGPASSWORD=shop psql -X -h 127.0.0.1 -p $PROXY_PORT -U shop_app -d appdb -Atc 'SELECT 1' >/dev/null 2>&1; do
-        [ $((proxy_tries += 1)) -le 100 ] || die "PgBouncer does not answer on port $PROXY_PORT; see $RUN/pgbouncer.log"
+        [ $((proxy_tries += 1)) -le 100 ] || fail "PgBouncer does not answer on port $PROXY_PORT" "See $RUN/pgbouncer.log"
         sleep 0.1
     done
 }
@@ -70,6 +70,6 @@ stop_servers() {
     [ ! -f "$RUN/pgbouncer.pid" ] || kill "$(cat "$RUN/pgbouncer.pid")" 2>/dev/null || true
     for name in source:11 target:14; do
         [ ! -f "$RUN/${name%:*}/postmaster.pid" ] ||
-            as_server "$SERVERS/pg${name#*:}/bin/pg_ctl" -D "$RUN/${name%:*}" -m immediate -w stop >/dev/null 2>&1 || true
+            as_test_user "$servers_folder/pg${name#*:}/bin/pg_ctl" -D "$RUN/${name%:*}" -m immediate -w stop >/dev/null 2>&1 || true
     done
 }
