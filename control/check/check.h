@@ -1,0 +1,87 @@
+/*
+ * The preflight: a table of checks, one row each, that are run one after another and never stop each other.
+ *
+ *     rows_*.c ──► run.c ──► outcomes (JSON) ──► print.c
+ *     probes.c ──┘
+ *
+ * A row either holds SQL or names a function. SQL gives one row per finding: object, detail, fix (a statement
+ * to run, or NULL). Where `gather` is set it runs on the source first and gives one JSON value, which is $1
+ * of the SQL that then runs on the target: so both sides are compared in one set-based query, however many
+ * objects there are.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "arena.h"
+#include "command.h"
+#include "database.h"
+
+typedef enum CheckStatus {
+    CHECK_OK,
+    CHECK_NOTE,    /* worth knowing */
+    CHECK_WARNING, /* works, but with a consequence that someone must accept */
+    CHECK_PROBLEM, /* the migration would fail, or lose something */
+    CHECK_ERROR,   /* the check itself could not be made */
+    CHECK_SKIPPED, /* its server is not reachable, or it does not apply to these versions */
+    CHECK_STATUSES,
+} CheckStatus;
+
+typedef enum CheckSide { ON_SOURCE, ON_TARGET } CheckSide;
+
+typedef struct CheckContext {
+    const Settings *settings;
+    Database *source; /* NULL until it is connected, and when it cannot be */
+    Database *target;
+} CheckContext;
+
+/* Adds findings with finding_add; fails only when the check cannot be made. */
+typedef int (*CheckFunction)(CheckContext *context, json_t *findings, Error *error);
+
+typedef struct CheckRow {
+    const char *id;       /* stable, for scripts */
+    const char *title;    /* what is looked at */
+    CheckStatus severity; /* of a finding */
+    CheckSide side;       /* where sql runs */
+    int removed_in;       /* 0, or: only when source < removed_in <= target, as majors */
+    const char *gather;
+    const char *sql;
+    CheckFunction function;
+    const char *advice; /* what to do about its findings */
+} CheckRow;
+
+typedef struct CheckGroup {
+    const char *title;
+    const CheckRow *rows;
+    size_t count;
+} CheckGroup;
+
+extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
+    check_target_rows;
+
+/* The functions behind the rows that are no SQL: probes.c and plugin.c. */
+int probe_source(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_target(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_versions(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_replication(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_plugin(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+
+/* Adds {object, detail, fix} to findings; detail and fix may be NULL. */
+void finding_add(json_t *findings, const char *object, const char *detail, const char *fix);
+
+/*
+ * Runs every check. The result, which the caller owns, is an array of objects
+ * {id, group, title, status, count, findings: [{object, detail, fix}], advice, error}, in the order of the
+ * tables.
+ */
+json_t *check_run(CheckContext *context);
+
+const char *check_status_name(CheckStatus status);
+
+/* 0 when no outcome is a problem or an error, else 1. */
+ExitStatus check_exit_status(const json_t *outcomes);
+
+/* Writes outcomes for people; at most limit findings of each check, and what is fine only when verbose. */
+void check_print(FILE *out, const json_t *outcomes, size_t limit, bool verbose);

@@ -1,0 +1,103 @@
+/*
+ * Outcomes for people: by group, what is fine in one line, what is not with the names of the objects, a
+ * statement to run where there is one, and what to do. Ends with one sentence that says how it stands.
+ */
+#include "check.h"
+
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static void print_finding(FILE *out, const json_t *finding)
+{
+    const char *detail = text_of(finding, "detail");
+    const char *fix = text_of(finding, "fix");
+    fprintf(out, "               %s%s%s\n", text_of(finding, "object"), detail != NULL ? ": " : "",
+            detail != NULL ? detail : "");
+    if (fix != NULL) {
+        fprintf(out, "                 %s;\n", fix);
+    }
+}
+
+static void print_findings(FILE *out, const json_t *outcome, size_t limit)
+{
+    const json_t *findings = json_object_get(outcome, "findings");
+    const char *advice = text_of(outcome, "advice");
+    size_t count = json_array_size(findings);
+    for (size_t i = 0; i < count && i < limit; i++) {
+        print_finding(out, json_array_get(findings, i));
+    }
+    if (count > limit) {
+        fprintf(out, "               and %zu more, %zu in all (--verbose or --json lists them)\n",
+                count - limit, count);
+    }
+    if (advice != NULL) {
+        fprintf(out, "               → %s\n", advice);
+    }
+}
+
+static bool is_status(const json_t *outcome, CheckStatus status)
+{
+    return strcmp(text_of(outcome, "status"), check_status_name(status)) == 0;
+}
+
+static void print_outcome(FILE *out, const json_t *outcome, size_t limit, bool verbose)
+{
+    const char *error = text_of(outcome, "error");
+    if (is_status(outcome, CHECK_SKIPPED) && !verbose) {
+        return;
+    }
+    json_int_t count = json_integer_value(json_object_get(outcome, "count"));
+    fprintf(out, "  %-9s  %s", text_of(outcome, "status"), text_of(outcome, "title"));
+    fprintf(out, count > 1 ? " (%" JSON_INTEGER_FORMAT ")\n" : "\n", count);
+    if (error != NULL) {
+        fprintf(out, "               %s: %s\n", is_status(outcome, CHECK_ERROR) ? "not checked" : "skipped",
+                error);
+    }
+    print_findings(out, outcome, limit);
+}
+
+static size_t count_status(const json_t *outcomes, CheckStatus status)
+{
+    size_t index, count = 0;
+    json_t *outcome;
+    json_array_foreach(outcomes, index, outcome)
+    {
+        count += is_status(outcome, status);
+    }
+    return count;
+}
+
+static void print_summary(FILE *out, const json_t *outcomes)
+{
+    size_t problems = count_status(outcomes, CHECK_PROBLEM);
+    size_t errors = count_status(outcomes, CHECK_ERROR);
+    fprintf(out, "\n%zu ok, %zu notes, %zu warnings, %zu problems", count_status(outcomes, CHECK_OK),
+            count_status(outcomes, CHECK_NOTE), count_status(outcomes, CHECK_WARNING), problems);
+    if (errors > 0) {
+        fprintf(out, ", %zu not checked", errors);
+    }
+    fprintf(out, ".\n%s\n",
+            problems + errors > 0
+                ? "Next: solve the problems, then run `penstock check` again."
+                : "Next: `penstock copy`, once you have read the warnings, if there are any.");
+}
+
+void check_print(FILE *out, const json_t *outcomes, size_t limit, bool verbose)
+{
+    const char *group = "";
+    size_t index;
+    json_t *outcome;
+    json_array_foreach(outcomes, index, outcome)
+    {
+        if (strcmp(group, text_of(outcome, "group")) != 0) {
+            group = text_of(outcome, "group");
+            fprintf(out, "%s%s\n", index > 0 ? "\n" : "", group);
+        }
+        print_outcome(out, outcome, limit, verbose);
+    }
+    print_summary(out, outcomes);
+}

@@ -1,0 +1,170 @@
+/*
+ * Checks of everything else in the source database: what newer majors have removed, and what is not moved.
+ *
+ * Built-in operators leave no trace in pg_depend, so their uses are looked for in the stored expression
+ * trees, by OID. Function bodies are text that only their language understands; they are not searched.
+ */
+#include "check.h"
+#include "sql.h"
+
+/* Every stored expression of a user relation: relation, what it is, tree. */
+#define STORED_TREES                                                                                         \
+    "SELECT ev_class AS relation, 'definition' AS part, ev_action::text AS tree FROM pg_rewrite UNION ALL "  \
+    "SELECT conrelid, 'constraint ' || quote_ident(conname), conbin::text FROM pg_constraint UNION ALL "     \
+    "SELECT adrelid, 'a column default', adbin::text FROM pg_attrdef UNION ALL "                             \
+    "SELECT indrelid, 'index ' || indexrelid::regclass, concat(indexprs::text, indpred::text) FROM "         \
+    "pg_index "                                                                                              \
+    "WHERE indexprs IS NOT NULL OR indpred IS NOT NULL UNION ALL "                                           \
+    "SELECT tgrelid, 'trigger ' || quote_ident(tgname), tgqual::text FROM pg_trigger UNION ALL "             \
+    "SELECT polrelid, 'policy ' || quote_ident(polname), concat(polqual::text, polwithcheck::text) FROM "    \
+    "pg_policy"
+
+/* Functions on anyarray whose signature became anycompatiblearray in 14. */
+#define CHANGED_FUNCTIONS                                                                                    \
+    "ARRAY['array_append(anyarray,anyelement)', 'array_prepend(anyelement,anyarray)', "                      \
+    "'array_cat(anyarray,anyarray)', 'array_position(anyarray,anyelement)', "                                \
+    "'array_position(anyarray,anyelement,integer)', 'array_positions(anyarray,anyelement)', "                \
+    "'array_remove(anyarray,anyelement)', 'array_replace(anyarray,anyelement,anyelement)', "                 \
+    "'width_bucket(anyelement,anyarray)']::regprocedure[]"
+
+static const CheckRow rows[] = {
+    {.id = "extensions",
+     .title = "Extensions that the target lacks",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion)), '[]') "
+               "FROM pg_extension",
+     .sql = "SELECT format('extension %I', s.name), 'version ' || s.version || ' at the source', NULL "
+            "FROM json_to_recordset($1::json) AS s(name text, version text) "
+            "WHERE NOT EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = s.name) ORDER BY s.name",
+     .advice = "Install its package on the target server, or drop the extension at the source."},
+    {.id = "extension-versions",
+     .title = "Extensions that are older on the target",
+     .severity = CHECK_WARNING,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion)), '[]') "
+               "FROM pg_extension",
+     .sql = "SELECT format('extension %I', s.name), format('%s at the source, %s on the target', s.version, "
+            "a.default_version), NULL FROM json_to_recordset($1::json) AS s(name text, version text) "
+            "JOIN pg_available_extensions a ON a.name = s.name "
+            "WHERE s.version ~ '^\\d+(\\.\\d+)*$' AND a.default_version ~ '^\\d+(\\.\\d+)*$' "
+            "AND string_to_array(a.default_version, '.')::numeric[] < string_to_array(s.version, "
+            "'.')::numeric[] "
+            "ORDER BY s.name",
+     .advice =
+         "Install a newer package on the target, or make sure that the older one has all that is used."},
+    {.id = "languages",
+     .title = "Procedural languages that the target lacks",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(lanname), '[]') FROM pg_language l WHERE lanispl AND oid >= 16384 "
+               "AND NOT " IN_EXTENSION("pg_language", "l.oid"),
+     .sql = "SELECT format('language %I', name), NULL, NULL FROM json_array_elements_text($1::json) name "
+            "WHERE NOT EXISTS (SELECT FROM pg_language WHERE lanname = name) "
+            "AND NOT EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = name.name) ORDER BY name",
+     .advice = "Install it on the target, or move its functions to another language (plpythonu is plpython3u "
+               "now)."},
+    {.id = "c-functions",
+     .title = "Functions in C outside extensions",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT p.oid::regprocedure::text, 'library ' || p.probin, NULL FROM pg_proc p "
+            "JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c' WHERE p.oid >= 16384 "
+            "AND NOT " IN_EXTENSION("pg_proc", "p.oid") " ORDER BY 1",
+     .advice = "The library, built for the target's major, must be in its library folder."},
+    {.id = "postfix-operators",
+     .title = "Postfix operators",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 14,
+     .sql =
+         "SELECT format('%I.%s', n.nspname, o.oprname), format('on type %s', format_type(o.oprleft, NULL)), "
+         "format('DROP OPERATOR %I.%s (%s, NONE)', n.nspname, o.oprname, format_type(o.oprleft, NULL)) "
+         "FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oprkind = 'r' "
+         "AND o.oid >= 16384 ORDER BY 1",
+     .advice = "They are gone from 14 on: call the function instead."},
+    {.id = "factorial-operators",
+     .title = "Uses of postfix operators and of the factorials ! and !!",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 14,
+     .sql =
+         "WITH gone AS (SELECT ':opno (' || string_agg(oid::text, '|') || ') ' AS pattern FROM pg_operator "
+         "WHERE oprkind = 'r' OR oid IN (388, 389)) "
+         "SELECT DISTINCT " RELATION_NAME ", t.part, NULL::text FROM (" STORED_TREES ") t "
+         "JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = c.relnamespace, gone "
+         "WHERE " USER_SCHEMA " AND t.tree ~ gone.pattern ORDER BY 1, 2",
+     .advice = "Write factorial(n) instead; function bodies were not searched."},
+    {.id = "array-aggregates",
+     .title = "Aggregates and operators on array functions that changed in 14",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 14,
+     .sql = "SELECT 'aggregate ' || a.aggfnoid::regprocedure, 'uses ' || f, 'DROP AGGREGATE ' || "
+            "a.aggfnoid::regprocedure FROM pg_aggregate a, unnest(" CHANGED_FUNCTIONS ") f "
+            "WHERE a.aggfnoid >= 16384 AND f IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggmtransfn, "
+            "a.aggmfinalfn) UNION ALL "
+            "SELECT 'operator ' || o.oid::regoperator, 'uses ' || f, 'DROP OPERATOR ' || o.oid::regoperator "
+            "FROM pg_operator o, unnest(" CHANGED_FUNCTIONS
+            ") f WHERE o.oid >= 16384 AND o.oprcode = f ORDER BY 1",
+     .advice =
+         "Drop them before the copy; on 14 create them anew with anycompatiblearray and anycompatible."},
+    {.id = "conversions",
+     .title = "Encoding conversions",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 14,
+     .sql = "SELECT format('conversion %I.%I', n.nspname, v.conname), 'by ' || v.conproc, "
+            "format('DROP CONVERSION %I.%I', n.nspname, v.conname) FROM pg_conversion v "
+            "JOIN pg_namespace n ON n.oid = v.connamespace WHERE v.oid >= 16384 ORDER BY 1",
+     .advice =
+         "Their functions have another signature from 14 on: drop them, and create them anew on the target."},
+    {.id = "catalog-views",
+     .title = "Views on system catalogs that have lost columns",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .removed_in = 12,
+     .sql = "SELECT DISTINCT " RELATION_NAME
+            ", 'reads ' || m.found[1]::oid::regclass, NULL::text FROM pg_rewrite w "
+            "JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace, "
+            "regexp_matches(w.ev_action::text, ':relid (1259|2604|2606|1255|1136) ', 'g') AS m(found) "
+            "WHERE " USER_SCHEMA " ORDER BY 1",
+     .advice = "relhasoids, adsrc, consrc, protransform and pg_pltemplate are gone: see that the view does "
+               "without."},
+    {.id = "operator-classes",
+     .title = "Operator classes",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql =
+         "SELECT format('operator class %I.%I', n.nspname, k.opcname), format('for %s on %s, in family %I', "
+         "m.amname, format_type(k.opcintype, NULL), f.opfname), NULL FROM pg_opclass k "
+         "JOIN pg_namespace n ON n.oid = k.opcnamespace JOIN pg_am m ON m.oid = k.opcmethod "
+         "JOIN pg_opfamily f ON f.oid = k.opcfamily "
+         "WHERE k.oid >= 16384 AND NOT " IN_EXTENSION("pg_opclass", "k.oid") " ORDER BY 1",
+     .advice = "They restore as superuser only, family first; try the schema on a scratch database if they "
+               "are many."},
+    {.id = "event-triggers",
+     .title = "Event triggers",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('event trigger %I', evtname), 'on ' || evtevent, NULL FROM pg_event_trigger t "
+            "WHERE NOT " IN_EXTENSION("pg_event_trigger", "t.oid") " ORDER BY 1",
+     .advice = "They are restored last, and take a superuser on the target."},
+    {.id = "publications",
+     .title = "Publications",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('publication %I', pubname), NULL, NULL FROM pg_publication ORDER BY 1",
+     .advice = "Their subscribers follow the old server: point them to the target after the switch, with a "
+               "new slot."},
+    {.id = "subscriptions",
+     .title = "Subscriptions",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('subscription %I', subname), NULL, NULL FROM pg_subscription WHERE subdbid = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1",
+     .advice =
+         "What they bring in is moved as other writes are; subscribe anew on the target after the switch."},
+};
+
+const CheckGroup check_object_rows = {"Objects", rows, sizeof rows / sizeof rows[0]};

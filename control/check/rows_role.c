@@ -1,0 +1,85 @@
+/*
+ * Checks of the two roles that Penstock connects as, and of the roles that own or may use what is moved.
+ */
+#include "check.h"
+#include "sql.h"
+
+static const CheckRow rows[] = {
+    {.id = "source-replication",
+     .title = "Right to replicate, at the source",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('role %I', rolname), 'it is neither superuser nor REPLICATION', "
+            "format('ALTER ROLE %I REPLICATION', rolname) "
+            "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper AND NOT rolreplication",
+     .advice = "Give it the attribute, as a superuser of the source."},
+    {.id = "source-superuser",
+     .title = "Right to fence the source",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('role %I', rolname), 'it is not a superuser', format('ALTER ROLE %I SUPERUSER', "
+            "rolname) "
+            "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
+     .advice =
+         "Copy and follow work without; the cutover needs a superuser to close the source to other writers."},
+    {.id = "source-select",
+     .title = "Right to read every table at the source",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT " RELATION_NAME ", 'no SELECT on the table or no USAGE on its schema', "
+            "format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I', n.nspname, current_user, "
+            "n.nspname, c.relname, current_user) FROM " USER_RELATIONS " WHERE c.relkind IN ('r', 'p', 'S') "
+            "AND c.relpersistence <> 't' "
+            "AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))",
+     .advice = "Grant it, or connect as a superuser."},
+    {.id = "target-create",
+     .title = "Right to create schemas on the target",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .sql =
+         "SELECT format('database %I', current_database()), format('no CREATE for role %I', current_user), "
+         "format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) "
+         "WHERE NOT has_database_privilege(current_database(), 'CREATE')",
+     .advice = "Grant it, or connect as the owner of the database."},
+    {.id = "target-session-replication-role",
+     .title = "Right to set session_replication_role on the target",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .function = probe_session_role,
+     .advice = "Foreign keys and triggers must rest while changes are applied; that takes a superuser, or a "
+               "GRANT SET "
+               "ON PARAMETER on 15 and newer."},
+    {.id = "target-superuser",
+     .title = "Right to give objects to any owner on the target",
+     .severity = CHECK_WARNING,
+     .side = ON_TARGET,
+     .sql = "SELECT format('role %I', rolname), 'it is not a superuser', NULL "
+            "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
+     .advice = "It must be a member of every owning role, and some objects (languages, casts, event "
+               "triggers) will not "
+               "restore."},
+    {.id = "roles",
+     .title = "Owners and grantees of the source that the target lacks",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(rolname), '[]') FROM pg_roles r "
+               "WHERE oid IN (SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass "
+               "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) "
+               "OR oid = 10 AND EXISTS (SELECT FROM pg_class WHERE relowner = 10 AND oid >= 16384)",
+     .sql = "SELECT format('role %I', name), NULL, format('CREATE ROLE %I', name) "
+            "FROM json_array_elements_text($1::json) name "
+            "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) ORDER BY name",
+     .advice =
+         "Bring roles over with their rights and passwords: pg_dumpall --roles-only of the source, into the "
+         "target."},
+    {.id = "md5-passwords",
+     .title = "Roles with md5 passwords at the source",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('role %I', rolname), 'md5 password', NULL FROM pg_authid "
+            "WHERE rolcanlogin AND rolpassword LIKE 'md5%' ORDER BY rolname",
+     .advice = "They go on working only where pg_hba.conf of the target says md5; scram-sha-256 there "
+               "refuses them."},
+};
+
+const CheckGroup check_role_rows = {"Roles", rows, sizeof rows / sizeof rows[0]};

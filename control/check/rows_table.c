@@ -1,0 +1,146 @@
+/*
+ * Checks of the tables at the source: what the stream cannot carry, and what a restore on the target would
+ * refuse.
+ *
+ * A table is followed by its replica identity. The server itself does not refuse UPDATE and DELETE on a table
+ * without one when no publication is there; they would reach the plugin without a key, so they are looked for
+ * here.
+ */
+#include "check.h"
+#include "sql.h"
+
+/* Leaf tables without usable identity: reason, what could stand in for it, and whether rows were changed
+ * already. */
+#define UNIDENTIFIED                                                                                         \
+    "SELECT " RELATION_NAME " AS name, CASE WHEN c.relreplident = 'n' THEN 'replica identity nothing' "      \
+    "WHEN c.relreplident = 'i' THEN 'its replica identity index is gone' "                                   \
+    "WHEN p.indexrelid IS NOT NULL THEN 'its primary key is deferrable' ELSE 'no primary key' END AS "       \
+    "reason, "                                                                                               \
+    "(SELECT min(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = "     \
+    "c.oid "                                                                                                 \
+    "AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL "    \
+    "AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull "              \
+    "AND a.attnum = ANY (i.indkey))) AS candidate, "                                                         \
+    "pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) AS changed "                      \
+    "FROM " USER_RELATIONS " LEFT JOIN pg_index p ON p.indrelid = c.oid AND p.indisprimary "                 \
+    "WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND CASE c.relreplident WHEN 'f' THEN false "          \
+    "WHEN 'd' THEN p.indexrelid IS NULL OR NOT p.indimmediate OR NOT p.indisvalid "                          \
+    "WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident "        \
+    "AND i.indisvalid) ELSE true END"
+
+#define IDENTITY_STATEMENT                                                                                   \
+    "'ALTER TABLE ' || name || CASE WHEN candidate IS NULL THEN ' REPLICA IDENTITY FULL' "                   \
+    "ELSE format(' REPLICA IDENTITY USING INDEX %I', candidate) END"
+
+/* Live columns a of relations c whose type is one of these, by OID. */
+#define COLUMNS_OF_TYPE(types, detail)                                                                       \
+    "SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname), " detail ", NULL FROM " USER_RELATIONS      \
+    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "                    \
+    "JOIN pg_type t ON t.oid = a.atttypid "                                                                  \
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND " types " ORDER BY 1"
+
+static const CheckRow rows[] = {
+    {.id = "replica-identity",
+     .title = "Tables without replica identity that see updates or deletes",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT name, format('%s; %s updates and deletes seen', reason, changed), " IDENTITY_STATEMENT
+            " FROM (" UNIDENTIFIED ") u WHERE changed > 0 ORDER BY changed DESC, name",
+     .advice = "Give each one an identity before `penstock copy`. FULL works for any table and costs WAL."},
+    {.id = "replica-identity-unused",
+     .title = "Tables without replica identity that only see inserts",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT name, reason || '; no update or delete seen so far', " IDENTITY_STATEMENT
+            " FROM (" UNIDENTIFIED ") u WHERE changed = 0 ORDER BY name",
+     .advice = "Inserts are followed; the first update or delete would stop the stream. Give them an "
+               "identity unless "
+               "you are sure."},
+    {.id = "unlogged-tables",
+     .title = "Unlogged tables",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql =
+         "SELECT " RELATION_NAME ", 'unlogged', format('ALTER TABLE %I.%I SET LOGGED', n.nspname, c.relname) "
+         "FROM " USER_RELATIONS " WHERE c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1",
+     .advice =
+         "Changes after the copy are not in the WAL and do not reach the target. Log them if they matter."},
+    {.id = "large-objects",
+     .title = "Large objects",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT 'large objects', count(*) || ' of them', NULL FROM pg_largeobject_metadata HAVING "
+            "count(*) > 0",
+     .advice = "They are not moved. Keep their content in a bytea column, or bring them over by hand after "
+               "the fence."},
+    {.id = "tables-with-oids",
+     .title = "Tables WITH OIDS",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 12,
+     .sql = "SELECT " RELATION_NAME ", 'WITH OIDS', format('ALTER TABLE %I.%I SET WITHOUT OIDS', n.nspname, "
+            "c.relname) FROM " USER_RELATIONS " WHERE c.relhasoids ORDER BY 1",
+     .advice = "Such tables do not exist from 12 on. Move the oid into a column of its own if it is used."},
+    {.id = "removed-types",
+     .title = "Columns of type abstime, reltime or tinterval",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 12,
+     .sql = COLUMNS_OF_TYPE("(t.oid IN (702, 703, 704) OR t.typelem IN (702, 703, 704))",
+                            "format_type(a.atttypid, a.atttypmod)"),
+     .advice = "These types are gone from 12 on: change the columns to timestamptz, interval or tstzrange."},
+    {.id = "pseudo-types",
+     .title = "Columns of type unknown",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = COLUMNS_OF_TYPE("t.oid = 705", "'unknown'"),
+     .advice = "Change them to text: such a column cannot be created any more."},
+    {.id = "sql-identifier",
+     .title = "Columns of type information_schema.sql_identifier",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .removed_in = 12,
+     .sql =
+         COLUMNS_OF_TYPE("c.relkind IN ('r', 'p', 'm') AND t.typname = 'sql_identifier' AND t.typnamespace = "
+                         "(SELECT oid FROM pg_namespace WHERE nspname = 'information_schema')",
+                         "'information_schema.sql_identifier'"),
+     .advice = "From 12 on the type holds 63 bytes only: change the columns to text or name."},
+    {.id = "tablespaces",
+     .title = "Tablespaces in use that the target lacks",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather =
+         "SELECT coalesce(json_agg(spcname), '[]') FROM pg_tablespace WHERE oid IN (SELECT reltablespace "
+         "FROM "
+         "pg_class WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'pg_catalog'))",
+     .sql = "SELECT format('tablespace %I', name), NULL, "
+            "format('CREATE TABLESPACE %I LOCATION ''/a/folder/of/the/target''', name) "
+            "FROM json_array_elements_text($1::json) name WHERE name NOT IN ('pg_default', 'pg_global') "
+            "AND NOT EXISTS (SELECT FROM pg_tablespace WHERE spcname = name) ORDER BY name",
+     .advice = "Create them on the target, with folders of its own."},
+    {.id = "foreign-tables",
+     .title = "Foreign tables",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql = "SELECT " RELATION_NAME ", 'on server ' || quote_ident(s.srvname), NULL FROM " USER_RELATIONS
+            " JOIN pg_foreign_table f ON f.ftrelid = c.oid JOIN pg_foreign_server s ON s.oid = f.ftserver "
+            "ORDER BY 1",
+     .advice = "Their definition is moved, not their rows: the target must reach those servers by itself."},
+    {.id = "materialized-views",
+     .title = "Materialized views",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql = "SELECT " RELATION_NAME ", NULL, format('REFRESH MATERIALIZED VIEW %I.%I', n.nspname, c.relname) "
+            "FROM " USER_RELATIONS " WHERE c.relkind = 'm' ORDER BY 1",
+     .advice =
+         "A refresh is not in the stream: refresh them on the target after the switch, or just before it."},
+    {.id = "sequences",
+     .title = "Sequences",
+     .severity = CHECK_NOTE,
+     .side = ON_SOURCE,
+     .sql = "SELECT 'sequences', count(*) || ' of them', NULL FROM " USER_RELATIONS
+            " WHERE c.relkind = 'S' HAVING count(*) > 0",
+     .advice = "Nothing to do: the cutover sets each of them to the source's value."},
+};
+
+const CheckGroup check_table_rows = {"Tables", rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,67 @@
+/*
+ * Checks that the target database is a place where the source's rows mean the same.
+ */
+#include "check.h"
+
+static const CheckRow rows[] = {
+    {.id = "target-empty",
+     .title = "Other tables in the target database",
+     .severity = CHECK_PROBLEM,
+     .function = probe_target_empty,
+     .advice = "Name another database, or drop what is in the way."},
+    {.id = "encoding",
+     .title = "Encoding of both databases",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather =
+         "SELECT to_json(pg_encoding_to_char(encoding)) FROM pg_database WHERE datname = current_database()",
+     .sql = "SELECT format('database %I', datname), format('%s on the target, %s at the source', "
+            "pg_encoding_to_char(encoding), $1::json #>> '{}'), format('CREATE DATABASE %I ENCODING %L "
+            "TEMPLATE template0', datname, $1::json #>> '{}') FROM pg_database "
+            "WHERE datname = current_database() AND pg_encoding_to_char(encoding) <> $1::json #>> '{}'",
+     .advice =
+         "Create the target database anew with the source's encoding: not every text fits into another."},
+    {.id = "locale",
+     .title = "LC_COLLATE and LC_CTYPE of both databases",
+     .severity = CHECK_WARNING,
+     .side = ON_TARGET,
+     .gather = "SELECT json_build_object('collate', datcollate, 'ctype', datctype) FROM pg_database "
+               "WHERE datname = current_database()",
+     .sql =
+         "SELECT format('database %I', datname), format('%s and %s on the target, %s and %s at the source', "
+         "datcollate, datctype, $1::json ->> 'collate', $1::json ->> 'ctype'), "
+         "format('CREATE DATABASE %I LC_COLLATE %L LC_CTYPE %L TEMPLATE template0', datname, "
+         "$1::json ->> 'collate', $1::json ->> 'ctype') FROM pg_database WHERE datname = current_database() "
+         "AND (datcollate, datctype)::text IS DISTINCT FROM ($1::json ->> 'collate', $1::json ->> "
+         "'ctype')::text",
+     .advice = "Text would sort, and compare with upper and lower case, in another way than before."},
+    {.id = "collations",
+     .title = "Collations in use that the target lacks",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(collname), '[]') FROM pg_collation WHERE oid < 16384 "
+               "AND oid IN (SELECT attcollation FROM pg_attribute WHERE attrelid >= 16384)",
+     .sql = "SELECT format('collation %I', name), NULL, NULL FROM json_array_elements_text($1::json) name "
+            "WHERE NOT EXISTS (SELECT FROM pg_collation WHERE collname = name) ORDER BY name",
+     .advice = "Install the locale on the target's machine and run pg_import_system_collations there."},
+    {.id = "database-settings",
+     .title = "Settings of the database that the target lacks",
+     .severity = CHECK_WARNING,
+     .side = ON_TARGET,
+     .gather =
+         "SELECT coalesce(json_agg(json_build_object('role', r.rolname, 'setting', setting)), '[]') "
+         "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting "
+         "WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
+     .sql = "SELECT split_part(g.setting, '=', 1), concat('for role ' || g.role || ': ', g.setting), "
+            "format('ALTER %s SET %s TO %L', coalesce(format('ROLE %I IN DATABASE %I', g.role, "
+            "current_database()), "
+            "format('DATABASE %I', current_database())), split_part(g.setting, '=', 1), "
+            "substr(g.setting, strpos(g.setting, '=') + 1)) "
+            "FROM json_to_recordset($1::json) AS g(role text, setting text) WHERE NOT EXISTS (SELECT "
+            "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND r.rolname IS NOT DISTINCT FROM g.role AND g.setting = ANY (s.setconfig)) ORDER BY 1",
+     .advice = "They are not part of a dump of one database: run the statements on the target."},
+};
+
+const CheckGroup check_target_rows = {"Target database", rows, sizeof rows / sizeof rows[0]};

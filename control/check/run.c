@@ -1,0 +1,159 @@
+/*
+ * Runs the rows, in order, and turns whatever happens into an outcome. An error is an outcome too: the
+ * connection may be in any state after it, so it is only ever used for whole statements outside transactions.
+ */
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const CheckGroup *const groups[] = {
+    &check_server_rows, &check_role_rows, &check_target_rows, &check_table_rows, &check_object_rows,
+};
+
+static const char *const status_names[CHECK_STATUSES] = {
+    [CHECK_OK] = "ok",           [CHECK_NOTE] = "note",   [CHECK_WARNING] = "warning",
+    [CHECK_PROBLEM] = "problem", [CHECK_ERROR] = "error", [CHECK_SKIPPED] = "skipped",
+};
+
+const char *check_status_name(CheckStatus status)
+{
+    return status_names[status];
+}
+
+static json_t *string_or_null(const char *text)
+{
+    json_t *value = text != NULL ? json_string(text) : json_null();
+    /* Text of a database that is not UTF-8: say that it is there rather than nothing. */
+    return value != NULL ? value : json_string("(not valid UTF-8)");
+}
+
+void finding_add(json_t *findings, const char *object, const char *detail, const char *fix)
+{
+    json_t *finding = json_object();
+    json_object_set_new(finding, "object", string_or_null(object));
+    json_object_set_new(finding, "detail", string_or_null(detail));
+    json_object_set_new(finding, "fix", string_or_null(fix));
+    json_array_append_new(findings, finding);
+}
+
+static const char *cell(const PGresult *result, int row, int column)
+{
+    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+static int run_sql(const CheckRow *row, CheckContext *context, json_t *findings, Error *error)
+{
+    Database *database = row->side == ON_SOURCE ? context->source : context->target;
+    PGresult *result = NULL;
+    char *gathered = NULL;
+    if (row->gather != NULL && database_value(context->source, &gathered, error, row->gather, 0) != 0) {
+        return -1;
+    }
+    int status = row->gather != NULL ? database_query(database, &result, error, row->sql, 1, gathered)
+                                     : database_query(database, &result, error, row->sql, 0);
+    free(gathered);
+    if (status != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        finding_add(findings, cell(result, i, 0), cell(result, i, 1), cell(result, i, 2));
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* Why row cannot be run, or NULL. The probes that connect look for themselves. */
+static const char *reason_to_skip(const CheckRow *row, const CheckContext *context)
+{
+    bool connects = row->function == probe_source || row->function == probe_target;
+    bool needs_source = row->gather != NULL || row->side == ON_SOURCE;
+    bool needs_target = row->side == ON_TARGET;
+    if (connects) {
+        return NULL;
+    }
+    if (row->function != NULL && row->function != probe_replication && row->function != probe_plugin) {
+        needs_target = true;
+        needs_source = row->function == probe_versions;
+    }
+    if (needs_source && context->source == NULL) {
+        return "the source is not reachable";
+    }
+    if (needs_target && context->target == NULL) {
+        return "the target is not reachable";
+    }
+    return NULL;
+}
+
+/* False for a check of something that these two versions have in the same way. */
+static bool applies(const CheckRow *row, const CheckContext *context)
+{
+    if (row->removed_in == 0) {
+        return true;
+    }
+    bool source_has = context->source == NULL || database_version(context->source) / 10000 < row->removed_in;
+    bool target_lacks =
+        context->target == NULL || database_version(context->target) / 10000 >= row->removed_in;
+    return source_has && target_lacks;
+}
+
+static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *findings, Error *error)
+{
+    const char *skip =
+        applies(row, context) ? reason_to_skip(row, context) : "nothing changed between these versions";
+    if (skip != NULL) {
+        error_set(error, ERROR_NONE, "%s", skip);
+        return CHECK_SKIPPED;
+    }
+    int status = row->function != NULL ? row->function(context, findings, error)
+                                       : run_sql(row, context, findings, error);
+    if (status != 0) {
+        return CHECK_ERROR;
+    }
+    return json_array_size(findings) > 0 ? row->severity : CHECK_OK;
+}
+
+static json_t *make_outcome(const CheckGroup *group, const CheckRow *row, CheckContext *context)
+{
+    Error error = {.code = ERROR_NONE};
+    json_t *findings = json_array();
+    CheckStatus status = run_row(row, context, findings, &error);
+    bool found = status == CHECK_NOTE || status == CHECK_WARNING || status == CHECK_PROBLEM;
+    json_t *outcome = json_object();
+    json_object_set_new(outcome, "id", json_string(row->id));
+    json_object_set_new(outcome, "group", json_string(group->title));
+    json_object_set_new(outcome, "title", json_string(row->title));
+    json_object_set_new(outcome, "status", json_string(check_status_name(status)));
+    json_object_set_new(outcome, "count", json_integer((json_int_t)json_array_size(findings)));
+    json_object_set_new(outcome, "findings", findings);
+    json_object_set_new(outcome, "advice", string_or_null(found ? row->advice : NULL));
+    json_object_set_new(
+        outcome, "error",
+        string_or_null(status == CHECK_ERROR || status == CHECK_SKIPPED ? error.message : NULL));
+    return outcome;
+}
+
+json_t *check_run(CheckContext *context)
+{
+    json_t *outcomes = json_array();
+    for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+        for (size_t i = 0; i < groups[g]->count && !interrupted(); i++) {
+            json_array_append_new(outcomes, make_outcome(groups[g], &groups[g]->rows[i], context));
+        }
+    }
+    return outcomes;
+}
+
+ExitStatus check_exit_status(const json_t *outcomes)
+{
+    size_t index;
+    json_t *outcome;
+    json_array_foreach(outcomes, index, outcome)
+    {
+        const char *status = json_string_value(json_object_get(outcome, "status"));
+        if (strcmp(status, "problem") == 0 || strcmp(status, "error") == 0) {
+            return EXIT_ANSWER_NO;
+        }
+    }
+    return EXIT_DONE;
+}
