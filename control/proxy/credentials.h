@@ -1,0 +1,21 @@
+/*
+ * Will the proxy's users get in at the target? A failed login there after the switch would disconnect
+ * clients.
+ */
+#pragma once
+
+#include "database.h"
+#include "error.h"
+#include "ini.h"
+
+/* The password of user in the text of an auth_file; NULL when it has none in plain text. The caller frees it.
+ */
+char *credentials_password(const char *auth_file, const char *user);
+
+/*
+ * Checks that user can log in at the target, by doing so with password (or without one when it is NULL).
+ * Where the server wants a password that is not known, the role must exist on the target with the same
+ * verifier as on the source.
+ */
+int credentials_check(Database *source, Database *target, const Endpoint *to, const char *user,
+                      const char *password, Error *error) MUST_CHECK;

@@ -1,0 +1,126 @@
+/*
+ * The order of a replacement is what makes it safe: FILE.penstock-before is complete on disk before FILE is
+ * touched, and FILE changes by one rename. The temporary file carries the old mode and owner before it has
+ * any content, since a proxy's configuration often holds passwords.
+ */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int failed(Error *error, const char *what, const char *path)
+{
+    return error_set(error, ERROR_SYSTEM, "cannot %s \"%s\": %s", what, path, strerror(errno));
+}
+
+int file_read(const char *path, char **text, Error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return failed(error, "open", path);
+    }
+    size_t size = 0, capacity = 64 * 1024;
+    char *buffer = malloc(capacity);
+    size_t got;
+    while ((got = fread(buffer + size, 1, capacity - size - 1, file)) > 0) {
+        size += got;
+        if (capacity - size < 2) {
+            buffer = realloc(buffer, capacity *= 2);
+        }
+    }
+    buffer[size] = '\0';
+    int bad = ferror(file);
+    fclose(file);
+    if (bad || strlen(buffer) != size) {
+        free(buffer);
+        return bad ? failed(error, "read", path)
+                   : error_set(error, ERROR_SYSTEM, "\"%s\" is not a text file", path);
+    }
+    *text = buffer;
+    return 0;
+}
+
+static int write_all(int fd, const char *text)
+{
+    size_t size = strlen(text);
+    while (size > 0) {
+        ssize_t wrote = write(fd, text, size);
+        if (wrote < 0 && errno != EINTR) {
+            return -1;
+        }
+        if (wrote > 0) {
+            text += wrote;
+            size -= (size_t)wrote;
+        }
+    }
+    return fsync(fd);
+}
+
+static void sync_folder(const char *path)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+/* Makes path hold text, by way of a file beside it, with the mode and owner of like. */
+static int place(const char *path, const char *text, const struct stat *like, Error *error)
+{
+    char beside[PATH_MAX + 32];
+    snprintf(beside, sizeof beside, "%s.penstock-new", path);
+    unlink(beside);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return failed(error, "create", beside);
+    }
+    int result = 0;
+    struct stat now;
+    if (fstat(fd, &now) != 0 || ((now.st_uid != like->st_uid || now.st_gid != like->st_gid) &&
+                                 fchown(fd, like->st_uid, like->st_gid) != 0)) {
+        result = failed(error, "keep the owner of", path);
+        error_hint(error, "Run as the owner of the file, or as root.");
+    } else if (fchmod(fd, like->st_mode & 07777) != 0 || write_all(fd, text) != 0) {
+        result = failed(error, "write", beside);
+    }
+    close(fd);
+    if (result == 0 && rename(beside, path) != 0) {
+        result = failed(error, "replace", path);
+    }
+    if (result != 0) {
+        unlink(beside);
+        return result;
+    }
+    sync_folder(path);
+    return 0;
+}
+
+int file_replace(const char *path, const char *text, Error *error)
+{
+    char real[PATH_MAX], before[PATH_MAX + 32];
+    struct stat like;
+    if (realpath(path, real) == NULL || stat(real, &like) != 0) {
+        return failed(error, "find", path);
+    }
+    char *old = NULL;
+    if (file_read(real, &old, error) != 0) {
+        return -1;
+    }
+    int result = 0;
+    if (strcmp(old, text) != 0) {
+        snprintf(before, sizeof before, "%s.penstock-before", real);
+        result = place(before, old, &like, error) != 0 ? -1 : place(real, text, &like, error);
+    }
+    free(old);
+    return result;
+}

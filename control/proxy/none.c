@@ -1,0 +1,84 @@
+/*
+ * No proxy: nothing can be held. Fencing the source ends the sessions of the applications, and they come back
+ * once the operator has pointed them at the target. Every operation is there and does nothing, so that the
+ * cutover has one road.
+ */
+#include "proxy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct Proxy {
+    char database[64];
+};
+
+static int none_open(const ProxySpec *spec, const char *database, Proxy **out, Error *error)
+{
+    if (spec->admin_uri != NULL || spec->config != NULL) {
+        return error_set(error, ERROR_USAGE, "--proxy none takes nothing after it");
+    }
+    *out = calloc(1, sizeof **out);
+    snprintf((*out)->database, sizeof(*out)->database, "%s", database);
+    return 0;
+}
+
+static void none_close(Proxy *proxy)
+{
+    free(proxy);
+}
+
+static int none_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    (void)context;
+    (void)error;
+    snprintf(report->summary, sizeof report->summary, "no proxy: database %s", proxy->database);
+    snprintf(report->warning, sizeof report->warning,
+             "without a proxy, clients are not held: their sessions end when the source is fenced");
+    return 0;
+}
+
+static int none_remember(Proxy *proxy, json_t **out, Error *error)
+{
+    (void)proxy;
+    (void)error;
+    *out = json_object();
+    return 0;
+}
+
+static int none_with_context(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    (void)proxy;
+    (void)context;
+    (void)error;
+    return 0;
+}
+
+static int none_restore(Proxy *proxy, const json_t *remembered, Error *error)
+{
+    (void)proxy;
+    (void)remembered;
+    (void)error;
+    return 0;
+}
+
+static int none_alone(Proxy *proxy, Error *error)
+{
+    (void)proxy;
+    (void)error;
+    return 0;
+}
+
+const ProxyOperations proxy_none = {
+    .name = "none",
+    .summary = "no proxy: fence the source, wait, then you point the applications at the target",
+    .holds = false,
+    .open = none_open,
+    .close = none_close,
+    .inspect = none_inspect,
+    .remember = none_remember,
+    .hold = none_with_context,
+    .point_at = none_with_context,
+    .restore = none_restore,
+    .release = none_alone,
+    .let_go = none_alone,
+};

@@ -1,0 +1,21 @@
+/*
+ * Looks through a proxy as an application would: who answers there, and may it write?
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "error.h"
+
+typedef struct ProbeAnswer {
+    char system_identifier[32];
+    int version;   /* server_version_num */
+    bool writable; /* not read-only, not in recovery, and a transaction with an update of no row went through
+                    */
+} ProbeAnswer;
+
+/*
+ * Connects with the connection string uri, asks, and rolls back all it did. ERROR_LIMIT when no answer came
+ * within limit_ms. Errors name no password.
+ */
+int probe(const char *uri, int limit_ms, ProbeAnswer *out, Error *error) MUST_CHECK;

@@ -1,0 +1,92 @@
+/*
+ * Connection proxies, as a cutover sees them: hold the clients, point a database somewhere else, let them go
+ * on.
+ *
+ * Each kind of proxy is a row of ProxyOperations. Two ways to hold fit the table: a proxy that can pause by
+ * itself holds in `hold` and lets go in `release` (PgBouncer); one that cannot is pointed, in `hold`, at a
+ * gate that accepts and waits, and the gate is opened in `point_at`. Whoever calls does not know which it is.
+ *
+ *     open → inspect → remember → hold → [still] → point_at → release → close
+ *                                   │                 │
+ *                            let_go ◄──── restore ◄───┘      on the way back, any step may be repeated
+ *
+ * What the way back needs (the old lines of a configuration file) is what `remember` gives: the caller keeps
+ * it durably before it calls hold, and a later process can undo with it. Passwords are never in error
+ * messages; what `remember` gives has none either.
+ *
+ * A Proxy belongs to one thread at a time.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "database.h"
+#include "error.h"
+#include "ini.h"
+
+typedef struct Proxy Proxy;
+
+/* How --proxy names one: KIND[:ADMIN_URI[,config=FILE][,database=NAME]]. */
+typedef struct ProxySpec {
+    char *kind;
+    char *admin_uri; /* NULL when not given */
+    char *config;    /* NULL: as the console names it */
+    char *database;  /* NULL: the name of the source database */
+} ProxySpec;
+
+/* What a step of a proxy may use. Everything is borrowed. */
+typedef struct ProxyContext {
+    Database *source;
+    Database *target;
+    Endpoint from;      /* the source as --source reaches it */
+    Endpoint to;        /* the target as the proxy reaches it */
+    const char *gate;   /* HOST:PORT of the gate that holds, for kinds that need one */
+    int drain_limit_ms; /* for hold */
+    int hold_limit_ms;  /* that clients may have to wait at most */
+    bool (*stop)(void); /* true when the operator wants to end; NULL: never */
+} ProxyContext;
+
+/* What inspect found out that is worth telling. */
+typedef struct ProxyReport {
+    char summary[256]; /* "PgBouncer 1.18.0: app at 10.0.0.1:5432, transaction pooling, 12 clients" */
+    char warning[512]; /* or "" */
+    char probe[512];   /* connection string through the proxy, with password: never to be shown. "" when none
+                          works */
+} ProxyReport;
+
+typedef struct ProxyOperations {
+    const char *name;
+    const char *summary; /* for --help */
+    bool holds;          /* false: clients are not held; fencing the source ends their sessions */
+    int (*open)(const ProxySpec *spec, const char *database, Proxy **out, Error *error);
+    void (*close)(Proxy *proxy);
+    /* Reachable, configuration readable, limits long enough, the target usable by its users. Changes nothing.
+     */
+    int (*inspect)(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error);
+    /* What restore needs, as a JSON object that the caller frees. */
+    int (*remember)(Proxy *proxy, json_t **out, Error *error);
+    /* Holds the clients: on return none of their transactions is open. On failure the caller calls let_go. */
+    int (*hold)(Proxy *proxy, const ProxyContext *context, Error *error);
+    /* Makes the proxy use context->to; on return its console says so. */
+    int (*point_at)(Proxy *proxy, const ProxyContext *context, Error *error);
+    /* Undoes point_at, whole or half done. */
+    int (*restore)(Proxy *proxy, const json_t *remembered, Error *error);
+    /* Lets held clients go on: where point_at led them … */
+    int (*release)(Proxy *proxy, Error *error);
+    /* … or, on the way back, to the source. Does nothing when they are not held. */
+    int (*let_go)(Proxy *proxy, Error *error);
+} ProxyOperations;
+
+/* Reads the argument of --proxy. The caller frees *out with proxy_spec_free. */
+int proxy_spec_parse(const char *text, ProxySpec *out, Error *error) MUST_CHECK;
+void proxy_spec_free(ProxySpec *spec);
+
+/* The operations of spec->kind; NULL, with the known kinds in the error, when there are none. */
+const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error) MUST_CHECK;
+
+/* The same by number, for help texts; NULL past the last. */
+const ProxyOperations *proxy_kind(size_t number);
+
+extern const ProxyOperations proxy_pgbouncer, proxy_none;
