@@ -12,16 +12,16 @@
  * the callbacks are registered once and walk the list of living caches; a cache leaves the list when the
  * memory context that holds it is reset or deleted, which also happens after errors.
  *
- * The cache starts anew when it holds more than MAX_COLUMNS columns, so that a database with very many tables
- * does not bloat the server. Relations are then described on the wire once more, which readers take as no
- * change.
+ * The cache starts anew when it holds more than MAX_CACHED_COLUMNS columns, so that a database with very many
+ * tables does not bloat the server. Relations are then described on the wire once more, which readers take as
+ * no change.
  */
 #include "compat.h"
 #include "relation_cache.h"
 
 #include "fingerprint.h"
 
-#define MAX_COLUMNS 32768
+#define MAX_CACHED_COLUMNS 32768
 #define INITIAL_RELATIONS 256
 
 typedef struct CacheEntry {
@@ -307,7 +307,7 @@ RelationDefinition *relation_cache_find(RelationCache *cache, Relation relation)
     if (entry->definition != NULL && entry->generation == cache->generation) {
         return entry->definition;
     }
-    if (cache->columns > MAX_COLUMNS) {
+    if (cache->columns > MAX_CACHED_COLUMNS) {
         entries_reset(cache);
         entry = entry_of(cache, RelationGetRelid(relation));
     }
