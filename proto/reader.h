@@ -3,10 +3,11 @@
  *
  *     frame_reader_open(bytes) ──► records, allocated in the caller's arena
  *
- * One reader per connection: it carries the zstd stream from frame to frame and checks that transactions are whole
- * (begin before rows, numbers without gaps, relations known, counts and checksum at commit). It trusts nothing:
- * sizes, counts and checksums are checked before use, and every error says at which byte of which frame. After an
- * error the reader refuses all further frames, because the zstd stream cannot be joined again.
+ * One reader per connection: it carries the zstd stream from frame to frame and checks that transactions are
+ * whole (begin before rows, numbers without gaps, relations known, counts and checksum at commit). It trusts
+ * nothing: sizes, counts and checksums are checked before use, and every error says at which byte of which
+ * frame. After an error the reader refuses all further frames, because the zstd stream cannot be joined
+ * again.
  *
  * No I/O, no PostgreSQL headers, one thread per reader.
  */
@@ -31,7 +32,7 @@ typedef enum RecordKind {
 
 /* One column of one side of a run. Use rows_cell to read it. */
 typedef struct ColumnCells {
-    const uint8_t *states;   /* count entries, CellState; NULL when every cell has uniform_state */
+    const uint8_t *states; /* count entries, CellState; NULL when every cell has uniform_state */
     CellState uniform_state;
     const uint32_t *offsets; /* count + 1 entries: cell i is data[offsets[i] … offsets[i + 1]) */
     const uint8_t *data;
@@ -70,14 +71,17 @@ int frame_reader_new(const FrameReaderOptions *options, FrameReader **out, Error
 void frame_reader_free(FrameReader *reader);
 
 /*
- * Reads one frame. *records (*count of them) and everything they point to live in arena. ERROR_PROTOCOL when the bytes
- * are not what the wire format says; when the wire version is another, the message says which side to upgrade.
+ * Reads one frame. *records (*count of them) and everything they point to live in arena. ERROR_PROTOCOL when
+ * the bytes are not what the wire format says; when the wire version is another, the message says which side
+ * to upgrade.
  */
-int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count, Error *error)
-    MUST_CHECK;
+int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count,
+                      Error *error) MUST_CHECK;
 
-/* The state of one cell; *value is set when it is CELL_VALUE. row < rows->count, column < rows->column_count. */
-static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row, Bytes *value)
+/* The state of one cell; *value is set when it is CELL_VALUE. row < rows->count, column < rows->column_count.
+ */
+static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row,
+                                  Bytes *value)
 {
     const ColumnCells *cells = &rows->sides[side][column];
     CellState state = cells->states != NULL ? (CellState)cells->states[row] : cells->uniform_state;

@@ -1,9 +1,9 @@
 /*
- * The vocabulary that both directions of the wire share. proto/penstock.proto says what each thing means; these are
- * its C names, so that nobody but this folder sees the generated code.
+ * The vocabulary that both directions of the wire share. proto/penstock.proto says what each thing means;
+ * these are its C names, so that nobody but this folder sees the generated code.
  *
- * Everything in proto/ works on bytes in memory: no I/O, no PostgreSQL headers, no threads. It is linked into the
- * plugin, the applier, the unit tests and the fuzzers.
+ * Everything in proto/ works on bytes in memory: no I/O, no PostgreSQL headers, no threads. It is linked into
+ * the plugin, the applier, the unit tests and the fuzzers.
  */
 #pragma once
 
@@ -16,6 +16,9 @@
 #define WIRE_VERSION 1
 
 typedef enum WireCodec { WIRE_CODEC_NONE = 0, WIRE_CODEC_ZSTD = 1 } WireCodec;
+
+/* Frame.flags */
+enum { FRAME_STARTS_STREAM = 1, FRAME_ENDS_TRANSACTION = 2 };
 
 typedef enum ReplicaIdentity {
     IDENTITY_NOTHING = 0,

@@ -6,12 +6,13 @@
  *                         ▼                                                               ▼
  *                    frame_writer_take()                                            frame_writer_take()
  *
- * The writer numbers the changes, gathers consecutive rows of one kind and relation into a column-stored run, keeps
- * the transaction's checksum, and carries the zstd stream from frame to frame. It holds at most one frame's worth of
- * data plus one row. It does no I/O and never calls back: the caller takes a frame when one is due and sends it.
+ * The writer numbers the changes, gathers consecutive rows of one kind and relation into a column-stored run,
+ * keeps the transaction's checksum, and carries the zstd stream from frame to frame. It holds at most one
+ * frame's worth of data plus one row. It does no I/O and never calls back: the caller takes a frame when one
+ * is due and sends it.
  *
- * Memory is malloc'd (it must outlive PostgreSQL's contexts and errors); a longjmp out of the caller between two
- * calls leaves the writer consistent. One writer per connection, one thread.
+ * Memory is malloc'd (it must outlive PostgreSQL's contexts and errors); a longjmp out of the caller between
+ * two calls leaves the writer consistent. One writer per connection, one thread.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ typedef struct FrameWriterOptions {
 int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error *error) MUST_CHECK;
 void frame_writer_free(FrameWriter *writer);
 
-/* Between transactions only. */
+/* Between transactions only; hello comes before everything else. */
 int writer_hello(FrameWriter *writer, const HelloRecord *record, Error *error) MUST_CHECK;
 int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *error) MUST_CHECK;
 
@@ -38,20 +39,20 @@ int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error) M
 int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *error) MUST_CHECK;
 
 /*
- * sequence is given by the writer; the one in the record is not read. A message that is not transactional may also
- * stand between transactions.
+ * sequence is given by the writer; the one in the record is not read. A message that is not transactional may
+ * also stand between transactions.
  */
 int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *error) MUST_CHECK;
 int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error) MUST_CHECK;
 
-/* change_count and checksum are given by the writer. */
+/* change_count and checksum are given by the writer. The frame must then be taken before more is written. */
 int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error) MUST_CHECK;
 
 /*
- * One row: writer_row opens it, then each side that the change has is filled with one cell per column, in column
- * order (all of SIDE_OLD before or after SIDE_NEW, not mixed), then writer_row_end closes it. Inserts have SIDE_NEW,
- * deletes SIDE_OLD, updates SIDE_NEW and, unless old is OLD_NONE, SIDE_OLD. A row that was opened and never ended
- * (the caller met an error) is dropped by the next writer_row or by frame_writer_reset.
+ * One row: writer_row opens it, then each side that the change has is filled with one cell per column, in
+ * column order (all of SIDE_OLD before or after SIDE_NEW, not mixed), then writer_row_end closes it. Inserts
+ * have SIDE_NEW, deletes SIDE_OLD, updates SIDE_NEW and, unless old is OLD_NONE, SIDE_OLD. A row that was
+ * opened and never ended (the caller met an error) is dropped by the next call that is not about cells.
  */
 int writer_row(FrameWriter *writer, uint32_t relation, uint32_t column_count, ChangeKind kind, OldRow old,
                Error *error) MUST_CHECK;

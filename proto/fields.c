@@ -1,0 +1,132 @@
+/*
+ * Two passes: the first counts the entries of lists, so that a list is allocated once and only after its
+ * count was found to be within its limit; the second stores. Numbers a message leaves out are 0, as in
+ * proto3.
+ */
+#include "fields.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "varint.h"
+
+#define MAX_FIELDS 8
+
+static const FieldSpec *find_spec(const MessageSpec *spec, const Cursor *at, const WireField *field,
+                                  Error *error)
+{
+    static const uint8_t wire_types[] = {
+        [FIELD_U32] = WIRE_VARINT,  [FIELD_U64] = WIRE_VARINT,  [FIELD_S32] = WIRE_VARINT,
+        [FIELD_S64] = WIRE_VARINT,  [FIELD_BOOL] = WIRE_VARINT, [FIELD_FIXED64] = WIRE_FIXED64,
+        [FIELD_BYTES] = WIRE_BYTES, [FIELD_LIST] = WIRE_BYTES,
+    };
+    if (field->number > spec->count) {
+        cursor_error(at, error, "%s has no field %u", spec->name, field->number);
+        return NULL;
+    }
+    const FieldSpec *found = &spec->fields[field->number - 1];
+    if (wire_types[found->kind] != field->type) {
+        cursor_error(at, error, "%s.%s has wire type %u", spec->name, found->name, field->type);
+        return NULL;
+    }
+    return found;
+}
+
+/* The first pass. */
+static int count_fields(const MessageSpec *spec, Cursor body, uint32_t counts[MAX_FIELDS], Error *error)
+{
+    while (!cursor_at_end(&body)) {
+        Cursor start = body;
+        WireField field;
+        if (cursor_field(&body, &field, error) != 0) {
+            return -1;
+        }
+        const FieldSpec *found = find_spec(spec, &start, &field, error);
+        if (found == NULL) {
+            return -1;
+        }
+        uint32_t limit = found->kind == FIELD_LIST ? found->limit : 1;
+        if (counts[field.number - 1]++ == limit) {
+            return cursor_error(&start, error, "%s.%s stands more than %" PRIu32 " times", spec->name,
+                                found->name, limit);
+        }
+    }
+    return 0;
+}
+
+static uint64_t unzigzag(uint64_t value)
+{
+    return value >> 1 ^ (0 - (value & 1));
+}
+
+/* The largest number that a field may hold. */
+static uint64_t number_limit(const FieldSpec *spec)
+{
+    switch (spec->kind) {
+    case FIELD_U32:
+        return spec->limit;
+    case FIELD_S32:
+        return UINT32_MAX;
+    case FIELD_BOOL:
+        return 1;
+    default:
+        return UINT64_MAX;
+    }
+}
+
+static void store(const FieldSpec *spec, const WireField *field, uint8_t *target)
+{
+    switch (spec->kind) {
+    case FIELD_U32:
+        *(uint32_t *)target = (uint32_t)field->value;
+        break;
+    case FIELD_U64:
+    case FIELD_FIXED64:
+        *(uint64_t *)target = field->value;
+        break;
+    case FIELD_S32:
+        *(int32_t *)target = (int32_t)(uint32_t)unzigzag(field->value);
+        break;
+    case FIELD_S64:
+        *(int64_t *)target = (int64_t)unzigzag(field->value);
+        break;
+    case FIELD_BOOL:
+        *(bool *)target = field->value != 0;
+        break;
+    case FIELD_BYTES:
+        *(Bytes *)target = field->bytes;
+        break;
+    case FIELD_LIST:
+        ((BytesList *)target)->items[((BytesList *)target)->count++] = field->bytes;
+        break;
+    }
+}
+
+int message_decode(const MessageSpec *spec, Cursor body, Arena *arena, void *out, Error *error)
+{
+    uint32_t counts[MAX_FIELDS] = {0};
+    memset(out, 0, spec->size);
+    if (count_fields(spec, body, counts, error) != 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < spec->count; i++) {
+        if (spec->fields[i].kind == FIELD_LIST) {
+            BytesList *list = (BytesList *)((uint8_t *)out + spec->fields[i].offset);
+            list->items = arena_alloc(arena, counts[i] * sizeof *list->items);
+        }
+    }
+    while (!cursor_at_end(&body)) {
+        Cursor start = body;
+        WireField field;
+        if (cursor_field(&body, &field, error) != 0) {
+            return -1;
+        }
+        const FieldSpec *found = &spec->fields[field.number - 1];
+        if (field.type == WIRE_VARINT && field.value > number_limit(found)) {
+            return cursor_error(&start, error, "%s.%s is %" PRIu64 ", which is more than %" PRIu64,
+                                spec->name, found->name, field.value, number_limit(found));
+        }
+        store(found, &field, (uint8_t *)out + found->offset);
+    }
+    return 0;
+}

@@ -1,0 +1,278 @@
+/*
+ * Where we stand, and which records may come there:
+ *
+ *              START    IDLE    OPEN    ENDED (until the frame's end)
+ *   hello      IDLE
+ *   begin               OPEN
+ *   relation                    OPEN
+ *   rows                        OPEN
+ *   truncate                    OPEN
+ *   message             IDLE    OPEN              (transactional ones in OPEN alone)
+ *   heartbeat           IDLE
+ *   commit                      ENDED
+ *
+ * The table `next_states` is this picture; what a record must say besides is checked per kind, below it.
+ */
+#include "transaction.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <uthash.h>
+#include <xxhash.h>
+
+typedef enum StreamState { STREAM_NONE, STREAM_START, STREAM_IDLE, STREAM_OPEN, STREAM_ENDED } StreamState;
+
+typedef struct KnownRelation {
+    uint32_t id;
+    uint32_t column_count;
+    UT_hash_handle hh;
+} KnownRelation;
+
+struct TransactionCheck {
+    StreamState state;
+    KnownRelation *relations;
+    Bytes batch;        /* the frame in hand */
+    XXH3_state_t *hash; /* of the open transaction's earlier frames */
+    Lsn commit_lsn;
+    Lsn last_end_lsn; /* of the transaction before */
+    uint64_t last_sequence;
+};
+
+static const StreamState next_states[][STREAM_ENDED + 1] = {
+    [RECORD_HELLO] = {[STREAM_START] = STREAM_IDLE},
+    [RECORD_BEGIN] = {[STREAM_IDLE] = STREAM_OPEN},
+    [RECORD_RELATION] = {[STREAM_OPEN] = STREAM_OPEN},
+    [RECORD_ROWS] = {[STREAM_OPEN] = STREAM_OPEN},
+    [RECORD_TRUNCATE] = {[STREAM_OPEN] = STREAM_OPEN},
+    [RECORD_MESSAGE] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
+    [RECORD_HEARTBEAT] = {[STREAM_IDLE] = STREAM_IDLE},
+    [RECORD_COMMIT] = {[STREAM_OPEN] = STREAM_ENDED},
+};
+
+static const char *const record_names[] = {
+    [RECORD_HELLO] = "hello",           [RECORD_BEGIN] = "begin",
+    [RECORD_RELATION] = "a relation",   [RECORD_ROWS] = "rows",
+    [RECORD_TRUNCATE] = "a truncate",   [RECORD_MESSAGE] = "a message",
+    [RECORD_HEARTBEAT] = "a heartbeat", [RECORD_COMMIT] = "commit",
+};
+
+static const char *const state_names[] = {
+    [STREAM_START] = "before hello",
+    [STREAM_IDLE] = "between transactions",
+    [STREAM_OPEN] = "in a transaction",
+    [STREAM_ENDED] = "after commit in the same frame",
+};
+
+TransactionCheck *transaction_check_new(void)
+{
+    TransactionCheck *check = calloc(1, sizeof *check);
+    if (check == NULL) {
+        return NULL;
+    }
+    check->state = STREAM_START;
+    check->hash = XXH3_createState();
+    if (check->hash == NULL) {
+        transaction_check_free(check);
+        return NULL;
+    }
+    return check;
+}
+
+void transaction_check_free(TransactionCheck *check)
+{
+    if (check == NULL) {
+        return;
+    }
+    KnownRelation *relation, *next;
+    HASH_ITER(hh, check->relations, relation, next)
+    {
+        HASH_DEL(check->relations, relation);
+        free(relation);
+    }
+    XXH3_freeState(check->hash);
+    free(check);
+}
+
+void transaction_check_frame(TransactionCheck *check, Bytes batch)
+{
+    check->batch = batch;
+}
+
+static int check_hello(const HelloRecord *hello, Error *error)
+{
+    if (hello->wire_version != WIRE_VERSION) {
+        return error_set(error, ERROR_PROTOCOL, "hello says wire version %u in a frame of version %d",
+                         hello->wire_version, WIRE_VERSION);
+    }
+    return 0;
+}
+
+static int check_begin(TransactionCheck *check, const BeginRecord *begin, Error *error)
+{
+    char now[LSN_TEXT_SIZE], last[LSN_TEXT_SIZE];
+    if (begin->commit_lsn == LSN_INVALID || begin->commit_lsn < check->last_end_lsn) {
+        return error_set(error, ERROR_PROTOCOL, "a transaction committed at %s follows one that ended at %s",
+                         lsn_format(begin->commit_lsn, now), lsn_format(check->last_end_lsn, last));
+    }
+    check->commit_lsn = begin->commit_lsn;
+    check->last_sequence = 0;
+    XXH3_64bits_reset(check->hash);
+    return 0;
+}
+
+static int learn_relation(TransactionCheck *check, const RelationRecord *record, Error *error)
+{
+    KnownRelation *relation;
+    HASH_FIND(hh, check->relations, &record->id, sizeof record->id, relation);
+    if (relation == NULL) {
+        relation = calloc(1, sizeof *relation);
+        if (relation == NULL) {
+            return error_set(error, ERROR_SYSTEM, "no memory for relation %u", record->id);
+        }
+        relation->id = record->id;
+        HASH_ADD(hh, check->relations, id, sizeof relation->id, relation);
+    }
+    relation->column_count = record->column_count;
+    return 0;
+}
+
+static const KnownRelation *find_relation(const TransactionCheck *check, uint32_t id, Error *error)
+{
+    KnownRelation *relation;
+    HASH_FIND(hh, check->relations, &id, sizeof id, relation);
+    if (relation == NULL) {
+        error_set(error, ERROR_PROTOCOL, "relation %u has not been described", id);
+    }
+    return relation;
+}
+
+/* Changes first … first + count - 1 must follow the last one. */
+static int check_sequence(TransactionCheck *check, uint64_t first, uint64_t count, Error *error)
+{
+    if (first != check->last_sequence + 1) {
+        return error_set(error, ERROR_PROTOCOL, "change %" PRIu64 " follows change %" PRIu64, first,
+                         check->last_sequence);
+    }
+    check->last_sequence += count;
+    return 0;
+}
+
+static int check_rows(TransactionCheck *check, const RowsRecord *rows, Error *error)
+{
+    const KnownRelation *relation = find_relation(check, rows->relation, error);
+    if (relation == NULL) {
+        return -1;
+    }
+    if (rows->column_count != relation->column_count) {
+        return error_set(error, ERROR_PROTOCOL, "relation %u: rows have %u columns, the relation %u",
+                         rows->relation, rows->column_count, relation->column_count);
+    }
+    return check_sequence(check, rows->first_sequence, rows->count, error);
+}
+
+static int check_truncate(TransactionCheck *check, const TruncateRecord *truncate, Error *error)
+{
+    for (uint32_t i = 0; i < truncate->relation_count; i++) {
+        if (find_relation(check, truncate->relations[i], error) == NULL) {
+            return -1;
+        }
+    }
+    return check_sequence(check, truncate->sequence, 1, error);
+}
+
+static int check_message(TransactionCheck *check, const MessageRecord *message, Error *error)
+{
+    if (!message->transactional) {
+        return message->sequence == 0
+                   ? 0
+                   : error_set(error, ERROR_PROTOCOL, "a message outside transactions is numbered %" PRIu64,
+                               message->sequence);
+    }
+    if (check->state != STREAM_OPEN) {
+        return error_set(error, ERROR_PROTOCOL, "a transactional message cannot stand %s",
+                         state_names[check->state]);
+    }
+    return check_sequence(check, message->sequence, 1, error);
+}
+
+static int check_commit(TransactionCheck *check, const CommitRecord *commit, size_t offset, Error *error)
+{
+    char said[LSN_TEXT_SIZE], begun[LSN_TEXT_SIZE];
+    if (commit->commit_lsn != check->commit_lsn) {
+        return error_set(error, ERROR_PROTOCOL, "commit at %s ends a transaction that began as %s",
+                         lsn_format(commit->commit_lsn, said), lsn_format(check->commit_lsn, begun));
+    }
+    if (commit->end_lsn <= commit->commit_lsn) {
+        return error_set(error, ERROR_PROTOCOL, "the commit record at %s ends at %s",
+                         lsn_format(commit->commit_lsn, begun), lsn_format(commit->end_lsn, said));
+    }
+    if (commit->change_count != check->last_sequence) {
+        return error_set(error, ERROR_PROTOCOL, "commit counts %" PRIu64 " changes, %" PRIu64 " were there",
+                         commit->change_count, check->last_sequence);
+    }
+    XXH3_64bits_update(check->hash, check->batch.data, offset);
+    uint64_t checksum = XXH3_64bits_digest(check->hash);
+    if (checksum != commit->checksum) {
+        return error_set(error, ERROR_PROTOCOL,
+                         "the transaction has checksum %016" PRIx64 ", but commit says %016" PRIx64, checksum,
+                         commit->checksum);
+    }
+    check->last_end_lsn = commit->end_lsn;
+    return 0;
+}
+
+static int check_contents(TransactionCheck *check, const Record *record, size_t offset, Error *error)
+{
+    switch (record->kind) {
+    case RECORD_HELLO:
+        return check_hello(&record->hello, error);
+    case RECORD_BEGIN:
+        return check_begin(check, &record->begin, error);
+    case RECORD_RELATION:
+        return learn_relation(check, &record->relation, error);
+    case RECORD_ROWS:
+        return check_rows(check, &record->rows, error);
+    case RECORD_TRUNCATE:
+        return check_truncate(check, &record->truncate, error);
+    case RECORD_MESSAGE:
+        return check_message(check, &record->message, error);
+    case RECORD_HEARTBEAT:
+        return 0;
+    case RECORD_COMMIT:
+        return check_commit(check, &record->commit, offset, error);
+    }
+    return 0;
+}
+
+int transaction_check_record(TransactionCheck *check, const Record *record, size_t offset, Error *error)
+{
+    StreamState next = next_states[record->kind][check->state];
+    if (next == STREAM_NONE) {
+        return error_set(error, ERROR_PROTOCOL, "%s cannot stand %s", record_names[record->kind],
+                         state_names[check->state]);
+    }
+    if (check_contents(check, record, offset, error) != 0) {
+        return -1;
+    }
+    check->state = next;
+    return 0;
+}
+
+int transaction_check_frame_end(TransactionCheck *check, bool ends_transaction, Error *error)
+{
+    if (ends_transaction != (check->state == STREAM_ENDED)) {
+        return error_set(error, ERROR_PROTOCOL, "the frame %s, but its last record is %scommit",
+                         ends_transaction ? "ends a transaction" : "does not end a transaction",
+                         ends_transaction ? "not " : "");
+    }
+    if (check->state == STREAM_OPEN) {
+        XXH3_64bits_update(check->hash, check->batch.data, check->batch.size);
+    }
+    check->state = check->state == STREAM_ENDED ? STREAM_IDLE : check->state;
+    return 0;
+}
+
+Lsn transaction_check_lsn(const TransactionCheck *check)
+{
+    return check->state == STREAM_OPEN ? check->commit_lsn : LSN_INVALID;
+}

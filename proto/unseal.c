@@ -1,0 +1,156 @@
+/*
+ * Nothing is inflated before the checksum of the payload is right and its size is within the limit, and
+ * nothing is looked at before the version is ours: another version may mean something else by every other
+ * field.
+ */
+#include "unseal.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "fields.h"
+#include "varint.h"
+#include "wire.h"
+#include "wire_limits.h"
+
+typedef struct FrameMessage {
+    uint32_t version;
+    uint32_t codec;
+    uint32_t raw_size;
+    uint32_t flags;
+    uint64_t checksum;
+    Bytes payload;
+} FrameMessage;
+
+static const FieldSpec frame_fields[] = {
+    {"version", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, version)},
+    {"codec", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, codec)},
+    {"raw_size", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, raw_size)},
+    {"flags", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, flags)},
+    {"checksum", FIELD_FIXED64, 0, offsetof(FrameMessage, checksum)},
+    {"payload", FIELD_BYTES, 0, offsetof(FrameMessage, payload)},
+};
+static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, frame_fields);
+
+int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error)
+{
+    *unseal = (Unseal){.zstd = ZSTD_createDCtx(), .max_raw_size = max_raw_size};
+    if (unseal->zstd == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a zstd stream");
+    }
+    size_t status = ZSTD_DCtx_setParameter(unseal->zstd, ZSTD_d_windowLogMax, MAX_WINDOW_LOG);
+    return ZSTD_isError(status) ? error_set(error, ERROR_SYSTEM, "zstd: %s", ZSTD_getErrorName(status)) : 0;
+}
+
+void unseal_free(Unseal *unseal)
+{
+    ZSTD_freeDCtx(unseal->zstd);
+}
+
+/* Looks for the version alone; whatever else there is need not make sense to us. */
+static int check_version(Cursor cursor, Error *error)
+{
+    WireField field = {0};
+    while (!cursor_at_end(&cursor) && field.number != 1) {
+        if (cursor_field(&cursor, &field, error) != 0) {
+            return error_context(error, "not a frame of penstock's wire format");
+        }
+    }
+    if (field.number != 1 || field.type != WIRE_VARINT || field.value == 0) {
+        return error_set(error, ERROR_PROTOCOL, "not a frame of penstock's wire format: it has no version");
+    }
+    if (field.value == WIRE_VERSION) {
+        return 0;
+    }
+    return error_set(error, ERROR_PROTOCOL,
+                     "the decoder writes wire version %" PRIu64
+                     ", and this program reads version %d: upgrade %s",
+                     field.value, WIRE_VERSION,
+                     field.value > WIRE_VERSION ? "penstock on the migration host"
+                                                : "the decoder penstock.so in the source server");
+}
+
+static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *error)
+{
+    if (frame->codec > WIRE_CODEC_ZSTD) {
+        return error_set(error, ERROR_PROTOCOL, "codec %u is not known", frame->codec);
+    }
+    if ((frame->flags & ~(FRAME_STARTS_STREAM | FRAME_ENDS_TRANSACTION)) != 0) {
+        return error_set(error, ERROR_PROTOCOL, "flags %u are not known", frame->flags);
+    }
+    if (((frame->flags & FRAME_STARTS_STREAM) != 0) == unseal->started) {
+        return error_set(error, ERROR_PROTOCOL, "%s",
+                         unseal->started ? "the stream starts again in mid-connection"
+                                         : "the first frame of the connection does not start a stream");
+    }
+    uint64_t checksum = XXH3_64bits(frame->payload.data, frame->payload.size);
+    if (checksum != frame->checksum) {
+        return error_set(error, ERROR_PROTOCOL,
+                         "the payload of %zu bytes has checksum %016" PRIx64
+                         ", but the frame says %016" PRIx64,
+                         frame->payload.size, checksum, frame->checksum);
+    }
+    if (frame->raw_size > unseal->max_raw_size) {
+        return error_set(error, ERROR_LIMIT, "a frame inflates to %u bytes, more than the limit of %zu",
+                         frame->raw_size, unseal->max_raw_size);
+    }
+    return 0;
+}
+
+/* Room for one byte more than raw_size shows a payload that inflates to more. */
+static int inflate_payload(Unseal *unseal, const FrameMessage *frame, uint8_t *raw, Error *error)
+{
+    ZSTD_inBuffer in = {.src = frame->payload.data, .size = frame->payload.size};
+    ZSTD_outBuffer out = {.dst = raw, .size = (size_t)frame->raw_size + 1};
+    size_t before;
+    do {
+        before = in.pos + out.pos;
+        size_t left = ZSTD_decompressStream(unseal->zstd, &out, &in);
+        if (ZSTD_isError(left)) {
+            return error_set(error, ERROR_PROTOCOL, "zstd at byte %zu of the payload: %s", in.pos,
+                             ZSTD_getErrorName(left));
+        }
+        if (left == 0) {
+            return error_set(error, ERROR_PROTOCOL, "the zstd stream ends at byte %zu of the payload",
+                             in.pos);
+        }
+    } while (in.pos + out.pos != before);
+    if (in.pos != in.size || out.pos != frame->raw_size) {
+        return error_set(error, ERROR_PROTOCOL,
+                         "%zu of %zu bytes of the payload inflate to %zu%s bytes, not %u", in.pos, in.size,
+                         out.pos, out.pos > frame->raw_size ? " or more" : "", frame->raw_size);
+    }
+    return 0;
+}
+
+static int copy_payload(const FrameMessage *frame, uint8_t *raw, Error *error)
+{
+    if (frame->payload.size != frame->raw_size) {
+        return error_set(error, ERROR_PROTOCOL, "a plain payload has %zu bytes, not %u", frame->payload.size,
+                         frame->raw_size);
+    }
+    if (frame->raw_size > 0) {
+        memcpy(raw, frame->payload.data, frame->raw_size);
+    }
+    return 0;
+}
+
+int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *ends_transaction,
+                 Error *error)
+{
+    Cursor cursor = cursor_of(bytes);
+    FrameMessage frame;
+    if (check_version(cursor, error) != 0 || message_decode(&frame_spec, cursor, arena, &frame, error) != 0 ||
+        check_frame(unseal, &frame, error) != 0) {
+        return -1;
+    }
+    uint8_t *raw = arena_alloc(arena, (size_t)frame.raw_size + 1);
+    int status = frame.codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, error)
+                                                : copy_payload(&frame, raw, error);
+    unseal->started = true;
+    *batch = bytes_of(raw, frame.raw_size);
+    *ends_transaction = (frame.flags & FRAME_ENDS_TRANSACTION) != 0;
+    return status;
+}

@@ -1,0 +1,21 @@
+/*
+ * Unsealing: a Frame becomes the inflated bytes of its Batch.
+ */
+#pragma once
+
+#include "arena.h"
+#include "bytes.h"
+#include "error.h"
+
+typedef struct Unseal {
+    struct ZSTD_DCtx_s *zstd;
+    size_t max_raw_size;
+    bool started; /* a frame has been opened */
+} Unseal;
+
+int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error) MUST_CHECK;
+void unseal_free(Unseal *unseal);
+
+/* *batch lies in arena, never in frame. */
+int unseal_frame(Unseal *unseal, Bytes frame, Arena *arena, Bytes *batch, bool *ends_transaction,
+                 Error *error) MUST_CHECK;

@@ -1,0 +1,19 @@
+/*
+ * The limits of the wire format. Both sides keep them: a reader may reserve memory by them before it has seen
+ * the bytes. docs/wire-format.md lists them.
+ */
+#pragma once
+
+/* A CopyData message has to fit into 1 GB in both server and client, together with the header that stands
+ * before it. */
+#define MAX_FRAME_SIZE ((size_t)(1u << 30) - 1024)
+
+/* Inflated bytes of one frame. A reader usually allows far less. */
+#define MAX_BATCH_SIZE ((size_t)0x7fffffff)
+
+#define MAX_RUN_ROWS 65536
+#define MAX_COLUMNS 1600 /* as in PostgreSQL */
+#define MAX_OPTIONS 64
+
+/* A zstd stream may look back 2^23 bytes: all that levels up to 19 use. */
+#define MAX_WINDOW_LOG 23

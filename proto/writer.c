@@ -1,0 +1,285 @@
+/*
+ * The writer is a Batch that grows, a run that waits to be appended to it, and where we stand:
+ *
+ *     START ──hello──► IDLE ──begin──► OPEN ──commit──► ENDED ──take──► IDLE
+ *
+ * Rows go into the run; every other record closes the run first, so that records keep the order of the
+ * changes. Taking a frame closes the run too, seals the Batch and starts an empty one. The transaction's
+ * checksum is updated with each Batch as it is sealed, and with the last one just before the commit record is
+ * appended to it.
+ *
+ * A failure leaves the Batch as it was before the call, except a failure to seal: the zstd stream is then
+ * lost, and the state becomes BROKEN.
+ */
+#include "writer.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "pack.h"
+#include "run.h"
+#include "seal.h"
+#include "wire_limits.h"
+
+/* Buffers larger than this many frames are given back once the frame that needed them is gone. */
+#define KEPT_FRAMES 4
+
+typedef enum WriterState { WRITER_START, WRITER_IDLE, WRITER_OPEN, WRITER_ENDED, WRITER_BROKEN } WriterState;
+
+static const char *const state_names[] = {
+    [WRITER_START] = "before hello",
+    [WRITER_IDLE] = "between transactions",
+    [WRITER_OPEN] = "in a transaction",
+    [WRITER_ENDED] = "with a finished transaction to take",
+    [WRITER_BROKEN] = "after a failure to compress",
+};
+
+struct FrameWriter {
+    WriterState state;
+    size_t frame_size;
+    size_t keep; /* bytes that a buffer may keep from frame to frame */
+    Buffer batch;
+    Run run;
+    Seal seal;
+    XXH3_state_t *hash;     /* of the open transaction's batches that have been taken */
+    uint64_t last_sequence; /* number of the last change in the batch or in the run */
+    Lsn commit_lsn;
+};
+
+int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error *error)
+{
+    *out = NULL;
+    if (options->codec != WIRE_CODEC_NONE && options->codec != WIRE_CODEC_ZSTD) {
+        return error_set(error, ERROR_USAGE, "codec %d is not known", (int)options->codec);
+    }
+    if (options->codec == WIRE_CODEC_ZSTD && (options->level < 1 || options->level > 19)) {
+        return error_set(error, ERROR_USAGE, "zstd level %d is not within 1 to 19", options->level);
+    }
+    FrameWriter *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a frame writer");
+    }
+    writer->frame_size = options->frame_size;
+    writer->keep = KEPT_FRAMES * options->frame_size + 4096;
+    writer->hash = XXH3_createState();
+    if (writer->hash == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for a checksum");
+    }
+    if (writer->hash == NULL || seal_init(&writer->seal, options->codec, options->level, error) != 0) {
+        frame_writer_free(writer);
+        return -1;
+    }
+    *out = writer;
+    return 0;
+}
+
+void frame_writer_free(FrameWriter *writer)
+{
+    if (writer != NULL) {
+        buffer_free(&writer->batch);
+        run_free(&writer->run);
+        seal_free(&writer->seal);
+        XXH3_freeState(writer->hash);
+        free(writer);
+    }
+}
+
+static int refuse(const FrameWriter *writer, const char *what, Error *error)
+{
+    return error_set(error, ERROR_STATE, "%s cannot be written %s", what, state_names[writer->state]);
+}
+
+/* Moves the finished rows of the run into the batch; an unfinished one is dropped. */
+static int close_run(FrameWriter *writer, Error *error)
+{
+    run_row_drop(&writer->run);
+    if (writer->run.count > 0 && run_write(&writer->run, &writer->batch, error) != 0) {
+        return -1;
+    }
+    run_clear(&writer->run, writer->keep);
+    return 0;
+}
+
+int writer_hello(FrameWriter *writer, const HelloRecord *record, Error *error)
+{
+    if (writer->state != WRITER_START) {
+        return refuse(writer, "hello", error);
+    }
+    if (pack_hello(&writer->batch, record, error) != 0) {
+        return -1;
+    }
+    writer->state = WRITER_IDLE;
+    return 0;
+}
+
+int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *error)
+{
+    if (writer->state != WRITER_IDLE) {
+        return refuse(writer, "a heartbeat", error);
+    }
+    return pack_heartbeat(&writer->batch, record, error);
+}
+
+int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
+{
+    if (writer->state != WRITER_IDLE) {
+        return refuse(writer, "begin", error);
+    }
+    if (pack_begin(&writer->batch, record, error) != 0) {
+        return -1;
+    }
+    XXH3_64bits_reset(writer->hash);
+    writer->last_sequence = 0;
+    writer->commit_lsn = record->commit_lsn;
+    writer->state = WRITER_OPEN;
+    return 0;
+}
+
+int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *error)
+{
+    if (writer->state != WRITER_OPEN) {
+        return refuse(writer, "a relation", error);
+    }
+    if (record->column_count > MAX_COLUMNS) {
+        return error_set(error, ERROR_LIMIT, "relation %u has %u columns, more than %d", record->id,
+                         record->column_count, MAX_COLUMNS);
+    }
+    return close_run(writer, error) != 0 ? -1 : pack_relation(&writer->batch, record, error);
+}
+
+int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *error)
+{
+    if (writer->state != WRITER_OPEN) {
+        return refuse(writer, "a truncate", error);
+    }
+    TruncateRecord numbered = *record;
+    numbered.sequence = writer->last_sequence + 1;
+    if (close_run(writer, error) != 0 || pack_truncate(&writer->batch, &numbered, error) != 0) {
+        return -1;
+    }
+    writer->last_sequence++;
+    return 0;
+}
+
+int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error)
+{
+    if (writer->state != WRITER_OPEN && (writer->state != WRITER_IDLE || record->transactional)) {
+        return refuse(writer, record->transactional ? "a transactional message" : "a message", error);
+    }
+    MessageRecord numbered = *record;
+    numbered.sequence = record->transactional ? writer->last_sequence + 1 : 0;
+    if (close_run(writer, error) != 0 || pack_message(&writer->batch, &numbered, error) != 0) {
+        return -1;
+    }
+    writer->last_sequence += record->transactional;
+    return 0;
+}
+
+int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
+{
+    if (writer->state != WRITER_OPEN) {
+        return refuse(writer, "commit", error);
+    }
+    if (record->commit_lsn != writer->commit_lsn) {
+        char begun[LSN_TEXT_SIZE], ended[LSN_TEXT_SIZE];
+        return error_set(error, ERROR_STATE, "commit at %s ends a transaction that began as %s",
+                         lsn_format(record->commit_lsn, ended), lsn_format(writer->commit_lsn, begun));
+    }
+    /* Room for the record first: once the checksum has seen the batch, nothing may fail. */
+    if (close_run(writer, error) != 0 || buffer_reserve(&writer->batch, 128, error) != 0) {
+        return -1;
+    }
+    XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
+    CommitRecord completed = *record;
+    completed.change_count = writer->last_sequence;
+    completed.checksum = XXH3_64bits_digest(writer->hash);
+    if (pack_commit(&writer->batch, &completed, error) != 0) {
+        writer->state = WRITER_BROKEN;
+        return -1;
+    }
+    writer->state = WRITER_ENDED;
+    return 0;
+}
+
+int writer_row(FrameWriter *writer, uint32_t relation, uint32_t column_count, ChangeKind kind, OldRow old,
+               Error *error)
+{
+    if (writer->state != WRITER_OPEN) {
+        return refuse(writer, "a row", error);
+    }
+    if (!run_kind_is_valid(kind, old) || column_count > MAX_COLUMNS) {
+        return error_set(error, ERROR_STATE, "relation %u: no row has kind %d, old row %d and %u columns",
+                         relation, (int)kind, (int)old, column_count);
+    }
+    RunKey key = {.relation = relation, .column_count = column_count, .kind = kind, .old = old};
+    run_row_drop(&writer->run);
+    if (!run_fits(&writer->run, &key)) {
+        if (close_run(writer, error) != 0 ||
+            run_start(&writer->run, &key, writer->last_sequence + 1, error) != 0) {
+            return -1;
+        }
+    }
+    run_row(&writer->run);
+    return 0;
+}
+
+int writer_value(FrameWriter *writer, RowSide side, const void *data, size_t size, Error *error)
+{
+    return run_value(&writer->run, side, data, size, error);
+}
+
+int writer_state(FrameWriter *writer, RowSide side, CellState state, Error *error)
+{
+    return run_state(&writer->run, side, state, error);
+}
+
+int writer_row_end(FrameWriter *writer, Error *error)
+{
+    if (run_row_end(&writer->run, error) != 0) {
+        return -1;
+    }
+    writer->last_sequence++;
+    return 0;
+}
+
+bool frame_writer_full(const FrameWriter *writer)
+{
+    return writer->batch.used + writer->run.size >= writer->frame_size && frame_writer_pending(writer);
+}
+
+bool frame_writer_pending(const FrameWriter *writer)
+{
+    return writer->batch.used > 0 || writer->run.count > 0;
+}
+
+int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
+{
+    if (writer->state == WRITER_BROKEN || !frame_writer_pending(writer)) {
+        return refuse(writer, writer->state == WRITER_BROKEN ? "a frame" : "an empty frame", error);
+    }
+    if (close_run(writer, error) != 0) {
+        return -1;
+    }
+    bool ended = writer->state == WRITER_ENDED;
+    if (writer->state == WRITER_OPEN) {
+        XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
+    }
+    Bytes batch = bytes_of(writer->batch.data, writer->batch.used);
+    if (seal_frame(&writer->seal, batch, ended, writer->keep, frame, error) != 0) {
+        writer->state = WRITER_BROKEN;
+        return -1;
+    }
+    writer->batch.used = 0;
+    if (writer->batch.capacity > writer->keep) {
+        buffer_free(&writer->batch);
+    }
+    if (ended) {
+        writer->state = WRITER_IDLE;
+    }
+    return 0;
+}
+
+size_t frame_writer_footprint(const FrameWriter *writer)
+{
+    return sizeof *writer + writer->batch.capacity + writer->run.held + seal_footprint(&writer->seal);
+}
