@@ -1,0 +1,192 @@
+/*
+ * penstock copy: the initial copy, from an empty target to one that only needs the stream.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "queue.h"
+#include "session.h"
+#include "start.h"
+#include "steps.h"
+
+enum OptionKey {
+    OPTION_JOBS = 'j',
+    OPTION_LANES = 0x100,
+    OPTION_SLOT_TIMEOUT,
+    OPTION_SNAPSHOT_AGE,
+    OPTION_STALL_TIMEOUT,
+    OPTION_NO_OWNER,
+    OPTION_NO_PRIVILEGES,
+    OPTION_NO_TABLESPACES,
+    OPTION_SKIP_LARGE_OBJECTS,
+};
+
+static const struct argp_option argp_options[] = {
+    {.name = "jobs", .key = OPTION_JOBS, .arg = "N", .doc = "tables and indexes at a time (default: cores)"},
+    {.name = "lanes",
+     .key = OPTION_LANES,
+     .arg = "N",
+     .doc = "lanes that the stream will be applied in, fixed for the whole migration (default: 16)"},
+    {.name = "slot-timeout",
+     .key = OPTION_SLOT_TIMEOUT,
+     .arg = "SECONDS",
+     .doc = "how long to wait for the transactions that run when a slot is made (default: 60)"},
+    {.name = "snapshot-age",
+     .key = OPTION_SNAPSHOT_AGE,
+     .arg = "SECONDS",
+     .doc = "copy further tables under a new snapshot after this time (default: 600)"},
+    {.name = "stall-timeout",
+     .key = OPTION_STALL_TIMEOUT,
+     .arg = "SECONDS",
+     .doc = "give up when a table has not moved for so long (default: 900)"},
+    {.name = "no-owner", .key = OPTION_NO_OWNER, .doc = "objects belong to the target's user"},
+    {.name = "no-privileges", .key = OPTION_NO_PRIVILEGES, .doc = "leave GRANTs behind"},
+    {.name = "no-tablespaces", .key = OPTION_NO_TABLESPACES, .doc = "everything into the default tablespace"},
+    {.name = "skip-large-objects",
+     .key = OPTION_SKIP_LARGE_OBJECTS,
+     .doc = "leave large objects behind, instead of stopping when there are any"},
+    {0},
+};
+
+/* The option that takes a number, with its bounds; NULL for the others. */
+static int *number_of(int key, CopyOptions *options, int *least, int *most)
+{
+    *least = 1;
+    *most = 86400;
+    switch (key) {
+    case OPTION_JOBS:
+        *most = 256;
+        return &options->jobs;
+    case OPTION_LANES:
+        *most = 1024;
+        return &options->lanes;
+    case OPTION_SLOT_TIMEOUT:
+        return &options->slot_timeout;
+    case OPTION_SNAPSHOT_AGE:
+        return &options->snapshot_age;
+    case OPTION_STALL_TIMEOUT:
+        return &options->stall_timeout;
+    default:
+        return NULL;
+    }
+}
+
+static bool *flag_of(int key, CopyOptions *options)
+{
+    switch (key) {
+    case OPTION_NO_OWNER:
+        return &options->no_owner;
+    case OPTION_NO_PRIVILEGES:
+        return &options->no_privileges;
+    case OPTION_NO_TABLESPACES:
+        return &options->no_tablespaces;
+    case OPTION_SKIP_LARGE_OBJECTS:
+        return &options->skip_large_objects;
+    default:
+        return NULL;
+    }
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    CopyOptions *options = state->input;
+    int least, most;
+    int *number = number_of(key, options, &least, &most);
+    bool *flag = flag_of(key, options);
+    if (flag != NULL) {
+        *flag = true;
+        return 0;
+    }
+    if (number == NULL) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    char *end;
+    long value = strtol(argument, &end, 10);
+    if (*argument == '\0' || *end != '\0' || value < least || value > most) {
+        argp_error(state, "\"%s\" is not a number from %d to %d", argument, least, most);
+        return EINVAL;
+    }
+    *number = (int)value;
+    return 0;
+}
+
+static const struct argp copy_argp = {
+    .options = argp_options,
+    .parser = parse_option,
+    .doc = "Copies schema, rows and sequences into an empty target while the source is in use.\v"
+           "The replication slot is made first, so that nothing written during the copy is lost: penstock "
+           "follow "
+           "brings it over afterwards. Do not change the source's schema until the migration is finished. An "
+           "interrupted "
+           "copy goes on where it stopped when it is run again. Roles are not copied: pg_dumpall "
+           "--roles-only does that.",
+};
+
+static void set_defaults(CopyOptions *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    options->jobs = options->jobs > 0 ? options->jobs : cores > 0 ? (int)cores : 1;
+    options->lanes = options->lanes > 0 ? options->lanes : 16;
+    options->slot_timeout = options->slot_timeout > 0 ? options->slot_timeout : 60;
+    options->snapshot_age = options->snapshot_age > 0 ? options->snapshot_age : 600;
+    options->stall_timeout = options->stall_timeout > 0 ? options->stall_timeout : 900;
+}
+
+static int count_sequences(Copy *copy, size_t *count, Error *error)
+{
+    char *text = NULL;
+    if (database_value(copy->target, &text, error,
+                       "SELECT count(*) FROM pg_catalog.pg_sequences"
+                       " WHERE schemaname NOT IN ('penstock', 'information_schema')",
+                       0) != 0) {
+        return -1;
+    }
+    *count = text != NULL ? strtoul(text, NULL, 10) : 0;
+    free(text);
+    return 0;
+}
+
+static int run_copy(Copy *copy, Error *error)
+{
+    QueueTotals totals = {0};
+    size_t sequences = 0;
+    const char *migration = copy->settings->migration;
+    if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", "UTF8", &copy->source, error) != 0 ||
+        session_open(copy->settings->target, DATABASE_TARGET, "copy control", "UTF8", &copy->target, error) !=
+            0 ||
+        start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
+        queue_totals(copy->target, migration, &totals, error) != 0 ||
+        count_sequences(copy, &sequences, error) != 0) {
+        return -1;
+    }
+    progress_summary(copy->progress, migration, totals.tables, totals.rows, totals.bytes, sequences);
+    return 0;
+}
+
+static ExitStatus command_run(const Settings *settings, void *options, Error *error)
+{
+    CopyOptions *copy_options = options;
+    set_defaults(copy_options);
+    Copy copy = {.settings = settings, .options = copy_options};
+    copy.progress = progress_new(settings, copy_options->jobs);
+    int status = run_copy(&copy, error);
+    progress_free(copy.progress);
+    database_close(copy.source);
+    database_close(copy.target);
+    if (status == 0) {
+        return EXIT_DONE;
+    }
+    if (error->code == ERROR_INTERRUPTED) {
+        error_hint(error, "run the same command again: it goes on where it stopped");
+    }
+    return (ExitStatus)error_exit_status(error);
+}
+
+const Command command_copy = {
+    .name = "copy",
+    .summary = "copy schema, rows and sequences into an empty target",
+    .argp = &copy_argp,
+    .options_size = sizeof(CopyOptions),
+    .run = command_run,
+};

@@ -1,0 +1,49 @@
+/*
+ * What the steps of `penstock copy` share: the options, two connections for catalogs and state, the
+ * migration.
+ *
+ *     slot ──► schema ──► plan ──► data ──► post-data ──► sequences ──► analyze
+ *
+ * Each step is journaled before and after, and may be run again from its start after any crash (steps.h).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "command.h"
+#include "database.h"
+#include "progress.h"
+#include "state.h"
+
+typedef struct CopyOptions {
+    int jobs;
+    int lanes;
+    int slot_timeout;  /* seconds to wait for the transactions that run when a slot is made */
+    int snapshot_age;  /* seconds after which tables are copied under a new snapshot */
+    int stall_timeout; /* seconds without a byte after which a table's copy gives up */
+    bool no_owner;
+    bool no_privileges;
+    bool no_tablespaces;
+    bool skip_large_objects;
+} CopyOptions;
+
+typedef struct Copy {
+    const Settings *settings;
+    const CopyOptions *options;
+    Database *source;
+    Database *target; /* holds the migration's lock */
+    Migration migration;
+    Progress *progress;
+} Copy;
+
+/*
+ * The steps, in the order above. repeated: an earlier run began this one and did not come to its end, so that
+ * anything from nothing to all of it may be there.
+ */
+int copy_step_slot(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_schema(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_plan(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_post_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_sequences(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_analyze(Copy *copy, bool repeated, Error *error) MUST_CHECK;

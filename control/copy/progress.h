@@ -1,0 +1,52 @@
+/*
+ * What the operator sees of a copy while it runs, and the summary at its end.
+ *
+ * On a terminal a block is redrawn twice a second: the phase, tables and bytes done, rate, time left, what
+ * each job does. Elsewhere a line goes to the log for each phase, and one every ten seconds. With --json
+ * nothing but the summary goes to stdout. Any thread may report; progress_tick is for the main thread.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "command.h"
+
+typedef struct Progress Progress;
+
+/* settings is borrowed. The caller frees with progress_free. */
+Progress *progress_new(const Settings *settings, int jobs);
+void progress_free(Progress *progress);
+
+/* A phase begins, which ends the one before; NULL only ends it. */
+void progress_phase(Progress *progress, const char *name);
+
+/* A remark on what is waited for; stands until the next phase or remark. */
+void progress_note(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Something to tell the operator that is no error: a line on the log. */
+void progress_warn(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The whole of the work and what earlier runs have done of it. */
+void progress_totals(Progress *progress, int64_t tables, int64_t tables_done, int64_t bytes,
+                     int64_t bytes_done);
+
+/* What job does now; NULL for nothing. */
+void progress_job(Progress *progress, int job, const char *what, int64_t source_bytes);
+
+/* Bytes that a job has moved of its table so far: to be raised by the one who moves. */
+_Atomic int64_t *progress_moving(Progress *progress, int job);
+
+/* The job's table is done, with so many rows. */
+void progress_table_done(Progress *progress, int job, int64_t rows);
+
+void progress_tick(Progress *progress);
+
+/* The end: wipes the block and prints the summary, as text or JSON. tables, rows and bytes are those of all
+ * runs. */
+void progress_summary(Progress *progress, const char *migration, int64_t tables, int64_t rows, int64_t bytes,
+                      size_t sequences);
+
+/* "1.5 GB" into out; and "2 min 05 s". Pure. */
+char *progress_size(int64_t bytes, char *out, size_t size);
+char *progress_time(double seconds, char *out, size_t size);

@@ -1,0 +1,52 @@
+/*
+ * The work queue: penstock.relation on the target, and the steps that the journal says are done.
+ *
+ * A worker claims a table (state copying, in a transaction of its own, so that status shows it), then locks
+ * the claim in the transaction that copies. Claims of a process that died are free again: nothing locks their
+ * rows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "database.h"
+#include "error.h"
+#include "lsn.h"
+
+typedef struct Claim {
+    char schema[256];
+    char table[256];
+    char token[64]; /* started_at of the claim */
+    int64_t source_bytes;
+} Claim;
+
+typedef struct QueueTotals {
+    int64_t tables, tables_done;
+    int64_t source_bytes, source_bytes_done;
+    int64_t rows, bytes; /* copied */
+} QueueTotals;
+
+/* Adds the tables: parallel arrays of array literals; those that are there already stay as they are. */
+int queue_fill(Database *target, const char *migration, const char *const arrays[4], Error *error) MUST_CHECK;
+
+int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error) MUST_CHECK;
+
+/* Claims the largest table that is not copied and that nobody is copying; *found is false when there is none.
+ */
+int queue_claim(Database *target, const char *migration, Claim *out, bool *found, Error *error) MUST_CHECK;
+
+/* Within a transaction: locks the claim's row. *held is false when another worker has claimed it since. */
+int queue_hold(Database *target, const char *migration, const Claim *claim, bool *held,
+               Error *error) MUST_CHECK;
+
+/* In the same transaction: the table is copied. */
+int queue_copied(Database *target, const char *migration, const Claim *claim, Lsn lsn, int64_t rows,
+                 int64_t bytes, Error *error) MUST_CHECK;
+
+/* The last event that the journal has for a step of the copy: "begin", "done", "failed", or "" for none. */
+int queue_step_event(Database *target, const char *migration, const char *step, char event[16],
+                     Error *error) MUST_CHECK;
+
+/* Whether the migration has a row. */
+int queue_migration_exists(Database *target, const char *migration, bool *exists, Error *error) MUST_CHECK;

@@ -1,0 +1,166 @@
+/*
+ * libpq hands out a row at a time and would send one at a time; rows are gathered into chunks, because the
+ * messages of a COPY need not end where rows do. The target's connection does not block, and no chunk is
+ * begun before the last one has left: that is the back-pressure, and what bounds memory.
+ */
+#include "relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "text.h"
+
+#define CHUNK ((size_t)256 * 1024)
+
+typedef struct Relay {
+    Database *source, *target;
+    const SessionWait *wait;
+    _Atomic int64_t *moving;
+    Text chunk;
+    int64_t bytes;
+    time_t last_progress;
+} Relay;
+
+static time_t monotonic_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* One turn of a wait: 1 when there was something, 0 when not yet, -1 when it should end. */
+static int wait_turn(Relay *relay, Database *database, bool for_writing, Error *error)
+{
+    int ready = session_poll(database, for_writing, relay->wait, error);
+    if (ready > 0) {
+        relay->last_progress = monotonic_seconds();
+    } else if (ready == 0 && monotonic_seconds() - relay->last_progress >= relay->wait->limit_seconds) {
+        return error_set(error, ERROR_LIMIT, "%s: the %s has not moved for %d s", relay->wait->what,
+                         for_writing ? "target" : "source", relay->wait->limit_seconds);
+    }
+    return ready;
+}
+
+/* Waits until everything handed to libpq has left. */
+static int flush_target(Relay *relay, Error *error)
+{
+    PGconn *connection = database_connection(relay->target);
+    int left;
+    while ((left = PQflush(connection)) > 0) {
+        int ready = wait_turn(relay, relay->target, true, error);
+        if (ready < 0) {
+            return -1;
+        }
+        if (ready > 0 && PQconsumeInput(connection) == 0) {
+            return database_error(relay->target, NULL, error);
+        }
+    }
+    return left == 0 ? 0 : database_error(relay->target, NULL, error);
+}
+
+static int put(Relay *relay, const char *data, size_t size, Error *error)
+{
+    if (size == 0) {
+        return 0;
+    }
+    if (PQputCopyData(database_connection(relay->target), data, (int)size) != 1) {
+        return database_error(relay->target, NULL, error);
+    }
+    atomic_fetch_add(relay->moving, (int64_t)size);
+    relay->bytes += (int64_t)size;
+    return flush_target(relay, error);
+}
+
+static int put_chunk(Relay *relay, Error *error)
+{
+    int status = put(relay, relay->chunk.data, relay->chunk.size, error);
+    relay->chunk.size = 0;
+    return status;
+}
+
+static int take_row(Relay *relay, const char *row, size_t size, Error *error)
+{
+    if (relay->chunk.size + size > CHUNK && put_chunk(relay, error) != 0) {
+        return -1;
+    }
+    if (size > CHUNK) {
+        return put(relay, row, size, error);
+    }
+    text_append_bytes(&relay->chunk, row, size);
+    return 0;
+}
+
+/* Moves rows until the source has no more. */
+static int move_rows(Relay *relay, Error *error)
+{
+    PGconn *connection = database_connection(relay->source);
+    for (;;) {
+        char *row = NULL;
+        int size = PQgetCopyData(connection, &row, 1);
+        if (size > 0) {
+            int status = take_row(relay, row, (size_t)size, error);
+            PQfreemem(row);
+            if (status != 0) {
+                return -1;
+            }
+        } else if (size == 0) {
+            int ready = wait_turn(relay, relay->source, false, error);
+            if (ready < 0) {
+                return -1;
+            }
+            if (ready > 0 && PQconsumeInput(connection) == 0) {
+                return database_error(relay->source, NULL, error);
+            }
+        } else {
+            return size == -1 ? put_chunk(relay, error) : database_error(relay->source, NULL, error);
+        }
+    }
+}
+
+/* The rows that a finished COPY says it moved. */
+static int finish(Database *database, const SessionWait *wait, int64_t *rows, Error *error)
+{
+    PGresult *result = NULL;
+    if (session_finish(database, wait, &result, error) != 0) {
+        return -1;
+    }
+    *rows = result != NULL ? strtoll(PQcmdTuples(result), NULL, 10) : -1;
+    PQclear(result);
+    return 0;
+}
+
+static int end_both(Relay *relay, RelayCount *out, Error *error)
+{
+    int64_t sent = 0;
+    if (finish(relay->source, relay->wait, &sent, error) != 0) {
+        return -1;
+    }
+    if (PQputCopyEnd(database_connection(relay->target), NULL) != 1) {
+        return database_error(relay->target, NULL, error);
+    }
+    if (flush_target(relay, error) != 0 || finish(relay->target, relay->wait, &out->rows, error) != 0) {
+        return -1;
+    }
+    out->bytes = relay->bytes;
+    if (sent != out->rows) {
+        return error_set(error, ERROR_TARGET, "the source sent %lld rows, the target took %lld",
+                         (long long)sent, (long long)out->rows);
+    }
+    return 0;
+}
+
+int relay_rows(Database *source, Database *target, const SessionWait *wait, _Atomic int64_t *moving,
+               RelayCount *out, Error *error)
+{
+    Relay relay = {.source = source,
+                   .target = target,
+                   .wait = wait,
+                   .moving = moving,
+                   .last_progress = monotonic_seconds()};
+    PQsetnonblocking(database_connection(target), 1);
+    int status = move_rows(&relay, error) == 0 ? end_both(&relay, out, error) : -1;
+    PQsetnonblocking(database_connection(target), 0);
+    text_free(&relay.chunk);
+    return status;
+}

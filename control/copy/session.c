@@ -1,0 +1,163 @@
+/*
+ * Waits are short polls in a loop: a signal sets a flag that the next turn sees, at most a second later. A
+ * cancelled statement is not waited for: the caller closes the connection, and the server rolls back.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "text.h"
+
+static int prepare(Database *database, const char *encoding, Error *error)
+{
+    Text sql = {0};
+    text_printf(&sql,
+                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+                "SET lock_timeout = '%ds'; SET client_min_messages = error;",
+                SESSION_LOCK_TIMEOUT);
+    if (encoding != NULL) {
+        text_printf(&sql, "SET client_encoding = '%s'", encoding);
+    }
+    int status = database_execute(database, error, sql.data, 0);
+    text_free(&sql);
+    return status;
+}
+
+int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
+                 Error *error)
+{
+    Database *database = NULL;
+    if (database_connect(uri, end, purpose, &database, error) != 0) {
+        return -1;
+    }
+    if (prepare(database, encoding, error) != 0) {
+        database_close(database);
+        return -1;
+    }
+    *out = database;
+    return 0;
+}
+
+int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error)
+{
+    Text conninfo = {0};
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(uri != NULL ? uri : "", &message);
+    if (options == NULL) {
+        error_set(error, ERROR_USAGE, "the source's connection string is not valid");
+        PQfreemem(message);
+        return -1;
+    }
+    for (const PQconninfoOption *option = options; option->keyword != NULL; option++) {
+        if (option->val != NULL && strcmp(option->keyword, "replication") != 0) {
+            text_conninfo_add(&conninfo, option->keyword, option->val);
+        }
+    }
+    PQconninfoFree(options);
+    text_conninfo_add(&conninfo, "replication", "database");
+    int status = session_open(conninfo.data, DATABASE_SOURCE, purpose, NULL, out, error);
+    text_free(&conninfo);
+    return status;
+}
+
+static int stopped(const SessionWait *wait, Error *error)
+{
+    if (interrupted() || (wait->stop != NULL && atomic_load(wait->stop))) {
+        return error_set(error, ERROR_INTERRUPTED, "interrupted while %s", wait->what);
+    }
+    return 0;
+}
+
+int session_poll(Database *database, bool for_writing, const SessionWait *wait, Error *error)
+{
+    if (stopped(wait, error) != 0) {
+        return -1;
+    }
+    struct pollfd fd = {.fd = PQsocket(database_connection(database)),
+                        .events = (short)(POLLIN | (for_writing ? POLLOUT : 0))};
+    int ready = poll(&fd, 1, 1000);
+    if (ready < 0 && errno != EINTR) {
+        return error_set(error, ERROR_SYSTEM, "poll: %s", strerror(errno));
+    }
+    return ready > 0 ? 1 : stopped(wait, error);
+}
+
+void session_cancel(Database *database)
+{
+    char reason[256];
+    PGcancel *cancel = PQgetCancel(database_connection(database));
+    if (cancel != NULL && PQcancel(cancel, reason, sizeof(reason)) == 0) {
+        /* The connection is closed next, which ends the statement as well. */
+    }
+    PQfreeCancel(cancel);
+}
+
+static time_t now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Waits until PQgetResult will not block. */
+static int wait_result(Database *database, const SessionWait *wait, Error *error)
+{
+    PGconn *connection = database_connection(database);
+    time_t deadline = now_seconds() + wait->limit_seconds;
+    while (PQisBusy(connection)) {
+        int ready = session_poll(database, false, wait, error);
+        if (ready < 0) {
+            session_cancel(database);
+            return -1;
+        }
+        if (ready > 0 && PQconsumeInput(connection) == 0) {
+            return database_error(database, NULL, error);
+        }
+        if (ready == 0 && now_seconds() >= deadline) {
+            session_cancel(database);
+            return error_set(error, ERROR_LIMIT, "%s took longer than %d s", wait->what, wait->limit_seconds);
+        }
+    }
+    return 0;
+}
+
+int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error)
+{
+    PGresult *last = NULL;
+    for (;;) {
+        if (wait_result(database, wait, error) != 0) {
+            PQclear(last);
+            return -1;
+        }
+        PGresult *result = PQgetResult(database_connection(database));
+        if (result == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = result;
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+            break;
+        }
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+            database_error(database, result, error);
+            PQclear(last);
+            return -1;
+        }
+    }
+    *out = last;
+    return 0;
+}
+
+int session_run(Database *database, const char *sql, const SessionWait *wait, PGresult **out, Error *error)
+{
+    if (PQsendQuery(database_connection(database), sql) == 0) {
+        return database_error(database, NULL, error);
+    }
+    return session_finish(database, wait, out, error);
+}

@@ -1,0 +1,48 @@
+/*
+ * Connections as the copy wants them: no statement or idle timeouts of the role or database, a bound on waits
+ * for locks, no notices, and a stated client encoding. And waiting for a long statement in a way that a
+ * signal, a stop flag or a time limit can end.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "database.h"
+#include "error.h"
+
+/* Seconds that a session waits for a lock before it gives up. */
+#define SESSION_LOCK_TIMEOUT 60
+
+/* encoding: client_encoding for the session. The caller frees *out with database_close. */
+int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
+                 Error *error) MUST_CHECK;
+
+/* The same to the source with replication=database: takes replication commands and plain SQL without
+ * parameters. */
+int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error) MUST_CHECK;
+
+/* Why a wait is over before what it waits for. */
+typedef struct SessionWait {
+    const atomic_bool *stop; /* another thread asks to stop, or NULL */
+    int limit_seconds;
+    const char *what; /* for the message: "analysing table x" */
+} SessionWait;
+
+/*
+ * Waits until the connection can be read, or written when for_writing is set, for at most a second.
+ * Gives 1 when it can, 0 when not yet, -1 with ERROR_INTERRUPTED when it should stop.
+ */
+int session_poll(Database *database, bool for_writing, const SessionWait *wait, Error *error) MUST_CHECK;
+
+/*
+ * Sends sql and waits for its last result, which the caller frees with PQclear. When the wait ends early the
+ * statement is cancelled on the server and the error is ERROR_INTERRUPTED or ERROR_LIMIT.
+ */
+int session_run(Database *database, const char *sql, const SessionWait *wait, PGresult **out,
+                Error *error) MUST_CHECK;
+
+/* The second half of session_run: a statement was sent, or a COPY ended. */
+int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error) MUST_CHECK;
+
+/* Asks the server to cancel what the connection runs. Failure to do so is nothing to act on. */
+void session_cancel(Database *database);

@@ -1,0 +1,167 @@
+/*
+ * CREATE_REPLICATION_SLOT is sent and not waited for: once a second the plain connection looks at who has a
+ * transaction id, which is what the server waits for. A prepared transaction blocks too, and has no process
+ * to name.
+ */
+#include "slot.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "session.h"
+#include "text.h"
+
+static const char blockers_sql[] =
+    "(SELECT pg_catalog.format('pid %s (%s, %s, open for %s s): %s', pid, usename, state,"
+    "        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - xact_start)::int,"
+    "        pg_catalog.regexp_replace(pg_catalog.left(query, 120), '\\s+', ' ', 'g')), xact_start AS since"
+    "  FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()"
+    " UNION ALL"
+    " SELECT pg_catalog.format('prepared transaction %L (%s, open for %s s)', gid, owner,"
+    "        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - prepared)::int), prepared"
+    "  FROM pg_catalog.pg_prepared_xacts)"
+    " ORDER BY since LIMIT 4";
+
+/* Who has a transaction open, oldest first, as one text; empty when nobody has. */
+static int describe_blockers(Database *source, Text *out, Error *error)
+{
+    PGresult *rows = NULL;
+    if (database_query(source, &rows, error, blockers_sql, 0) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        text_printf(out, "%s%s", i > 0 ? "; " : "", PQgetvalue(rows, i, 0));
+    }
+    PQclear(rows);
+    return 0;
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+/* One turn of the wait: says who is waited for, and gives up when the time is over. */
+static int check_wait(Database *source, const SlotRequest *request, const struct timespec *start,
+                      Error *error)
+{
+    Text blockers = {0};
+    if (describe_blockers(source, &blockers, error) != 0) {
+        return -1;
+    }
+    const char *who = blockers.data != NULL ? blockers.data : "nobody that can be seen";
+    int status = 0;
+    if (seconds_since(start) >= request->timeout_seconds) {
+        status = error_set(error, ERROR_LIMIT,
+                           "slot %s: the transactions that were running have not ended in %d s: %s",
+                           request->name, request->timeout_seconds, who);
+        error_hint(error,
+                   "end those transactions (pg_terminate_backend, or commit prepared ones) and run the "
+                   "command again, or allow more time with --slot-timeout");
+    } else if (request->progress != NULL) {
+        progress_note(request->progress, "slot %s waits for %s", request->name, who);
+    }
+    text_free(&blockers);
+    return status;
+}
+
+static int wait_for_slot(Database *replication, Database *source, const SlotRequest *request, Error *error)
+{
+    PGconn *connection = database_connection(replication);
+    SessionWait wait = {.stop = request->stop, .what = "making a replication slot"};
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    while (PQisBusy(connection)) {
+        int ready = session_poll(replication, false, &wait, error);
+        if (ready == 0) {
+            ready = check_wait(source, request, &start, error);
+        } else if (ready > 0 && PQconsumeInput(connection) == 0) {
+            return database_error(replication, NULL, error);
+        }
+        if (ready < 0) {
+            session_cancel(replication);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int read_slot(Database *replication, const SlotRequest *request, Slot *out, Error *error)
+{
+    SessionWait wait = {.stop = request->stop,
+                        .limit_seconds = request->timeout_seconds,
+                        .what = "making a replication slot"};
+    PGresult *result = NULL;
+    if (session_finish(replication, &wait, &result, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (result == NULL || PQntuples(result) != 1 || PQnfields(result) < 3 ||
+        !lsn_parse(PQgetvalue(result, 0, 1), &out->consistent_point)) {
+        status = error_set(error, ERROR_SOURCE, "the source gave no consistent point");
+    } else {
+        snprintf(out->snapshot, sizeof(out->snapshot), "%s", PQgetvalue(result, 0, 2));
+    }
+    PQclear(result);
+    return status;
+}
+
+int slot_create(Database *replication, Database *source, const SlotRequest *request, Slot *out, Error *error)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql), "CREATE_REPLICATION_SLOT \"%s\"%s LOGICAL penstock %s", request->name,
+             request->temporary ? " TEMPORARY" : "",
+             request->temporary ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT");
+    if (PQsendQuery(database_connection(replication), sql) == 0) {
+        return database_error(replication, NULL, error);
+    }
+    if (wait_for_slot(replication, source, request, error) != 0 ||
+        read_slot(replication, request, out, error) != 0) {
+        return error_context(error, "creating slot %s", request->name);
+    }
+    return 0;
+}
+
+int slot_exists(Database *source, const char *name, bool *exists, Error *error)
+{
+    char *found = NULL;
+    if (database_value(source, &found, error,
+                       "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
+        return -1;
+    }
+    *exists = found != NULL;
+    free(found);
+    return 0;
+}
+
+int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error)
+{
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (;;) {
+        char *active = NULL;
+        if (database_value(source, &active, error,
+                           "SELECT CASE WHEN active THEN pg_catalog.pg_terminate_backend(active_pid)::text"
+                           " ELSE 'free' END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                           1, name) != 0) {
+            return -1;
+        }
+        bool gone = active == NULL, is_free = active != NULL && strcmp(active, "free") == 0;
+        free(active);
+        if (gone) {
+            return 0;
+        }
+        if (is_free) {
+            return database_execute(source, error, "SELECT pg_catalog.pg_drop_replication_slot($1)", 1, name);
+        }
+        if (seconds_since(&start) >= timeout_seconds) {
+            return error_set(error, ERROR_LIMIT, "slot %s is still in use after %d s", name, timeout_seconds);
+        }
+        poll(NULL, 0, 100);
+    }
+}

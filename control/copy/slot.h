@@ -1,0 +1,42 @@
+/*
+ * Making logical replication slots on the source. A new slot waits until every transaction that was running
+ * when it was asked for has ended; this wait is bounded, and whoever it waits for is named.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdatomic.h>
+
+#include "database.h"
+#include "error.h"
+#include "lsn.h"
+#include "progress.h"
+
+typedef struct SlotRequest {
+    const char *name;
+    bool temporary; /* lives as long as the connection, and exports a snapshot */
+    int timeout_seconds;
+    Progress *progress; /* told who is waited for; or NULL */
+    const atomic_bool *stop;
+} SlotRequest;
+
+typedef struct Slot {
+    Lsn consistent_point;
+    char snapshot[64]; /* valid until the next command on the replication connection; "" when none */
+} Slot;
+
+/*
+ * Makes a slot with plugin penstock over replication; source is a plain connection to the same server.
+ * ERROR_LIMIT, naming pids, users, ages and queries, when transactions that it must wait for run longer than
+ * the timeout. After any error the replication connection is of no more use, and once it is closed no slot is
+ * left.
+ */
+int slot_create(Database *replication, Database *source, const SlotRequest *request, Slot *out,
+                Error *error) MUST_CHECK;
+
+/* Whether a slot of this name is there. */
+int slot_exists(Database *source, const char *name, bool *exists, Error *error) MUST_CHECK;
+
+/* Drops the slot if it is there, ending a left-over session of ours that holds it. Waits for at most
+ * timeout_seconds. */
+int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error) MUST_CHECK;

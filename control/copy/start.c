@@ -1,0 +1,211 @@
+/*
+ * A target counts as ours to fill when it holds no relation of a user's, or when the journal says that this
+ * migration's schema step was begun on it. That an earlier run was killed may mean that sessions of its
+ * pg_restore still work on the target: holding the lock, we know that they are left-overs, and end them.
+ */
+#include "start.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue.h"
+#include "session.h"
+
+#define LOCK_SECONDS 5
+#define LEFTOVER_SECONDS 60
+
+int start_slot_name(const char *migration, char out[64], Error *error)
+{
+    size_t size = strlen(migration);
+    if (size == 0 || size > 63 - strlen("penstock_") ||
+        strspn(migration, "abcdefghijklmnopqrstuvwxyz0123456789_") != size) {
+        error_set(error, ERROR_USAGE, "the migration's name \"%s\" cannot name a replication slot",
+                  migration);
+        return error_hint(error, "use lower-case letters, digits and _, 54 at most");
+    }
+    snprintf(out, 64, "penstock_%s", migration);
+    return 0;
+}
+
+/* The server lets go of the lock of a process that was killed within moments: worth a few tries. */
+static int take_lock(Copy *copy, Error *error)
+{
+    for (int tries = 0;; tries++) {
+        if (state_lock(copy->target, copy->settings->migration, "control", error) == 0) {
+            return 0;
+        }
+        if (error->code != ERROR_STATE || tries >= LOCK_SECONDS * 4 || interrupted()) {
+            return -1;
+        }
+        poll(NULL, 0, 250);
+    }
+}
+
+static int end_leftovers(Copy *copy, Error *error)
+{
+    for (int tries = 0;; tries++) {
+        char *left = NULL;
+        if (database_value(
+                copy->target, &left, error,
+                "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity"
+                " WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()"
+                "   AND application_name IN (pg_catalog.left('penstock copy ' || $1, 63),"
+                "                            pg_catalog.left('penstock pg_restore ' || $1, 63))",
+                1, copy->settings->migration) != 0) {
+            return -1;
+        }
+        bool none = left == NULL || strcmp(left, "0") == 0;
+        free(left);
+        if (none) {
+            return 0;
+        }
+        if (tries >= LEFTOVER_SECONDS * 4) {
+            return error_set(error, ERROR_LIMIT,
+                             "sessions of an earlier run on the target have not ended in %d s",
+                             LEFTOVER_SECONDS);
+        }
+        poll(NULL, 0, 250);
+    }
+}
+
+static int check_target_empty(Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    if (database_query(
+            copy->target, &rows, error,
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), count(*) OVER ()"
+            "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'"
+            "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
+            "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
+            "        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+            "          AND d.objid = c.oid AND d.deptype = 'e')"
+            " ORDER BY 1 LIMIT 1",
+            0) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (PQntuples(rows) > 0) {
+        status = error_set(error, ERROR_STATE,
+                           "the target database is not empty: it has %s relation(s), the first %s",
+                           PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 0));
+        error_hint(error,
+                   "copy needs a database of its own: createdb on the target and name that, or drop what is "
+                   "in this one");
+    }
+    PQclear(rows);
+    return status;
+}
+
+static int check_large_objects(Copy *copy, Error *error)
+{
+    char *count = NULL;
+    if (copy->options->skip_large_objects) {
+        return 0;
+    }
+    if (database_value(copy->source, &count, error, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata",
+                       0) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (count != NULL && strcmp(count, "0") != 0) {
+        status = error_set(error, ERROR_SOURCE,
+                           "the source has %s large object(s), which copy does not take along", count);
+        error_hint(error, "move them by other means, or leave them behind with --skip-large-objects");
+    }
+    free(count);
+    return status;
+}
+
+/* Who the source is: by a replication connection, which shows too that we may have one. */
+static int identify_source(Copy *copy, Migration *out, Error *error)
+{
+    Database *replication = NULL;
+    PGresult *row = NULL;
+    if (session_open_replication(copy->settings->source, "copy", &replication, error) != 0) {
+        return -1;
+    }
+    int status = database_query(replication, &row, error, "IDENTIFY_SYSTEM", 0);
+    if (status == 0) {
+        snprintf(out->source_system, sizeof(out->source_system), "%s", PQgetvalue(row, 0, 0));
+        snprintf(out->source_database, sizeof(out->source_database), "%s",
+                 PQdb(database_connection(copy->source)));
+    }
+    PQclear(row);
+    database_close(replication);
+    return status;
+}
+
+static int describe(Copy *copy, Migration *out, Error *error)
+{
+    char *encoding = NULL;
+    *out = (Migration){.phase = PHASE_CREATED,
+                       .source_version = database_version(copy->source),
+                       .target_version = database_version(copy->target),
+                       .lanes = copy->options->lanes};
+    snprintf(out->name, sizeof(out->name), "%s", copy->settings->migration);
+    if (start_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
+        database_value(copy->source, &encoding, error,
+                       "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
+                       " WHERE datname = pg_catalog.current_database()",
+                       0) != 0) {
+        return -1;
+    }
+    snprintf(out->source_encoding, sizeof(out->source_encoding), "%s", encoding != NULL ? encoding : "");
+    free(encoding);
+    return 0;
+}
+
+static int resume(Copy *copy, const Migration *found, Error *error)
+{
+    Migration *ours = &copy->migration;
+    if (state_load(copy->target, copy->settings->migration, ours, error) != 0) {
+        return -1;
+    }
+    if (ours->phase != PHASE_CREATED && ours->phase != PHASE_COPYING) {
+        error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy", ours->name,
+                  state_phase_name(ours->phase));
+        return error_hint(error, ours->phase == PHASE_COPIED ? "go on with penstock follow"
+                                                             : "penstock status says where it stands");
+    }
+    if (strcmp(ours->source_system, found->source_system) != 0 ||
+        strcmp(ours->source_database, found->source_database) != 0) {
+        error_set(error, ERROR_STATE,
+                  "migration \"%s\" was begun from database %s of another system (%s, not %s)", ours->name,
+                  ours->source_database, ours->source_system, found->source_system);
+        return error_hint(error,
+                          "name the source that it was begun from, or start over with penstock finish");
+    }
+    return 0;
+}
+
+int start_copy(Copy *copy, Error *error)
+{
+    Migration found;
+    bool exists = false, recorded = false;
+    char event[16] = "";
+    if (describe(copy, &found, error) != 0 || check_large_objects(copy, error) != 0 ||
+        take_lock(copy, error) != 0 || end_leftovers(copy, error) != 0 ||
+        state_exists(copy->target, &exists, error) != 0) {
+        return -1;
+    }
+    if (exists && queue_step_event(copy->target, copy->settings->migration, "schema", event, error) != 0) {
+        return -1;
+    }
+    if (exists && queue_migration_exists(copy->target, copy->settings->migration, &recorded, error) != 0) {
+        return -1;
+    }
+    if (recorded && resume(copy, &found, error) != 0) {
+        return -1;
+    }
+    if (event[0] == '\0' && check_target_empty(copy, error) != 0) {
+        return -1;
+    }
+    if (recorded) {
+        return 0;
+    }
+    copy->migration = found;
+    return state_create(copy->target, error);
+}

@@ -1,0 +1,13 @@
+/*
+ * What must hold before the first step: the lock, an empty target or a copy of ours to go on with, the right
+ * source.
+ */
+#pragma once
+
+#include "copy.h"
+
+/* Fills copy->migration from the state, or anew. copy's connections are open. */
+int start_copy(Copy *copy, Error *error) MUST_CHECK;
+
+/* "penstock_NAME", or ERROR_USAGE when that is no name for a slot. */
+int start_slot_name(const char *migration, char out[64], Error *error) MUST_CHECK;

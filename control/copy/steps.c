@@ -1,0 +1,129 @@
+/*
+ * A step's entries in the journal: begin, then done or failed; only begin, when the process died. The last of
+ * them decides. The phase of the migration is set to copying after the slot is there and to copied at the
+ * end.
+ */
+#include "steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue.h"
+#include "sequences.h"
+#include "text.h"
+#include "worker.h"
+
+typedef struct Step {
+    const char *name;
+    int (*run)(Copy *copy, bool repeated, Error *error);
+} Step;
+
+static const Step steps[] = {
+    {"slot", copy_step_slot},       {"schema", copy_step_schema},       {"plan", copy_step_plan},
+    {"data", copy_step_data},       {"post-data", copy_step_post_data}, {"sequences", copy_step_sequences},
+    {"analyze", copy_step_analyze},
+};
+
+#define STEPS (sizeof(steps) / sizeof(*steps))
+
+int copy_step_data(Copy *copy, bool repeated, Error *error)
+{
+    QueueTotals totals = {0};
+    (void)repeated;
+    if (queue_totals(copy->target, copy->settings->migration, &totals, error) != 0) {
+        return -1;
+    }
+    progress_totals(copy->progress, totals.tables, totals.tables_done, totals.source_bytes,
+                    totals.source_bytes_done);
+    return workers_copy_tables(copy, error);
+}
+
+int copy_step_sequences(Copy *copy, bool repeated, Error *error)
+{
+    size_t count = 0;
+    (void)repeated;
+    return sequences_copy(copy->source, copy->target, &count, error);
+}
+
+/* A root takes its partitions with it. */
+static const char analyze_sql[] =
+    "SELECT pg_catalog.format('ANALYZE %I.%I', n.nspname, c.relname)"
+    "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'"
+    "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
+    " ORDER BY pg_catalog.pg_table_size(c.oid) DESC";
+
+int copy_step_analyze(Copy *copy, bool repeated, Error *error)
+{
+    PGresult *rows = NULL;
+    (void)repeated;
+    if (database_query(copy->target, &rows, error, analyze_sql, 0) != 0) {
+        return -1;
+    }
+    int count = PQntuples(rows);
+    char **statements = calloc((size_t)count + 1, sizeof(*statements));
+    if (statements == NULL) {
+        abort();
+    }
+    for (int i = 0; i < count; i++) {
+        statements[i] = PQgetvalue(rows, i, 0);
+    }
+    int status = workers_run_on_target(copy, statements, count, "analyzing", error);
+    free(statements);
+    PQclear(rows);
+    return status;
+}
+
+static int journal(Copy *copy, const Step *step, const char *event, Error *error)
+{
+    return state_journal(copy->target, copy->settings->migration, "copy", step->name, event, NULL, error);
+}
+
+/* Writes that the step failed, as well as that can be done, and keeps the error that says why. */
+static void journal_failure(Copy *copy, const Step *step, const Error *why)
+{
+    Error ignored = {0};
+    if (why->code != ERROR_INTERRUPTED && journal(copy, step, "failed", &ignored) != 0) {
+        /* The step has no end in the journal, which says the same. */
+        return;
+    }
+}
+
+static int run_step(Copy *copy, const Step *step, Error *error)
+{
+    char event[16];
+    if (queue_step_event(copy->target, copy->settings->migration, step->name, event, error) != 0) {
+        return -1;
+    }
+    if (strcmp(event, "done") == 0) {
+        return 0;
+    }
+    if (interrupted()) {
+        return error_set(error, ERROR_INTERRUPTED, "interrupted before the step %s", step->name);
+    }
+    if (journal(copy, step, "begin", error) != 0) {
+        return -1;
+    }
+    progress_phase(copy->progress, step->name);
+    if (step->run(copy, event[0] != '\0', error) != 0) {
+        journal_failure(copy, step, error);
+        return -1;
+    }
+    return journal(copy, step, "done", error);
+}
+
+int steps_run(Copy *copy, Error *error)
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        if (run_step(copy, &steps[i], error) != 0) {
+            return -1;
+        }
+        if (i == 0 && copy->migration.phase == PHASE_CREATED) {
+            if (state_set_phase(copy->target, copy->settings->migration, PHASE_COPYING, error) != 0) {
+                return -1;
+            }
+            copy->migration.phase = PHASE_COPYING;
+        }
+    }
+    return state_set_phase(copy->target, copy->settings->migration, PHASE_COPIED, error);
+}
