@@ -59,6 +59,7 @@ typedef struct TargetColumn {
     bool identity_always;   /* needs OVERRIDING SYSTEM VALUE; left out of SET */
     bool generated;         /* computed on the target: never written */
     bool has_equality;      /* its type has = (json, xml, point do not: compared as text) */
+    char *equality;         /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
 } TargetColumn;
 
 typedef struct ApplyRelation {
@@ -70,6 +71,8 @@ typedef struct ApplyRelation {
     MatchClass match;
     bool partitioned;  /* on the target: rows are not found by ctid alone */
     bool overriding;   /* some column is identity_always */
+    uint32_t extra_count;
+    char **extra;      /* columns that only the target has and that can be written, quoted */
     Lsn copy_lsn;      /* changes of transactions that committed before this are in the copied rows already */
     uint64_t serial;   /* unique in this process: names its prepared statements */
 } ApplyRelation;

@@ -1,0 +1,21 @@
+/*
+ * Batches as target transactions: the part of a worker that has no thread in it.
+ */
+#pragma once
+
+#include "log.h"
+#include "session.h"
+
+typedef struct Applying {
+    Session *session;
+    Arena *arena; /* for the batch under way; reset by apply_batch */
+    const char *migration;
+    const Log *log;
+    /* Waits; false when the worker is to stop. */
+    bool (*pause)(void *context, unsigned milliseconds);
+    void *context;
+    bool open; /* a batch that does not commit left its transaction open */
+} Applying;
+
+/* Applies batch and, if it commits, ends the transaction: 0 means it is durable then. */
+int apply_batch(Applying *applying, Batch *batch, Error *error) MUST_CHECK;

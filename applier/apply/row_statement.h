@@ -1,0 +1,16 @@
+/*
+ * Changes and net rows as statements in a session's queue.
+ */
+#pragma once
+
+#include "reduce.h"
+#include "session.h"
+
+/* Queues the net effect of a segment that is not by_rows; returns how many rows it writes. */
+size_t rows_queue_net(Session *session, Arena *arena, const Segment *segment);
+
+/*
+ * Queues one change by itself, with the change as subject. ERROR_CONFLICT when it says too little to find its
+ * row; the message does not name the change: conflict_explain does.
+ */
+int rows_queue_change(Session *session, Arena *arena, const Change *change, Error *error) MUST_CHECK;

@@ -1,0 +1,395 @@
+/*
+ * The connection stays in pipeline mode. libpq sends when its buffer is full and reads whenever sending would
+ * block, so that a long queue on a blocking connection cannot lock up against a server that waits for us to
+ * read.
+ *
+ * A statement's name is known to us when it is queued, but to the server only once its Parse went through:
+ * behind an error the server skips everything up to the next Sync. So a statement is confirmed by the result
+ * of its Parse, and after a failure those not confirmed are forgotten.
+ *
+ * Plans are generic, and scans and joins that would read a whole table are priced out: a statement that finds
+ * rows by key must walk the index whatever the planner thinks of the table's size at the time it plans. A
+ * table without such an index is still read whole, because there is nothing else.
+ */
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "state.h"
+
+#define MAX_STATEMENTS 2000
+#define MAX_COLUMNS 1664
+#define MAX_KEY (2 + 2 * (MAX_COLUMNS / 64 + 1))
+#define LANE_STATEMENT "penstock_lanes"
+
+typedef struct Statement {
+    UT_hash_handle hh;
+    char name[24];
+    bool confirmed;
+    uint64_t used; /* number of the round trip that used it last */
+    size_t key_size;
+    uint64_t key[]; /* relation, kind, columns */
+} Statement;
+
+/* A command whose result is to come. */
+typedef struct Sent {
+    bool *confirms; /* it is the Parse of a statement: set when it went through */
+    bool counted;
+    uint64_t expected;
+    const void *subject;
+} Sent;
+
+struct Session {
+    Database *database;
+    PGconn *connection;
+    PGcancel *cancel;
+    Statement *statements;
+    uint64_t named;
+    uint64_t round;
+    uint64_t executed;
+    bool lanes_prepared;
+    int formats[2 * MAX_COLUMNS]; /* all 1: binary */
+
+    Sent *sent;
+    size_t sent_count;
+    size_t sent_capacity;
+    bool refused; /* libpq itself refused a command: refusal says why */
+    Error refusal;
+};
+
+static const char *const settings[] = {
+    "SET session_replication_role = 'replica'",
+    "SET synchronous_commit = 'on'",
+    "SET lock_timeout = '30s'",
+    "SET jit = 'off'",
+    "SET plan_cache_mode = 'force_generic_plan'",
+    "SET enable_seqscan = 'off'",
+    "SET enable_bitmapscan = 'off'",
+    "SET enable_hashjoin = 'off'",
+    "SET enable_mergejoin = 'off'",
+    "SET enable_material = 'off'",
+    "SET enable_memoize = 'off'",
+    "SET max_parallel_workers_per_gather = 0",
+    "SET xmloption = 'content'",
+};
+
+static int make_settings(Session *session, const char *encoding, Error *error)
+{
+    if (PQsetClientEncoding(session->connection, encoding) != 0) {
+        database_error(session->database, NULL, error);
+        return error_context(error, "client_encoding %s", encoding);
+    }
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (database_execute(session->database, error, settings[i], 0) != 0) {
+            if (strcmp(error->sqlstate, "42501") == 0) {
+                error_hint(error,
+                           "the applier must be allowed to set session_replication_role on the target: "
+                           "connect as a superuser, or as what stands for one with your provider");
+            }
+            return error_context(error, "%s", settings[i]);
+        }
+    }
+    return 0;
+}
+
+int session_open(const char *target, const char *encoding, int index, Session **out, Error *error)
+{
+    Session *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a session");
+    }
+    char purpose[32];
+    snprintf(purpose, sizeof purpose, "worker %d", index);
+    for (size_t i = 0; i < sizeof session->formats / sizeof *session->formats; i++) {
+        session->formats[i] = 1;
+    }
+    if (database_connect(target, DATABASE_TARGET, purpose, &session->database, error) != 0) {
+        session_close(session);
+        return -1;
+    }
+    session->connection = database_connection(session->database);
+    if (make_settings(session, encoding, error) != 0) {
+        session_close(session);
+        return -1;
+    }
+    session->cancel = PQgetCancel(session->connection);
+    if (session->cancel == NULL || PQenterPipelineMode(session->connection) != 1) {
+        database_error(session->database, NULL, error);
+        session_close(session);
+        return -1;
+    }
+    *out = session;
+    return 0;
+}
+
+void session_close(Session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    Statement *statement;
+    Statement *next;
+    HASH_ITER(hh, session->statements, statement, next)
+    {
+        HASH_DEL(session->statements, statement);
+        free(statement);
+    }
+    PQfreeCancel(session->cancel);
+    if (session->database != NULL) {
+        database_close(session->database);
+    }
+    free(session->sent);
+    free(session);
+}
+
+void session_cancel(Session *session)
+{
+    char reason[256];
+    (void)PQcancel(session->cancel, reason, sizeof reason); /* when it fails the statement runs to its end */
+}
+
+uint64_t session_statements(const Session *session)
+{
+    return session->executed;
+}
+
+/* Notes a command that libpq took, or that it did not. */
+static void note_sent(Session *session, int taken, Sent sent)
+{
+    if (taken != 1) {
+        if (!session->refused) {
+            session->refused = true;
+            database_error(session->database, NULL, &session->refusal);
+        }
+        return;
+    }
+    if (session->sent_count == session->sent_capacity) {
+        session->sent_capacity = session->sent_capacity == 0 ? 256 : session->sent_capacity * 2;
+        session->sent = reallocarray(session->sent, session->sent_capacity, sizeof(*session->sent));
+        if (session->sent == NULL) {
+            fputs("penstock: out of memory\n", stderr);
+            abort();
+        }
+    }
+    session->sent[session->sent_count++] = sent;
+}
+
+void session_command(Session *session, const char *sql)
+{
+    note_sent(session, PQsendQueryParams(session->connection, sql, 0, NULL, NULL, NULL, NULL, 0), (Sent){0});
+}
+
+/* Makes the statement known to us and queues its Parse. */
+static Statement *prepare(Session *session, const ApplyRelation *relation, const Shape *shape,
+                          const uint64_t *key, size_t key_size)
+{
+    Statement *statement = calloc(1, sizeof(*statement) + key_size);
+    if (statement == NULL) {
+        fputs("penstock: out of memory\n", stderr);
+        abort();
+    }
+    snprintf(statement->name, sizeof statement->name, "p%llu", (unsigned long long)++session->named);
+    memcpy(statement->key, key, key_size);
+    statement->key_size = key_size;
+    HASH_ADD_KEYPTR(hh, session->statements, statement->key, key_size, statement);
+
+    Oid types[2 * MAX_COLUMNS];
+    statement_parameter_types(relation, shape, types);
+    char *sql = statement_sql(relation, shape);
+    int count = statement_parameter_count(relation, shape);
+    note_sent(session, PQsendPrepare(session->connection, statement->name, sql, count, types),
+              (Sent){.confirms = &statement->confirmed});
+    free(sql);
+    return statement;
+}
+
+static Statement *statement_of(Session *session, const ApplyRelation *relation, const Shape *shape)
+{
+    size_t words = column_words(relation->source->column_count);
+    uint64_t key[MAX_KEY];
+    key[0] = relation->serial;
+    key[1] = (uint64_t)shape->kind << 1 | shape->single;
+    memcpy(key + 2, shape->set, words * sizeof(*key));
+    memcpy(key + 2 + words, shape->find, words * sizeof(*key));
+    size_t key_size = (2 + 2 * words) * sizeof(*key);
+
+    Statement *statement;
+    HASH_FIND(hh, session->statements, key, key_size, statement);
+    if (statement == NULL) {
+        statement = prepare(session, relation, shape, key, key_size);
+    }
+    statement->used = session->round;
+    return statement;
+}
+
+void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
+                     const char *const *values, const int *lengths, uint64_t expected, const void *subject)
+{
+    Statement *statement = statement_of(session, relation, shape);
+    int taken =
+        PQsendQueryPrepared(session->connection, statement->name, statement_parameter_count(relation, shape),
+                            values, lengths, session->formats, 1);
+    note_sent(session, taken, (Sent){.counted = true, .expected = expected, .subject = subject});
+    session->executed++;
+}
+
+void session_lanes(Session *session, const char *migration, const int *lanes, int count, Position last)
+{
+    if (count == 0) {
+        return;
+    }
+    if (!session->lanes_prepared) {
+        note_sent(session,
+                  PQsendPrepare(session->connection, LANE_STATEMENT, state_lane_update_sql(), 0, NULL),
+                  (Sent){.confirms = &session->lanes_prepared});
+    }
+    char *list = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&list, &size);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%c%d", i == 0 ? '{' : ',', lanes[i]);
+    }
+    fputs("}", out);
+    fclose(out);
+    char lsn[LSN_TEXT_SIZE];
+    char sequence[24];
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)last.sequence);
+    const char *const values[] = {migration, list, lsn_format(last.commit_lsn, lsn), sequence};
+    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 4, values, NULL, NULL, 0),
+              (Sent){.counted = true, .expected = (uint64_t)count});
+    free(list);
+}
+
+/* Takes the result of one command; the first failure is kept. */
+static void check_result(Session *session, const Sent *sent, const PGresult *result, Failure *failure,
+                         bool *failed)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_ABORTED) {
+        return;
+    }
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        if (!*failed) {
+            *failed = true;
+            failure->subject = sent->subject;
+            failure->miscounted = false;
+            database_error(session->database, result, &failure->error);
+        }
+        return;
+    }
+    if (sent->confirms != NULL) {
+        *sent->confirms = true;
+    }
+    uint64_t rows = sent->counted ? strtoull(PQcmdTuples((PGresult *)result), NULL, 10) : 0;
+    if (sent->counted && rows != sent->expected && !*failed) {
+        *failed = true;
+        *failure = (Failure){.subject = sent->subject, .miscounted = true, .rows = rows};
+    }
+}
+
+static int connection_lost(Session *session, Failure *failure)
+{
+    *failure = (Failure){0};
+    database_error(session->database, NULL, &failure->error);
+    failure->error.code = ERROR_CONNECTION;
+    session->sent_count = 0;
+    return -1;
+}
+
+/* Reads the results of everything sent, up to the Sync's; false when the connection ended. */
+static bool read_results(Session *session, Failure *failure, bool *failed)
+{
+    for (size_t i = 0; i < session->sent_count; i++) {
+        PGresult *result = PQgetResult(session->connection);
+        if (result == NULL || PQstatus(session->connection) == CONNECTION_BAD) {
+            PQclear(result);
+            return false;
+        }
+        check_result(session, &session->sent[i], result, failure, failed);
+        while (result != NULL) {
+            PQclear(result);
+            result = PQgetResult(session->connection);
+        }
+    }
+    PGresult *result = PQgetResult(session->connection);
+    bool synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    PQclear(result);
+    return synced;
+}
+
+static void forget(Session *session, Statement *statement)
+{
+    HASH_DEL(session->statements, statement);
+    free(statement);
+}
+
+static void forget_unconfirmed(Session *session)
+{
+    Statement *statement;
+    Statement *next;
+    HASH_ITER(hh, session->statements, statement, next)
+    {
+        if (!statement->confirmed) {
+            forget(session, statement);
+        }
+    }
+}
+
+static int by_use(const Statement *a, const Statement *b)
+{
+    return (a->used > b->used) - (a->used < b->used);
+}
+
+/* Lets go of the quarter that was not used for longest. The commands run with whatever is queued next. */
+static void trim_statements(Session *session)
+{
+    if (HASH_COUNT(session->statements) <= MAX_STATEMENTS) {
+        return;
+    }
+    HASH_SORT(session->statements, by_use);
+    for (int i = 0; i < MAX_STATEMENTS / 4; i++) {
+        char sql[64];
+        snprintf(sql, sizeof sql, "DEALLOCATE %s", session->statements->name);
+        forget(session, session->statements);
+        session_command(session, sql);
+    }
+}
+
+int session_finish(Session *session, Failure *failure)
+{
+    bool failed = false;
+    if (PQpipelineSync(session->connection) != 1 || !read_results(session, failure, &failed)) {
+        return connection_lost(session, failure);
+    }
+    session->sent_count = 0;
+    session->round++;
+    if (session->refused) {
+        session->refused = false;
+        failed = true;
+        *failure = (Failure){.error = session->refusal};
+    }
+    if (failed) {
+        forget_unconfirmed(session);
+        return -1;
+    }
+    trim_statements(session);
+    return 0;
+}
+
+int session_describe(Session *session, const char *sql, int count, const Oid *types,
+                     const char *const *values, const int *lengths, PGresult **out)
+{
+    if (PQexitPipelineMode(session->connection) != 1) {
+        return -1;
+    }
+    *out = PQexecParams(session->connection, sql, count, types, values, lengths, session->formats, 0);
+    bool described = PQresultStatus(*out) == PGRES_TUPLES_OK && PQntuples(*out) == 1;
+    if (PQenterPipelineMode(session->connection) != 1 || !described) {
+        PQclear(*out);
+        return -1;
+    }
+    return 0;
+}

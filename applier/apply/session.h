@@ -1,0 +1,56 @@
+/*
+ * A worker's connection to the target: commands are queued in libpq's pipeline, sent as they come, and
+ * checked together, in order, by session_finish. Statements are prepared when first used and remembered.
+ *
+ *     (session_command | session_execute | session_lanes)* → session_finish
+ *
+ * Queueing never fails by itself: whatever goes wrong is told by session_finish. One thread, except
+ * session_cancel.
+ */
+#pragma once
+
+#include "arena.h"
+#include "batch.h"
+#include "database.h"
+#include "statement.h"
+
+typedef struct Session Session;
+
+/* What went wrong first. */
+typedef struct Failure {
+    const void *subject; /* as given to session_execute; NULL when it is about something else */
+    bool miscounted;     /* the server took it, but for `rows` rows instead of the expected number */
+    uint64_t rows;
+    Error error; /* unless miscounted */
+} Failure;
+
+/* Connects and makes the settings under which changes are applied. The caller frees *out with session_close.
+ */
+int session_open(const char *target, const char *encoding, int index, Session **out, Error *error) MUST_CHECK;
+void session_close(Session *session);
+
+/* Asks the server to give up the statement it runs. Any thread. */
+void session_cancel(Session *session);
+
+/* Queues a command without parameters. */
+void session_command(Session *session, const char *sql);
+
+/*
+ * Queues the statement of relation and shape with its parameters (as statement.h orders them; binary; a NULL
+ * pointer is NULL), which must concern exactly `expected` rows.
+ */
+void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
+                     const char *const *values, const int *lengths, uint64_t expected, const void *subject);
+
+/* Queues the move of lanes to last. */
+void session_lanes(Session *session, const char *migration, const int *lanes, int count, Position last);
+
+/* Waits for all that is queued. 0 when everything succeeded with the right counts. */
+int session_finish(Session *session, Failure *failure) MUST_CHECK;
+
+/* The values, as the server's output functions write them: one row. The caller frees *out with PQclear. */
+int session_describe(Session *session, const char *sql, int count, const Oid *types,
+                     const char *const *values, const int *lengths, PGresult **out) MUST_CHECK;
+
+/* Statements executed since the start. */
+uint64_t session_statements(const Session *session);

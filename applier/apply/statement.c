@@ -1,0 +1,388 @@
+/*
+ * Four decisions shape the text:
+ *
+ * - Every value is cast to the type of its column on the target, and compared with that type's own equality
+ * operator by its qualified name: the search path holds pg_catalog alone, and a citext key compared as text
+ * would neither mean the same nor use the index.
+ * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same
+ * key stay untouched.
+ * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per
+ * statement. Among rows that are equal but differ in bytes (1.0 and 1.00) the one with the very same bytes
+ * comes first.
+ * - A GENERATED ALWAYS identity column cannot be written by UPDATE. For many rows it is compared instead, so
+ * that a row where it did change is missing in the count and the batch falls back to rows; there the row is
+ * deleted and inserted anew in one statement.
+ */
+#include "statement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct Builder {
+    FILE *out;
+    const ApplyRelation *relation;
+    const Shape *shape;
+    const char *separator;
+} Builder;
+
+static bool in_set(const Builder *b, uint32_t column)
+{
+    return column_in(b->shape->set, column);
+}
+
+static bool in_find(const Builder *b, uint32_t column)
+{
+    return column_in(b->shape->find, column);
+}
+
+static uint32_t column_total(const ApplyRelation *relation)
+{
+    return relation->source->column_count;
+}
+
+int statement_parameter_count(const ApplyRelation *relation, const Shape *shape)
+{
+    int count = 0;
+    for (uint32_t c = 0; c < column_total(relation); c++) {
+        count += column_in(shape->set, c) + column_in(shape->find, c);
+    }
+    return count;
+}
+
+static Oid parameter_type(const ApplyRelation *relation, const Shape *shape, uint32_t column)
+{
+    const TargetColumn *target = &relation->columns[column];
+    return shape->single ? target->element_type : target->array_type;
+}
+
+void statement_parameter_types(const ApplyRelation *relation, const Shape *shape, Oid *types)
+{
+    int n = 0;
+    const ColumnWord *sets[] = {shape->set, shape->find};
+    for (int s = 0; s < 2; s++) {
+        for (uint32_t c = 0; c < column_total(relation); c++) {
+            if (column_in(sets[s], c)) {
+                types[n++] = parameter_type(relation, shape, c);
+            }
+        }
+    }
+}
+
+/* The number of a parameter, from 0: column's place in set, or behind that in find. */
+static int parameter_number(const Builder *b, bool find, uint32_t column)
+{
+    int number = 0;
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        number += in_set(b, c) && (find || c < column);
+        number += find && c < column && in_find(b, c);
+    }
+    return number;
+}
+
+/* The value of a column, of its type on the target. */
+static void put_value(const Builder *b, bool find, uint32_t column)
+{
+    int number = parameter_number(b, find, column);
+    if (b->shape->single) {
+        fprintf(b->out, "$%d", number + 1);
+    } else {
+        fprintf(b->out, "u.p%d", number);
+    }
+    fprintf(b->out, "::%s", b->relation->columns[column].cast);
+}
+
+/* What stands between items: first `begin`, then `next`. */
+static void put_separator(Builder *b, const char *next)
+{
+    fputs(b->separator, b->out);
+    b->separator = next;
+}
+
+static const char *only(const ApplyRelation *relation)
+{
+    return relation->partitioned ? "" : "ONLY ";
+}
+
+static void put_unnest(Builder *b)
+{
+    int count = statement_parameter_count(b->relation, b->shape);
+    fputs("unnest(", b->out);
+    for (int i = 0; i < count; i++) {
+        fprintf(b->out, "%s$%d", i == 0 ? "" : ", ", i + 1);
+    }
+    fputs(") AS u(", b->out);
+    for (int i = 0; i < count; i++) {
+        fprintf(b->out, "%sp%d", i == 0 ? "" : ", ", i);
+    }
+    fputs(")", b->out);
+}
+
+/* t.column = value, in the column's own sense. */
+static void put_equal(const Builder *b, bool find, uint32_t column)
+{
+    const TargetColumn *target = &b->relation->columns[column];
+    if (target->equality != NULL) {
+        fprintf(b->out, "t.%s %s ", target->quoted, target->equality);
+        put_value(b, find, column);
+    } else {
+        fprintf(b->out, "t.%s::pg_catalog.text OPERATOR(pg_catalog.=) (", target->quoted);
+        put_value(b, find, column);
+        fputs(")::pg_catalog.text", b->out);
+    }
+}
+
+/* The columns that the row is found by. */
+static void put_find(Builder *b)
+{
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        const TargetColumn *target = &b->relation->columns[c];
+        if (in_find(b, c)) {
+            put_separator(b, " AND ");
+            put_equal(b, true, c);
+        } else if (b->relation->match == MATCH_ROW && !target->generated) {
+            put_separator(b, " AND ");
+            fprintf(b->out, "t.%s IS NULL", target->quoted);
+        }
+    }
+}
+
+/* Columns that an update of many rows may not write but must not lose either. */
+static void put_identity_unchanged(Builder *b)
+{
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_set(b, c) && b->relation->columns[c].identity_always) {
+            put_separator(b, " AND ");
+            put_equal(b, false, c);
+        }
+    }
+}
+
+/* The row itself by its bytes: puts the same bytes before what is only equal. */
+static void put_same_bytes_first(Builder *b)
+{
+    bool any = false;
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        any = any || in_find(b, c);
+    }
+    if (!any) {
+        return;
+    }
+    fputs(" ORDER BY (ROW(", b->out);
+    b->separator = "";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_find(b, c)) {
+            put_separator(b, ", ");
+            fprintf(b->out, "t.%s", b->relation->columns[c].quoted);
+        }
+    }
+    fputs(")::pg_catalog.record OPERATOR(pg_catalog.*=) ROW(", b->out);
+    b->separator = "";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_find(b, c)) {
+            put_separator(b, ", ");
+            put_value(b, true, c);
+        }
+    }
+    fputs(")::pg_catalog.record) DESC", b->out);
+}
+
+/* WITH m: where the one row is, for MATCH_ROW. */
+static void put_row_location(Builder *b)
+{
+    fprintf(b->out, "m AS MATERIALIZED (SELECT t.tableoid AS r, t.ctid AS c FROM %s%s AS t",
+            only(b->relation), b->relation->qualified);
+    b->separator = " WHERE ";
+    put_find(b);
+    put_same_bytes_first(b);
+    fputs(" LIMIT 1)", b->out);
+}
+
+/* FROM or USING, and WHERE: what an update or delete applies to. */
+static void put_target(Builder *b, const char *keyword)
+{
+    b->separator = " WHERE ";
+    if (b->relation->match == MATCH_ROW) {
+        fprintf(b->out, " %s m WHERE t.ctid = m.c%s", keyword,
+                b->relation->partitioned ? " AND t.tableoid = m.r" : "");
+        return;
+    }
+    if (!b->shape->single) {
+        fprintf(b->out, " %s ", keyword);
+        put_unnest(b);
+    }
+    put_find(b);
+}
+
+static void put_insert(Builder *b)
+{
+    fprintf(b->out, "INSERT INTO %s", b->relation->qualified);
+    b->separator = " (";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_set(b, c)) {
+            put_separator(b, ", ");
+            fputs(b->relation->columns[c].quoted, b->out);
+        }
+    }
+    if (statement_parameter_count(b->relation, b->shape) == 0) {
+        fputs(" DEFAULT VALUES", b->out);
+        return;
+    }
+    fprintf(b->out, ")%s SELECT ", b->relation->overriding ? " OVERRIDING SYSTEM VALUE" : "");
+    b->separator = "";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_set(b, c)) {
+            put_separator(b, ", ");
+            put_value(b, false, c);
+        }
+    }
+    if (!b->shape->single) {
+        fputs(" FROM ", b->out);
+        put_unnest(b);
+    }
+}
+
+static void put_delete(Builder *b)
+{
+    if (b->relation->match == MATCH_ROW) {
+        fputs("WITH ", b->out);
+        put_row_location(b);
+        fputs(" ", b->out);
+    }
+    fprintf(b->out, "DELETE FROM %s%s AS t", only(b->relation), b->relation->qualified);
+    put_target(b, "USING");
+}
+
+/* An update that writes nothing must still find its rows: their number is checked. */
+static void put_presence(Builder *b)
+{
+    fprintf(b->out, "SELECT FROM %s%s AS t", only(b->relation), b->relation->qualified);
+    if (!b->shape->single) {
+        fputs(", ", b->out);
+        put_unnest(b);
+    }
+    b->separator = " WHERE ";
+    put_find(b);
+    put_identity_unchanged(b);
+    if (b->relation->match == MATCH_ROW) {
+        fputs(" LIMIT 1", b->out);
+    }
+}
+
+static void put_update(Builder *b)
+{
+    if (b->relation->match == MATCH_ROW) {
+        fputs("WITH ", b->out);
+        put_row_location(b);
+        fputs(" ", b->out);
+    }
+    fprintf(b->out, "UPDATE %s%s AS t", only(b->relation), b->relation->qualified);
+    b->separator = " SET ";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_set(b, c) && !b->relation->columns[c].identity_always) {
+            put_separator(b, ", ");
+            fprintf(b->out, "%s = ", b->relation->columns[c].quoted);
+            put_value(b, false, c);
+        }
+    }
+    put_target(b, "FROM");
+    put_identity_unchanged(b);
+}
+
+/* An update as delete and insert in one statement: what is not written is kept. */
+static void put_replace(Builder *b)
+{
+    fputs("WITH ", b->out);
+    if (b->relation->match == MATCH_ROW) {
+        put_row_location(b);
+        fputs(", ", b->out);
+    }
+    fprintf(b->out, "d AS (DELETE FROM %s%s AS t", only(b->relation), b->relation->qualified);
+    put_target(b, "USING");
+    fprintf(b->out, " RETURNING t.*) INSERT INTO %s", b->relation->qualified);
+    b->separator = " (";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (!b->relation->columns[c].generated) {
+            put_separator(b, ", ");
+            fputs(b->relation->columns[c].quoted, b->out);
+        }
+    }
+    for (uint32_t i = 0; i < b->relation->extra_count; i++) {
+        fprintf(b->out, ", %s", b->relation->extra[i]);
+    }
+    fputs(") OVERRIDING SYSTEM VALUE SELECT ", b->out);
+    b->separator = "";
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        if (in_set(b, c)) {
+            put_separator(b, ", ");
+            put_value(b, false, c);
+        } else if (!b->relation->columns[c].generated) {
+            put_separator(b, ", ");
+            fprintf(b->out, "d.%s", b->relation->columns[c].quoted);
+        }
+    }
+    for (uint32_t i = 0; i < b->relation->extra_count; i++) {
+        fprintf(b->out, ", d.%s", b->relation->extra[i]);
+    }
+    fputs(" FROM d", b->out);
+}
+
+static void put_any_update(Builder *b)
+{
+    bool identity = false;
+    bool other = false;
+    for (uint32_t c = 0; c < column_total(b->relation); c++) {
+        bool always = b->relation->columns[c].identity_always;
+        identity = identity || (in_set(b, c) && always);
+        other = other || (in_set(b, c) && !always);
+    }
+    if (identity && b->shape->single) {
+        put_replace(b);
+    } else if (!other) {
+        put_presence(b);
+    } else {
+        put_update(b);
+    }
+}
+
+char *statement_sql(const ApplyRelation *relation, const Shape *shape)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Builder b = {.relation = relation, .shape = shape, .out = open_memstream(&text, &size)};
+    switch (shape->kind) {
+    case CHANGE_INSERT:
+        put_insert(&b);
+        break;
+    case CHANGE_UPDATE:
+        put_any_update(&b);
+        break;
+    case CHANGE_DELETE:
+        put_delete(&b);
+        break;
+    }
+    fclose(b.out);
+    return text;
+}
+
+char *statement_truncate_sql(const ApplyRelation *const *relations, uint32_t count, bool restart_identity)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    const char *separator = "TRUNCATE ";
+    for (uint32_t i = 0; i < count; i++) {
+        if (relations[i] != NULL) {
+            fprintf(out, "%s%s%s", separator, only(relations[i]), relations[i]->qualified);
+            separator = ", ";
+        }
+    }
+    if (restart_identity) {
+        fputs(" RESTART IDENTITY", out);
+    }
+    fclose(out);
+    if (separator[0] == 'T') {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,33 @@
+/*
+ * The SQL that applies changes: its text and its parameters, made from a relation and a shape. Pure.
+ *
+ * A statement for many rows takes one array per parameter, one for a single row takes plain values; either
+ * way in binary format. Parameters are numbered: first the columns of `set`, then the columns of `find`, each
+ * ascending.
+ */
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "image.h"
+#include "relation.h"
+
+typedef struct Shape {
+    ChangeKind kind;
+    bool single;           /* one row */
+    const ColumnWord *set; /* columns written; empty for deletes */
+    const ColumnWord
+        *find; /* columns that the row is found by; empty for inserts. MATCH_ROW: the others are null */
+} Shape;
+
+/* How many parameters the statement has. */
+int statement_parameter_count(const ApplyRelation *relation, const Shape *shape);
+
+/* Fills types with the type of each parameter. */
+void statement_parameter_types(const ApplyRelation *relation, const Shape *shape, Oid *types);
+
+/* The statement. The caller frees it. */
+char *statement_sql(const ApplyRelation *relation, const Shape *shape);
+
+/* TRUNCATE of the relations that are not NULL; NULL when all are. The caller frees it. */
+char *statement_truncate_sql(const ApplyRelation *const *relations, uint32_t count, bool restart_identity);

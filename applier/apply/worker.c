@@ -1,0 +1,219 @@
+/*
+ * A queue, a thread that takes from it, and a connection that only the thread uses. One lock guards the queue
+ * and the wish to stop; it is never held while a batch is applied or reported.
+ *
+ *     RUNNING ──error──► FAILED ──┐      in FAILED the thread has ended: batches submitted since are freed by
+ *        └─────worker_stop────────┴──► STOPPING ──► freed                              worker_stop, not
+ * reported
+ *
+ * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to
+ * batches that were not reported durable.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "apply.h"
+
+#define PATIENCE_SECONDS 5
+#define ARENA_CHUNK ((size_t)1 << 20)
+
+struct Worker {
+    WorkerOptions options;
+    char *migration;
+    BatchDone done;
+    void *context;
+    Session *session;
+    pthread_t thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stopping;
+    bool ended;
+    Batch **queue; /* ring */
+    size_t head;
+    size_t count;
+    size_t capacity;
+};
+
+static struct timespec in_milliseconds(unsigned milliseconds)
+{
+    struct timespec when;
+    clock_gettime(CLOCK_MONOTONIC, &when);
+    when.tv_sec += milliseconds / 1000;
+    when.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (when.tv_nsec >= 1000000000) {
+        when.tv_sec++;
+        when.tv_nsec -= 1000000000;
+    }
+    return when;
+}
+
+/* Waits; false when the worker is to stop. */
+static bool pause_worker(void *context, unsigned milliseconds)
+{
+    Worker *worker = context;
+    struct timespec until = in_milliseconds(milliseconds);
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->stopping &&
+           pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT) {
+    }
+    bool go_on = !worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return go_on;
+}
+
+static bool is_stopping(Worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return stopping;
+}
+
+/* The next batch, or NULL when the worker is to stop. */
+static Batch *next_batch(Worker *worker)
+{
+    Batch *batch = NULL;
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->stopping && worker->count == 0) {
+        pthread_cond_wait(&worker->changed, &worker->lock);
+    }
+    if (!worker->stopping) {
+        batch = worker->queue[worker->head];
+        worker->head = (worker->head + 1) % worker->capacity;
+        worker->count--;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return batch;
+}
+
+static void *run_worker(void *context)
+{
+    Worker *worker = context;
+    Applying applying = {.session = worker->session,
+                         .arena = arena_new(ARENA_CHUNK),
+                         .migration = worker->migration,
+                         .log = worker->options.log,
+                         .pause = pause_worker,
+                         .context = worker};
+    Error error = {0};
+    while (error.code == ERROR_NONE) {
+        Batch *batch = next_batch(worker);
+        if (batch == NULL) {
+            break;
+        }
+        if (apply_batch(&applying, batch, &error) != 0 && is_stopping(worker) && error_is_retryable(&error)) {
+            error_set(&error, ERROR_INTERRUPTED, "worker %d: stopped in the middle of a batch",
+                      worker->options.index);
+        }
+        worker->done(worker->context, batch, &error);
+    }
+    arena_free(applying.arena);
+    pthread_mutex_lock(&worker->lock);
+    worker->ended = true;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+    return NULL;
+}
+
+static void init_lock(Worker *worker)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&worker->lock, NULL);
+}
+
+static void free_worker(Worker *worker)
+{
+    for (size_t i = 0; i < worker->count; i++) {
+        batch_free(worker->queue[(worker->head + i) % worker->capacity]);
+    }
+    session_close(worker->session);
+    pthread_mutex_destroy(&worker->lock);
+    pthread_cond_destroy(&worker->changed);
+    free(worker->queue);
+    free(worker->migration);
+    free(worker);
+}
+
+int worker_start(const WorkerOptions *options, BatchDone done, void *context, Worker **out, Error *error)
+{
+    Worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a worker");
+    }
+    worker->options = *options;
+    worker->migration = strdup(options->migration);
+    worker->done = done;
+    worker->context = context;
+    init_lock(worker);
+    if (session_open(options->target, options->encoding, options->index, &worker->session, error) != 0) {
+        free_worker(worker);
+        return error_context(error, "worker %d", options->index);
+    }
+    int failed = pthread_create(&worker->thread, NULL, run_worker, worker);
+    if (failed != 0) {
+        free_worker(worker);
+        return error_set(error, ERROR_SYSTEM, "cannot start the thread of a worker: %s", strerror(failed));
+    }
+    *out = worker;
+    return 0;
+}
+
+static void grow_queue(Worker *worker)
+{
+    size_t capacity = worker->capacity == 0 ? 16 : worker->capacity * 2;
+    Batch **queue = calloc(capacity, sizeof(*queue));
+    if (queue == NULL) {
+        fputs("penstock: out of memory\n", stderr);
+        abort();
+    }
+    for (size_t i = 0; i < worker->count; i++) {
+        queue[i] = worker->queue[(worker->head + i) % worker->capacity];
+    }
+    free(worker->queue);
+    worker->queue = queue;
+    worker->head = 0;
+    worker->capacity = capacity;
+}
+
+void worker_submit(Worker *worker, Batch *batch)
+{
+    pthread_mutex_lock(&worker->lock);
+    if (worker->count == worker->capacity) {
+        grow_queue(worker);
+    }
+    worker->queue[(worker->head + worker->count++) % worker->capacity] = batch;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_stop(Worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&worker->lock);
+    worker->stopping = true;
+    pthread_cond_broadcast(&worker->changed);
+    while (!worker->ended) {
+        struct timespec until = in_milliseconds(PATIENCE_SECONDS * 1000);
+        if (pthread_cond_timedwait(&worker->changed, &worker->lock, &until) == ETIMEDOUT && !worker->ended) {
+            pthread_mutex_unlock(&worker->lock);
+            session_cancel(worker->session);
+            pthread_mutex_lock(&worker->lock);
+        }
+    }
+    pthread_mutex_unlock(&worker->lock);
+    pthread_join(worker->thread, NULL);
+    free_worker(worker);
+}
