@@ -44,12 +44,9 @@ static bool is_status(const json_t *outcome, CheckStatus status)
     return strcmp(text_of(outcome, "status"), check_status_name(status)) == 0;
 }
 
-static void print_outcome(FILE *out, const json_t *outcome, size_t limit, bool verbose)
+static void print_outcome(FILE *out, const json_t *outcome, size_t limit)
 {
     const char *error = text_of(outcome, "error");
-    if (is_status(outcome, CHECK_SKIPPED) && !verbose) {
-        return;
-    }
     json_int_t count = json_integer_value(json_object_get(outcome, "count"));
     fprintf(out, "  %-9s  %s", text_of(outcome, "status"), text_of(outcome, "title"));
     fprintf(out, count > 1 ? " (%" JSON_INTEGER_FORMAT ")\n" : "\n", count);
@@ -74,11 +71,15 @@ static size_t count_status(const json_t *outcomes, CheckStatus status)
 static void print_summary(FILE *out, const json_t *outcomes)
 {
     size_t problems = count_status(outcomes, CHECK_PROBLEM);
+    size_t skipped = count_status(outcomes, CHECK_SKIPPED);
     size_t errors = count_status(outcomes, CHECK_ERROR);
     fprintf(out, "\n%zu ok, %zu notes, %zu warnings, %zu problems", count_status(outcomes, CHECK_OK),
             count_status(outcomes, CHECK_NOTE), count_status(outcomes, CHECK_WARNING), problems);
     if (errors > 0) {
         fprintf(out, ", %zu not checked", errors);
+    }
+    if (skipped > 0) {
+        fprintf(out, ", %zu skipped", skipped);
     }
     fprintf(out, ".\n%s\n",
             problems + errors > 0
@@ -93,11 +94,14 @@ void check_print(FILE *out, const json_t *outcomes, size_t limit, bool verbose)
     json_t *outcome;
     json_array_foreach(outcomes, index, outcome)
     {
+        if (is_status(outcome, CHECK_SKIPPED) && !verbose) {
+            continue;
+        }
         if (strcmp(group, text_of(outcome, "group")) != 0) {
             group = text_of(outcome, "group");
             fprintf(out, "%s%s\n", index > 0 ? "\n" : "", group);
         }
-        print_outcome(out, outcome, limit, verbose);
+        print_outcome(out, outcome, limit);
     }
     print_summary(out, outcomes);
 }

@@ -21,10 +21,18 @@ const char *check_status_name(CheckStatus status)
     return status_names[status];
 }
 
+/* text as one line. Text of a database that is not UTF-8 gives a word that says so, rather than nothing. */
 static json_t *string_or_null(const char *text)
 {
-    json_t *value = text != NULL ? json_string(text) : json_null();
-    /* Text of a database that is not UTF-8: say that it is there rather than nothing. */
+    char *line = text != NULL ? strdup(text) : NULL;
+    if (line == NULL) {
+        return json_null();
+    }
+    for (char *at = line; *at != '\0'; at++) {
+        *at = strchr("\n\r\t", *at) != NULL ? ' ' : *at;
+    }
+    json_t *value = json_string(line);
+    free(line);
     return value != NULL ? value : json_string("(not valid UTF-8)");
 }
 

@@ -1,0 +1,152 @@
+/*
+ * What to do now. The first row whose condition holds gives the answer; the order is the order of urgency.
+ */
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEAR_SECONDS 5
+#define NEAR_BYTES (16 << 20)
+
+const json_t *status_at(const json_t *document, const char *path)
+{
+    char name[64];
+    while (document != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        if (length >= sizeof name) {
+            return NULL;
+        }
+        memcpy(name, path, length);
+        name[length] = '\0';
+        document = json_object_get(document, name);
+        path += length + (path[length] == '.');
+    }
+    return document;
+}
+
+const char *status_text(const json_t *document, const char *path)
+{
+    const char *text = json_string_value(status_at(document, path));
+    return text != NULL ? text : "";
+}
+
+double status_number(const json_t *document, const char *path)
+{
+    const json_t *value = status_at(document, path);
+    return json_is_number(value) ? json_number_value(value) : -1;
+}
+
+bool status_true(const json_t *document, const char *path)
+{
+    return json_is_true(status_at(document, path));
+}
+
+static bool in_phase(const json_t *document, const char *phase)
+{
+    return strcmp(status_text(document, "phase"), phase) == 0;
+}
+
+static bool none(const json_t *document)
+{
+    return in_phase(document, "none");
+}
+
+static bool copy_runs(const json_t *document)
+{
+    return (in_phase(document, "created") || in_phase(document, "copying")) &&
+           status_true(document, "running.control");
+}
+
+static bool copy_stopped(const json_t *document)
+{
+    return in_phase(document, "created") || in_phase(document, "copying");
+}
+
+static bool slot_lost(const json_t *document)
+{
+    return in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
+}
+
+/* The last step of the journal belongs to a cutover that neither ended nor was undone. */
+static bool cutover_open(const json_t *document)
+{
+    const json_t *journal = status_at(document, "journal");
+    const json_t *last = json_array_get(journal, json_array_size(journal) - 1);
+    const char *event = status_text(last, "event");
+    return in_phase(document, "copied") && strcmp(status_text(last, "operation"), "cutover") == 0 &&
+           (strcmp(event, "begin") == 0 || strcmp(event, "done") == 0);
+}
+
+static bool cutover_runs(const json_t *document)
+{
+    return cutover_open(document) && status_true(document, "running.control");
+}
+
+static bool applier_failed(const json_t *document)
+{
+    return in_phase(document, "copied") && !status_true(document, "running.applier") &&
+           strcmp(status_text(document, "applier.state"), "failed") == 0;
+}
+
+static bool applier_absent(const json_t *document)
+{
+    return in_phase(document, "copied") && !status_true(document, "running.applier");
+}
+
+static bool source_lost(const json_t *document)
+{
+    return in_phase(document, "copied") && !status_true(document, "source.reachable");
+}
+
+static bool applier_waits(const json_t *document)
+{
+    return in_phase(document, "copied") && strcmp(status_text(document, "applier.state"), "waiting") == 0;
+}
+
+static bool far_behind(const json_t *document)
+{
+    return in_phase(document, "copied") && (status_number(document, "lag.bytes") > NEAR_BYTES ||
+                                            status_number(document, "lag.seconds") > NEAR_SECONDS);
+}
+
+static bool near(const json_t *document)
+{
+    return in_phase(document, "copied");
+}
+
+static bool switched(const json_t *document)
+{
+    return in_phase(document, "switched");
+}
+
+static const struct {
+    bool (*holds)(const json_t *document);
+    const char *answer;
+} rows[] = {
+    {none, "`penstock check`, and when it is content, `penstock copy`."},
+    {copy_runs, "Wait: the copy is running."},
+    {copy_stopped, "`penstock copy`: it goes on where it stopped."},
+    {cutover_runs, "Wait: the cutover is running."},
+    {cutover_open,
+     "A cutover was cut short: `penstock cutover --resume` to go on, or `penstock cutover --undo`."},
+    {source_lost, "The source cannot be reached: see that it runs and answers from here."},
+    {slot_lost,
+     "The slot is gone, and with it the changes since: `penstock finish --abandon`, then begin again."},
+    {applier_failed, "Solve what the applier's error says, then `penstock follow`."},
+    {applier_absent, "`penstock follow`: the applier is not running, and the source keeps WAL for it."},
+    {applier_waits, "Nothing, unless it lasts: the applier waits for a server and tries again by itself."},
+    {far_behind, "Wait until the lag is small; then `penstock cutover`."},
+    {near, "`penstock cutover`, when you are ready: the target is close behind."},
+    {switched, "See that the applications work on the target; then `penstock finish`."},
+};
+
+const char *status_next(const json_t *document)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].holds(document)) {
+            return rows[i].answer;
+        }
+    }
+    return "Nothing: this migration is finished.";
+}

@@ -1,0 +1,42 @@
+/*
+ * `penstock status` in three steps, so that the last two can be tested without servers:
+ *
+ *     gather.c: both servers ──► one JSON document ──► next.c: what to do now
+ *                                                 └──► print.c: the same for people
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "command.h"
+#include "database.h"
+
+/* The connections, kept open between two looks; NULL while one is lost. */
+typedef struct StatusSession {
+    const Settings *settings;
+    Database *target;
+    Database *source;
+    bool tables; /* add the list of tables */
+} StatusSession;
+
+/*
+ * Looks at both servers. The target must answer; a source that does not is part of the document. The caller
+ * owns *document. `previous`, the document of an earlier look or NULL, is what current rates are computed
+ * from.
+ */
+int status_gather(StatusSession *session, const json_t *previous, json_t **document, Error *error) MUST_CHECK;
+void status_close(StatusSession *session);
+
+/* What the operator should do now: one sentence, static. */
+const char *status_next(const json_t *document);
+
+void status_print(FILE *out, const json_t *document);
+
+/* "12.3 MB". Returns out. */
+char *status_bytes(double bytes, char *out, size_t size);
+
+/* The value at a path like "applier.state", or NULL. */
+const json_t *status_at(const json_t *document, const char *path);
+const char *status_text(const json_t *document, const char *path); /* "" where there is none */
+double status_number(const json_t *document, const char *path);    /* -1 where there is none */
+bool status_true(const json_t *document, const char *path);
