@@ -78,7 +78,7 @@ void frame_reader_free(FrameReader *reader);
 int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count,
                       Error *error) MUST_CHECK;
 
-/* The state of one cell; *value is set when it is CELL_VALUE. row < rows->count, column < rows->column_count.
+/* The state of one cell; *value is set when it is CELL_VALUE. row < count and column < column_count of rows.
  */
 static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row,
                                   Bytes *value)
