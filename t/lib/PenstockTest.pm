@@ -68,7 +68,7 @@ use PenstockTest::Server;
 our @EXPORT = (
     @Test::More::EXPORT,
     qw(start_source start_target start_pgbouncer migration background run_program wait_until same_rows same_sequences
-      row_differences program)
+      row_differences program slurp_file)
 );
 
 # start_source(NAME, major => 11, conf => TEXT): a running PenstockTest::Server that logical decoding works on.

@@ -1,0 +1,86 @@
+-- A table with a column of every type that PostgreSQL 11 and 14 share, and rows with the values that are hard to move.
+-- The rows are in all_types_rows.sql: written once before the copy and once into the stream.
+
+CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE EXTENSION IF NOT EXISTS citext;
+
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'it''s "quoted", {braced}');
+CREATE TYPE pair AS (x int, label text);
+CREATE TYPE nested AS (p pair, moods mood[], at timestamptz);
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE DOMAIN email AS citext CHECK (VALUE ~ '@');
+CREATE TYPE float_range AS RANGE (subtype = float8, subtype_diff = float8mi);
+
+CREATE TABLE every_type (
+    id           int PRIMARY KEY,
+    remark       text,
+    c_bool       bool,
+    c_int2       int2,
+    c_int4       int4,
+    c_int8       int8,
+    c_numeric    numeric,
+    c_numeric_p  numeric(20, 6),
+    c_float4     float4,
+    c_float8     float8,
+    c_text       text,
+    c_varchar    varchar(40),
+    c_bpchar     char(10),
+    c_char       "char",
+    c_name       name,
+    c_bytea      bytea,
+    c_date       date,
+    c_time       time,
+    c_timetz     timetz,
+    c_timestamp  timestamp,
+    c_stamptz    timestamptz,
+    c_stamp_p    timestamptz(2),
+    c_interval   interval,
+    c_uuid       uuid,
+    c_json       json,
+    c_jsonb      jsonb,
+    c_xml        xml,
+    c_money      money,
+    c_inet       inet,
+    c_cidr       cidr,
+    c_macaddr    macaddr,
+    c_macaddr8   macaddr8,
+    c_bit        bit(7),
+    c_varbit     varbit,
+    c_tsvector   tsvector,
+    c_tsquery    tsquery,
+    c_point      point,
+    c_line       line,
+    c_lseg       lseg,
+    c_box        box,
+    c_path       path,
+    c_polygon    polygon,
+    c_circle     circle,
+    c_int4range  int4range,
+    c_numrange   numrange,
+    c_tstzrange  tstzrange,
+    c_daterange  daterange,
+    c_frange     float_range,
+    c_hstore     hstore,
+    c_citext     citext,
+    c_mood       mood,
+    c_pair       pair,
+    c_nested     nested,
+    c_positive   positive,
+    c_email      email,
+    c_lsn        pg_lsn,
+    c_oid        oid,
+    c_int4s      int4[],
+    c_int4s_2    int4[][],
+    c_texts      text[],
+    c_float8s    float8[],
+    c_numerics   numeric[],
+    c_stamps     timestamptz[],
+    c_uuids      uuid[],
+    c_boxes      box[],
+    c_jsonbs     jsonb[],
+    c_moods      mood[],
+    c_pairs      pair[],
+    c_ranges     int4range[],
+    c_positives  positive[],
+    c_hstores    hstore[]
+);
