@@ -1,0 +1,193 @@
+/*
+ * Applies changes written by hand (script.h) to a real server: `apply_script TARGET MIGRATION < script`.
+ *
+ *     relation NAME SCHEMA.TABLE IDENTITY COLUMN…     declares a relation
+ *     show NAME                                       prints its lane class, match class and reason
+ *     NAME I|U|D …                                    adds a change to the batch
+ *     truncate NAME…                                  a batch of its own, with restart of identities
+ *     apply [open]                                    applies the batch; open leaves the transaction open
+ *
+ * Every batch prints one line: "ok by_rows=0 statements=2 reduced=5", or the error, after which the program
+ * goes on with a new worker. Batches move lane 0.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog.h"
+#include "script.h"
+#include "worker.h"
+
+#define MAX_RELATIONS 64
+
+typedef struct Program {
+    Arena *arena;
+    Database *database;
+    Catalog *catalog;
+    WorkerOptions options;
+    Worker *worker;
+    Batch *batch;
+    uint64_t sequence;
+    char *names[MAX_RELATIONS];
+    const ApplyRelation *relations[MAX_RELATIONS];
+    int relation_count;
+
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool finished;
+    Error error;
+} Program;
+
+static void die(const Error *error)
+{
+    fprintf(stderr, "%s\n%s\n", error->message, error->hint);
+    exit(1);
+}
+
+static void batch_done(void *context, Batch *batch, const Error *error)
+{
+    Program *p = context;
+    pthread_mutex_lock(&p->lock);
+    p->error = *error;
+    if (error->code == ERROR_NONE) {
+        printf("ok by_rows=%d statements=%llu reduced=%llu\n", batch->by_rows,
+               (unsigned long long)batch->statements, (unsigned long long)batch->reduced);
+    }
+    batch_free(batch);
+    p->finished = true;
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void start_worker(Program *p)
+{
+    Error error;
+    if (worker_start(&p->options, batch_done, p, &p->worker, &error) != 0) {
+        die(&error);
+    }
+}
+
+static void submit(Program *p, Batch *batch)
+{
+    static int lane_zero[] = {0};
+    batch->lanes = malloc(sizeof lane_zero);
+    memcpy(batch->lanes, lane_zero, sizeof lane_zero);
+    batch->lane_count = 1;
+    batch->last = (Position){1, p->sequence};
+    pthread_mutex_lock(&p->lock);
+    p->finished = false;
+    worker_submit(p->worker, batch);
+    while (!p->finished) {
+        pthread_cond_wait(&p->done, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (p->error.code != ERROR_NONE) {
+        printf("error %d %s: %s\nhint: %s\n", p->error.code, p->error.sqlstate, p->error.message,
+               p->error.hint);
+        worker_stop(p->worker);
+        start_worker(p);
+    }
+    fflush(stdout);
+}
+
+static const ApplyRelation *find(const Program *p, const char *name)
+{
+    for (int i = 0; i < p->relation_count; i++) {
+        if (strcmp(p->names[i], name) == 0) {
+            return p->relations[i];
+        }
+    }
+    fprintf(stderr, "no relation %s\n", name);
+    exit(2);
+}
+
+static void declare(Program *p, char *line)
+{
+    char *name = strsep(&line, " ");
+    Error error;
+    if (catalog_resolve(p->catalog, script_relation(p->arena, line), &p->relations[p->relation_count],
+                        &error) != 0) {
+        printf("error %d %s: %s\nhint: %s\n", error.code, error.sqlstate, error.message, error.hint);
+        return;
+    }
+    p->names[p->relation_count++] = arena_strndup(p->arena, name, strlen(name));
+}
+
+static void show(const ApplyRelation *relation)
+{
+    static const char *const matches[] = {"key", "row", "none"};
+    if (relation == NULL) {
+        puts("not migrated");
+        return;
+    }
+    printf("%s match=%s lanes=%s %s\n", relation->qualified, matches[relation->match],
+           relation->lane_class == LANE_SPREAD ? "spread" : "whole",
+           relation->lane_reason != NULL ? relation->lane_reason : "");
+}
+
+static void truncate_tables(Program *p, char *line)
+{
+    TruncateRecord record = {.sequence = ++p->sequence, .restart_identity = true};
+    Batch *batch = batch_new(BATCH_TRUNCATE);
+    batch->truncated = calloc(MAX_RELATIONS, sizeof(*batch->truncated));
+    for (char *name = strsep(&line, " "); name != NULL; name = strsep(&line, " ")) {
+        batch->truncated[record.relation_count++] = find(p, name);
+    }
+    batch->truncate = &record;
+    batch->commits = true;
+    submit(p, batch);
+}
+
+static void run_line(Program *p, char *line)
+{
+    char *word = strsep(&line, " ");
+    if (strcmp(word, "relation") == 0) {
+        declare(p, line);
+    } else if (strcmp(word, "show") == 0) {
+        show(find(p, line));
+    } else if (strcmp(word, "truncate") == 0) {
+        truncate_tables(p, line);
+    } else if (strcmp(word, "apply") == 0) {
+        p->batch->commits = line == NULL;
+        submit(p, p->batch);
+        p->batch = batch_new(BATCH_ROWS);
+    } else {
+        Change change = script_change(p->arena, find(p, word), line, (Position){1, ++p->sequence});
+        batch_add_change(p->batch, &change);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const Log log = {.level = LOG_WARNING};
+    Program p = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+    Error error;
+    if (argc != 3) {
+        fprintf(stderr, "usage: apply_script TARGET MIGRATION\n");
+        return 2;
+    }
+    p.arena = arena_new(65536);
+    p.options = (WorkerOptions){.target = argv[1], .migration = argv[2], .encoding = "UTF8", .log = &log};
+    if (database_connect(argv[1], DATABASE_TARGET, "apply_script", &p.database, &error) != 0 ||
+        catalog_new(p.database, argv[2], &p.catalog, &error) != 0) {
+        die(&error);
+    }
+    start_worker(&p);
+    p.batch = batch_new(BATCH_ROWS);
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, stdin) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] != '\0' && line[0] != '#') {
+            run_line(&p, line);
+        }
+    }
+    free(line);
+    batch_free(p.batch);
+    worker_stop(p.worker);
+    catalog_free(p.catalog);
+    database_close(p.database);
+    arena_free(p.arena);
+    return 0;
+}

@@ -1,0 +1,154 @@
+/*
+ * The text of each statement, and the order and types of its parameters.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "statement.h"
+
+#define EQUALITY "OPERATOR(\"pg_catalog\".=)"
+
+static SourceColumn source_columns[3] = {{.name = "id", .key = true}, {.name = "a"}, {.name = "b"}};
+static uint32_t keys[1] = {0};
+static SourceRelation source = {.column_count = 3, .columns = source_columns, .key_count = 1, .keys = keys};
+static TargetColumn columns[3] = {
+    {.quoted = "\"id\"", .cast = "int4", .element_type = 23, .array_type = 1007, .equality = EQUALITY},
+    {.quoted = "\"a\"", .cast = "text", .element_type = 25, .array_type = 1009, .equality = EQUALITY},
+    {.quoted = "\"b\"", .cast = "json", .element_type = 25, .array_type = 1009},
+};
+static char *extra[] = {"\"z\""};
+static ApplyRelation relation = {
+    .source = &source, .qualified = "\"s\".\"t\"", .columns = columns, .match = MATCH_KEY};
+
+static void expect(ChangeKind kind, bool single, ColumnWord set, ColumnWord find, const char *expected)
+{
+    Shape shape = {.kind = kind, .single = single, .set = &set, .find = &find};
+    char *text = statement_sql(&relation, &shape);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void keyed_statements_over_arrays(void **state)
+{
+    (void)state;
+    expect(CHANGE_INSERT, false, 7, 0,
+           "INSERT INTO \"s\".\"t\" (\"id\", \"a\", \"b\") SELECT u.p0::int4, u.p1::text, u.p2::json "
+           "FROM unnest($1, $2, $3) AS u(p0, p1, p2)");
+    expect(CHANGE_UPDATE, false, 6, 1,
+           "UPDATE ONLY \"s\".\"t\" AS t SET \"a\" = u.p0::text, \"b\" = u.p1::json "
+           "FROM unnest($1, $2, $3) AS u(p0, p1, p2) WHERE t.\"id\" " EQUALITY " u.p2::int4");
+    expect(CHANGE_DELETE, false, 0, 1,
+           "DELETE FROM ONLY \"s\".\"t\" AS t USING unnest($1) AS u(p0) WHERE t.\"id\" " EQUALITY
+           " u.p0::int4");
+}
+
+static void keyed_statements_for_one_row(void **state)
+{
+    (void)state;
+    expect(CHANGE_INSERT, true, 7, 0,
+           "INSERT INTO \"s\".\"t\" (\"id\", \"a\", \"b\") SELECT $1::int4, $2::text, $3::json");
+    expect(CHANGE_UPDATE, true, 3, 1,
+           "UPDATE ONLY \"s\".\"t\" AS t SET \"id\" = $1::int4, \"a\" = $2::text WHERE t.\"id\" " EQUALITY
+           " $3::int4");
+    expect(CHANGE_DELETE, true, 0, 1,
+           "DELETE FROM ONLY \"s\".\"t\" AS t WHERE t.\"id\" " EQUALITY " $1::int4");
+    expect(CHANGE_INSERT, true, 0, 0, "INSERT INTO \"s\".\"t\" DEFAULT VALUES");
+}
+
+static void update_of_nothing_still_looks_for_its_rows(void **state)
+{
+    (void)state;
+    expect(CHANGE_UPDATE, false, 0, 1,
+           "SELECT FROM ONLY \"s\".\"t\" AS t, unnest($1) AS u(p0) WHERE t.\"id\" " EQUALITY " u.p0::int4");
+}
+
+static void partitioned_tables_are_named_whole(void **state)
+{
+    (void)state;
+    relation.partitioned = true;
+    expect(CHANGE_DELETE, true, 0, 1, "DELETE FROM \"s\".\"t\" AS t WHERE t.\"id\" " EQUALITY " $1::int4");
+    relation.partitioned = false;
+}
+
+static void rows_without_key_are_found_by_every_column(void **state)
+{
+    (void)state;
+    relation.match = MATCH_ROW;
+    expect(CHANGE_DELETE, true, 0, 5,
+           "WITH m AS MATERIALIZED (SELECT t.tableoid AS r, t.ctid AS c FROM ONLY \"s\".\"t\" AS t "
+           "WHERE t.\"id\" " EQUALITY " $1::int4 AND t.\"a\" IS NULL AND t.\"b\"::pg_catalog.text "
+           "OPERATOR(pg_catalog.=) ($2::json)::pg_catalog.text "
+           "ORDER BY (ROW(t.\"id\", t.\"b\")::pg_catalog.record OPERATOR(pg_catalog.*=) "
+           "ROW($1::int4, $2::json)::pg_catalog.record) DESC LIMIT 1) "
+           "DELETE FROM ONLY \"s\".\"t\" AS t USING m WHERE t.ctid = m.c");
+    relation.match = MATCH_KEY;
+}
+
+static void identity_always_is_compared_or_replaced(void **state)
+{
+    (void)state;
+    relation.overriding = true;
+    columns[1].identity_always = true;
+    relation.extra = extra;
+    relation.extra_count = 1;
+    expect(CHANGE_INSERT, true, 3, 0,
+           "INSERT INTO \"s\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE SELECT $1::int4, $2::text");
+    expect(CHANGE_UPDATE, false, 6, 1,
+           "UPDATE ONLY \"s\".\"t\" AS t SET \"b\" = u.p1::json FROM unnest($1, $2, $3) AS u(p0, p1, p2) "
+           "WHERE t.\"id\" " EQUALITY " u.p2::int4 AND t.\"a\" " EQUALITY " u.p0::text");
+    expect(CHANGE_UPDATE, true, 2, 1,
+           "WITH d AS (DELETE FROM ONLY \"s\".\"t\" AS t WHERE t.\"id\" " EQUALITY " $2::int4 RETURNING t.*) "
+           "INSERT INTO \"s\".\"t\" (\"id\", \"a\", \"b\", \"z\") OVERRIDING SYSTEM VALUE "
+           "SELECT d.\"id\", $1::text, d.\"b\", d.\"z\" FROM d");
+    relation.overriding = false;
+    columns[1].identity_always = false;
+}
+
+static void parameters_are_written_columns_then_searched_ones(void **state)
+{
+    (void)state;
+    ColumnWord set = 7;
+    ColumnWord find = 1;
+    Shape shape = {.kind = CHANGE_UPDATE, .set = &set, .find = &find};
+    Oid types[4];
+    assert_int_equal(statement_parameter_count(&relation, &shape), 4);
+    statement_parameter_types(&relation, &shape, types);
+    assert_int_equal(types[0], 1007);
+    assert_int_equal(types[1], 1009);
+    assert_int_equal(types[3], 1007);
+    shape.single = true;
+    statement_parameter_types(&relation, &shape, types);
+    assert_int_equal(types[0], 23);
+    assert_int_equal(types[3], 23);
+}
+
+static void truncate_names_every_table_once(void **state)
+{
+    (void)state;
+    ApplyRelation parent = {.qualified = "\"s\".\"p\"", .partitioned = true};
+    const ApplyRelation *list[] = {NULL, &relation, &parent};
+    char *text = statement_truncate_sql(list, 3, true);
+    assert_string_equal(text, "TRUNCATE ONLY \"s\".\"t\", \"s\".\"p\" RESTART IDENTITY");
+    free(text);
+    assert_null(statement_truncate_sql(list, 1, false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keyed_statements_over_arrays),
+        cmocka_unit_test(keyed_statements_for_one_row),
+        cmocka_unit_test(update_of_nothing_still_looks_for_its_rows),
+        cmocka_unit_test(partitioned_tables_are_named_whole),
+        cmocka_unit_test(rows_without_key_are_found_by_every_column),
+        cmocka_unit_test(identity_always_is_compared_or_replaced),
+        cmocka_unit_test(parameters_are_written_columns_then_searched_ones),
+        cmocka_unit_test(truncate_names_every_table_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
