@@ -11,6 +11,7 @@ use parent -norequire, 'PostgreSQL::Test::Cluster';
 
 use File::Basename qw(basename);
 use File::Path qw(rmtree);
+use PenstockTest::Program;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
@@ -74,6 +75,15 @@ sub sql
 {
     my ($self, $database, $sql) = @_;
     return $self->safe_psql($database, $sql, on_error_stop => 1);
+}
+
+# pgbench(DATABASE, ARGUMENT …): a load in the background, until it is stopped.
+sub pgbench
+{
+    my ($self, $database, @arguments) = @_;
+    my $name = 'pgbench' . ++$self->{loads};
+    return PenstockTest::Program::background($name, $self->installed_command('pgbench'),
+        '--no-vacuum', '--time=3600', @arguments, $self->uri($database));
 }
 
 # A point in the WAL behind everything that has been committed, with a commit after it, so that it can be waited for.
