@@ -1,0 +1,134 @@
+/*
+ * What can be said of database.c without a server: classes of SQLSTATEs, connection strings without their
+ * secrets, quoting, and connections that cannot be made.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "database.h"
+
+static void sqlstates_have_classes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        ErrorCode code; /* ERROR_NONE: the end's own */
+    } cases[] = {
+        {"40001", ERROR_TRANSIENT},
+        {"40P01", ERROR_TRANSIENT},
+        {"40002", ERROR_NONE},
+        {"55P03", ERROR_TRANSIENT},
+        {"55006", ERROR_NONE},
+        {"57P01", ERROR_TRANSIENT},
+        {"57P02", ERROR_TRANSIENT},
+        {"57P03", ERROR_TRANSIENT},
+        {"57P04", ERROR_NONE},
+        {"57014", ERROR_NONE},
+        {"53100", ERROR_TRANSIENT},
+        {"53300", ERROR_TRANSIENT},
+        {"08000", ERROR_CONNECTION},
+        {"08006", ERROR_CONNECTION},
+        {"08P01", ERROR_CONNECTION},
+        {"28P01", ERROR_NONE},
+        {"42P01", ERROR_NONE},
+        {"23505", ERROR_NONE},
+        {"", ERROR_NONE},
+        {NULL, ERROR_NONE},
+    };
+    static const ErrorCode ends[] = {
+        [DATABASE_SOURCE] = ERROR_SOURCE, [DATABASE_TARGET] = ERROR_TARGET, [DATABASE_PROXY] = ERROR_PROXY};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (DatabaseEnd end = DATABASE_SOURCE; end <= DATABASE_PROXY; end++) {
+            ErrorCode expected = cases[i].code != ERROR_NONE ? cases[i].code : ends[end];
+            assert_int_equal(database_error_code(cases[i].sqlstate, end), expected);
+        }
+    }
+}
+
+static void passwords_are_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri;
+        const char *shown;
+    } cases[] = {
+        {"postgresql://app:s3cret@db.example:5433/shop", "user=app dbname=shop host=db.example port=5433"},
+        {"postgres://app@db/shop?password=s3cret&sslmode=require",
+         "user=app dbname=shop host=db sslmode=require"},
+        {"host=db user=app password='s3cret with spaces'", "user=app host=db"},
+        {"host=db sslpassword=s3cret password=s3cret", "host=db"},
+        {"postgresql://app:s3cret%40x@db/with%20space", "user=app dbname='with space' host=db"},
+        {"dbname='it\\'s' password=s3cret", "dbname='it\\'s'"},
+        {"", ""},
+        {NULL, ""},
+        {"postgresql://app:s3cret@[::1/shop", "(unreadable connection string)"},
+        {"password=s3cret nonsense", "(unreadable connection string)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *shown = database_redact(cases[i].uri);
+        assert_string_equal(shown, cases[i].shown);
+        assert_null(strstr(shown, "s3cret"));
+        free(shown);
+    }
+}
+
+static void identifiers_are_quoted(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"t", "\"t\""}, {"", "\"\""}, {"Na\"me", "\"Na\"\"me\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *quoted = database_quote(cases[i][0]);
+        assert_string_equal(quoted, cases[i][1]);
+        free(quoted);
+    }
+}
+
+static void unreadable_uri_is_a_usage_error_without_its_text(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"postgresql://app:s3cret@[::1/shop", "password=s3cret s3cret",
+                                       "host=db s3cret=x"};
+    for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
+        Database *database;
+        Error error;
+        assert_int_equal(database_connect(uris[i], DATABASE_SOURCE, "test", &database, &error), -1);
+        assert_null(database);
+        assert_int_equal(error.code, ERROR_USAGE);
+        assert_string_equal(error.message, "the connection string of the source cannot be read");
+        assert_null(strstr(error.hint, "s3cret"));
+    }
+    database_close(NULL);
+}
+
+static void server_that_is_not_there_is_worth_another_try(void **state)
+{
+    (void)state;
+    Database *database;
+    Error error;
+    assert_int_equal(database_connect("host=/nowhere port=1 user=app password=s3cret", DATABASE_TARGET,
+                                      "test", &database, &error),
+                     -1);
+    assert_int_equal(error.code, ERROR_CONNECTION);
+    assert_true(error_is_retryable(&error));
+    assert_string_equal(error.sqlstate, "");
+    assert_ptr_equal(strstr(error.message, "cannot connect to the target: "), error.message);
+    assert_null(strstr(error.message, "s3cret"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sqlstates_have_classes),
+        cmocka_unit_test(passwords_are_left_out),
+        cmocka_unit_test(identifiers_are_quoted),
+        cmocka_unit_test(unreadable_uri_is_a_usage_error_without_its_text),
+        cmocka_unit_test(server_that_is_not_there_is_worth_another_try),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
