@@ -23,7 +23,7 @@ typedef enum ExitStatus {
 } ExitStatus;
 
 typedef struct Settings {
-    const char *source;    /* connection string, or NULL: libpq's defaults */
+    const char *source; /* connection string, or NULL: libpq's defaults */
     const char *target;
     const char *migration; /* name, "default" unless given */
     bool json;             /* machine output on stdout */
@@ -33,9 +33,9 @@ typedef struct Settings {
 
 typedef struct Command {
     const char *name;
-    const char *summary;            /* one line for --help */
-    const struct argp *argp;        /* the command's own options, or NULL; its parser's input is `options` */
-    size_t options_size;            /* of the command's own struct, zeroed before parsing */
+    const char *summary;     /* one line for --help */
+    const struct argp *argp; /* the command's own options, or NULL; its parser's input is `options` */
+    size_t options_size;     /* of the command's own struct, zeroed before parsing */
     ExitStatus (*run)(const Settings *settings, void *options, Error *error);
 } Command;
 
@@ -45,4 +45,5 @@ typedef struct Command {
  */
 bool interrupted(void);
 
-extern const Command command_check, command_copy, command_follow, command_status, command_cutover, command_finish;
+extern const Command command_check, command_copy, command_follow, command_status, command_cutover,
+    command_finish;

@@ -192,8 +192,9 @@ static int read_file(const char *path, FILE *file, Arena *arena, const char **va
 /* The config file to read, or NULL; a file that was named must be there. */
 static const char *config_path(const char *named, Arena *arena)
 {
-    if (named != NULL) {
-        return named;
+    const char *environment = getenv("PENSTOCK_CONFIG");
+    if (named != NULL || (environment != NULL && environment[0] != '\0')) {
+        return named != NULL ? named : environment;
     }
     if (access("penstock.conf", F_OK) == 0) {
         return "penstock.conf";

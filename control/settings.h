@@ -7,7 +7,7 @@
  *     migration  --migration  PENSTOCK_MIGRATION   migration = …
  *
  * One table in settings.c holds these rows: the argp options, the help text, the lookups and the config
- * file's names come from it. The file is --config FILE, else ./penstock.conf, else ~/.config/penstock.conf,
+ * file's names come from it. The file is --config FILE, else PENSTOCK_CONFIG, else ./penstock.conf, else ~/.config/penstock.conf,
  * where there is one: lines `name = value`, empty lines, and comments from # to the end of a line that starts
  * with it.
  */

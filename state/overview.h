@@ -17,5 +17,8 @@ int state_overview(Database *target, const char *name, char **json, Error *error
  * frees it. */
 int state_tables(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
 
-/* Drops every table of the schema but the journal, which later migrations go on with. */
-int state_drop_all_but_journal(Database *target, Error *error) MUST_CHECK;
+/*
+ * Removes all that is known of the migration, but for its journal when that is to be kept. With the last migration goes
+ * the schema; where a journal is left, everything but that, and later migrations go on with it.
+ */
+int state_forget(Database *target, const char *name, bool keep_journal, Error *error) MUST_CHECK;

@@ -87,14 +87,37 @@ int state_drop(Database *target, Error *error)
     return 0;
 }
 
-int state_drop_all_but_journal(Database *target, Error *error)
+/* Deletes the migration's rows; when it was the last one, the tables or the whole schema too. */
+static int forget(Database *target, const char *name, bool keep_journal, Error *error)
 {
-    if (database_execute(target, error,
-                         "DROP TABLE IF EXISTS penstock.applier, penstock.lane, penstock.relation, "
-                         "penstock.migration CASCADE; "
-                         "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
-                         0) != 0) {
-        return error_context(error, "dropping all but the journal of schema penstock on the target");
+    char *others = NULL;
+    if (database_execute(target, error, "DELETE FROM penstock.migration WHERE name = $1", 1, name) != 0 ||
+        (!keep_journal && database_execute(target, error, "DELETE FROM penstock.journal WHERE migration = $1",
+                                           1, name) != 0) ||
+        database_value(target, &others, error,
+                       "SELECT EXISTS (SELECT FROM penstock.migration)::int + "
+                       "2 * EXISTS (SELECT FROM penstock.journal)::int",
+                       0) != 0) {
+        return -1;
+    }
+    int left = atoi(others);
+    free(others);
+    if ((left & 1) != 0) {
+        return 0;
+    }
+    return left == 0 ? state_drop(target, error)
+                     : database_execute(target, error,
+                                        "DROP TABLE penstock.applier, penstock.lane, penstock.relation, "
+                                        "penstock.migration; "
+                                        "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
+                                        0);
+}
+
+int state_forget(Database *target, const char *name, bool keep_journal, Error *error)
+{
+    if (database_execute(target, error, "BEGIN", 0) != 0 ||
+        end_transaction(target, forget(target, name, keep_journal, error), error) != 0) {
+        return error_context(error, "removing migration \"%s\" from schema penstock", name);
     }
     return 0;
 }
@@ -107,7 +130,7 @@ static int lock_refused(Database *target, const char *name, const char *role, Er
     if (database_value(target, &holder, error,
                        "SELECT format('process %s of the target server (%s, from %s)', l.pid, "
                        "coalesce(nullif(a.application_name, ''), 'no application name'), "
-                       "coalesce(a.client_addr::text || ' port ' || a.client_port, 'a local socket')) "
+                       "coalesce(host(a.client_addr) || ' port ' || a.client_port, 'a local socket')) "
                        "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
                        "LATERAL (SELECT " LOCK_KEY " AS key) k "
                        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "

@@ -53,10 +53,14 @@ static const CheckRow rows[] = {
          "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting "
          "WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
      .sql = "SELECT split_part(g.setting, '=', 1), concat('for role ' || g.role || ': ', g.setting), "
-            "format('ALTER %s SET %s TO %L', CASE WHEN g.role IS NULL THEN format('DATABASE %I', "
+            "format('ALTER %s SET %s TO %s', CASE WHEN g.role IS NULL THEN format('DATABASE %I', "
             "current_database()) ELSE format('ROLE %I IN DATABASE %I', g.role, current_database()) END, "
             "split_part(g.setting, '=', 1), "
-            "substr(g.setting, strpos(g.setting, '=') + 1)) "
+            /* Lists of names are stored as they are written, quotes included. */
+            "CASE WHEN split_part(g.setting, '=', 1) IN ('search_path', 'temp_tablespaces', "
+            "'local_preload_libraries', 'session_preload_libraries') "
+            "THEN substr(g.setting, strpos(g.setting, '=') + 1) "
+            "ELSE quote_literal(substr(g.setting, strpos(g.setting, '=') + 1)) END) "
             "FROM json_to_recordset($1::json) AS g(role text, setting text) WHERE NOT EXISTS (SELECT "
             "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = "
             "(SELECT oid FROM pg_database WHERE datname = current_database()) "

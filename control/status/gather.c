@@ -82,17 +82,21 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
 {
     const char *name = session->settings->migration;
     bool exists = false;
-    char *text = NULL, *tables = NULL;
+    char *text = NULL, *tables = NULL, *schema = NULL;
     if (ensure_connection(&session->target, session->settings->target, DATABASE_TARGET, error) != 0 ||
+        database_value(session->target, &schema, error, "SELECT to_regnamespace('penstock')::text", 0) != 0 ||
         state_exists(session->target, &exists, error) != 0 ||
         (exists && state_overview(session->target, name, &text, error) != 0) ||
         (exists && session->tables && state_tables(session->target, name, &tables, error) != 0)) {
+        free(schema);
         free(text);
         return -1;
     }
     json_t *state = exists ? take_json(text) : json_object();
     bool known = json_is_object(json_object_get(state, "migration"));
     *document = no_migration(name);
+    json_object_set_new(*document, "schema", json_boolean(schema != NULL));
+    free(schema);
     if (known) {
         json_object_update(*document, state);
         json_object_set(*document, "phase", json_object_get(json_object_get(state, "migration"), "phase"));
@@ -177,7 +181,7 @@ static void add_made(json_t *made, const char *where, const char *what)
 }
 
 /* Everything that Penstock made and that finish, or a person, has to take away again. */
-static void list_made(json_t *document, bool schema)
+static void list_made(json_t *document)
 {
     json_t *made = json_array(), *slot;
     size_t index;
@@ -191,10 +195,11 @@ static void list_made(json_t *document, bool schema)
     if (status_true(document, "source.fenced")) {
         add_made(made, "source", "fence: connection limit 0 and read-only by default on the database");
     }
-    if (schema) {
+    if (status_true(document, "schema")) {
         add_made(made, "target", "schema penstock");
     }
     json_object_set_new(document, "made", made);
+    json_object_del(document, "schema");
     json_object_del(json_object_get(document, "source"), "slots");
 }
 
@@ -215,7 +220,7 @@ int status_gather(StatusSession *session, const json_t *previous, json_t **docum
         json_object_del(json_object_get(*document, "source"), "low_water_lag_bytes");
         json_object_del(json_object_get(*document, "source"), "slot");
     }
-    list_made(*document, known);
+    list_made(*document);
     json_object_set_new(*document, "next", json_string(status_next(*document)));
     return 0;
 }

@@ -1,0 +1,213 @@
+/*
+ * `penstock finish`: takes away what Penstock made. In this order, so that a run that was cut short can be repeated:
+ *
+ *     slot at the source  →  phase finished  →  schema penstock on the target
+ *
+ * The schema goes last because it knows the name of the slot. Rows and tables that were copied stay, whatever the
+ * phase: nothing here deletes anyone's data. The fence stays too; how to lift it is said.
+ */
+#include "finish.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "overview.h"
+
+#define WAIT_SECONDS 30
+
+typedef struct FinishResult {
+    bool nothing; /* there was no such migration */
+    bool slot_dropped;
+    bool fenced;
+    char database[64]; /* at the source */
+} FinishResult;
+
+static const char fence_sql[] =
+    "SELECT (datconnlimit = 0)::text FROM pg_database WHERE datname = current_database()";
+
+static int clean_source(const Settings *settings, const Migration *migration, const FinishOptions *options,
+                        FinishResult *result, Error *error)
+{
+    Database *source = NULL;
+    char *fenced = NULL;
+    if (options->skip_source) {
+        return 0;
+    }
+    if (database_connect(settings->source, DATABASE_SOURCE, "finish", &source, error) != 0) {
+        return error_hint(error, "If the source is gone for good, give --skip-source.");
+    }
+    int status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
+    if (status == 0) {
+        status = database_value(source, &fenced, error, fence_sql, 0);
+        result->fenced = fenced != NULL && strcmp(fenced, "true") == 0;
+        free(fenced);
+    }
+    database_close(source);
+    return status;
+}
+
+static int journal(Database *target, const Migration *migration, const char *step, const char *event,
+                   Error *error)
+{
+    return state_journal(target, migration->name, "finish", step, event, NULL, error);
+}
+
+static int finish_migration(const Settings *settings, Database *target, const Migration *migration,
+                            const FinishOptions *options, FinishResult *result, Error *error)
+{
+    Error ignored;
+    if (finish_allowed(target, migration, options, error) != 0 ||
+        journal(target, migration, "slot", "begin", error) != 0) {
+        return -1;
+    }
+    if (clean_source(settings, migration, options, result, error) != 0) {
+        /* The first error is the one to report. */
+        if (journal(target, migration, "slot", "failed", &ignored) != 0) {
+            return -1;
+        }
+        return -1;
+    }
+    if (journal(target, migration, "slot", "done", error) != 0 ||
+        journal(target, migration, "schema", "begin", error) != 0 ||
+        state_set_phase(target, migration->name, PHASE_FINISHED, error) != 0 ||
+        state_forget(target, migration->name, options->keep_journal, error) != 0) {
+        return -1;
+    }
+    return options->keep_journal ? journal(target, migration, "schema", "done", error) : 0;
+}
+
+static int finish(const Settings *settings, const FinishOptions *options, FinishResult *result, Error *error)
+{
+    Database *target = NULL;
+    Migration migration;
+    bool exists = false;
+    if (database_connect(settings->target, DATABASE_TARGET, "finish", &target, error) != 0) {
+        return -1;
+    }
+    int status = state_exists(target, &exists, error);
+    if (status == 0 && exists && state_load(target, settings->migration, &migration, error) == 0) {
+        memcpy(result->database, migration.source_database, sizeof result->database);
+        status = finish_migration(settings, target, &migration, options, result, error);
+    } else if (status == 0 && (!exists || error->code == ERROR_STATE)) {
+        *error = (Error){.code = ERROR_NONE};
+        result->nothing = true;
+    } else {
+        status = -1;
+    }
+    database_close(target);
+    return status;
+}
+
+static void print_json(const Settings *settings, const FinishResult *result, const FinishOptions *options)
+{
+    json_t *document = json_pack("{s:s, s:b, s:b, s:b, s:b}", "migration", settings->migration,
+                                 "nothing_to_do", result->nothing, "slot_dropped", result->slot_dropped,
+                                 "journal_kept", options->keep_journal, "source_fenced", result->fenced);
+    json_dumpf(document, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(document);
+}
+
+static void print_fence(const FinishResult *result)
+{
+    char *name = database_quote(result->database);
+    printf(
+        "fence       stays: the source database is closed to all but superusers. To open it again, there:\n"
+        "              SET default_transaction_read_only = off;\n"
+        "              ALTER DATABASE %s CONNECTION LIMIT -1;\n"
+        "              ALTER DATABASE %s RESET default_transaction_read_only;\n",
+        name, name);
+    free(name);
+}
+
+static void print_result(const Settings *settings, const FinishResult *result, const FinishOptions *options)
+{
+    if (result->nothing) {
+        printf("There is no migration \"%s\" on the target: nothing to do.\n", settings->migration);
+        return;
+    }
+    printf("source      %s\n", options->skip_source   ? "not touched"
+                               : result->slot_dropped ? "the slot is dropped"
+                                                      : "the slot was gone already");
+    printf("target      %s\n", options->keep_journal ? "only the journal is left of schema penstock"
+                                                     : "nothing is left of the migration in schema penstock");
+    if (options->abandon) {
+        printf("            what was copied is still there; drop it yourself if you begin again\n");
+    }
+    if (result->fenced) {
+        print_fence(result);
+    }
+}
+
+static ExitStatus run(const Settings *settings, void *input, Error *error)
+{
+    const FinishOptions *options = input;
+    FinishResult result = {.nothing = false};
+    if (finish(settings, options, &result, error) != 0) {
+        return EXIT_FAILED;
+    }
+    (settings->json ? print_json : print_result)(settings, &result, options);
+    return EXIT_DONE;
+}
+
+enum { KEY_ABANDON = 0x2000, KEY_KEEP_JOURNAL, KEY_SKIP_SOURCE, KEY_WAIT };
+
+static const struct argp_option options[] = {
+    {"abandon", KEY_ABANDON, NULL, 0, "Give up a migration that has not been switched", 0},
+    {"keep-journal", KEY_KEEP_JOURNAL, NULL, 0, "Leave the journal, as penstock.journal on the target", 0},
+    {"skip-source", KEY_SKIP_SOURCE, NULL, 0, "Do not touch the source: it is gone for good", 0},
+    {"wait", KEY_WAIT, "SECONDS", 0, "How long to wait for a slot that is in use (30)", 0},
+    {0},
+};
+
+static void take_wait(FinishOptions *parsed, const char *argument, const struct argp_state *state)
+{
+    char *end = NULL;
+    long seconds = strtol(argument, &end, 10);
+    if (end == argument || *end != '\0' || seconds < 0 || seconds > 86400) {
+        argp_error(state, "--wait takes seconds from 0 to 86400, not \"%s\"", argument);
+    }
+    parsed->wait_seconds = (int)seconds;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    FinishOptions *parsed = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        parsed->wait_seconds = WAIT_SECONDS;
+        return 0;
+    case KEY_ABANDON:
+        parsed->abandon = true;
+        return 0;
+    case KEY_KEEP_JOURNAL:
+        parsed->keep_journal = true;
+        return 0;
+    case KEY_SKIP_SOURCE:
+        parsed->skip_source = true;
+        return 0;
+    case KEY_WAIT:
+        take_wait(parsed, argument, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .doc = "\vDrops the slot at the source and schema penstock on the target. Moved tables stay, and so does "
+           "the fence at "
+           "the source. Can be run again, also when it was cut short.",
+};
+
+const Command command_finish = {
+    .name = "finish",
+    .summary = "Remove everything that Penstock made",
+    .argp = &argp,
+    .options_size = sizeof(FinishOptions),
+    .run = run,
+};

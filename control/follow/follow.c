@@ -1,0 +1,156 @@
+/*
+ * `penstock follow`: becomes the applier. The process is replaced, not wrapped, so that signals, exit status and
+ * supervision are the applier's own. Connection strings go through the environment, where other users cannot read them;
+ * nothing secret is in the arguments.
+ *
+ * The applier of the same build, beside this program, goes before one on PATH.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "lsn.h"
+
+#define APPLIER "penstock-applier"
+#define OWN_ARGUMENTS 10
+
+typedef struct FollowOptions {
+    const char *workers;
+    const char *until;
+    char **more; /* behind --, for the applier as they are */
+    int more_count;
+} FollowOptions;
+
+static int export_setting(const char *name, const char *value, Error *error)
+{
+    if (value != NULL && setenv(name, value, 1) != 0) {
+        return error_set(error, ERROR_SYSTEM, "setting %s: %s", name, strerror(errno));
+    }
+    return 0;
+}
+
+/* The applier beside this program, in out, or its bare name for PATH. */
+static const char *find_applier(char out[PATH_MAX])
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length > 0) {
+        self[length] = '\0';
+        int size = snprintf(out, PATH_MAX, "%s/" APPLIER, dirname(self));
+        if (size < PATH_MAX && access(out, X_OK) == 0) {
+            return out;
+        }
+    }
+    return APPLIER;
+}
+
+static char **make_arguments(const Settings *settings, const FollowOptions *options)
+{
+    char **arguments = calloc((size_t)(OWN_ARGUMENTS + options->more_count), sizeof *arguments);
+    int count = 0;
+    arguments[count++] = APPLIER;
+    if (options->workers != NULL) {
+        arguments[count++] = "--workers";
+        arguments[count++] = (char *)options->workers;
+    }
+    if (options->until != NULL) {
+        arguments[count++] = "--until";
+        arguments[count++] = (char *)options->until;
+    }
+    arguments[count++] = "--migration";
+    arguments[count++] = (char *)settings->migration;
+    if (settings->log.level != LOG_INFO) {
+        arguments[count++] = "--log-level";
+        arguments[count++] = settings->log.level == LOG_DEBUG ? "debug" : "warning";
+    }
+    memcpy(arguments + count, options->more, (size_t)options->more_count * sizeof *arguments);
+    return arguments;
+}
+
+static ExitStatus run(const Settings *settings, void *input, Error *error)
+{
+    const FollowOptions *options = input;
+    char path[PATH_MAX];
+    if (export_setting("PENSTOCK_SOURCE", settings->source, error) != 0 ||
+        export_setting("PENSTOCK_TARGET", settings->target, error) != 0) {
+        return EXIT_FAILED;
+    }
+    const char *applier = find_applier(path);
+    char **arguments = make_arguments(settings, options);
+    signal(SIGPIPE, SIG_DFL);
+    execvp(applier, arguments);
+    error_set(error, ERROR_SYSTEM, "starting %s: %s", applier, strerror(errno));
+    error_hint(error, "Install " APPLIER " beside this program or somewhere on PATH.");
+    free(arguments);
+    return EXIT_FAILED;
+}
+
+enum { KEY_UNTIL = 0x2000 };
+
+static const struct argp_option options[] = {
+    {"workers", 'w', "N", 0, "Connections that apply in parallel", 0},
+    {"until", KEY_UNTIL, "LSN", 0, "End when everything up to LSN is on the target", 0},
+    {0},
+};
+
+static void take_workers(FollowOptions *parsed, const char *argument, const struct argp_state *state)
+{
+    char *end = NULL;
+    long workers = strtol(argument, &end, 10);
+    if (end == argument || *end != '\0' || workers < 1 || workers > 128) {
+        argp_error(state, "--workers takes a number from 1 to 128, not \"%s\"", argument);
+    }
+    parsed->workers = argument;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    FollowOptions *parsed = state->input;
+    Lsn lsn;
+    switch (key) {
+    case 'w':
+        take_workers(parsed, argument, state);
+        return 0;
+    case KEY_UNTIL:
+        if (!lsn_parse(argument, &lsn)) {
+            argp_error(state, "--until takes an LSN such as 16/B374D848, not \"%s\"", argument);
+        }
+        parsed->until = argument;
+        return 0;
+    case ARGP_KEY_ARGS:
+        if (state->quoted == 0 || state->next < state->quoted) {
+            argp_error(state, "\"%s\" is no option; those of the applier stand behind --",
+                       state->argv[state->next]);
+        }
+        parsed->more = state->argv + state->next;
+        parsed->more_count = state->argc - state->next;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "[-- APPLIER-OPTION...]",
+    .doc = "\vRuns the applier in the foreground: from where the target is, through all that has happened "
+           "since, and on. "
+           "End it with Ctrl-C or SIGTERM; start it again whenever you like. `penstock-applier --help` lists "
+           "the "
+           "options that may stand behind --.",
+};
+
+const Command command_follow = {
+    .name = "follow",
+    .summary = "Apply what happens at the source, until stopped",
+    .argp = &argp,
+    .options_size = sizeof(FollowOptions),
+    .run = run,
+};
