@@ -1,0 +1,178 @@
+/*
+ * The list of tables is a queue; each job is a thread with a pair of sessions that takes the next one, the
+ * largest first so that no long table is left for the end. All sessions of a side share one snapshot. The
+ * first error stops all.
+ */
+#include "compare.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+#include "table.h"
+
+typedef struct Crew {
+    const CompareOptions *options; /* with both snapshots, where they are known */
+    CompareResult *result;
+    CompareTable **order; /* the tables, largest first */
+    pthread_mutex_t lock;
+    size_t next;
+    bool failed;
+    Error error; /* the first */
+} Crew;
+
+static int load_tables(const CompareOptions *options, CompareTable ***order, CompareResult *result,
+                       Error *error)
+{
+    Database *target;
+    PGresult *rows = NULL;
+    if (database_connect(options->target_uri, DATABASE_TARGET, "compare", &target, error) != 0) {
+        return -1;
+    }
+    int status =
+        database_query(target, &rows, error,
+                       "SELECT schema_name, table_name, row_number() OVER (ORDER BY source_bytes DESC, 1, 2)"
+                       "  FROM penstock.relation WHERE migration = $1 ORDER BY 1, 2",
+                       1, options->migration);
+    if (status == 0) {
+        result->table_count = (size_t)PQntuples(rows);
+        result->tables = calloc(result->table_count + 1, sizeof *result->tables);
+        *order = calloc(result->table_count + 1, sizeof **order);
+        for (int i = 0; i < PQntuples(rows); i++) {
+            result->tables[i].schema = strdup(PQgetvalue(rows, i, 0));
+            result->tables[i].name = strdup(PQgetvalue(rows, i, 1));
+            (*order)[atoi(PQgetvalue(rows, i, 2)) - 1] = &result->tables[i];
+        }
+    }
+    PQclear(rows);
+    database_close(target);
+    return status;
+}
+
+static CompareTable *take_table(Crew *crew)
+{
+    CompareTable *table = NULL;
+    pthread_mutex_lock(&crew->lock);
+    if (!crew->failed && crew->next < crew->result->table_count) {
+        table = crew->order[crew->next++];
+    }
+    pthread_mutex_unlock(&crew->lock);
+    return table;
+}
+
+static void fail(Crew *crew, const Error *error)
+{
+    pthread_mutex_lock(&crew->lock);
+    if (!crew->failed) {
+        crew->failed = true;
+        crew->error = *error;
+    }
+    pthread_mutex_unlock(&crew->lock);
+}
+
+static void *work(void *context)
+{
+    Crew *crew = context;
+    ComparePair pair;
+    Error error;
+    if (pair_open(crew->options, &pair, &error) != 0) {
+        fail(crew, &error);
+        return NULL;
+    }
+    CompareTable *table;
+    while ((table = take_table(crew)) != NULL) {
+        if (table_compare(&pair, crew->options->max_keys, table, &error) != 0) {
+            fail(crew, &error);
+        }
+    }
+    pair_close(&pair);
+    return NULL;
+}
+
+static int run_crew(Crew *crew, Error *error)
+{
+    int jobs = crew->options->jobs > 0 ? crew->options->jobs : 1, started = 0;
+    pthread_t threads[64];
+    pthread_mutex_init(&crew->lock, NULL);
+    while (started < jobs && started < 64 && pthread_create(&threads[started], NULL, work, crew) == 0) {
+        started++;
+    }
+    for (int i = 0; i < started; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_mutex_destroy(&crew->lock);
+    if (started == 0) {
+        return error_set(error, ERROR_SYSTEM, "cannot start a thread");
+    }
+    if (crew->failed) {
+        *error = crew->error;
+        return -1;
+    }
+    return 0;
+}
+
+static void sum_up(CompareResult *result)
+{
+    for (size_t i = 0; i < result->table_count; i++) {
+        result->different += !result->tables[i].equal;
+        result->rows += result->tables[i].source_rows;
+    }
+}
+
+/* Exports a snapshot of one side; the transaction of *holder keeps it alive. */
+static int take_snapshot(const char *uri, DatabaseEnd end, Database **holder, char **snapshot, Error *error)
+{
+    if (database_connect(uri, end, "compare", holder, error) != 0 ||
+        database_execute(*holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0) {
+        return -1;
+    }
+    return database_value(*holder, snapshot, error, "SELECT pg_export_snapshot()", 0);
+}
+
+int compare_tables(const CompareOptions *options, CompareResult *out, Error *error)
+{
+    Database *holders[2] = {NULL, NULL};
+    char *snapshots[2] = {NULL, NULL};
+    CompareOptions with_snapshots = *options;
+    Crew crew = {.options = &with_snapshots, .result = out};
+    *out = (CompareResult){0};
+    int status = load_tables(options, &crew.order, out, error);
+    if (status == 0 && options->source_snapshot == NULL) {
+        status = take_snapshot(options->source_uri, DATABASE_SOURCE, &holders[0], &snapshots[0], error);
+        with_snapshots.source_snapshot = snapshots[0];
+    }
+    if (status == 0 && options->target_snapshot == NULL) {
+        status = take_snapshot(options->target_uri, DATABASE_TARGET, &holders[1], &snapshots[1], error);
+        with_snapshots.target_snapshot = snapshots[1];
+    }
+    if (status == 0) {
+        status = run_crew(&crew, error);
+    }
+    if (status == 0) {
+        sum_up(out);
+    }
+    for (int i = 0; i < 2; i++) {
+        database_close(holders[i]);
+        free(snapshots[i]);
+    }
+    free(crew.order);
+    return status;
+}
+
+void compare_free(CompareResult *result)
+{
+    for (size_t i = 0; i < result->table_count; i++) {
+        CompareTable *table = &result->tables[i];
+        for (size_t k = 0; k < table->key_count; k++) {
+            free(table->keys[k].key);
+        }
+        free(table->keys);
+        free(table->schema);
+        free(table->name);
+        free(table->problem);
+    }
+    free(result->tables);
+    *result = (CompareResult){0};
+}

@@ -1,0 +1,111 @@
+/*
+ * Both queries are sent before either answer is read, so that the servers compute side by side. While they
+ * do, we wait on the sockets and look at the stop flag.
+ */
+#include "session.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of the fixed settings that database_connect makes, floats are compared at what both majors print alike. */
+static const char settings[] =
+    "SET extra_float_digits = 0; SET client_encoding = 'UTF8';"
+    "SET xmlbinary = 'base64'; SET xmloption = 'content'; SET statement_timeout = 0;"
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;";
+
+static int open_side(const char *uri, DatabaseEnd end, const char *snapshot, Database **out, Error *error)
+{
+    if (database_connect(uri, end, "compare", out, error) != 0 ||
+        database_execute(*out, error, settings, 0) != 0) {
+        return -1;
+    }
+    if (snapshot == NULL) {
+        return 0;
+    }
+    char sql[128];
+    snprintf(sql, sizeof sql, "SET TRANSACTION SNAPSHOT '%.63s'", snapshot);
+    return database_execute(*out, error, sql, 0);
+}
+
+int pair_open(const CompareOptions *options, ComparePair *out, Error *error)
+{
+    *out = (ComparePair){.stop = options->stop};
+    if (open_side(options->source_uri, DATABASE_SOURCE, options->source_snapshot, &out->source, error) != 0 ||
+        open_side(options->target_uri, DATABASE_TARGET, options->target_snapshot, &out->target, error) != 0) {
+        pair_close(out);
+        return -1;
+    }
+    return 0;
+}
+
+void pair_close(ComparePair *pair)
+{
+    database_close(pair->source);
+    database_close(pair->target);
+    *pair = (ComparePair){0};
+}
+
+static int send(Database *database, const char *sql, const char *parameter, Error *error)
+{
+    int sent = parameter == NULL ? PQsendQuery(database_connection(database), sql)
+                                 : PQsendQueryParams(database_connection(database), sql, 1, NULL, &parameter,
+                                                     NULL, NULL, 0);
+    return sent ? 0 : database_error(database, NULL, error);
+}
+
+static void cancel(Database *database)
+{
+    char ignored[256];
+    PGcancel *handle = PQgetCancel(database_connection(database));
+    if (handle != NULL) {
+        (void)PQcancel(handle, ignored, sizeof ignored);
+        PQfreeCancel(handle);
+    }
+}
+
+static int wait_for(ComparePair *pair, Database *database, Error *error)
+{
+    PGconn *connection = database_connection(database);
+    while (PQisBusy(connection)) {
+        if (pair->stop != NULL && pair->stop()) {
+            cancel(pair->source);
+            cancel(pair->target);
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};
+        poll(&fd, 1, 200);
+        if (!PQconsumeInput(connection)) {
+            return database_error(database, NULL, error);
+        }
+    }
+    return 0;
+}
+
+static int receive(ComparePair *pair, Database *database, PGresult **out, Error *error)
+{
+    if (wait_for(pair, database, error) != 0) {
+        return -1;
+    }
+    *out = PQgetResult(database_connection(database));
+    PGresult *more;
+    while ((more = PQgetResult(database_connection(database))) != NULL) {
+        PQclear(more);
+    }
+    return PQresultStatus(*out) == PGRES_TUPLES_OK ? 0 : database_error(database, *out, error);
+}
+
+int pair_query(ComparePair *pair, const char *sql, const char *parameter, PGresult **source,
+               PGresult **target, Error *error)
+{
+    *source = *target = NULL;
+    if (send(pair->source, sql, parameter, error) != 0 || send(pair->target, sql, parameter, error) != 0 ||
+        receive(pair, pair->source, source, error) != 0 || receive(pair, pair->target, target, error) != 0) {
+        PQclear(*source);
+        PQclear(*target);
+        *source = *target = NULL;
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,159 @@
+/*
+ * Everything that can be known before clients are held: a table of checks, run in order, the first failure
+ * ends it. None changes anything.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activity.h"
+#include "cutover.h"
+#include "records.h"
+
+#define APPLIER_SILENCE 10.0 /* seconds after which a report is no longer believed */
+
+static int check_phase(Cutover *cutover, Error *error)
+{
+    if (cutover->migration.phase == PHASE_COPIED) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "migration \"%s\" is in phase %s, not copied", cutover->migration.name,
+              state_phase_name(cutover->migration.phase));
+    return error_hint(error, cutover->migration.phase > PHASE_COPIED ? "It has been switched already."
+                                                                     : "Let penstock copy end first.");
+}
+
+static int check_source(Cutover *cutover, Error *error)
+{
+    char *super = NULL, *prepared = NULL;
+    int status = database_value(cutover->source, &super, error,
+                                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", 0);
+    if (status == 0 && (super == NULL || *super != 't')) {
+        error_set(error, ERROR_SOURCE, "the role of --source is not superuser");
+        status = error_hint(error, "The fence would shut it out: only superusers pass CONNECTION LIMIT 0.");
+    }
+    if (status == 0) {
+        status = database_value(
+            cutover->source, &prepared, error,
+            "SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = current_database()", 0);
+    }
+    if (status == 0 && prepared != NULL) {
+        error_set(error, ERROR_STATE, "there are prepared transactions on the source: %.300s", prepared);
+        status = error_hint(error, "No fence stops COMMIT PREPARED: commit or roll them back first.");
+    }
+    free(super);
+    free(prepared);
+    return status;
+}
+
+static int check_slot(Cutover *cutover, Error *error)
+{
+    char *active = NULL;
+    if (database_value(cutover->source, &active, error,
+                       "SELECT active FROM pg_replication_slots WHERE slot_name = $1", 1,
+                       cutover->migration.slot_name) != 0) {
+        return -1;
+    }
+    bool streaming = active != NULL && *active == 't';
+    bool exists = active != NULL;
+    free(active);
+    if (streaming) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "slot \"%s\" %s", cutover->migration.slot_name,
+              exists ? "is not in use" : "does not exist on the source");
+    return error_hint(error, "Start penstock follow and let it catch up.");
+}
+
+static int check_applier(Cutover *cutover, Error *error)
+{
+    ApplierStatus applier;
+    char *lag = NULL;
+    char lsn[LSN_TEXT_SIZE];
+    if (records_applier(cutover, &applier, error) != 0) {
+        return -1;
+    }
+    if (!applier.exists || applier.age > APPLIER_SILENCE || strcmp(applier.state, "stopped") == 0 ||
+        strcmp(applier.state, "failed") == 0) {
+        error_set(error, ERROR_STATE, "the applier does not run%s%s", *applier.message != '\0' ? ": " : "",
+                  applier.message);
+        return error_hint(error, "Start penstock follow and let it catch up.");
+    }
+    if (database_value(cutover->source, &lag, error,
+                       "SELECT greatest(pg_current_wal_lsn() - $1::pg_lsn, 0)::int8", 1,
+                       lsn_format(applier.low_water_lsn, lsn)) != 0) {
+        return -1;
+    }
+    int64_t bytes = atoll(lag);
+    free(lag);
+    snprintf(cutover->note, sizeof cutover->note, "lag %lld bytes", (long long)bytes);
+    if (bytes <= cutover->options->max_lag) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "the applier is %lld bytes behind, more than --max-lag (%lld)",
+              (long long)bytes, (long long)cutover->options->max_lag);
+    return error_hint(error, "Wait until it has caught up (penstock status --watch), or allow more.");
+}
+
+static int check_transactions(Cutover *cutover, Error *error)
+{
+    return activity_check_age(cutover->source, cutover->options->max_transaction_age, error);
+}
+
+/* Superusers pass the fence if they insist: not an error, but it must be said. */
+static int name_superusers(Cutover *cutover, Error *error)
+{
+    char *who = NULL;
+    if (database_value(cutover->source, &who, error,
+                       "SELECT string_agg(DISTINCT a.usename::text, ', ') FROM pg_stat_activity a"
+                       "  JOIN pg_roles r ON r.rolname = a.usename AND r.rolsuper"
+                       " WHERE a.datname = current_database() AND a.backend_type = 'client backend'"
+                       "   AND a.pid <> pg_backend_pid() AND a.application_name NOT LIKE 'penstock %'",
+                       0) != 0) {
+        return -1;
+    }
+    if (who != NULL) {
+        log_line(&cutover->settings->log, LOG_WARNING,
+                 "superusers are connected to the source (%s): the fence ends their sessions and makes new "
+                 "ones read-only, "
+                 "but cannot keep them out",
+                 who);
+    }
+    free(who);
+    return 0;
+}
+
+static int check_proxies(Cutover *cutover, Error *error)
+{
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        CutoverProxy *proxy = &cutover->proxies[i];
+        if (proxy->operations->inspect(proxy->proxy, &cutover->context, &proxy->report, error) != 0) {
+            return -1;
+        }
+        if (*proxy->report.warning != '\0') {
+            log_line(&cutover->settings->log, LOG_WARNING, "%s", proxy->report.warning);
+        }
+        if (proxy->operations->holds && *proxy->report.probe == '\0' && cutover->options->probe == NULL) {
+            log_line(&cutover->settings->log, LOG_WARNING,
+                     "no way through the proxy for a probe after the switch: no user of it with a known "
+                     "password; --probe "
+                     "takes a connection string");
+        }
+        size_t used = strlen(cutover->note);
+        snprintf(cutover->note + used, sizeof cutover->note - used, "; %s", proxy->report.summary);
+    }
+    return 0;
+}
+
+int cutover_preflight(Cutover *cutover, Error *error)
+{
+    static int (*const checks[])(Cutover *, Error *) = {check_phase,   check_source,       check_slot,
+                                                        check_applier, check_transactions, name_superusers,
+                                                        check_proxies};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (checks[i](cutover, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
