@@ -89,3 +89,11 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
 /* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undone. */
 int state_journal(Database *target, const char *name, const char *operation, const char *step,
                   const char *event, const char *detail, Error *error) MUST_CHECK;
+
+/*
+ * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so
+ * that what an earlier applier sent to the target has ended one way or the other. Call it while holding the "applier"
+ * lock. ERROR_TRANSIENT, naming who is left, after timeout_ms.
+ */
+int state_lock_worker(Database *target, const char *name, Error *error) MUST_CHECK;
+int state_wait_workers(Database *target, const char *name, int timeout_ms, Error *error) MUST_CHECK;

@@ -29,36 +29,37 @@ typedef enum BatchKind {
 } BatchKind;
 
 typedef struct Batch {
-    uint64_t id;      /* ascending in the order of dispatch */
+    uint64_t id; /* ascending in the order of dispatch */
     BatchKind kind;
     int worker;
-    bool barrier;     /* runs alone: everything before it is done first, everything after it waits */
-    bool commits;     /* false (only with one lane): the target transaction stays open for the next batch */
+    bool barrier; /* runs alone: everything before it is done first, everything after it waits */
+    bool commits; /* false (only with one lane): the target transaction stays open for the next batch */
 
     Change *changes;
     size_t count;
     size_t capacity;
 
     const TruncateRecord *truncate;
-    const ApplyRelation **truncated; /* truncate->relation_count entries */
+    const ApplyRelation *
+        *truncated; /* truncate->relation_count entries, NULL for one to leave alone; malloc'd */
 
     DecodedFrame **frames;
     size_t frame_count;
     size_t frame_capacity;
 
-    /* Progress to write with the rows: these lanes have everything up to `last`. */
+    /* Progress to write with the rows: these lanes have everything up to `last`. None of them is past it already. */
     int *lanes;
     int lane_count;
     Position last;
 
-    Lsn floor;            /* end of the last whole transaction before the first change: low water until it is done */
-    size_t bytes;         /* size of the values, for limits */
+    Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
+    size_t bytes; /* size of the values, for limits */
     uint64_t opened_usec; /* monotonic time of its first change */
 
     /* Filled by the worker. */
-    uint64_t statements;  /* that were sent */
-    uint64_t reduced;     /* rows that were written after reduction */
-    bool by_rows;         /* set-based apply failed and the batch was replayed row by row */
+    uint64_t statements; /* that were sent */
+    uint64_t reduced;    /* rows that were written after reduction */
+    bool by_rows;        /* set-based apply failed and the batch was replayed row by row */
 } Batch;
 
 Batch *batch_new(BatchKind kind);

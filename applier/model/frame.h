@@ -3,7 +3,7 @@
  *
  * Frames are shared: every batch that holds a change of a frame holds a reference to it, and the last one to let go
  * frees it. References may be taken and dropped on any thread; everything else in a frame is read-only once decode
- * has handed it on, except `targets`, which the event loop fills before it schedules the frame.
+ * has handed it on. The frame itself lives in its arena.
  */
 #pragma once
 
@@ -24,6 +24,8 @@ typedef struct DecodedFrame {
     const SourceRelation ***truncated;
     atomic_int references;
     size_t footprint; /* bytes of memory it keeps */
+    atomic_size_t
+        *account; /* what all live frames keep, or NULL: footprint is taken off when the frame is freed */
 } DecodedFrame;
 
 /* Takes one more reference. */

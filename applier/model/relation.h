@@ -43,23 +43,23 @@ typedef enum LaneClass {
 
 /* How rows of a relation are found and reduced. */
 typedef enum MatchClass {
-    MATCH_KEY,  /* by the replica identity's columns, all not null and with equality that means the same row */
-    MATCH_ROW,  /* by every column (replica identity full): row by row, one row per change */
+    MATCH_KEY, /* by the replica identity's columns, all not null and with equality that means the same row */
+    MATCH_ROW, /* by every column (replica identity full): row by row, one row per change */
     MATCH_NONE, /* inserts only: an update or a delete is an error */
 } MatchClass;
 
 /* Where one source column goes on the target. Same order and count as the source's columns. */
 typedef struct TargetColumn {
-    char *quoted;           /* "name", quoted */
-    char *cast;             /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
-    uint32_t type;          /* OID on the target */
-    bool binary;            /* values are sent in binary format, as base_type */
-    uint32_t element_type;  /* of the array parameter that carries the column: base_type when binary, else text */
-    uint32_t array_type;    /* that array's type */
-    bool identity_always;   /* needs OVERRIDING SYSTEM VALUE; left out of SET */
-    bool generated;         /* computed on the target: never written */
-    bool has_equality;      /* its type has = (json, xml, point do not: compared as text) */
-    char *equality;         /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
+    char *quoted;  /* "name", quoted */
+    char *cast;    /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
+    uint32_t type; /* OID on the target */
+    bool binary;   /* values are sent in binary format, as base_type */
+    uint32_t element_type; /* of the array parameter that carries it: base_type when binary, else text */
+    uint32_t array_type;   /* that array's type */
+    bool identity_always;  /* needs OVERRIDING SYSTEM VALUE; left out of SET */
+    bool generated;        /* computed on the target: never written */
+    bool has_equality;     /* its type has = (json, xml, point do not: compared as text) */
+    char *equality;        /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
 } TargetColumn;
 
 typedef struct ApplyRelation {
@@ -69,10 +69,10 @@ typedef struct ApplyRelation {
     LaneClass lane_class;
     char *lane_reason; /* why it is not spread, for people; NULL when it is */
     MatchClass match;
-    bool partitioned;  /* on the target: rows are not found by ctid alone */
-    bool overriding;   /* some column is identity_always */
+    bool partitioned; /* on the target: rows are not found by ctid alone */
+    bool overriding;  /* some column is identity_always */
     uint32_t extra_count;
-    char **extra;      /* columns that only the target has and that can be written, quoted */
-    Lsn copy_lsn;      /* changes of transactions that committed before this are in the copied rows already */
-    uint64_t serial;   /* unique in this process: names its prepared statements */
+    char **extra;    /* columns that only the target has and that can be written, quoted */
+    Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */
+    uint64_t serial; /* unique in this process: names its prepared statements */
 } ApplyRelation;

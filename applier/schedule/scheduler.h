@@ -20,10 +20,11 @@ typedef struct Scheduler Scheduler;
 typedef struct SchedulerOptions {
     int lanes;
     int workers;
-    size_t batch_rows;  /* a batch is closed when it has so many changes … */
-    size_t batch_bytes; /* … or so many bytes … */
-    uint64_t linger_usec; /* … or its first change has waited so long */
+    size_t batch_rows;              /* a batch is closed when it has so many changes … */
+    size_t batch_bytes;             /* … or so many bytes … */
+    uint64_t linger_usec;           /* … or its first change has waited so long */
     const Position *lane_positions; /* lanes entries: what is durable already; copied */
+    Lsn start; /* every transaction that ends at or before this is durable already; LSN_INVALID: not known */
 } SchedulerOptions;
 
 Scheduler *scheduler_new(const SchedulerOptions *options);
@@ -33,11 +34,23 @@ void scheduler_free(Scheduler *scheduler);
  * Schedules record number index of frame. targets: for RECORD_ROWS the relation's target (NULL: not migrated) in
  * targets[0]; for RECORD_TRUNCATE one per relation of the record; else unused. now_usec: monotonic.
  */
-int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index, const ApplyRelation *const *targets,
-                     uint64_t now_usec, Error *error) MUST_CHECK;
+int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
+                     const ApplyRelation *const *targets, uint64_t now_usec, Error *error) MUST_CHECK;
 
 /* Closes every open batch that is due at now_usec, or every one when all is true. */
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
+
+/*
+ * Closes every open batch and adds an empty barrier that moves every lane to the newest position scheduled, so that
+ * all of them stand at one point once it is done.
+ */
+void scheduler_sync(Scheduler *scheduler);
+
+/*
+ * Between transactions: every transaction that ends at or before lsn has been scheduled (a keepalive said so).
+ * Ignored inside a transaction.
+ */
+void scheduler_advance(Scheduler *scheduler, Lsn lsn);
 
 /* The next batch that is ready, in dispatch order, or NULL. The caller owns it. */
 Batch *scheduler_take(Scheduler *scheduler);
@@ -47,6 +60,9 @@ uint64_t scheduler_deadline(const Scheduler *scheduler);
 
 /* The lowest floor of the batches not yet taken; the end of the last whole transaction when there is none. */
 Lsn scheduler_floor(const Scheduler *scheduler);
+
+/* The newest position scheduled, changes that were left out included. */
+Position scheduler_position(const Scheduler *scheduler);
 
 /* True between the begin and the commit of a transaction. */
 bool scheduler_in_transaction(const Scheduler *scheduler);

@@ -1,0 +1,173 @@
+/*
+ * One arena per frame: the reader's records, the frame and its tables of relations all go there and are freed
+ * with the last batch that holds the frame. Relations live apart from it, in the registry, because they
+ * outlast frames.
+ *
+ * Records are walked in order, so a relation number means what it meant at that point of the stream, even
+ * where one frame defines it twice.
+ */
+#include "decoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry.h"
+
+#define SMALLEST_CHUNK (16 * 1024)
+#define LARGEST_CHUNK (1024 * 1024)
+
+struct Decoder {
+    DecoderOptions options;
+    FrameReader *reader;
+    Registry *registry;
+    bool greeted; /* Hello has come */
+};
+
+int decoder_new(const DecoderOptions *options, Decoder **out, Error *error)
+{
+    *out = NULL;
+    Decoder *decoder = calloc(1, sizeof *decoder);
+    if (decoder == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for the decoder");
+    }
+    decoder->options = *options;
+    decoder->registry = registry_new();
+    FrameReaderOptions reader_options = {.max_raw_size = options->max_raw_size};
+    if (frame_reader_new(&reader_options, &decoder->reader, error) != 0) {
+        decoder_free(decoder);
+        return -1;
+    }
+    *out = decoder;
+    return 0;
+}
+
+void decoder_free(Decoder *decoder)
+{
+    if (decoder != NULL) {
+        frame_reader_free(decoder->reader);
+        registry_free(decoder->registry);
+        free(decoder);
+    }
+}
+
+static int check_hello(Decoder *decoder, const HelloRecord *hello, Error *error)
+{
+    const char *expected = decoder->options.encoding;
+    if (hello->wire_version != WIRE_VERSION) {
+        error_set(error, ERROR_PROTOCOL,
+                  "the plugin on the source (%.*s) speaks wire version %u, this applier %d",
+                  (int)hello->plugin_version.size, (const char *)hello->plugin_version.data,
+                  hello->wire_version, WIRE_VERSION);
+        return error_hint(error, "Install the plugin and the applier of one version.");
+    }
+    if (hello->encoding.size != strlen(expected) ||
+        memcmp(hello->encoding.data, expected, hello->encoding.size) != 0) {
+        error_set(error, ERROR_STATE,
+                  "the source database has encoding %.*s, it had %s when the migration began",
+                  (int)hello->encoding.size, (const char *)hello->encoding.data, expected);
+        return error_hint(error, "Check --source: this is another database.");
+    }
+    decoder->greeted = true;
+    return 0;
+}
+
+static int find_relation(Decoder *decoder, uint32_t id, const SourceRelation **out, Error *error)
+{
+    *out = registry_find(decoder->registry, id);
+    return *out != NULL
+               ? 0
+               : error_set(error, ERROR_PROTOCOL, "relation %u was not described before its changes", id);
+}
+
+static int find_truncated(Decoder *decoder, DecodedFrame *frame, size_t index, Error *error)
+{
+    const TruncateRecord *truncate = &frame->records[index].truncate;
+    const SourceRelation **relations =
+        arena_zalloc(frame->arena, (truncate->relation_count + 1) * sizeof *relations);
+    frame->truncated[index] = relations;
+    for (uint32_t i = 0; i < truncate->relation_count; i++) {
+        if (find_relation(decoder, truncate->relations[i], &relations[i], error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_shape(const RowsRecord *rows, const SourceRelation *source, Error *error)
+{
+    if (rows->column_count != source->column_count) {
+        return error_set(error, ERROR_PROTOCOL, "rows of %s.%s came with %u columns, it has %u",
+                         source->schema, source->name, rows->column_count, source->column_count);
+    }
+    return 0;
+}
+
+static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, Error *error)
+{
+    const Record *record = &frame->records[index];
+    if (!decoder->greeted && record->kind != RECORD_HELLO) {
+        error_set(error, ERROR_PROTOCOL, "the stream did not start with a hello");
+        return error_hint(error, "The slot's plugin is not the one this applier knows: check its version.");
+    }
+    switch (record->kind) {
+    case RECORD_HELLO:
+        return check_hello(decoder, &record->hello, error);
+    case RECORD_RELATION:
+        frame->sources[index] = registry_define(decoder->registry, &record->relation);
+        return 0;
+    case RECORD_ROWS:
+        if (find_relation(decoder, record->rows.relation, &frame->sources[index], error) != 0) {
+            return -1;
+        }
+        return check_shape(&record->rows, frame->sources[index], error);
+    case RECORD_TRUNCATE:
+        return find_truncated(decoder, frame, index, error);
+    default:
+        return 0;
+    }
+}
+
+static DecodedFrame *new_frame(const Decoder *decoder, size_t payload_size)
+{
+    size_t chunk = payload_size * 2;
+    chunk = chunk < SMALLEST_CHUNK ? SMALLEST_CHUNK : chunk > LARGEST_CHUNK ? LARGEST_CHUNK : chunk;
+    Arena *arena = arena_new(chunk);
+    DecodedFrame *frame = arena_zalloc(arena, sizeof *frame);
+    frame->arena = arena;
+    frame->account = decoder->options.account;
+    atomic_init(&frame->references, 1);
+    return frame;
+}
+
+static int fill_frame(Decoder *decoder, DecodedFrame *frame, Bytes payload, Error *error)
+{
+    if (frame_reader_open(decoder->reader, payload, frame->arena, &frame->records, &frame->count, error) !=
+        0) {
+        return -1;
+    }
+    frame->sources = arena_zalloc(frame->arena, (frame->count + 1) * sizeof *frame->sources);
+    frame->truncated = arena_zalloc(frame->arena, (frame->count + 1) * sizeof *frame->truncated);
+    for (size_t i = 0; i < frame->count; i++) {
+        if (resolve_record(decoder, frame, i, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int decoder_decode(Decoder *decoder, Bytes payload, DecodedFrame **out, Error *error)
+{
+    DecodedFrame *frame = new_frame(decoder, payload.size);
+    *out = NULL;
+    int status = fill_frame(decoder, frame, payload, error);
+    frame->footprint = arena_footprint(frame->arena);
+    if (frame->account != NULL) {
+        atomic_fetch_add_explicit(frame->account, frame->footprint, memory_order_relaxed);
+    }
+    if (status != 0) {
+        frame_release(frame);
+        return -1;
+    }
+    *out = frame;
+    return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * Arrays grow by doubling. A batch takes one reference per frame, however many of its changes come from it:
+ * changes arrive frame after frame, so looking at the last entry is enough to know.
+ */
+#include "batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *grow(void *array, size_t *capacity, size_t first, size_t size)
+{
+    *capacity = *capacity == 0 ? first : *capacity * 2;
+    void *grown = reallocarray(array, *capacity, size);
+    if (grown == NULL) {
+        fputs("penstock: out of memory\n", stderr);
+        abort();
+    }
+    return grown;
+}
+
+Batch *batch_new(BatchKind kind)
+{
+    Batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) {
+        fputs("penstock: out of memory\n", stderr);
+        abort();
+    }
+    batch->kind = kind;
+    batch->commits = true;
+    return batch;
+}
+
+void batch_free(Batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < batch->frame_count; i++) {
+        frame_release(batch->frames[i]);
+    }
+    free(batch->frames);
+    free(batch->changes);
+    free(batch->truncated);
+    free(batch->lanes);
+    free(batch);
+}
+
+void batch_add_change(Batch *batch, const Change *change)
+{
+    if (batch->count == batch->capacity) {
+        batch->changes = grow(batch->changes, &batch->capacity, 64, sizeof *batch->changes);
+    }
+    batch->changes[batch->count++] = *change;
+}
+
+void batch_add_frame(Batch *batch, DecodedFrame *frame)
+{
+    if (batch->frame_count > 0 && batch->frames[batch->frame_count - 1] == frame) {
+        return;
+    }
+    if (batch->frame_count == batch->frame_capacity) {
+        batch->frames = grow(batch->frames, &batch->frame_capacity, 8, sizeof *batch->frames);
+    }
+    batch->frames[batch->frame_count++] = frame_acquire(frame);
+}

@@ -1,0 +1,184 @@
+/*
+ * Numbers with a range are rows of a table: key, where they go, limits. Sizes take kB, MB and GB behind the number, and
+ * are powers of 1024 as PostgreSQL's own settings are.
+ */
+#include "options.h"
+
+#include <argp.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *argp_program_version = "penstock-applier " PENSTOCK_VERSION;
+
+enum Key {
+    KEY_UNTIL = 256,
+    KEY_MEMORY,
+    KEY_BATCH_ROWS,
+    KEY_BATCH_BYTES,
+    KEY_LINGER,
+    KEY_STATUS_INTERVAL,
+    KEY_RETRY_LIMIT,
+    KEY_LOG_LEVEL,
+    KEY_DUMP,
+};
+
+static const struct argp_option rows[] = {
+    {"source", 's', "URI", 0, "the PostgreSQL 11 database (or PENSTOCK_SOURCE)", 1},
+    {"target", 't', "URI", 0, "the PostgreSQL 14 database (or PENSTOCK_TARGET)", 1},
+    {"migration", 'm', "NAME", 0, "name of the migration (\"default\")", 1},
+    {"workers", 'w', "N", 0, "connections that apply at a time (number of processors)", 2},
+    {"until", KEY_UNTIL, "LSN", 0, "stop when everything up to LSN is on the target", 2},
+    {"memory", KEY_MEMORY, "SIZE", 0, "changes held in memory at most (128MB)", 2},
+    {"batch-rows", KEY_BATCH_ROWS, "N", 0, "changes in one target transaction at most (5000)", 2},
+    {"batch-bytes", KEY_BATCH_BYTES, "SIZE", 0, "bytes in one target transaction at most (8MB)", 2},
+    {"linger", KEY_LINGER, "MS", 0, "how long a change may wait for others to share a transaction (20)", 2},
+    {"status-interval", KEY_STATUS_INTERVAL, "MS", 0, "between status updates to the source (1000)", 2},
+    {"retry-limit", KEY_RETRY_LIMIT, "SECONDS", 0,
+     "give up when a lost server has not come back for so long (0: never)", 2},
+    {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
+    {"dump", KEY_DUMP, "FILE", 0,
+     "print the frames in FILE (\"-\": standard input) as text, one CopyData payload in hex per line, and "
+     "end",
+     3},
+    {0},
+};
+
+/* Numbers: where they go and what they may be. */
+typedef enum NumberKind { NUMBER_INT, NUMBER_SIZE } NumberKind;
+
+static const struct Number {
+    int key;
+    const char *name;
+    NumberKind kind;
+    size_t offset;
+    unsigned long long minimum;
+    unsigned long long maximum;
+} numbers[] = {
+    {'w', "workers", NUMBER_INT, offsetof(ApplierOptions, workers), 1, 128},
+    {KEY_MEMORY, "memory", NUMBER_SIZE, offsetof(ApplierOptions, memory), 8 << 20, 1ULL << 40},
+    {KEY_BATCH_ROWS, "batch-rows", NUMBER_SIZE, offsetof(ApplierOptions, batch_rows), 1, 1000000},
+    {KEY_BATCH_BYTES, "batch-bytes", NUMBER_SIZE, offsetof(ApplierOptions, batch_bytes), 1024, 1 << 30},
+    {KEY_LINGER, "linger", NUMBER_INT, offsetof(ApplierOptions, linger_ms), 0, 60000},
+    {KEY_STATUS_INTERVAL, "status-interval", NUMBER_INT, offsetof(ApplierOptions, status_interval_ms), 10,
+     60000},
+    {KEY_RETRY_LIMIT, "retry-limit", NUMBER_INT, offsetof(ApplierOptions, retry_limit_s), 0, 1000000},
+};
+
+static bool parse_number(const char *text, bool with_unit, unsigned long long *out)
+{
+    static const char *const units[] = {"kB", "MB", "GB"};
+    char *end;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    *out = strtoull(text, &end, 10);
+    for (int i = 0; with_unit && i < 3; i++) {
+        if (strcmp(end, units[i]) == 0 && *out < (ULLONG_MAX >> 30)) {
+            *out <<= 10 * (i + 1);
+            return true;
+        }
+    }
+    return *end == '\0';
+}
+
+static void set_number(const struct Number *number, char *text, ApplierOptions *options,
+                       struct argp_state *state)
+{
+    unsigned long long value;
+    if (!parse_number(text, number->kind == NUMBER_SIZE, &value) || value < number->minimum ||
+        value > number->maximum) {
+        argp_error(state, "--%s: \"%s\" is not a number from %llu to %llu", number->name, text,
+                   number->minimum, number->maximum);
+        return;
+    }
+    char *member = (char *)options + number->offset;
+    if (number->kind == NUMBER_INT) {
+        *(int *)member = (int)value;
+    } else {
+        *(size_t *)member = (size_t)value;
+    }
+}
+
+static void set_level(const char *text, ApplierOptions *options, struct argp_state *state)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, levels[i]) == 0) {
+            options->log.level = (LogLevel)i;
+            return;
+        }
+    }
+    argp_error(state, "--log-level: \"%s\" is not one of debug, info, warning, error", text);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    ApplierOptions *options = state->input;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (numbers[i].key == key) {
+            set_number(&numbers[i], argument, options, state);
+            return 0;
+        }
+    }
+    switch (key) {
+    case 's':
+        options->source = argument;
+        return 0;
+    case 't':
+        options->target = argument;
+        return 0;
+    case 'm':
+        options->migration = argument;
+        return 0;
+    case KEY_UNTIL:
+        if (!lsn_parse(argument, &options->until)) {
+            argp_error(state, "--until: \"%s\" is not an LSN like 16/B374D848", argument);
+        }
+        return 0;
+    case KEY_LOG_LEVEL:
+        set_level(argument, options, state);
+        return 0;
+    case KEY_DUMP:
+        options->dump = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument \"%s\"", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > 128 ? 128 : (int)count;
+}
+
+void options_parse(int argc, char **argv, ApplierOptions *out)
+{
+    static const struct argp argp = {
+        .options = rows,
+        .parser = parse,
+        .doc = "Applies the changes of a PostgreSQL 11 database to PostgreSQL 14 as they arrive, from where "
+               "it stopped "
+               "last.\vWhat it does is in the migration's state on the target: penstock status shows it.\n"
+               "Exit status: 0 stopped as asked, 2 wrong usage, 3 failed.",
+    };
+    *out = (ApplierOptions){
+        .source = getenv("PENSTOCK_SOURCE"),
+        .target = getenv("PENSTOCK_TARGET"),
+        .migration = "default",
+        .workers = processors(),
+        .memory = 128 << 20,
+        .batch_rows = 5000,
+        .batch_bytes = 8 << 20,
+        .linger_ms = 20,
+        .status_interval_ms = 1000,
+        .log = {.level = LOG_INFO},
+    };
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, out);
+}

@@ -1,0 +1,30 @@
+/*
+ * The command line of penstock-applier. One table in options.c gives parsing, --help and defaults.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "lsn.h"
+
+typedef struct ApplierOptions {
+    const char *source; /* connection strings; NULL: libpq's defaults */
+    const char *target;
+    const char *migration;
+    int workers;
+    Lsn until;     /* stop when everything up to here is durable; LSN_INVALID: never */
+    size_t memory; /* bytes of frames and batches held at most */
+    size_t batch_rows;
+    size_t batch_bytes;
+    int linger_ms;          /* a change waits at most so long for company */
+    int status_interval_ms; /* between status updates to the source */
+    int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
+    const char *dump;       /* a file, or "-": print the frames in it instead of applying anything */
+    Log log;
+} ApplierOptions;
+
+/* Ends the process, with a message and status 2, when the command line is wrong. Strings point into argv or environ. */
+void options_parse(int argc, char **argv, ApplierOptions *out);

@@ -1,0 +1,42 @@
+/*
+ * One run of the pipeline: from opening the stream to the moment when it stops, for whatever reason. See pipeline.c.
+ *
+ * Everything that it needs is made in it and gone when it returns. The next run starts from what is durable on the
+ * target, which is the same road as after a crash.
+ */
+#pragma once
+
+#include "options.h"
+#include "reporter.h"
+#include "state.h"
+#include "stop.h"
+
+/* Numbers since the start of the process: kept over runs. */
+typedef struct PipelineTotals {
+    uint64_t transactions;
+    uint64_t changes;
+    uint64_t batches;
+    uint64_t statements; /* sent to the target */
+    uint64_t written;    /* rows written after reduction */
+    uint64_t by_rows;    /* batches that fell back to rows */
+    uint64_t barriers;
+    uint64_t runs; /* of the pipeline */
+    Lsn received;
+    Lsn low_water;
+    int64_t commit_time;
+} PipelineTotals;
+
+typedef struct PipelineOptions {
+    const ApplierOptions *applier;
+    const Migration *migration;
+    Database *target; /* for the catalog and the lanes; borrowed */
+    Reporter *reporter;
+    Stop *stop;
+} PipelineOptions;
+
+/*
+ * Runs until the signal (0), until --until is reached (0) or until something fails (-1). *streamed becomes true once
+ * the stream was open, so that the caller can tell a start that failed from a run that ended.
+ */
+int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *streamed,
+                 Error *error) MUST_CHECK;

@@ -1,0 +1,128 @@
+/*
+ * The low-water mark is the lowest of the floors of the batches that are out and of the scheduler's own; see
+ * rule 6 in scheduler.c for why that is safe. It never goes back. A batch that failed is never done, so it
+ * holds the mark where it is for the rest of this pipeline.
+ *
+ * To say how many transactions are below the mark, and of when the newest is, each commit leaves a milestone
+ * (end, count so far, time). Only as many as MILESTONES are kept: when they are all in use every other one is
+ * dropped, which makes the two numbers coarser, never wrong about what is durable.
+ */
+#include "progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MILESTONES 1024
+
+typedef struct Milestone {
+    Lsn end_lsn;
+    uint64_t transactions;
+    int64_t commit_time;
+} Milestone;
+
+typedef struct Outstanding {
+    uint64_t id;
+    Lsn floor;
+} Outstanding;
+
+struct Progress {
+    ProgressTotals totals;
+    Outstanding *outstanding;
+    size_t count;
+    size_t capacity;
+    Milestone milestones[MILESTONES]; /* ascending */
+    size_t first;
+    size_t last; /* one behind */
+    uint64_t scheduled;
+};
+
+Progress *progress_new(Lsn start)
+{
+    Progress *progress = calloc(1, sizeof *progress);
+    if (progress == NULL) {
+        abort();
+    }
+    progress->totals.low_water = start;
+    return progress;
+}
+
+void progress_free(Progress *progress)
+{
+    if (progress != NULL) {
+        free(progress->outstanding);
+        free(progress);
+    }
+}
+
+void progress_begin(Progress *progress, const Batch *batch)
+{
+    if (progress->count == progress->capacity) {
+        progress->capacity = progress->capacity == 0 ? 64 : progress->capacity * 2;
+        progress->outstanding =
+            reallocarray(progress->outstanding, progress->capacity, sizeof *progress->outstanding);
+        if (progress->outstanding == NULL) {
+            abort();
+        }
+    }
+    progress->outstanding[progress->count++] = (Outstanding){.id = batch->id, .floor = batch->floor};
+}
+
+void progress_done(Progress *progress, const Batch *batch)
+{
+    for (size_t i = 0; i < progress->count; i++) {
+        if (progress->outstanding[i].id == batch->id) {
+            progress->outstanding[i] = progress->outstanding[--progress->count];
+            return;
+        }
+    }
+}
+
+size_t progress_outstanding(const Progress *progress)
+{
+    return progress->count;
+}
+
+/* Makes room at the end: first by moving what is left to the front, else by dropping every other milestone.
+ */
+static void make_room(Progress *progress)
+{
+    size_t kept = 0;
+    size_t step = progress->first == 0 ? 2 : 1;
+    for (size_t i = progress->first + step - 1; i < progress->last; i += step) {
+        progress->milestones[kept++] = progress->milestones[i];
+    }
+    progress->first = 0;
+    progress->last = kept;
+}
+
+void progress_commit(Progress *progress, Lsn end_lsn, int64_t commit_time)
+{
+    if (progress->last == MILESTONES) {
+        make_room(progress);
+    }
+    progress->milestones[progress->last++] =
+        (Milestone){.end_lsn = end_lsn, .transactions = ++progress->scheduled, .commit_time = commit_time};
+}
+
+bool progress_advance(Progress *progress, Lsn scheduler_floor)
+{
+    Lsn mark = scheduler_floor;
+    for (size_t i = 0; i < progress->count; i++) {
+        mark = progress->outstanding[i].floor < mark ? progress->outstanding[i].floor : mark;
+    }
+    if (mark <= progress->totals.low_water) {
+        return false;
+    }
+    progress->totals.low_water = mark;
+    while (progress->first < progress->last && progress->milestones[progress->first].end_lsn <= mark) {
+        progress->totals.transactions = progress->milestones[progress->first].transactions;
+        progress->totals.commit_time = progress->milestones[progress->first].commit_time;
+        progress->first++;
+    }
+    return true;
+}
+
+const ProgressTotals *progress_totals(const Progress *progress)
+{
+    return &progress->totals;
+}

@@ -1,0 +1,130 @@
+/*
+ * Each way in which a source can be the wrong one, or its slot unusable, has its own error here, because
+ * START_REPLICATION would answer most of them in the server's words or, worse, not at all: a slot that was
+ * dropped and made again streams happily from its new place.
+ *
+ * A slot stays active for a moment after its reader has died, until the server notices. So an active slot is
+ * waited for, with a limit, and then the process that has it is named. Queries go through the replication
+ * connection, which knows only the simple protocol.
+ */
+#include "slot.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLUGIN "penstock"
+#define WAIT_STEP_MS 100
+
+int source_check(Database *source, const ReceiverOptions *options, Error *error)
+{
+    PGresult *result;
+    if (database_query(source, &result, error, "IDENTIFY_SYSTEM", 0) != 0) {
+        return error_context(error, "asking the source who it is");
+    }
+    int status = 0;
+    const char *system = PQgetvalue(result, 0, 0);
+    const char *database = PQgetvalue(result, 0, 3);
+    if (strcmp(system, options->system) != 0) {
+        error_set(error, ERROR_STATE,
+                  "the source is another server: its system identifier is %s, that of the "
+                  "server this migration began with is %s",
+                  system, options->system);
+        status = error_hint(error,
+                            "Check --source. After a restore from a backup or a pg_upgrade of the source the "
+                            "migration cannot go on: finish it and copy again.");
+    } else if (strcmp(database, options->database) != 0) {
+        error_set(error, ERROR_STATE, "the source URI leads to database \"%s\", the migration is of \"%s\"",
+                  database, options->database);
+        status = error_hint(error, "Check the database name in --source.");
+    }
+    PQclear(result);
+    return status;
+}
+
+typedef struct Slot {
+    bool exists;
+    bool active;
+    char pid[16];
+    char plugin[64];
+    Lsn confirmed;
+} Slot;
+
+static int load_slot(Database *source, const char *name, Slot *slot, Error *error)
+{
+    char *literal = PQescapeLiteral(database_connection(source), name, strlen(name));
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce(plugin, ''), active, coalesce(active_pid, 0), confirmed_flush_lsn "
+             "FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
+             literal != NULL ? literal : "''");
+    PQfreemem(literal);
+    PGresult *result;
+    if (database_query(source, &result, error, sql, 0) != 0) {
+        return error_context(error, "looking for slot \"%s\"", name);
+    }
+    *slot = (Slot){.exists = PQntuples(result) == 1};
+    if (slot->exists) {
+        snprintf(slot->plugin, sizeof slot->plugin, "%s", PQgetvalue(result, 0, 0));
+        slot->active = *PQgetvalue(result, 0, 1) == 't';
+        snprintf(slot->pid, sizeof slot->pid, "%s", PQgetvalue(result, 0, 2));
+        slot->exists = PQgetisnull(result, 0, 3) || lsn_parse(PQgetvalue(result, 0, 3), &slot->confirmed);
+    }
+    PQclear(result);
+    return 0;
+}
+
+static int judge_slot(const char *name, const Slot *slot, Error *error)
+{
+    if (!slot->exists) {
+        error_set(error, ERROR_STATE, "the source has no replication slot \"%s\"", name);
+        return error_hint(
+            error, "Without the slot the changes since it was lost are gone: run penstock finish, then "
+                   "penstock copy again.");
+    }
+    if (strcmp(slot->plugin, PLUGIN) != 0) {
+        error_set(error, ERROR_STATE,
+                  "replication slot \"%s\" on the source belongs to the output plugin \"%s\", not "
+                  "to " PLUGIN,
+                  name, slot->plugin);
+        return error_hint(
+            error, "Someone dropped the migration's slot and made another one of that name: run penstock "
+                   "finish, then penstock copy again.");
+    }
+    return 0;
+}
+
+/* True when interrupt_fd became readable within the step. */
+static bool wait_step(int interrupt_fd)
+{
+    struct pollfd descriptor = {.fd = interrupt_fd, .events = POLLIN};
+    return poll(&descriptor, 1, WAIT_STEP_MS) > 0;
+}
+
+int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed, Error *error)
+{
+    for (int waited = 0;; waited += WAIT_STEP_MS) {
+        Slot slot;
+        if (load_slot(source, options->slot, &slot, error) != 0 ||
+            judge_slot(options->slot, &slot, error) != 0) {
+            return -1;
+        }
+        if (!slot.active) {
+            *confirmed = slot.confirmed;
+            return 0;
+        }
+        if (waited >= options->slot_wait_ms) {
+            error_set(error, ERROR_STATE, "replication slot \"%s\" is read by process %s of the source",
+                      options->slot, slot.pid);
+            return error_hint(
+                error,
+                "Stop the other applier; if there is none, SELECT pg_terminate_backend(%s) on the "
+                "source ends what it left behind.",
+                slot.pid);
+        }
+        if (wait_step(options->interrupt_fd)) {
+            return error_set(error, ERROR_INTERRUPTED, "stopped while waiting for slot \"%s\"",
+                             options->slot);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+/*
+ *                      ┌───────────── 0.1 s, 0.2 s … 10 s ──────────────┐
+ *                      ▼                                                │ may pass: server gone, deadlock, shutdown
+ *     lock, report ► load migration ► pipeline_run ──────────────► how did it end?
+ *     (Reporter)                                                        │ stop asked, --until reached ► stopped
+ *                                                                       └ anything else ► failed
+ *
+ * The reporter keeps the migration's lock over runs, so nobody takes the migration away while a server is down. When
+ * its own connection is lost it is made anew with the next run; the server may need a moment to notice that the old
+ * one is gone, so being refused the lock then is no reason to give up at once.
+ *
+ * A start that cannot reach a server at all fails at once: most likely the URI is wrong. Once a stream has been open,
+ * losing a server is waited out. The backoff starts again after each run that moved the low-water mark.
+ *
+ * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
+ * gone: a worker's server process ends its transaction even when nobody listens any more, and lanes that are read
+ * before it does are too old.
+ */
+#include "supervisor.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "pipeline.h"
+
+#define FIRST_BACKOFF_MS 100
+#define LAST_BACKOFF_MS 10000
+#define OLD_LOCK_SECONDS 90
+#define OLD_WORKERS_MS 60000
+
+typedef struct Supervisor {
+    const ApplierOptions *options;
+    Stop *stop;
+    Reporter *reporter;
+    PipelineTotals totals;
+    bool locked_before; /* we had the lock once: who has it now may be our own lost connection */
+    bool streamed_before;
+    int backoff_ms;
+    time_t failing_since; /* monotonic; 0: not failing */
+} Supervisor;
+
+static time_t monotonic_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void publish(Supervisor *supervisor, const char *state, const Error *error)
+{
+    const PipelineTotals *totals = &supervisor->totals;
+    ReporterView view = {
+        .state = state,
+        .received_lsn = totals->received,
+        .low_water_lsn = totals->low_water,
+        .last_commit_time = totals->commit_time,
+        .transactions = totals->transactions,
+        .changes = totals->changes,
+    };
+    if (error != NULL) {
+        view.error = *error;
+    }
+    if (supervisor->reporter != NULL) {
+        reporter_publish(supervisor->reporter, &view);
+    }
+}
+
+static int check_phase(const Migration *migration, Error *error)
+{
+    if (migration->phase == PHASE_COPIED || migration->phase == PHASE_SWITCHED) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "migration \"%s\" is in phase \"%s\"", migration->name,
+              state_phase_name(migration->phase));
+    return error_hint(error, migration->phase == PHASE_FINISHED
+                                 ? "It is over: there is nothing to apply."
+                                 : "Run penstock copy until it is done; then the changes can be applied.");
+}
+
+static int load_migration(Supervisor *supervisor, Database *target, Migration *migration, Error *error)
+{
+    bool exists;
+    if (state_exists(target, &exists, error) != 0) {
+        return -1;
+    }
+    if (!exists) {
+        error_set(error, ERROR_STATE, "the target has no migration: there is no schema penstock");
+        return error_hint(error, "Check --target, and run penstock copy first.");
+    }
+    return state_load(target, supervisor->options->migration, migration, error) == 0
+               ? check_phase(migration, error)
+               : -1;
+}
+
+static int start_reporter(Supervisor *supervisor, Error *error)
+{
+    if (supervisor->reporter != NULL && reporter_failed(supervisor->reporter, error)) {
+        reporter_stop(supervisor->reporter);
+        supervisor->reporter = NULL;
+    }
+    if (supervisor->reporter != NULL) {
+        return 0;
+    }
+    const ApplierOptions *options = supervisor->options;
+    if (reporter_start(options->target, options->migration, options->workers, &supervisor->reporter, error) !=
+        0) {
+        bool own = error->code == ERROR_STATE && supervisor->locked_before &&
+                   monotonic_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
+        error->code = own ? ERROR_TRANSIENT : error->code;
+        return -1;
+    }
+    supervisor->locked_before = true;
+    return 0;
+}
+
+static int run_on(Supervisor *supervisor, Database *target, Error *error)
+{
+    Migration migration;
+    if (load_migration(supervisor, target, &migration, error) != 0 ||
+        start_reporter(supervisor, error) != 0) {
+        return -1;
+    }
+    publish(supervisor, "starting", NULL);
+    if (state_wait_workers(target, migration.name, OLD_WORKERS_MS, error) != 0) {
+        return -1;
+    }
+    PipelineOptions options = {
+        .applier = supervisor->options,
+        .migration = &migration,
+        .target = target,
+        .reporter = supervisor->reporter,
+        .stop = supervisor->stop,
+    };
+    Lsn before = supervisor->totals.low_water;
+    bool streamed = false;
+    int status = pipeline_run(&options, &supervisor->totals, &streamed, error);
+    supervisor->streamed_before |= streamed;
+    if (supervisor->totals.low_water > before) {
+        supervisor->backoff_ms = FIRST_BACKOFF_MS;
+        supervisor->failing_since = 0;
+    }
+    return status;
+}
+
+static int attempt(Supervisor *supervisor, Error *error)
+{
+    Database *target;
+    if (database_connect(supervisor->options->target, DATABASE_TARGET, "applier catalog", &target, error) !=
+        0) {
+        return -1;
+    }
+    int status = run_on(supervisor, target, error);
+    database_close(target);
+    return status;
+}
+
+/* Is it worth another try? Keeps account of how long it has been failing. */
+static bool may_retry(Supervisor *supervisor, const Error *error)
+{
+    time_t now = monotonic_seconds();
+    int limit = supervisor->options->retry_limit_s;
+    if (supervisor->failing_since == 0) {
+        supervisor->failing_since = now;
+    }
+    if (!error_is_retryable(error) || (error->code == ERROR_CONNECTION && !supervisor->streamed_before)) {
+        return false;
+    }
+    return limit == 0 || now - supervisor->failing_since < limit;
+}
+
+/* Says why, and waits; false when asked to stop meanwhile. */
+static bool wait_for_next(Supervisor *supervisor, const Error *error)
+{
+    log_line(&supervisor->options->log, LOG_WARNING, "%s; trying again in %.1f s", error->message,
+             supervisor->backoff_ms / 1000.0);
+    publish(supervisor, "waiting", error);
+    bool asked = stop_wait(supervisor->stop, supervisor->backoff_ms);
+    supervisor->backoff_ms *= 2;
+    if (supervisor->backoff_ms > LAST_BACKOFF_MS) {
+        supervisor->backoff_ms = LAST_BACKOFF_MS;
+    }
+    return !asked;
+}
+
+int supervise(const ApplierOptions *options, Stop *stop, Error *error)
+{
+    Supervisor supervisor = {.options = options, .stop = stop, .backoff_ms = FIRST_BACKOFF_MS};
+    int status;
+    for (bool again = true; again;) {
+        *error = (Error){0};
+        status = attempt(&supervisor, error);
+        if (status != 0 && stop_asked(stop) &&
+            (error_is_retryable(error) || error->code == ERROR_INTERRUPTED)) {
+            status = 0;
+        }
+        again = status != 0 && may_retry(&supervisor, error);
+        if (again && !wait_for_next(&supervisor, error)) {
+            again = false;
+            status = 0;
+        }
+    }
+    if (status == 0) {
+        log_line(&options->log, LOG_INFO, "stopped");
+    } else {
+        log_error(&options->log, error);
+    }
+    publish(&supervisor, status == 0 ? "stopped" : "failed", status == 0 ? NULL : error);
+    reporter_stop(supervisor.reporter);
+    return status;
+}
