@@ -25,7 +25,7 @@ CREATE TYPE pair AS (a int, b text);
 CREATE TABLE "A ""long"" name with % and \ and so on, up to sixty-three bytes !"
     ("Key" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "select" mood, p pair, h hstore, f float8, d percent);
 INSERT INTO "A ""long"" name with % and \ and so on, up to sixty-three bytes !" ("select", p, h, f, d)
-    SELECT (enum_range(NULL::mood))[1 + i % 3], (i, E'tab\there\\' || i), hstore('k' || i, NULL), i / 3.0, i % 100
+    SELECT (enum_range(NULL::mood))[1 + i % 3], (i, E'tab\there\\' || i)::pair, hstore('k' || i, NULL), i / 3.0, i % 100
       FROM generate_series(1, 3000) i;
 
 -- Nothing but built-in types: rows in binary. A dropped column, a fast default, TOAST.

@@ -73,20 +73,20 @@ static bool follow(pid_t pid, int out_fd, int messages_fd, Text *out, Text *mess
     return told;
 }
 
-/* The first error line of messages, else its first line, for the one-line error. */
+/* For the one-line error: messages from the first error on, or all of them, without the last newline. */
 static void tell(const Process *process, int status, const Text *messages, Error *error)
 {
     const char *text = messages->data != NULL ? messages->data : "";
     const char *found = strstr(text, "error: ");
-    size_t size = strlen(found != NULL ? found : text);
-    while (size > 0 && (found != NULL ? found : text)[size - 1] == '\n') {
+    text = found != NULL ? found + strlen("error: ") : text;
+    size_t size = strlen(text);
+    while (size > 0 && text[size - 1] == '\n') {
         size--;
     }
     if (WIFSIGNALED(status)) {
         error_set(error, ERROR_SYSTEM, "%s was ended by signal %d", process->what, WTERMSIG(status));
     } else {
-        error_set(error, ERROR_SYSTEM, "%s: %.*s", process->what, (int)(size < 900 ? size : 900),
-                  found != NULL ? found + 7 : text);
+        error_set(error, ERROR_SYSTEM, "%s: %.*s", process->what, (int)(size < 900 ? size : 900), text);
     }
 }
 
