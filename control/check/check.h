@@ -29,10 +29,13 @@ typedef enum CheckStatus {
 
 typedef enum CheckSide { ON_SOURCE, ON_TARGET } CheckSide;
 
+enum { NEEDS_SOURCE = 1, NEEDS_TARGET = 2 };
+
 typedef struct CheckContext {
     const Settings *settings;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
+    bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
 } CheckContext;
 
 /* Adds findings with finding_add; fails only when the check cannot be made. */
@@ -47,6 +50,7 @@ typedef struct CheckRow {
     const char *gather;
     const char *sql;
     CheckFunction function;
+    unsigned needs;     /* of function: NEEDS_… that must be connected */
     const char *advice; /* what to do about its findings */
 } CheckRow;
 
@@ -65,6 +69,7 @@ int probe_target(CheckContext *context, json_t *findings, Error *error) MUST_CHE
 int probe_versions(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_replication(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_plugin(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 

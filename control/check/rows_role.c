@@ -44,8 +44,8 @@ static const CheckRow rows[] = {
     {.id = "target-session-replication-role",
      .title = "Right to set session_replication_role on the target",
      .severity = CHECK_PROBLEM,
-     .side = ON_TARGET,
      .function = probe_session_role,
+     .needs = NEEDS_TARGET,
      .advice = "Foreign keys and triggers must rest while changes are applied; that takes a superuser, or a "
                "GRANT SET "
                "ON PARAMETER on 15 and newer."},

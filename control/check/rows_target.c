@@ -8,6 +8,7 @@ static const CheckRow rows[] = {
      .title = "Other tables in the target database",
      .severity = CHECK_PROBLEM,
      .function = probe_target_empty,
+     .needs = NEEDS_TARGET,
      .advice = "Name another database, or drop what is in the way."},
     {.id = "encoding",
      .title = "Encoding of both databases",

@@ -71,23 +71,18 @@ static int run_sql(const CheckRow *row, CheckContext *context, json_t *findings,
     return 0;
 }
 
-/* Why row cannot be run, or NULL. The probes that connect look for themselves. */
+/* Why row cannot be run, or NULL. */
 static const char *reason_to_skip(const CheckRow *row, const CheckContext *context)
 {
-    bool connects = row->function == probe_source || row->function == probe_target;
-    bool needs_source = row->gather != NULL || row->side == ON_SOURCE;
-    bool needs_target = row->side == ON_TARGET;
-    if (connects) {
-        return NULL;
+    unsigned needs = row->needs;
+    if (row->sql != NULL) {
+        needs = (row->side == ON_SOURCE || row->gather != NULL ? NEEDS_SOURCE : 0) |
+                (row->side == ON_TARGET ? NEEDS_TARGET : 0);
     }
-    if (row->function != NULL && row->function != probe_replication && row->function != probe_plugin) {
-        needs_target = true;
-        needs_source = row->function == probe_versions;
-    }
-    if (needs_source && context->source == NULL) {
+    if ((needs & NEEDS_SOURCE) != 0 && context->source == NULL) {
         return "the source is not reachable";
     }
-    if (needs_target && context->target == NULL) {
+    if ((needs & NEEDS_TARGET) != 0 && context->target == NULL) {
         return "the target is not reachable";
     }
     return NULL;
@@ -116,7 +111,8 @@ static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *f
     int status = row->function != NULL ? row->function(context, findings, error)
                                        : run_sql(row, context, findings, error);
     if (status != 0) {
-        return CHECK_ERROR;
+        /* What would only be worth knowing is not worth a complaint. */
+        return row->severity == CHECK_NOTE ? CHECK_SKIPPED : CHECK_ERROR;
     }
     return json_array_size(findings) > 0 ? row->severity : CHECK_OK;
 }
