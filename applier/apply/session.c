@@ -95,7 +95,8 @@ static int make_settings(Session *session, const char *encoding, Error *error)
     return 0;
 }
 
-int session_open(const char *target, const char *encoding, int index, Session **out, Error *error)
+int session_open(const char *target, const char *migration, const char *encoding, int index, Session **out,
+                 Error *error)
 {
     Session *session = calloc(1, sizeof(*session));
     if (session == NULL) {
@@ -111,7 +112,8 @@ int session_open(const char *target, const char *encoding, int index, Session **
         return -1;
     }
     session->connection = database_connection(session->database);
-    if (make_settings(session, encoding, error) != 0) {
+    if (state_lock_worker(session->database, migration, error) != 0 ||
+        make_settings(session, encoding, error) != 0) {
         session_close(session);
         return -1;
     }

@@ -24,9 +24,12 @@ typedef struct Failure {
     Error error; /* unless miscounted */
 } Failure;
 
-/* Connects and makes the settings under which changes are applied. The caller frees *out with session_close.
+/*
+ * Connects, takes the workers' lock of the migration and makes the settings under which changes are applied.
+ * The caller frees *out with session_close.
  */
-int session_open(const char *target, const char *encoding, int index, Session **out, Error *error) MUST_CHECK;
+int session_open(const char *target, const char *migration, const char *encoding, int index, Session **out,
+                 Error *error) MUST_CHECK;
 void session_close(Session *session);
 
 /* Asks the server to give up the statement it runs. Any thread. */

@@ -156,7 +156,8 @@ int worker_start(const WorkerOptions *options, BatchDone done, void *context, Wo
     worker->done = done;
     worker->context = context;
     init_lock(worker);
-    if (session_open(options->target, options->encoding, options->index, &worker->session, error) != 0) {
+    if (session_open(options->target, options->migration, options->encoding, options->index, &worker->session,
+                     error) != 0) {
         free_worker(worker);
         return error_context(error, "worker %d", options->index);
     }
