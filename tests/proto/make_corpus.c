@@ -1,0 +1,88 @@
+/*
+ * Writes the seeds of the fuzzers: one small connection for fuzz-reader, and the records of its transaction for
+ * fuzz-records. They are kept in corpus/; run this again when the format has changed.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+
+static void save(const char *folder, const char *name, Bytes bytes, bool with_length)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "ab");
+    assert_non_null(file);
+    if (with_length) {
+        fputc((int)(bytes.size >> 8), file);
+        fputc((int)(bytes.size & 0xff), file);
+    }
+    fwrite(bytes.data, 1, bytes.size, file);
+    fclose(file);
+}
+
+static void save_frame(Wire *wire, const char *folder, const char *name)
+{
+    Bytes frame;
+    ok(wire, frame_writer_take(wire->writer, &frame, &wire->error));
+    save(folder, name, frame, true);
+}
+
+static void write_changes(Wire *wire)
+{
+    wire_insert(wire, 5, 2, "key", "value");
+    wire_insert(wire, 5, 2, "other", NULL);
+    ok(wire, writer_row(wire->writer, 5, 2, CHANGE_UPDATE, OLD_KEY, &wire->error));
+    ok(wire, writer_value(wire->writer, SIDE_OLD, "key", 3, &wire->error));
+    ok(wire, writer_state(wire->writer, SIDE_OLD, CELL_ABSENT, &wire->error));
+    ok(wire, writer_value(wire->writer, SIDE_NEW, "new", 3, &wire->error));
+    ok(wire, writer_state(wire->writer, SIDE_NEW, CELL_UNCHANGED, &wire->error));
+    ok(wire, writer_row_end(wire->writer, &wire->error));
+    const uint32_t relations[] = {5};
+    TruncateRecord truncate = {.relation_count = 1, .relations = relations, .cascade = true};
+    ok(wire, writer_truncate(wire->writer, &truncate, &wire->error));
+    MessageRecord message = {.transactional = true, .prefix = text("p"), .content = text("c")};
+    ok(wire, writer_message(wire->writer, &message, &wire->error));
+}
+
+static void save_connection(const char *folder, WireCodec codec, const char *name)
+{
+    Wire *wire = wire_new(codec, 65536);
+    wire_hello(wire);
+    save_frame(wire, folder, name);
+    for (Lsn lsn = 1000; lsn <= 2000; lsn += 1000) {
+        wire_begin(wire, lsn);
+        wire_relation(wire, 5, 2);
+        write_changes(wire);
+        wire_commit(wire, lsn);
+        save_frame(wire, folder, name);
+    }
+    wire_free(wire);
+}
+
+static void save_records(const char *folder, const char *name)
+{
+    Wire *wire = wire_new(WIRE_CODEC_NONE, 65536);
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    wire_relation(wire, 5, 2);
+    Bytes bytes;
+    ok(wire, frame_writer_take(wire->writer, &bytes, &wire->error));
+    write_changes(wire);
+    ok(wire, frame_writer_take(wire->writer, &bytes, &wire->error));
+    Penstock__Frame *frame = penstock__frame__unpack(NULL, bytes.size, bytes.data);
+    save(folder, name, bytes_of(frame->payload.data, frame->payload.len), false);
+    penstock__frame__free_unpacked(frame, NULL);
+    wire_free(wire);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+        return 2;
+    }
+    save_connection(argv[1], WIRE_CODEC_ZSTD, "reader-zstd");
+    save_connection(argv[1], WIRE_CODEC_NONE, "reader-plain");
+    save_records(argv[1], "records");
+    return 0;
+}
