@@ -2,7 +2,8 @@
  * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it).
  *
  * This library is the only code that names those tables, except for the lane update that the applier's
- * workers send inside their own transactions (state_lane_update_sql). Used by the CLI and by the applier.
+ * workers send inside their own transactions (state_lane_update_sql), and for the copy's work queue
+ * (control/copy/queue.c). Used by the CLI and by the applier.
  */
 #pragma once
 

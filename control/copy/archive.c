@@ -58,6 +58,11 @@ void archive_free(Archive *archive)
     }
 }
 
+static void tick(void *context)
+{
+    progress_tick(context);
+}
+
 /* Runs one of the two programs with the connection string of one end. */
 static int run_client(const Copy *copy, bool source, Arguments *arguments, const char *extra_environment,
                       Text *out, Error *error)
@@ -81,7 +86,11 @@ static int run_client(const Copy *copy, bool source, Arguments *arguments, const
         add(arguments, "--dbname");
         add(arguments, conninfo.data);
         arguments->values[arguments->count] = NULL;
-        Process process = {.argv = arguments->values, .environment = environment, .what = what};
+        Process process = {.argv = arguments->values,
+                           .environment = environment,
+                           .what = what,
+                           .idle = tick,
+                           .context = copy->progress};
         status = process_run(&process, out, &messages, error);
     }
     text_free(&conninfo);

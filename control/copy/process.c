@@ -51,7 +51,7 @@ static bool drain(int fd, Text *text)
 }
 
 /* Reads both pipes to their ends. True when a signal asked us to stop; the group has then been told to. */
-static bool follow(pid_t pid, int out_fd, int messages_fd, Text *out, Text *messages)
+static bool follow(const Process *process, pid_t pid, int out_fd, int messages_fd, Text *out, Text *messages)
 {
     bool told = false;
     struct pollfd fds[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = messages_fd, .events = POLLIN}};
@@ -60,6 +60,9 @@ static bool follow(pid_t pid, int out_fd, int messages_fd, Text *out, Text *mess
         if (interrupted() && !told) {
             told = true;
             kill(-pid, SIGTERM);
+        }
+        if (process->idle != NULL) {
+            process->idle(process->context);
         }
         if (poll(fds, 2, 300) <= 0) {
             continue;
@@ -123,7 +126,7 @@ int process_run(const Process *process, Text *out, Text *messages, Error *error)
     close(messages_pipe[1]);
     if (pid > 0) {
         setpgid(pid, pid);
-        bool told = follow(pid, out_pipe[0], messages_pipe[0], out, messages);
+        bool told = follow(process, pid, out_pipe[0], messages_pipe[0], out, messages);
         status = reap(process, pid, told, messages, error);
     }
     close(out_pipe[0]);

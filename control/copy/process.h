@@ -10,6 +10,8 @@ typedef struct Process {
     const char *const *argv;        /* NULL-terminated; argv[0] is the path */
     const char *const *environment; /* "NAME=value" to add, NULL-terminated, or NULL */
     const char *what;               /* for messages: "pg_dump" */
+    void (*idle)(void *context);    /* called a few times a second while it runs, or NULL */
+    void *context;
 } Process;
 
 /*

@@ -35,7 +35,7 @@ struct Progress {
     char note[512];
     int64_t tables, tables_done, bytes, bytes_done;
     int64_t moved, rows; /* by this run, without what jobs are moving now */
-    double data_began;
+    double phase_began;
     double drawn_at;
     int drawn_lines;
     int job_count;
@@ -140,7 +140,7 @@ void progress_phase(Progress *progress, const char *name)
         PhaseTime *phase = &progress->phases[progress->phase_count++];
         snprintf(phase->name, sizeof(phase->name), "%s", name);
         phase->began = now();
-        progress->data_began = phase->began;
+        progress->phase_began = phase->began;
         if (!draws(progress)) {
             log_line(&progress->settings->log, LOG_INFO, "%s", name);
         }
@@ -228,7 +228,7 @@ static Figures figures(const Progress *progress)
         begun_here += moving < size ? moving : size;
     }
     done += begun_here;
-    double took = now() - progress->data_began;
+    double took = now() - progress->phase_began;
     result.rate = took > 0 ? (double)result.moved / took : 0;
     result.share = progress->bytes > 0 ? (double)done / (double)progress->bytes : 0;
     result.left = result.rate > 0 ? (double)(progress->bytes - done) / result.rate : 0;
@@ -253,9 +253,10 @@ static void draw(Progress *progress, const char *phase, const char *line)
     for (int i = 0; i < progress->job_count; i++) {
         Job *job = &progress->jobs[i];
         if (job->what[0] != '\0') {
+            int64_t moving = atomic_load(&job->moving);
             char moved[32];
             printf("    %2d  %-50.50s %10s\n", i + 1, job->what,
-                   progress_size(atomic_load(&job->moving), moved, sizeof(moved)));
+                   moving > 0 ? progress_size(moving, moved, sizeof(moved)) : "");
             progress->drawn_lines++;
         }
     }
@@ -275,7 +276,9 @@ void progress_tick(Progress *progress)
         } else if (progress->tables > 0 && strcmp(phase, "data") == 0) {
             data_line(progress, line, sizeof(line));
         } else {
-            snprintf(line, sizeof(line), "running");
+            char took[32];
+            snprintf(line, sizeof(line), "running for %s",
+                     progress_time(now() - progress->phase_began, took, sizeof(took)));
         }
         if (draws(progress)) {
             draw(progress, phase, line);

@@ -120,11 +120,14 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
     if (PQsendQuery(database_connection(replication), sql) == 0) {
         return database_error(replication, NULL, error);
     }
-    if (wait_for_slot(replication, source, request, error) != 0 ||
-        read_slot(replication, request, out, error) != 0) {
-        return error_context(error, "creating slot %s", request->name);
+    int status = wait_for_slot(replication, source, request, error);
+    if (request->progress != NULL) {
+        progress_note(request->progress, "%s", "");
     }
-    return 0;
+    if (status == 0) {
+        status = read_slot(replication, request, out, error);
+    }
+    return status == 0 ? 0 : error_context(error, "creating slot %s", request->name);
 }
 
 int slot_exists(Database *source, const char *name, bool *exists, Error *error)
