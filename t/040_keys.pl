@@ -18,7 +18,7 @@ CREATE TABLE codes (id int PRIMARY KEY, code text UNIQUE DEFERRABLE);
 INSERT INTO codes SELECT i, 'c' || i FROM generate_series(1, 100) AS i;
 CREATE TABLE slots (id int PRIMARY KEY, during int4range, EXCLUDE USING gist (during WITH &&));
 INSERT INTO slots SELECT i, int4range(i * 10, i * 10 + 10) FROM generate_series(1, 50) AS i;
-CREATE TABLE "Odd ""Names" ("Key ""1" text COLLATE "C", "select" int, "very long name of a column that has just sixty-three character" int,
+CREATE TABLE "Odd ""Names" ("Key ""1" text COLLATE "C", "select" int, "a column whose name is as long as PostgreSQL lets a name be, 63" int,
     PRIMARY KEY ("Key ""1", "select"));
 INSERT INTO "Odd ""Names" SELECT 'k' || i, i, i FROM generate_series(1, 100) AS i;
 CREATE TABLE numeric_keys (k numeric PRIMARY KEY, v int);

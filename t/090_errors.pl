@@ -1,0 +1,146 @@
+# What goes wrong is said in words that help, with the exit status that scripts can rely on: 2 for a wrong command line, 3
+# for a failure.
+use strict;
+use warnings;
+
+use File::Copy qw(copy);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+
+my $source = start_source('source');
+my $target = start_target('target');
+my $penstock = program('penstock');
+
+# says(STATUS, PATTERN, NAME, COMMAND …)
+sub says
+{
+    my ($status, $pattern, $name, @command) = @_;
+    my $result = run_program(@command);
+    is($result->{status}, $status, "$name: status");
+    like($result->{stderr} . $result->{stdout}, $pattern, "$name: message");
+    unlike($result->{stderr} . $result->{stdout}, qr/geheim/, "$name: no password");
+    return;
+}
+
+subtest 'command line' => sub {
+    says(2, qr/chekc.*check/s, 'a misspelt command', $penstock, 'chekc');
+    says(2, qr/frobnicate/, 'an unknown option', $penstock, 'copy', '--frobnicate');
+    says(2, qr/jobs/, 'a number that is none', $penstock, 'copy', '--jobs=many');
+};
+
+subtest 'servers that cannot be reached' => sub {
+    my $nowhere = 'postgresql://someone:geheim@127.0.0.1:1/nothing';
+    foreach my $command (qw(copy follow)) {
+        says(3, qr/source.*127\.0\.0\.1.*refused/s, "$command, source", $penstock, $command,
+            "--source=$nowhere", '--target=' . $target->uri('postgres'));
+        says(3, qr/target.*127\.0\.0\.1.*refused/s, "$command, target", $penstock, $command,
+            '--source=' . $source->uri('postgres'), "--target=$nowhere");
+    }
+    says(3, qr/no_such_database/, 'a database that is not there', $penstock, 'copy',
+        '--source=' . $source->uri('no_such_database'), '--target=' . $target->uri('postgres'));
+    says(3, qr/source/, 'a connection string that is none', $penstock, 'copy', '--source=postgresql://%zz',
+        '--target=' . $target->uri('postgres'));
+};
+
+subtest 'commands before their time' => sub {
+    my $early = migration($source, $target);
+    foreach my $command (qw(follow cutover)) {
+        my $result = $early->exits(3, $command);
+        like($result->{stderr}, qr/penstock copy/, "$command says what comes first");
+    }
+};
+
+subtest 'roles that may not' => sub {
+    $source->sql('postgres', 'CREATE ROLE weak LOGIN; CREATE TABLE private (id int PRIMARY KEY)');
+    $target->sql('postgres', 'CREATE ROLE weak LOGIN');
+    says(3, qr/replicat|permission/i, 'the source', $penstock, 'copy',
+        '--source=' . $source->uri('postgres', user => 'weak'), '--target=' . $target->uri('postgres'));
+    says(3, qr/permission|privilege|superuser/i, 'the target', $penstock, 'copy',
+        '--source=' . $source->uri('postgres'), '--target=' . $target->uri('postgres', user => 'weak'));
+    $source->sql('postgres', "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+    $target->sql('postgres', 'DROP SCHEMA IF EXISTS penstock CASCADE');
+};
+
+subtest 'another plugin under our name' => sub {
+    my $folder = PostgreSQL::Test::Utils::tempdir();
+    copy("$ENV{PENSTOCK_SERVERS}/pg11/native/lib/postgresql/test_decoding.so", "$folder/penstock.so") or die "copy: $!\n";
+    my $wrong = start_source('wrong_plugin', conf => "dynamic_library_path = '$folder:\$libdir'");
+    $target->sql('postgres', 'CREATE DATABASE wrong');
+    $wrong->sql('postgres', 'CREATE DATABASE wrong');
+    my $migration = migration($wrong, $target, database => 'wrong');
+    like($migration->exits(1, 'check')->{stdout}, qr/plugin/i, 'check says so');
+    $wrong->sql('wrong', 'CREATE TABLE t (id int PRIMARY KEY)');
+    $migration->run('copy');
+    $wrong->sql('wrong', 'INSERT INTO t VALUES (1)');
+    my $result = $migration->run('follow');
+    is($result->{status}, 3, 'follow fails');
+    like($result->{stderr}, qr/plugin/i, 'and says why');
+};
+
+subtest 'a target that does not fit' => sub {
+    foreach my $server ($source, $target) {
+        $server->sql('postgres', 'CREATE DATABASE misfit');
+    }
+    $source->sql('misfit', <<'SQL');
+CREATE TABLE kept (id int PRIMARY KEY, v int);
+CREATE TABLE lost (id int PRIMARY KEY, v int);
+CREATE TABLE narrow (id int PRIMARY KEY, v int, w int);
+INSERT INTO kept SELECT i, i FROM generate_series(1, 10) AS i;
+SQL
+    my $migration = migration($source, $target, database => 'misfit', name => 'misfit');
+    $migration->ok('copy');
+
+    $target->sql('misfit', 'ALTER TABLE lost RENAME TO lost_and_found');
+    my $applier = $migration->follow;
+    $source->sql('misfit', 'INSERT INTO kept VALUES (100, 1); INSERT INTO lost VALUES (7, 1)');
+    is($applier->wait, 3, 'a missing table: status');
+    like($applier->log_text, qr/public\.lost\b.*/, 'a missing table: its name');
+    like($applier->log_text, qr{[0-9A-F]+/[0-9A-F]+}, 'a missing table: the LSN');
+    $target->sql('misfit', 'ALTER TABLE lost_and_found RENAME TO lost');
+
+    $target->sql('misfit', 'ALTER TABLE narrow DROP COLUMN w');
+    $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    is($target->sql('misfit', 'SELECT id FROM lost'), '7', 'the applier goes on once the table is back');
+    $source->sql('misfit', 'INSERT INTO narrow VALUES (1, 2, 3)');
+    is($applier->wait, 3, 'a missing column: status');
+    like($applier->log_text, qr/narrow.*\bw\b/, 'a missing column: its name');
+    $target->sql('misfit', 'ALTER TABLE narrow ADD COLUMN w int');
+
+    $target->sql('misfit', 'DELETE FROM kept WHERE id = 5');
+    $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    $source->sql('misfit', 'UPDATE kept SET v = 50 WHERE id = 5');
+    is($applier->wait, 3, 'a missing row: status');
+    like($applier->log_text, qr/kept/, 'a missing row: its table');
+    like($applier->log_text, qr/\b5\b/, 'a missing row: its key');
+    like($migration->run('status')->{stdout}, qr/failed/, 'status says that the applier has failed');
+    $target->sql('misfit', 'INSERT INTO kept VALUES (5, 5)');
+
+    $target->sql('misfit', 'INSERT INTO kept VALUES (200, 0)');
+    $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    $source->sql('misfit', 'INSERT INTO kept VALUES (200, 1)');
+    is($applier->wait, 3, 'a row that is there already: status');
+    like($applier->log_text, qr/23505/, 'a row that is there already: its SQLSTATE');
+    $target->sql('misfit', 'DELETE FROM kept WHERE id = 200');
+
+    $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'misfit', 'once all is mended');
+    is($applier->stop, 0, 'the applier ends cleanly');
+};
+
+subtest 'a second applier' => sub {
+    my $migration = migration($source, $target, database => 'misfit', name => 'misfit');
+    my $first = $migration->follow;
+    $migration->wait_until_caught_up;
+    my $second = $migration->run('follow');
+    is($second->{status}, 3, 'is refused');
+    like($second->{stderr}, qr/\d+/, 'with the pid of the first');
+    ok($first->is_running, 'the first goes on');
+    is($first->stop, 0, 'and ends cleanly');
+};
+
+done_testing();
