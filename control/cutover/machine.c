@@ -88,8 +88,8 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
         hooks->tell(hooks->context, step, STEP_DONE, seconds() - started, NULL);
         return 0;
     }
-    error_context(error, "%s", step->name);
     hooks->tell(hooks->context, step, STEP_FAILED, seconds() - started, error);
+    error_context(error, "%s", step->name);
     if (record->event != STEP_UNDONE) {
         Error ignored;
         record->event = STEP_FAILED;

@@ -206,6 +206,14 @@ static int position(void *context, json_t *detail, Error *error)
     return status;
 }
 
+/* Transactions come after it again. */
+static int forget_position(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    return state_set_final_lsn(cutover->target, cutover->migration.name, LSN_INVALID, error);
+}
+
 /* --- catch up --- */
 
 static int catch_up(void *context, json_t *detail, Error *error)

@@ -292,7 +292,7 @@ static char *line_with(char *line, const char *key, const char *raw)
     if (find_setting(settings, key, &name, &value)) {
         if (raw == NULL) {
             value.start = name.start;
-            while (value.start > settings.start && isspace((unsigned char)value.start[-1])) {
+            while (value.start > line && isspace((unsigned char)value.start[-1])) {
                 value.start--;
             }
         }

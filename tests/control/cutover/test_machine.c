@@ -1,0 +1,239 @@
+/*
+ * The machine of steps, with four steps that write down what is done to them and fail where they are told to.
+ *
+ * a and c can be undone, b cannot, c's result dies with the process, d is the point of no return.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "machine.h"
+
+#define STEPS 4
+
+typedef struct Script {
+    char log[512];
+    char fail;      /* the step whose perform fails */
+    char fail_undo; /* the step whose undo fails */
+    char stop;      /* the operator stops when this step has been done */
+    int prepared;
+} Script;
+
+static void put(Script *script, const char *word, char step)
+{
+    size_t used = strlen(script->log);
+    snprintf(script->log + used, sizeof script->log - used, "%s%s %c", used == 0 ? "" : ", ", word, step);
+}
+
+static int perform(Script *script, char step, Error *error)
+{
+    put(script, "do", step);
+    return script->fail == step ? error_set(error, ERROR_LIMIT, "no") : 0;
+}
+
+static int undo(Script *script, char step, const json_t *detail, Error *error)
+{
+    put(script, "undo", step);
+    if (step == 'a') {
+        assert_int_equal(json_integer_value(json_object_get(detail, "number")), 1);
+    }
+    return script->fail_undo == step ? error_set(error, ERROR_PROXY, "no way back") : 0;
+}
+
+#define STEP(letter)                                                                                         \
+    static int do_##letter(void *context, json_t *detail, Error *error)                                      \
+    {                                                                                                        \
+        (void)detail;                                                                                        \
+        return perform(context, #letter[0], error);                                                          \
+    }
+STEP(a)
+STEP(b)
+STEP(c)
+STEP(d)
+
+#define UNDO(letter)                                                                                         \
+    static int undo_##letter(void *context, const json_t *detail, Error *error)                              \
+    {                                                                                                        \
+        return undo(context, #letter[0], detail, error);                                                     \
+    }
+UNDO(a)
+UNDO(c)
+
+static int prepare_a(void *context, json_t *detail, Error *error)
+{
+    Script *script = context;
+    (void)error;
+    json_object_set_new(detail, "number", json_integer(++script->prepared));
+    return 0;
+}
+
+static const Step steps[STEPS] = {
+    {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a},
+    {.name = "b", .perform = do_b},
+    {.name = "c", .perform = do_c, .undo = undo_c, .volatile_result = true},
+    {.name = "d", .perform = do_d, .commits = true},
+};
+
+static int journal(void *context, const Step *step, StepEvent event, const json_t *detail, Error *error)
+{
+    (void)detail;
+    (void)error;
+    put(context, step_event_name(event), step->name[0]);
+    return 0;
+}
+
+static void tell(void *context, const Step *step, StepEvent event, double elapsed, const Error *error)
+{
+    (void)context;
+    (void)step;
+    (void)event;
+    (void)elapsed;
+    (void)error;
+}
+
+static bool stop(void *context)
+{
+    const Script *script = context;
+    char done[8] = "done ?";
+    done[5] = script->stop;
+    return script->stop != '\0' && strstr(script->log, done) != NULL;
+}
+
+static void fresh(StepRecord records[STEPS])
+{
+    for (int i = 0; i < STEPS; i++) {
+        records[i] = (StepRecord){.event = STEP_UNDONE};
+    }
+}
+
+static void check(Script *script, StepRecord *records, MachineResult result, const char *log)
+{
+    Error error = {0};
+    const MachineHooks hooks = {.context = script, .journal = journal, .tell = tell, .stop = stop};
+    assert_int_equal(machine_run(steps, STEPS, records, &hooks, &error), result);
+    assert_string_equal(script->log, log);
+    step_records_free(records, STEPS);
+}
+
+static void every_step_is_journaled_before_it_is_done(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){0}, records, MACHINE_DONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, done d");
+}
+
+static void a_failure_undoes_in_reverse(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){.fail = 'a'}, records, MACHINE_UNDONE, "begin a, do a, failed a, undo a, undone a");
+    fresh(records);
+    check(&(Script){.fail = 'b'}, records, MACHINE_UNDONE,
+          "begin a, do a, done a, begin b, do b, failed b, undone b, undo a, undone a");
+    fresh(records);
+    check(&(Script){.fail = 'c'}, records, MACHINE_UNDONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undo c, undone c, undone "
+          "b, undo a, "
+          "undone a");
+}
+
+static void nothing_is_undone_past_the_point_of_no_return(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){.fail = 'd'}, records, MACHINE_STUCK,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, failed d");
+}
+
+static void a_stop_between_steps_undoes(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){.stop = 'b'}, records, MACHINE_UNDONE,
+          "begin a, do a, done a, begin b, do b, done b, undone b, undo a, undone a");
+}
+
+static void a_failing_undo_leaves_the_rest_for_later(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){.fail = 'c', .fail_undo = 'c'}, records, MACHINE_STUCK,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undo c");
+}
+
+/* Records as a killed run leaves them: the first `begun` steps are done, the one after has begun. */
+static void killed(StepRecord records[STEPS], int begun)
+{
+    fresh(records);
+    for (int i = 0; i <= begun && i < STEPS; i++) {
+        records[i].event = i < begun ? STEP_DONE : STEP_BEGIN;
+        records[i].detail = i == 0 ? json_pack("{s:i}", "number", 1) : json_object();
+    }
+}
+
+static void a_killed_run_is_carried_on(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    Script script = {.prepared = 7};
+    killed(records, 0);
+    check(&script, records, MACHINE_DONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, done d");
+    assert_int_equal(script.prepared, 7); /* what undo needs is what the first begin found */
+    killed(records, 1);
+    check(&(Script){0}, records, MACHINE_DONE,
+          "begin b, do b, done b, begin c, do c, done c, begin d, do d, done d");
+}
+
+static void what_died_with_the_process_is_done_again(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    killed(records, 3);
+    records[3].event = STEP_UNDONE;
+    check(&(Script){0}, records, MACHINE_DONE, "begin c, do c, done c, begin d, do d, done d");
+    killed(records, 3); /* d has begun: from there on only forward */
+    check(&(Script){0}, records, MACHINE_DONE, "begin d, do d, done d");
+}
+
+static void a_killed_run_is_undone(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    Script script = {0};
+    Error error;
+    const MachineHooks hooks = {.context = &script, .journal = journal, .tell = tell, .stop = stop};
+    killed(records, 2);
+    assert_true(machine_has_begun(records, STEPS));
+    assert_false(machine_has_committed(steps, records, STEPS));
+    assert_int_equal(machine_undo(steps, STEPS, records, &hooks, &error), MACHINE_UNDONE);
+    assert_string_equal(script.log, "undo c, undone c, undone b, undo a, undone a");
+    assert_false(machine_has_begun(records, STEPS));
+    step_records_free(records, STEPS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_step_is_journaled_before_it_is_done),
+        cmocka_unit_test(a_failure_undoes_in_reverse),
+        cmocka_unit_test(nothing_is_undone_past_the_point_of_no_return),
+        cmocka_unit_test(a_stop_between_steps_undoes),
+        cmocka_unit_test(a_failing_undo_leaves_the_rest_for_later),
+        cmocka_unit_test(a_killed_run_is_carried_on),
+        cmocka_unit_test(what_died_with_the_process_is_done_again),
+        cmocka_unit_test(a_killed_run_is_undone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
