@@ -53,7 +53,7 @@ static int read_fixed64(Cursor *cursor, uint64_t *value, Error *error)
 
 static int read_bytes(Cursor *cursor, Bytes *bytes, Error *error)
 {
-    uint64_t size;
+    uint64_t size = 0;
     if (cursor_varint(cursor, &size, error) != 0) {
         return -1;
     }
@@ -68,7 +68,7 @@ static int read_bytes(Cursor *cursor, Bytes *bytes, Error *error)
 
 int cursor_field(Cursor *cursor, WireField *field, Error *error)
 {
-    uint64_t tag;
+    uint64_t tag = 0;
     Cursor start = *cursor;
     if (cursor_varint(cursor, &tag, error) != 0) {
         return -1;

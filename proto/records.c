@@ -151,7 +151,7 @@ static int decode_truncate(Cursor body, Arena *arena, TruncateRecord *record, Er
     uint32_t *relations = arena_alloc(arena, message.relations.size * sizeof *relations);
     Cursor packed = cursor_into(&body, message.relations);
     while (!cursor_at_end(&packed)) {
-        uint64_t id;
+        uint64_t id = 0;
         if (cursor_varint(&packed, &id, error) != 0) {
             return -1;
         }

@@ -93,7 +93,7 @@ static const uint32_t *zero_offsets(RowsDecoder *decoder, uint32_t count)
 static int uniform_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t count, size_t size,
                            uint32_t *offsets, Error *error)
 {
-    uint64_t length;
+    uint64_t length = 0;
     if (cursor_varint(lengths, &length, error) != 0) {
         return -1;
     }
@@ -120,7 +120,7 @@ static int single_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t co
         if (cells->states != NULL && cells->states[i] != CELL_VALUE) {
             continue;
         }
-        uint64_t length;
+        uint64_t length = 0;
         if (cursor_varint(lengths, &length, error) != 0) {
             return -1;
         }
