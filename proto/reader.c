@@ -69,7 +69,7 @@ static int next_record(Cursor *cursor, Bytes *body, Error *error)
 
 static int count_records(Cursor cursor, size_t *count, Error *error)
 {
-    Bytes body;
+    Bytes body = {0};
     for (*count = 0; !cursor_at_end(&cursor); ++*count) {
         if (next_record(&cursor, &body, error) != 0) {
             return -1;
@@ -89,7 +89,7 @@ static int read_batch(FrameReader *reader, Bytes batch, Arena *arena, Record **r
     RowsDecoder rows = {.arena = arena};
     transaction_check_frame(reader->check, batch);
     for (size_t i = 0; i < *count; i++) {
-        Bytes body;
+        Bytes body = {0};
         Cursor start = cursor;
         Record *record = &(*records)[i];
         if (next_record(&cursor, &body, error) != 0 ||
@@ -107,8 +107,8 @@ static int read_batch(FrameReader *reader, Bytes batch, Arena *arena, Record **r
 static int open_frame(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count,
                       Error *error)
 {
-    Bytes batch;
-    bool ends_transaction;
+    Bytes batch = {0};
+    bool ends_transaction = false;
     if (unseal_frame(&reader->unseal, frame, arena, &batch, &ends_transaction, error) != 0 ||
         read_batch(reader, batch, arena, records, count, error) != 0) {
         return -1;
