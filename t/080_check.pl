@@ -39,7 +39,7 @@ CREATE ROLE "Odd Owner" LOGIN;
 CREATE TABLE nokey (a int, b text);
 CREATE TABLE "With.Index" (a int, b int NOT NULL UNIQUE);
 CREATE TABLE inserts_only (a int);
-CREATE TABLE deferrable (a int PRIMARY KEY DEFERRABLE);
+CREATE TABLE a_late_key (a int PRIMARY KEY DEFERRABLE);
 CREATE TABLE identity_nothing (a int PRIMARY KEY);
 ALTER TABLE identity_nothing REPLICA IDENTITY NOTHING;
 CREATE TABLE identity_full (a int);
@@ -71,7 +71,7 @@ my $bad = outcomes(1);
 for (
     [ 'replica-identity', 'problem', qr/^public\.nokey \| no primary key; 1 .* \| ALTER TABLE public\.nokey REPLICA IDENTITY FULL$/, 1 ],
     [ 'replica-identity', 'problem', qr/^public\."With\.Index" .* REPLICA IDENTITY USING INDEX "With\.Index_b_key"$/ ],
-    [ 'replica-identity-unused', 'warning', qr/^public\.deferrable \| its primary key is deferrable/ ],
+    [ 'replica-identity-unused', 'warning', qr/^public\.a_late_key \| its primary key is deferrable/ ],
     [ 'replica-identity-unused', 'warning', qr/^public\.identity_nothing \| replica identity nothing/, 1 ],
     [ 'replica-identity-unused', 'warning', qr/^public\.inserts_only \| no primary key/, 2 ],
     [ 'unlogged-tables', 'warning', qr/^public\.unlogged / ],
