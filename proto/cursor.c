@@ -21,7 +21,7 @@ int cursor_error(const Cursor *cursor, Error *error, const char *format, ...)
     return error_set(error, ERROR_PROTOCOL, "byte %td: %s", cursor->at - cursor->base, text);
 }
 
-int cursor_varint(Cursor *cursor, uint64_t *value, Error *error)
+int cursor_long_varint(Cursor *cursor, uint64_t *value, Error *error)
 {
     const uint8_t *at = cursor->at;
     uint64_t result = 0;

@@ -42,5 +42,16 @@ static inline bool cursor_at_end(const Cursor *cursor)
 int cursor_error(const Cursor *cursor, Error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-int cursor_varint(Cursor *cursor, uint64_t *value, Error *error) MUST_CHECK;
+int cursor_long_varint(Cursor *cursor, uint64_t *value, Error *error) MUST_CHECK;
+
+/* Most numbers have one byte. */
+static inline int MUST_CHECK cursor_varint(Cursor *cursor, uint64_t *value, Error *error)
+{
+    if (cursor->at < cursor->end && *cursor->at < 0x80) {
+        *value = *cursor->at++;
+        return 0;
+    }
+    return cursor_long_varint(cursor, value, error);
+}
+
 int cursor_field(Cursor *cursor, WireField *field, Error *error) MUST_CHECK;

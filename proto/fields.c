@@ -32,23 +32,41 @@ static const FieldSpec *find_spec(const MessageSpec *spec, const Cursor *at, con
     return found;
 }
 
-/* The first pass. */
-static int count_fields(const MessageSpec *spec, Cursor body, uint32_t counts[MAX_FIELDS], Error *error)
+/* The next field, known and of the right wire type, and not more often there than it may be. */
+static const FieldSpec *next_field(const MessageSpec *spec, Cursor *body, WireField *field,
+                                   uint32_t counts[MAX_FIELDS], Error *error)
 {
+    Cursor start = *body;
+    if (cursor_field(body, field, error) != 0) {
+        return NULL;
+    }
+    const FieldSpec *found = find_spec(spec, &start, field, error);
+    if (found == NULL) {
+        return NULL;
+    }
+    uint32_t limit = found->kind == FIELD_LIST ? found->limit : 1;
+    if (counts[field->number - 1]++ == limit) {
+        cursor_error(&start, error, "%s.%s is there more than %s", spec->name, found->name,
+                     found->kind == FIELD_LIST ? "the format allows" : "once");
+        return NULL;
+    }
+    return found;
+}
+
+/* The first pass: makes room for the lists of a message. */
+static int allocate_lists(const MessageSpec *spec, Cursor body, Arena *arena, void *out, Error *error)
+{
+    uint32_t counts[MAX_FIELDS] = {0};
     while (!cursor_at_end(&body)) {
-        Cursor start = body;
         WireField field;
-        if (cursor_field(&body, &field, error) != 0) {
+        if (next_field(spec, &body, &field, counts, error) == NULL) {
             return -1;
         }
-        const FieldSpec *found = find_spec(spec, &start, &field, error);
-        if (found == NULL) {
-            return -1;
-        }
-        uint32_t limit = found->kind == FIELD_LIST ? found->limit : 1;
-        if (counts[field.number - 1]++ == limit) {
-            return cursor_error(&start, error, "%s.%s stands more than %" PRIu32 " times", spec->name,
-                                found->name, limit);
+    }
+    for (uint32_t i = 0; i < spec->count; i++) {
+        if (spec->fields[i].kind == FIELD_LIST) {
+            BytesList *list = (BytesList *)((uint8_t *)out + spec->fields[i].offset);
+            list->items = arena_alloc(arena, counts[i] * sizeof *list->items);
         }
     }
     return 0;
@@ -106,22 +124,16 @@ int message_decode(const MessageSpec *spec, Cursor body, Arena *arena, void *out
 {
     uint32_t counts[MAX_FIELDS] = {0};
     memset(out, 0, spec->size);
-    if (count_fields(spec, body, counts, error) != 0) {
+    if (spec->has_lists && allocate_lists(spec, body, arena, out, error) != 0) {
         return -1;
-    }
-    for (uint32_t i = 0; i < spec->count; i++) {
-        if (spec->fields[i].kind == FIELD_LIST) {
-            BytesList *list = (BytesList *)((uint8_t *)out + spec->fields[i].offset);
-            list->items = arena_alloc(arena, counts[i] * sizeof *list->items);
-        }
     }
     while (!cursor_at_end(&body)) {
         Cursor start = body;
         WireField field;
-        if (cursor_field(&body, &field, error) != 0) {
+        const FieldSpec *found = next_field(spec, &body, &field, counts, error);
+        if (found == NULL) {
             return -1;
         }
-        const FieldSpec *found = &spec->fields[field.number - 1];
         if (field.type == WIRE_VARINT && field.value > number_limit(found)) {
             return cursor_error(&start, error, "%s.%s is %" PRIu64 ", which is more than %" PRIu64,
                                 spec->name, found->name, field.value, number_limit(found));

@@ -32,7 +32,7 @@ static const FieldSpec frame_fields[] = {
     {"checksum", FIELD_FIXED64, 0, offsetof(FrameMessage, checksum)},
     {"payload", FIELD_BYTES, 0, offsetof(FrameMessage, payload)},
 };
-static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, frame_fields);
+static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, false, frame_fields);
 
 int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error)
 {
