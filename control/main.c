@@ -112,6 +112,9 @@ static error_t parse_program(int key, char *argument, struct argp_state *state)
         fputc('\n', stdout);
         argp_state_help(state, stdout, ARGP_HELP_LONG);
         exit(EXIT_DONE);
+    case 'V':
+        puts(argp_program_version);
+        exit(EXIT_DONE);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -134,7 +137,8 @@ static error_t parse_command(int key, char *argument, struct argp_state *state)
 /* Options up to the command's name. Leaves command_index 0 when there is none. */
 static void parse_before_command(int argc, char **argv, Invocation *invocation)
 {
-    static const struct argp_option help[] = {{"help", '?', NULL, 0, "Show this help", -1}, {0}};
+    static const struct argp_option help[] = {
+        {"help", '?', NULL, 0, "Show this help", -1}, {"version", 'V', NULL, 0, "Show the version", -1}, {0}};
     const struct argp_child children[] = {{.argp = &settings_argp}, {0}};
     const struct argp argp = {.options = help, .parser = parse_program, .children = children};
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, invocation);

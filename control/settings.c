@@ -118,7 +118,10 @@ static size_t edit_distance(const char *a, const char *b)
 const char *settings_nearest(const char *word, const char *const *candidates, size_t count)
 {
     size_t best = 0;
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(word, candidates[i], strlen(word)) == 0) {
+            return candidates[i];
+        }
         if (edit_distance(word, candidates[i]) < edit_distance(word, candidates[best])) {
             best = i;
         }

@@ -49,5 +49,5 @@ int settings_resolve(const SettingsFlags *flags, Arena *arena, Settings *out, Er
 /* True when connection string text holds a password. */
 bool settings_has_password(const char *text);
 
-/* The candidate closest to word by edit distance (count of them, not 0). */
+/* The candidate that begins with word, else the closest by edit distance (count of them, not 0). */
 const char *settings_nearest(const char *word, const char *const *candidates, size_t count);
