@@ -215,10 +215,14 @@ static int restore(const Archive *archive, const char *list_path, const RestoreM
         add(&arguments, "--no-tablespaces");
     }
     add(&arguments, archive->path);
-    /* Should we be killed, the server notices within seconds and ends the statement. */
-    const char *environment = archive->copy->migration.target_version >= 140000
-                                  ? "PGOPTIONS=-c client_connection_check_interval=2s"
-                                  : NULL;
+    /*
+     * Commits are made durable by the journal's entry that ends the step. Should we be killed, a server from 14 on
+     * notices within seconds and ends the statement.
+     */
+    const char *environment =
+        archive->copy->migration.target_version >= 140000
+            ? "PGOPTIONS=-c synchronous_commit=off -c client_connection_check_interval=2s"
+            : "PGOPTIONS=-c synchronous_commit=off";
     int status = run_client(archive->copy, false, &arguments, environment, &out, error);
     text_free(&out);
     return status == 0 ? 0 : explain(error);
