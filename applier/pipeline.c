@@ -46,11 +46,11 @@
 
 #define MESSAGES_PER_TURN 64
 #define REPORT_MS 200
+#define UNTIL_STATUS_MS 100
 #define DRAIN_MS 3000
 #define SLOT_WAIT_MS 30000
 #define LAST_STATUS_MS 1000
 #define MAX_RAW_SIZE ((size_t)1 << 30)
-#define MAX_TRUNCATED 65536
 
 typedef enum State { STREAMING, DRAINING, ENDED } State;
 
@@ -487,7 +487,7 @@ static void publish(Pipeline *pipeline)
         .transactions = totals->transactions,
         .changes = totals->changes,
     };
-    snprintf(view.statistics, sizeof view.statistics,
+    snprintf(pipeline->totals->statistics, sizeof pipeline->totals->statistics,
              "{\"batches\": %llu, \"barriers\": %llu, \"statements\": %llu, \"rows_written\": %llu, "
              "\"fallbacks\": %llu, \"runs\": %llu, \"batches_waiting\": %zu, \"batches_running\": %zu, "
              "\"memory_bytes\": %zu}",
@@ -496,6 +496,7 @@ static void publish(Pipeline *pipeline)
              (unsigned long long)totals->by_rows, (unsigned long long)totals->runs,
              dispatcher_waiting(pipeline->dispatcher), dispatcher_running(pipeline->dispatcher),
              atomic_load(&pipeline->frame_bytes) + pipeline->batch_bytes);
+    memcpy(view.statistics, totals->statistics, sizeof view.statistics);
     reporter_publish(pipeline->options->reporter, &view);
 }
 
@@ -603,6 +604,10 @@ static int make(Pipeline *pipeline, Error *error)
 static void start_timers(Pipeline *pipeline)
 {
     uint64_t interval = (uint64_t)pipeline->applier->status_interval_ms;
+    /* The answers to status updates tell how far an idle source is. */
+    if (pipeline->applier->until != LSN_INVALID && interval > UNTIL_STATUS_MS) {
+        interval = UNTIL_STATUS_MS;
+    }
     uv_timer_start(&pipeline->status_timer, status_due, 0, interval);
     uv_timer_start(&pipeline->report_timer, report_due, 0, REPORT_MS);
     uv_poll_start(&pipeline->stop_poll, UV_READABLE, signalled);

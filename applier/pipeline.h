@@ -24,6 +24,7 @@ typedef struct PipelineTotals {
     Lsn received;
     Lsn low_water;
     int64_t commit_time;
+    char statistics[1024]; /* what was published last: a JSON object */
 } PipelineTotals;
 
 typedef struct PipelineOptions {

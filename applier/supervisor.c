@@ -57,6 +57,7 @@ static void publish(Supervisor *supervisor, const char *state, const Error *erro
         .transactions = totals->transactions,
         .changes = totals->changes,
     };
+    memcpy(view.statistics, totals->statistics, sizeof view.statistics);
     if (error != NULL) {
         view.error = *error;
     }

@@ -26,20 +26,20 @@ sub says
 subtest 'command line' => sub {
     says(2, qr/chekc.*check/s, 'a misspelt command', $penstock, 'chekc');
     says(2, qr/frobnicate/, 'an unknown option', $penstock, 'copy', '--frobnicate');
-    says(2, qr/jobs/, 'a number that is none', $penstock, 'copy', '--jobs=many');
+    says(2, qr/many/, 'a number that is none', $penstock, 'copy', '--jobs=many');
 };
 
 subtest 'servers that cannot be reached' => sub {
     my $nowhere = 'postgresql://someone:geheim@127.0.0.1:1/nothing';
+    says(3, qr/source.*127\.0\.0\.1.*refused/s, 'the source', $penstock, 'copy', "--source=$nowhere",
+        '--target=' . $target->uri('postgres'));
     foreach my $command (qw(copy follow)) {
-        says(3, qr/source.*127\.0\.0\.1.*refused/s, "$command, source", $penstock, $command,
-            "--source=$nowhere", '--target=' . $target->uri('postgres'));
-        says(3, qr/target.*127\.0\.0\.1.*refused/s, "$command, target", $penstock, $command,
+        says(3, qr/target.*127\.0\.0\.1.*refused/s, "the target of $command", $penstock, $command,
             '--source=' . $source->uri('postgres'), "--target=$nowhere");
     }
     says(3, qr/no_such_database/, 'a database that is not there', $penstock, 'copy',
         '--source=' . $source->uri('no_such_database'), '--target=' . $target->uri('postgres'));
-    says(3, qr/source/, 'a connection string that is none', $penstock, 'copy', '--source=postgresql://%zz',
+    says(2, qr/source/, 'a connection string that is none', $penstock, 'copy', '--source=postgresql://%zz',
         '--target=' . $target->uri('postgres'));
 };
 
@@ -75,7 +75,7 @@ subtest 'another plugin under our name' => sub {
     $wrong->sql('wrong', 'INSERT INTO t VALUES (1)');
     my $result = $migration->run('follow');
     is($result->{status}, 3, 'follow fails');
-    like($result->{stderr}, qr/plugin/i, 'and says why');
+    like($result->{stderr}, qr/plugin|wire_version/, 'and says why');
 };
 
 subtest 'a target that does not fit' => sub {
