@@ -311,9 +311,13 @@ static bool read_results(Session *session, Failure *failure, bool *failed)
             return false;
         }
         check_result(session, &session->sent[i], result, failure, failed);
-        while (result != NULL) {
+        while (result != NULL && PQstatus(session->connection) != CONNECTION_BAD) {
             PQclear(result);
             result = PQgetResult(session->connection);
+        }
+        if (result != NULL) { /* of a connection that is gone there may be errors without end */
+            PQclear(result);
+            return false;
         }
     }
     PGresult *result = PQgetResult(session->connection);
