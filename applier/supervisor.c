@@ -9,8 +9,8 @@
  * its own connection is lost it is made anew with the next run; the server may need a moment to notice that the old
  * one is gone, so being refused the lock then is no reason to give up at once.
  *
- * A start that cannot reach a server at all fails at once: most likely the URI is wrong. Once a stream has been open,
- * losing a server is waited out. The backoff starts again after each run that moved the low-water mark.
+ * A start that cannot reach a server fails after a few seconds: most likely the URI is wrong. Once a stream has been
+ * open, losing a server is waited out. The backoff starts again after each run that moved the low-water mark.
  *
  * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
  * gone: a worker's server process ends its transaction even when nobody listens any more, and lanes that are read
@@ -26,6 +26,7 @@
 #define FIRST_BACKOFF_MS 100
 #define LAST_BACKOFF_MS 10000
 #define OLD_LOCK_SECONDS 90
+#define START_PATIENCE_SECONDS 3
 #define OLD_WORKERS_MS 60000
 
 typedef struct Supervisor {
@@ -163,10 +164,10 @@ static bool may_retry(Supervisor *supervisor, const Error *error)
     if (supervisor->failing_since == 0) {
         supervisor->failing_since = now;
     }
-    if (!error_is_retryable(error) || (error->code == ERROR_CONNECTION && !supervisor->streamed_before)) {
-        return false;
+    if (error->code == ERROR_CONNECTION && !supervisor->streamed_before) {
+        return now - supervisor->failing_since < START_PATIENCE_SECONDS;
     }
-    return limit == 0 || now - supervisor->failing_since < limit;
+    return error_is_retryable(error) && (limit == 0 || now - supervisor->failing_since < limit);
 }
 
 /* Says why, and waits; false when asked to stop meanwhile. */

@@ -32,7 +32,8 @@ struct Progress {
     size_t capacity;
     Milestone milestones[MILESTONES]; /* ascending */
     size_t first;
-    size_t last; /* one behind */
+    size_t last;     /* one behind */
+    uint64_t stride; /* transactions between two of them */
     uint64_t scheduled;
 };
 
@@ -82,8 +83,7 @@ size_t progress_outstanding(const Progress *progress)
     return progress->count;
 }
 
-/* Makes room at the end: first by moving what is left to the front, else by dropping every other milestone.
- */
+/* Makes room at the end: by moving what is left to the front or, when nothing has left, by thinning out. */
 static void make_room(Progress *progress)
 {
     size_t kept = 0;
@@ -93,15 +93,32 @@ static void make_room(Progress *progress)
     }
     progress->first = 0;
     progress->last = kept;
+    progress->stride *= step;
+}
+
+/* True when the newest milestone is so near to the one before it that it may move on. */
+static bool newest_may_move(const Progress *progress)
+{
+    if (progress->last - progress->first < 2) {
+        return false;
+    }
+    return progress->scheduled - progress->milestones[progress->last - 2].transactions <= progress->stride;
 }
 
 void progress_commit(Progress *progress, Lsn end_lsn, int64_t commit_time)
 {
-    if (progress->last == MILESTONES) {
+    progress->scheduled++;
+    if (progress->first == progress->last) {
+        progress->first = progress->last = 0;
+        progress->stride = 1;
+    }
+    if (newest_may_move(progress)) {
+        progress->last--;
+    } else if (progress->last == MILESTONES) {
         make_room(progress);
     }
     progress->milestones[progress->last++] =
-        (Milestone){.end_lsn = end_lsn, .transactions = ++progress->scheduled, .commit_time = commit_time};
+        (Milestone){.end_lsn = end_lsn, .transactions = progress->scheduled, .commit_time = commit_time};
 }
 
 bool progress_advance(Progress *progress, Lsn scheduler_floor)

@@ -1,0 +1,451 @@
+/*
+ * What the scheduler promises, rule by rule (they are numbered in scheduler.c). Streams are a few records by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "scheduler.h"
+#include "stream.h"
+
+#define LANES 8
+
+typedef struct Fixture {
+    TestTable spread, whole;
+    Position positions[LANES];
+    SchedulerOptions options;
+    Scheduler *scheduler;
+    DecodedFrame *frame;
+    size_t fed; /* records of frame */
+} Fixture;
+
+static int set_up(void **state)
+{
+    Fixture *fixture = calloc(1, sizeof *fixture);
+    test_table(&fixture->spread, 1, "spread", LANE_SPREAD);
+    test_table(&fixture->whole, 2, "whole", LANE_WHOLE);
+    fixture->options = (SchedulerOptions){.lanes = LANES,
+                                          .workers = LANES,
+                                          .batch_rows = 1000,
+                                          .batch_bytes = 1000000,
+                                          .linger_usec = 1000,
+                                          .lane_positions = fixture->positions,
+                                          .start = 50};
+    fixture->frame = test_frame();
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Fixture *fixture = *state;
+    scheduler_free(fixture->scheduler);
+    frame_release(fixture->frame);
+    free(fixture);
+    return 0;
+}
+
+/* Feeds what has been added to the frame since. */
+static void feed(Fixture *fixture, uint64_t now)
+{
+    if (fixture->scheduler == NULL) {
+        fixture->scheduler = scheduler_new(&fixture->options);
+    }
+    for (; fixture->fed < fixture->frame->count; fixture->fed++) {
+        const Record *record = &fixture->frame->records[fixture->fed];
+        const ApplyRelation *targets[2] = {&fixture->spread.target, &fixture->whole.target};
+        const ApplyRelation *one[1] = {record->rows.relation == 1 ? targets[0] : targets[1]};
+        Error error;
+        assert_int_equal(scheduler_record(fixture->scheduler, fixture->frame, fixture->fed,
+                                          record->kind == RECORD_ROWS ? one : targets, now, &error),
+                         0);
+    }
+}
+
+static void insert(Fixture *fixture, const TestTable *table, uint64_t sequence, int32_t key)
+{
+    test_rows(fixture->frame, table, CHANGE_INSERT, sequence, 1, &key, NULL);
+}
+
+/* The worker that the scheduler gives a key. */
+static int worker_of_key(Fixture *fixture, int32_t key)
+{
+    DecodedFrame *frame = test_frame();
+    SchedulerOptions options = fixture->options;
+    Position positions[LANES] = {{0, 0}};
+    options.lane_positions = positions;
+    Scheduler *scheduler = scheduler_new(&options);
+    const ApplyRelation *target = &fixture->spread.target;
+    Error error;
+    test_begin(frame, 1);
+    test_rows(frame, &fixture->spread, CHANGE_INSERT, 1, 1, &key, NULL);
+    assert_int_equal(scheduler_record(scheduler, frame, 0, NULL, 0, &error), 0);
+    assert_int_equal(scheduler_record(scheduler, frame, 1, &target, 0, &error), 0);
+    scheduler_close(scheduler, 0, true);
+    Batch *batch = scheduler_take(scheduler);
+    int worker = batch->worker;
+    batch_free(batch);
+    scheduler_free(scheduler);
+    frame_release(frame);
+    return worker;
+}
+
+/* A key of another worker than key's. */
+static int32_t far_key(Fixture *fixture, int32_t key)
+{
+    int32_t other = key + 1;
+    while (worker_of_key(fixture, other) == worker_of_key(fixture, key)) {
+        other++;
+    }
+    return other;
+}
+
+static void batch_closes_when_full(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.batch_rows = 2;
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 0);
+    assert_null(scheduler_take(fixture->scheduler));
+    insert(fixture, &fixture->whole, 2, 2);
+    feed(fixture, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_non_null(batch);
+    assert_int_equal(batch->count, 2);
+    assert_true(batch->commits);
+    assert_int_equal(batch->last.sequence, 2);
+    batch_free(batch);
+}
+
+static void batch_closes_when_it_has_waited(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 5000);
+    assert_int_equal(scheduler_deadline(fixture->scheduler), 6000);
+    scheduler_close(fixture->scheduler, 5999, false);
+    assert_null(scheduler_take(fixture->scheduler));
+    scheduler_close(fixture->scheduler, 6000, false);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_non_null(batch);
+    batch_free(batch);
+    assert_true(scheduler_deadline(fixture->scheduler) == UINT64_MAX);
+}
+
+static void whole_relation_stays_with_one_worker(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 50; key++) {
+        insert(fixture, &fixture->whole, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 50);
+    assert_null(scheduler_take(fixture->scheduler));
+    batch_free(batch);
+}
+
+static void spread_relation_uses_every_worker(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 200; key++) {
+        insert(fixture, &fixture->spread, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    size_t changes = 0;
+    int batches = 0;
+    for (Batch *batch; (batch = scheduler_take(fixture->scheduler)) != NULL; batches++) {
+        assert_int_equal(batch->lane_count, 1);
+        assert_int_equal(batch->last.sequence, 200);
+        changes += batch->count;
+        batch_free(batch);
+    }
+    assert_int_equal(batches, LANES);
+    assert_int_equal(changes, 200);
+}
+
+static void key_change_across_workers_is_a_barrier(void **state)
+{
+    Fixture *fixture = *state;
+    int32_t from = 1, to = far_key(fixture, 1);
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->spread, 1, from);
+    test_rows(fixture->frame, &fixture->spread, CHANGE_UPDATE, 2, 1, &to, &from);
+    insert(fixture, &fixture->spread, 3, from);
+    test_commit(fixture->frame, 100, 3);
+    feed(fixture, 0);
+    Batch *before = scheduler_take(fixture->scheduler);
+    Batch *barrier = scheduler_take(fixture->scheduler);
+    assert_false(before->barrier);
+    assert_int_equal(before->last.sequence, 1);
+    assert_true(barrier->barrier);
+    assert_int_equal(barrier->count, 2); /* the rest of the transaction goes along */
+    assert_int_equal(barrier->lane_count, LANES);
+    assert_null(scheduler_take(fixture->scheduler));
+    batch_free(before);
+    batch_free(barrier);
+}
+
+static void key_change_within_a_worker_is_no_barrier(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.workers = 1;
+    int32_t from = 1, to = 2;
+    test_begin(fixture->frame, 100);
+    test_rows(fixture->frame, &fixture->spread, CHANGE_UPDATE, 1, 1, &to, &from);
+    test_commit(fixture->frame, 100, 1);
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_false(batch->barrier);
+    assert_int_equal(batch->lane_count, LANES);
+    batch_free(batch);
+}
+
+static void old_key_that_did_not_change_is_no_barrier(void **state)
+{
+    Fixture *fixture = *state;
+    int32_t key = 1;
+    test_begin(fixture->frame, 100);
+    test_rows(fixture->frame, &fixture->spread, CHANGE_UPDATE, 1, 1, &key, &key);
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_false(batch->barrier);
+    batch_free(batch);
+}
+
+static void truncate_is_a_barrier_with_only_what_is_to_be_truncated(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->whole.target.copy_lsn = 101; /* its copy has this truncate already */
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->spread, 1, 1);
+    test_truncate(fixture->frame, 2, 2);
+    feed(fixture, 0);
+    Batch *before = scheduler_take(fixture->scheduler);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->kind, BATCH_TRUNCATE);
+    assert_true(batch->barrier);
+    assert_ptr_equal(batch->truncated[0], &fixture->spread.target);
+    assert_null(batch->truncated[1]);
+    assert_int_equal(batch->lane_count, LANES);
+    batch_free(before);
+    batch_free(batch);
+}
+
+static void what_is_durable_is_left_out_after_a_restart(void **state)
+{
+    Fixture *fixture = *state;
+    for (int lane = 0; lane < LANES; lane++) {
+        fixture->positions[lane] = (Position){100, 2};
+    }
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 3; key++) {
+        insert(fixture, &fixture->whole, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 1);
+    assert_int_equal(batch->changes[0].position.sequence, 3);
+    batch_free(batch);
+}
+
+static void no_lane_is_moved_back(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.workers = 1;
+    fixture->positions[3] = (Position){500, 1};
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 50; key++) {
+        insert(fixture, &fixture->spread, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->lane_count, LANES - 1);
+    for (int i = 0; i < batch->lane_count; i++) {
+        assert_int_not_equal(batch->lanes[i], 3);
+    }
+    batch_free(batch);
+}
+
+static void lanes_that_disagree_about_a_truncate_are_an_error(void **state)
+{
+    Fixture *fixture = *state;
+    const ApplyRelation *targets[2] = {&fixture->spread.target, &fixture->whole.target};
+    fixture->positions[3] = (Position){500, 1};
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    size_t index = test_truncate(fixture->frame, 1, 2);
+    Error error;
+    assert_int_equal(scheduler_record(fixture->scheduler, fixture->frame, index, targets, 0, &error), -1);
+    assert_int_equal(error.code, ERROR_STATE);
+}
+
+static void changes_that_the_copy_has_are_left_out(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->whole.target.copy_lsn = 101;
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    test_commit(fixture->frame, 100, 1);
+    test_begin(fixture->frame, 101 + TEST_COMMIT_SIZE);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 1);
+    assert_int_equal(batch->changes[0].position.commit_lsn, 101 + TEST_COMMIT_SIZE);
+    batch_free(batch);
+}
+
+static void floor_stays_below_a_transaction_that_is_not_done(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 50);
+    insert(fixture, &fixture->whole, 1, 1);
+    test_commit(fixture->frame, 100, 1);
+    feed(fixture, 0);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 50); /* its batch is open */
+    scheduler_close(fixture->scheduler, 0, true);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 50); /* its batch waits */
+    batch_free(scheduler_take(fixture->scheduler));
+    assert_int_equal(scheduler_floor(fixture->scheduler), 100 + TEST_COMMIT_SIZE);
+}
+
+static void keepalive_counts_between_transactions_only(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    scheduler_advance(fixture->scheduler, 400);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 50);
+    test_commit(fixture->frame, 100, 0);
+    test_heartbeat(fixture->frame, 300);
+    feed(fixture, 0);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 300);
+    scheduler_advance(fixture->scheduler, 200);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 300);
+}
+
+static void sync_brings_all_lanes_to_one_point(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 0);
+    scheduler_sync(fixture->scheduler);
+    batch_free(scheduler_take(fixture->scheduler));
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->kind, BATCH_EMPTY);
+    assert_true(batch->barrier);
+    assert_int_equal(batch->lane_count, LANES);
+    assert_int_equal(batch->last.sequence, 1);
+    batch_free(batch);
+}
+
+static void stream_that_goes_back_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    test_begin(fixture->frame, 100);
+    test_commit(fixture->frame, 100, 0);
+    feed(fixture, 0);
+    size_t index = test_begin(fixture->frame, 90);
+    Error error;
+    assert_int_equal(scheduler_record(fixture->scheduler, fixture->frame, index, NULL, 0, &error), -1);
+    assert_int_equal(error.code, ERROR_PROTOCOL);
+}
+
+static void one_lane(Fixture *fixture, size_t batch_rows)
+{
+    fixture->options.lanes = fixture->options.workers = 1;
+    fixture->options.batch_rows = batch_rows;
+}
+
+static void one_lane_keeps_transactions_whole(void **state)
+{
+    Fixture *fixture = *state;
+    one_lane(fixture, 3);
+    for (Lsn lsn = 100; lsn < 400; lsn += 100) {
+        test_begin(fixture->frame, lsn);
+        insert(fixture, &fixture->whole, 1, 1);
+        insert(fixture, &fixture->spread, 2, 1);
+        test_commit(fixture->frame, lsn, 2);
+    }
+    test_begin(fixture->frame, 400);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 4); /* two transactions: the first commit at which it is full */
+    assert_true(batch->commits);
+    assert_null(scheduler_take(fixture->scheduler));
+    scheduler_close(fixture->scheduler, 1000000, false);
+    assert_null(scheduler_take(fixture->scheduler)); /* old, but in a transaction */
+    batch_free(batch);
+}
+
+static void one_lane_cuts_a_large_transaction_without_committing(void **state)
+{
+    Fixture *fixture = *state;
+    one_lane(fixture, 2);
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 8; key++) {
+        insert(fixture, &fixture->whole, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    Batch *first = scheduler_take(fixture->scheduler), *second = scheduler_take(fixture->scheduler);
+    assert_false(first->commits);
+    assert_false(second->commits);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 50); /* though all batches are taken */
+    test_commit(fixture->frame, 100, 8);
+    feed(fixture, 0);
+    Batch *last = scheduler_take(fixture->scheduler);
+    assert_int_equal(last->kind, BATCH_EMPTY);
+    assert_true(last->commits);
+    assert_int_equal(last->floor, 50);
+    assert_int_equal(scheduler_floor(fixture->scheduler), 100 + TEST_COMMIT_SIZE);
+    batch_free(first);
+    batch_free(second);
+    batch_free(last);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(batch_closes_when_full),
+        TEST(batch_closes_when_it_has_waited),
+        TEST(whole_relation_stays_with_one_worker),
+        TEST(spread_relation_uses_every_worker),
+        TEST(key_change_across_workers_is_a_barrier),
+        TEST(key_change_within_a_worker_is_no_barrier),
+        TEST(old_key_that_did_not_change_is_no_barrier),
+        TEST(truncate_is_a_barrier_with_only_what_is_to_be_truncated),
+        TEST(what_is_durable_is_left_out_after_a_restart),
+        TEST(no_lane_is_moved_back),
+        TEST(lanes_that_disagree_about_a_truncate_are_an_error),
+        TEST(changes_that_the_copy_has_are_left_out),
+        TEST(floor_stays_below_a_transaction_that_is_not_done),
+        TEST(keepalive_counts_between_transactions_only),
+        TEST(sync_brings_all_lanes_to_one_point),
+        TEST(stream_that_goes_back_is_refused),
+        TEST(one_lane_keeps_transactions_whole),
+        TEST(one_lane_cuts_a_large_transaction_without_committing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
