@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "activity.h"
+#include "clock.h"
 #include "cutover.h"
 #include "records.h"
 
 #define APPLIER_SILENCE 10.0 /* seconds after which a report is no longer believed */
+#define LAG_PATIENCE_MS 20000
 
 static int check_phase(Cutover *cutover, Error *error)
 {
@@ -65,7 +67,7 @@ static int check_slot(Cutover *cutover, Error *error)
     return error_hint(error, "Start penstock follow and let it catch up.");
 }
 
-static int check_applier(Cutover *cutover, Error *error)
+static int measure_lag(Cutover *cutover, int64_t *bytes, Error *error)
 {
     ApplierStatus applier;
     char *lag = NULL;
@@ -84,15 +86,34 @@ static int check_applier(Cutover *cutover, Error *error)
                        lsn_format(applier.low_water_lsn, lsn)) != 0) {
         return -1;
     }
-    int64_t bytes = atoll(lag);
+    *bytes = atoll(lag);
     free(lag);
-    snprintf(cutover->note, sizeof cutover->note, "lag %lld bytes", (long long)bytes);
-    if (bytes <= cutover->options->max_lag) {
-        return 0;
+    return 0;
+}
+
+/* Nobody is held yet, so a lag that is a little too high may go down by itself. */
+static int check_applier(Cutover *cutover, Error *error)
+{
+    int64_t deadline = clock_ms() + LAG_PATIENCE_MS;
+    while (true) {
+        int64_t bytes;
+        if (measure_lag(cutover, &bytes, error) != 0) {
+            return -1;
+        }
+        snprintf(cutover->note, sizeof cutover->note, "lag %lld bytes", (long long)bytes);
+        if (bytes <= cutover->options->max_lag) {
+            return 0;
+        }
+        if (cutover_interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (clock_ms() > deadline) {
+            error_set(error, ERROR_STATE, "the applier is %lld bytes behind, more than --max-lag (%lld)",
+                      (long long)bytes, (long long)cutover->options->max_lag);
+            return error_hint(error, "Wait until it has caught up (penstock status --watch), or allow more.");
+        }
+        clock_pause_ms(100);
     }
-    error_set(error, ERROR_STATE, "the applier is %lld bytes behind, more than --max-lag (%lld)",
-              (long long)bytes, (long long)cutover->options->max_lag);
-    return error_hint(error, "Wait until it has caught up (penstock status --watch), or allow more.");
 }
 
 static int check_transactions(Cutover *cutover, Error *error)

@@ -331,19 +331,20 @@ static char *line_pointed(char *line, const char *name, const Endpoint *where)
     return line;
 }
 
-/* The line for name alone that does what the `*` line does: `"na""me" = settings`. */
+/*
+ * The line for name alone that does what the `*` line does. PgBouncer 1.18 reads no quoted name here (the whole file
+ * fails to load), so a name that would need quotes gets none.
+ */
 static char *line_from_fallback(const char *name, Span settings)
 {
-    char *line = malloc(2 * strlen(name) + (size_t)(settings.end - settings.start) + 8);
-    char *to = line;
-    *to++ = '"';
-    for (; *name != '\0'; name++) {
-        if (*name == '"') {
-            *to++ = '"';
-        }
-        *to++ = *name;
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    char *line = NULL;
+    if (*name == '\0' || name[strspn(name, plain)] != '\0') {
+        return NULL;
     }
-    sprintf(to, "\" = %.*s", (int)(settings.end - settings.start), settings.start);
+    if (asprintf(&line, "%s = %.*s", name, (int)(settings.end - settings.start), settings.start) < 0) {
+        abort();
+    }
     return line;
 }
 
@@ -355,6 +356,11 @@ int ini_database_point(const char *text, const char *name, const Endpoint *where
         return -1;
     }
     char *line = fallback ? line_from_fallback(name, found.value) : span_text(found.whole);
+    if (line == NULL) {
+        error_set(error, ERROR_STATE, "only the * line of [databases] serves \"%s\"", name);
+        return error_hint(
+            error, "Its name cannot be written there without quotes: give it a line of its own by hand.");
+    }
     line = line_pointed(line, name, where);
     if (fallback) {
         bool crlf = *found.whole.end == '\r';

@@ -226,7 +226,13 @@ static int inspect_line(Proxy *proxy, const ProxyContext *context, const PGresul
     if (file_read(proxy->config, &text, error) != 0) {
         return -1;
     }
+    /* The edit of the switch, made for nothing: what cannot be edited must show now. */
+    char *edited = NULL;
     int status = ini_database_line(text, proxy->entry, &line, &fallback, error);
+    if (status == 0) {
+        status = ini_database_point(text, proxy->entry, &context->to, &edited, error);
+    }
+    free(edited);
     if (status != 0) {
         error_context(error, "%s", proxy->config);
     } else {

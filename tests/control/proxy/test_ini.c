@@ -82,9 +82,13 @@ static void fallback_gets_a_line_of_its_own(void **state)
 {
     (void)state;
     const char *before = "[databases]\nother = host=o\n* = host=a port=9 pool_size=3\n";
-    const char *after = "[databases]\nother = host=o\n\"app\" = host=10.0.0.2 port=5414 pool_size=3\n"
+    const char *after = "[databases]\nother = host=o\napp = host=10.0.0.2 port=5414 pool_size=3\n"
                         "* = host=a port=9 pool_size=3\n";
     check_round_trip(before, "app", &target, after);
+    char *pointed;
+    Error error;
+    assert_int_equal(ini_database_point(before, "an app", &target, &pointed, &error), -1);
+    assert_int_equal(error.code, ERROR_STATE);
 }
 
 static void fallback_line_leads_back_when_restored(void **state)
