@@ -64,7 +64,8 @@ sub background
     my ($name, @command) = @_;
     my $test = $PostgreSQL::Test::Utils::test_logfile;
     $test =~ s{.*/regress_log_}{};
-    my $log = "$PostgreSQL::Test::Utils::log_path/${test}_$name.log";
+    my $count = grep { $_->{name} eq $name } @started;
+    my $log = "$PostgreSQL::Test::Utils::log_path/${test}_$name" . ($count ? '_' . ($count + 1) : '') . '.log';
     my $self = bless {name => $name, log => $log, command => [@command]}, __PACKAGE__;
     unlink($log);
     $self->start;
