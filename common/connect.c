@@ -138,6 +138,21 @@ PGconn *connect_params(const char *const *keywords, const char *const *values, c
     return connection;
 }
 
+/* libpq breaks lines, and indents the second. */
+static void make_one_line(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from != '\t') {
+            *to++ = *from == '\n' ? ' ' : *from;
+        }
+    }
+    *to = '\0';
+    while (to > text && to[-1] == ' ') {
+        *--to = '\0';
+    }
+}
+
 void connect_reason(const PGconn *connection, char *out, size_t size)
 {
     const char *message = PQerrorMessage(connection);
@@ -155,7 +170,5 @@ void connect_reason(const PGconn *connection, char *out, size_t size)
             *location = '\0';
         }
     }
-    for (size_t length = strlen(out); length > 0 && isspace((unsigned char)out[length - 1]); length--) {
-        out[length - 1] = '\0';
-    }
+    make_one_line(out);
 }
