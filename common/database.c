@@ -189,14 +189,22 @@ int database_version(const Database *database)
     return PQserverVersion(database->connection);
 }
 
-/* libpq's message for the connection: the first line, without what follows. */
+/*
+ * libpq's message for the connection: the first line, without what follows. When a write fails while the server's last
+ * words are still to be read, libpq reports the write and calls the connection good; reading on meets its end.
+ */
 static int connection_error(Database *database, Error *error)
 {
     const char *message = PQerrorMessage(database->connection);
-    bool lost = PQstatus(database->connection) == CONNECTION_BAD;
-    return error_set(error, lost ? ERROR_CONNECTION : end_codes[database->end], "%s: %.*s",
-                     end_names[database->end], (int)strcspn(message, "\n"),
-                     *message != '\0' ? message : "the connection failed");
+    if (*message == '\0') {
+        message = "the connection failed";
+    }
+    error_set(error, end_codes[database->end], "%s: %.*s", end_names[database->end],
+              (int)strcspn(message, "\n"), message);
+    if (PQconsumeInput(database->connection) == 0 || PQstatus(database->connection) == CONNECTION_BAD) {
+        error->code = ERROR_CONNECTION;
+    }
+    return -1;
 }
 
 int database_error(Database *database, const PGresult *result, Error *error)

@@ -2,12 +2,17 @@
  * What can be said of database.c without a server: classes of SQLSTATEs, connection strings without their
  * secrets, quoting, and connections that cannot be made.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,6 +126,57 @@ static void server_that_is_not_there_is_worth_another_try(void **state)
     assert_null(strstr(error.message, "s3cret"));
 }
 
+/* A server that lets one client in; the client's socket takes the place of the one that is given. */
+static void *let_in(void *argument)
+{
+    static const char welcome[] = "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    int *server = argument;
+    char startup[1024];
+    int client = accept(*server, NULL, NULL);
+    bool welcomed = client >= 0 && read(client, startup, sizeof startup) > 0 &&
+                    write(client, welcome, sizeof welcome - 1) == sizeof welcome - 1;
+    close(*server);
+    *server = client;
+    return welcomed ? argument : NULL;
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    return listener;
+}
+
+/* The write fails while a warning is still to be read: libpq calls such a connection good. */
+static void server_that_left_with_a_warning_is_worth_another_try(void **state)
+{
+    (void)state;
+    static const char last_words[] = "N\0\0\0\x1cSWARNING\0C57P02\0Mgoing\0\0";
+    char folder[] = "/tmp/test-database-XXXXXX", uri[64], path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(uri, sizeof uri, "host=%s port=5432 user=app", folder);
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    int server = listen_at(path);
+    pthread_t thread;
+    void *welcomed;
+    Database *database;
+    Error error;
+    assert_int_equal(pthread_create(&thread, NULL, let_in, &server), 0);
+    assert_int_equal(database_connect(uri, DATABASE_PROXY, "test", &database, &error), 0);
+    assert_int_equal(pthread_join(thread, &welcomed), 0);
+    assert_non_null(welcomed);
+    assert_int_equal(write(server, last_words, sizeof last_words - 1), sizeof last_words - 1);
+    close(server);
+    assert_int_equal(database_execute(database, &error, "SELECT 1", 0), -1);
+    assert_int_equal(error.code, ERROR_CONNECTION);
+    database_close(database);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +185,7 @@ int main(void)
         cmocka_unit_test(identifiers_are_quoted),
         cmocka_unit_test(unreadable_uri_is_a_usage_error_without_its_text),
         cmocka_unit_test(server_that_is_not_there_is_worth_another_try),
+        cmocka_unit_test(server_that_left_with_a_warning_is_worth_another_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,13 +73,15 @@ sub background
     return $self;
 }
 
-# Starts it, again if it has ended before; the log is continued.
+# Starts it, again if it has ended before; the log is continued. Returns once the program runs: a signal that came sooner
+# would meet a copy of the test, whose handlers stop the servers. The pipe closes when the program takes over.
 sub start
 {
     my ($self) = @_;
     die "$self->{name} runs already\n" if $self->is_running;
     note("starting $self->{name}: @{$self->{command}}");
     open(my $log, '>>', $self->{log}) or die "$self->{log}: $!\n";
+    pipe(my $running, my $starting) or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP PIPE);
@@ -91,6 +93,8 @@ sub start
         exec { $self->{command}[0] } @{$self->{command}} or print STDERR "$self->{command}[0]: $!\n";
         POSIX::_exit(127);
     }
+    close($starting);
+    readline($running);
     $self->{pid} = $pid;
     delete $self->{status};
     return $self;
