@@ -1,7 +1,9 @@
 /*
- * The list of tables is a queue; each job is a thread with a pair of sessions that takes the next one, the
- * largest first so that no long table is left for the end. All sessions of a side share one snapshot. The
- * first error stops all.
+ * The list of tables is a queue; each job is a thread with a pair of sessions that takes the next one, the largest
+ * first so that no long table is left for the end. All sessions of a side share one snapshot. The first error stops all.
+ *
+ * Where there is a guard, a thread of its own reads the small tables with it. It must be the guard's session that
+ * reads: any other would wait behind the TRUNCATE that waits for the guard.
  */
 #include "compare.h"
 
@@ -19,12 +21,19 @@ typedef struct Crew {
     CompareTable **order; /* the tables, largest first */
     pthread_mutex_t lock;
     size_t next;
+    size_t small_count; /* these come first; the guard's, where there is one */
     bool failed;
     Error error; /* the first */
 } Crew;
 
-static int load_tables(const CompareOptions *options, CompareTable ***order, CompareResult *result,
-                       Error *error)
+/* The tables of migration $1, with their place in the order of comparison. */
+#define TABLES_SQL                                                                                           \
+    "WITH listed AS ("                                                                                       \
+    "  SELECT schema_name, table_name, source_bytes,"                                                        \
+    "         source_bytes <= 1048576 AND row_number() OVER (ORDER BY source_bytes, 1, 2) <= 500 AS small"   \
+    "    FROM penstock.relation WHERE migration = $1) "
+
+static int load_tables(const CompareOptions *options, Crew *crew, CompareResult *result, Error *error)
 {
     Database *target;
     PGresult *rows = NULL;
@@ -33,17 +42,19 @@ static int load_tables(const CompareOptions *options, CompareTable ***order, Com
     }
     int status =
         database_query(target, &rows, error,
-                       "SELECT schema_name, table_name, row_number() OVER (ORDER BY source_bytes DESC, 1, 2)"
-                       "  FROM penstock.relation WHERE migration = $1 ORDER BY 1, 2",
+                       TABLES_SQL "SELECT schema_name, table_name, small,"
+                                  "       row_number() OVER (ORDER BY small DESC, source_bytes DESC, 1, 2)"
+                                  "  FROM listed ORDER BY 1, 2",
                        1, options->migration);
     if (status == 0) {
         result->table_count = (size_t)PQntuples(rows);
         result->tables = calloc(result->table_count + 1, sizeof *result->tables);
-        *order = calloc(result->table_count + 1, sizeof **order);
+        crew->order = calloc(result->table_count + 1, sizeof *crew->order);
         for (int i = 0; i < PQntuples(rows); i++) {
             result->tables[i].schema = strdup(PQgetvalue(rows, i, 0));
             result->tables[i].name = strdup(PQgetvalue(rows, i, 1));
-            (*order)[atoi(PQgetvalue(rows, i, 2)) - 1] = &result->tables[i];
+            crew->small_count += *PQgetvalue(rows, i, 2) == 't';
+            crew->order[atoi(PQgetvalue(rows, i, 3)) - 1] = &result->tables[i];
         }
     }
     PQclear(rows);
@@ -51,12 +62,12 @@ static int load_tables(const CompareOptions *options, CompareTable ***order, Com
     return status;
 }
 
-static CompareTable *take_table(Crew *crew)
+static CompareTable *take_table(Crew *crew, size_t *next, size_t end)
 {
     CompareTable *table = NULL;
     pthread_mutex_lock(&crew->lock);
-    if (!crew->failed && crew->next < crew->result->table_count) {
-        table = crew->order[crew->next++];
+    if (!crew->failed && *next < end) {
+        table = crew->order[(*next)++];
     }
     pthread_mutex_unlock(&crew->lock);
     return table;
@@ -72,38 +83,63 @@ static void fail(Crew *crew, const Error *error)
     pthread_mutex_unlock(&crew->lock);
 }
 
-static void *work(void *context)
+/* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
+static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
 {
-    Crew *crew = context;
     ComparePair pair;
     Error error;
-    if (pair_open(crew->options, &pair, &error) != 0) {
+    if (pair_open(crew->options, guard, &pair, &error) != 0) {
         fail(crew, &error);
-        return NULL;
+        return;
     }
     CompareTable *table;
-    while ((table = take_table(crew)) != NULL) {
-        if (table_compare(&pair, crew->options->max_keys, table, &error) != 0) {
+    while ((table = take_table(crew, next, end)) != NULL) {
+        if (pair_begin(&pair, &error) != 0 ||
+            table_compare(&pair, crew->options->max_keys, table, &error) != 0 ||
+            pair_end(&pair, &error) != 0) {
             fail(crew, &error);
         }
     }
     pair_close(&pair);
+}
+
+static void *work_guarded(void *context)
+{
+    Crew *crew = context;
+    size_t next = 0;
+    work_through(crew, *crew->options->guard, &next, crew->small_count);
+    *crew->options->guard = NULL;
+    return NULL;
+}
+
+static void *work(void *context)
+{
+    Crew *crew = context;
+    work_through(crew, NULL, &crew->next, crew->result->table_count);
     return NULL;
 }
 
 static int run_crew(Crew *crew, Error *error)
 {
     int jobs = crew->options->jobs > 0 ? crew->options->jobs : 1, started = 0;
+    bool guarded = crew->options->guard != NULL && *crew->options->guard != NULL;
     pthread_t threads[64];
     pthread_mutex_init(&crew->lock, NULL);
-    while (started < jobs && started < 64 && pthread_create(&threads[started], NULL, work, crew) == 0) {
+    if (guarded) {
+        crew->next = crew->small_count;
+        guarded = pthread_create(&threads[started++], NULL, work_guarded, crew) == 0;
+        started -= !guarded;
+        crew->next = guarded ? crew->next : 0;
+    }
+    while (started < jobs + guarded && started < 64 &&
+           pthread_create(&threads[started], NULL, work, crew) == 0) {
         started++;
     }
     for (int i = 0; i < started; i++) {
         pthread_join(threads[i], NULL);
     }
     pthread_mutex_destroy(&crew->lock);
-    if (started == 0) {
+    if (started == guarded) {
         return error_set(error, ERROR_SYSTEM, "cannot start a thread");
     }
     if (crew->failed) {
@@ -116,7 +152,8 @@ static int run_crew(Crew *crew, Error *error)
 static void sum_up(CompareResult *result)
 {
     for (size_t i = 0; i < result->table_count; i++) {
-        result->different += !result->tables[i].equal;
+        result->rewritten += result->tables[i].rewritten;
+        result->different += !result->tables[i].equal && !result->tables[i].rewritten;
         result->rows += result->tables[i].source_rows;
     }
 }
@@ -138,7 +175,7 @@ int compare_tables(const CompareOptions *options, CompareResult *out, Error *err
     CompareOptions with_snapshots = *options;
     Crew crew = {.options = &with_snapshots, .result = out};
     *out = (CompareResult){0};
-    int status = load_tables(options, &crew.order, out, error);
+    int status = load_tables(options, &crew, out, error);
     if (status == 0 && options->source_snapshot == NULL) {
         status = take_snapshot(options->source_uri, DATABASE_SOURCE, &holders[0], &snapshots[0], error);
         with_snapshots.source_snapshot = snapshots[0];
@@ -159,6 +196,34 @@ int compare_tables(const CompareOptions *options, CompareResult *out, Error *err
     }
     free(crew.order);
     return status;
+}
+
+static int lock_small_tables(Database *guard, const char *migration, Error *error)
+{
+    char *sql = NULL;
+    int status = database_value(
+        guard, &sql, error,
+        TABLES_SQL
+        "SELECT 'LOCK TABLE ' || string_agg(format('%I.%I', schema_name, table_name), ', ')"
+        "       || ' IN ACCESS SHARE MODE'"
+        "  FROM listed WHERE small AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL",
+        1, migration);
+    if (status == 0 && sql != NULL) {
+        status = database_execute(guard, error, sql, 0);
+    }
+    free(sql);
+    return status;
+}
+
+int compare_guard(const CompareOptions *options, Database **out, Error *error)
+{
+    if (session_open_guard(options, out, error) == 0 &&
+        lock_small_tables(*out, options->migration, error) == 0) {
+        return 0;
+    }
+    database_close(*out);
+    *out = NULL;
+    return error_context(error, "locking the small tables for the comparison");
 }
 
 void compare_free(CompareResult *result)

@@ -9,6 +9,11 @@
  *
  * Nothing is written. Sessions are opened for each side and job; the caller keeps the snapshots alive
  * meanwhile.
+ *
+ * A snapshot does not protect from TRUNCATE: whoever empties a table leaves nothing to older snapshots. Locks do, but
+ * they make the TRUNCATE wait, so they are for moments only. Small tables, where emptying is usual (queues, staging), are
+ * therefore compared first, by the session of a guard that has locked them before anybody could empty them. A larger
+ * one that was emptied meanwhile is told as what it is.
  */
 #pragma once
 
@@ -28,6 +33,8 @@ typedef struct CompareOptions {
     int jobs;     /* tables compared at the same time */
     int max_keys; /* differing rows that are listed per table */
     bool (*stop)(void);
+    Database *
+        *guard; /* of the target's snapshot, from compare_guard: closed and set to NULL early; or NULL */
 } CompareOptions;
 
 typedef struct CompareKey {
@@ -42,7 +49,8 @@ typedef struct CompareTable {
     int64_t source_rows;
     int64_t target_rows;
     bool equal;
-    char *problem; /* why it could not be compared (missing on the target …), or NULL */
+    bool rewritten; /* not equal, but emptied or rewritten on the target since the snapshot: no answer */
+    char *problem;  /* why it could not be compared (missing on the target …), or NULL */
     CompareKey *keys;
     size_t key_count;
 } CompareTable;
@@ -50,13 +58,21 @@ typedef struct CompareTable {
 typedef struct CompareResult {
     CompareTable *tables; /* by name */
     size_t table_count;
-    size_t different; /* tables that are not equal, for whatever reason */
+    size_t different; /* tables that are not equal */
+    size_t rewritten; /* tables that could not be compared because of a TRUNCATE since */
     int64_t rows;     /* of the source */
 } CompareResult;
 
 /* The caller frees *out with compare_free, also after an error. */
 int compare_tables(const CompareOptions *options, CompareResult *out, Error *error) MUST_CHECK;
 void compare_free(CompareResult *result);
+
+/*
+ * Opens the guard: a session on the target under options->target_snapshot that locks the small tables of the migration
+ * against TRUNCATE (and nothing less: ACCESS SHARE). compare_tables reads them with it and closes it, within a second as
+ * a rule; left idle for 10 seconds it ends itself. The caller closes *out if it never comes to that.
+ */
+int compare_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
 
 /*
  * The positions of all sequences on both sides, now: they know no snapshots. *different counts those that are

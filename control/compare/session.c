@@ -12,28 +12,23 @@
 /* Of the fixed settings that database_connect makes, floats are compared at what both majors print alike. */
 static const char settings[] =
     "SET extra_float_digits = 0; SET client_encoding = 'UTF8';"
-    "SET xmlbinary = 'base64'; SET xmloption = 'content'; SET statement_timeout = 0;"
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;";
+    "SET xmlbinary = 'base64'; SET xmloption = 'content'; SET statement_timeout = 0;";
 
-static int open_side(const char *uri, DatabaseEnd end, const char *snapshot, Database **out, Error *error)
+static int open_side(const char *uri, DatabaseEnd end, Database **out, Error *error)
 {
-    if (database_connect(uri, end, "compare", out, error) != 0 ||
-        database_execute(*out, error, settings, 0) != 0) {
-        return -1;
-    }
-    if (snapshot == NULL) {
-        return 0;
-    }
-    char sql[128];
-    snprintf(sql, sizeof sql, "SET TRANSACTION SNAPSHOT '%.63s'", snapshot);
-    return database_execute(*out, error, sql, 0);
+    return database_connect(uri, end, "compare", out, error) == 0 ? database_execute(*out, error, settings, 0)
+                                                                  : -1;
 }
 
-int pair_open(const CompareOptions *options, ComparePair *out, Error *error)
+int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error)
 {
-    *out = (ComparePair){.stop = options->stop};
-    if (open_side(options->source_uri, DATABASE_SOURCE, options->source_snapshot, &out->source, error) != 0 ||
-        open_side(options->target_uri, DATABASE_TARGET, options->target_snapshot, &out->target, error) != 0) {
+    *out = (ComparePair){.source_snapshot = options->source_snapshot,
+                         .target_snapshot = options->target_snapshot,
+                         .target = guard,
+                         .guarded = guard != NULL,
+                         .stop = options->stop};
+    if (open_side(options->source_uri, DATABASE_SOURCE, &out->source, error) != 0 ||
+        (guard == NULL && open_side(options->target_uri, DATABASE_TARGET, &out->target, error) != 0)) {
         pair_close(out);
         return -1;
     }
@@ -45,6 +40,37 @@ void pair_close(ComparePair *pair)
     database_close(pair->source);
     database_close(pair->target);
     *pair = (ComparePair){0};
+}
+
+static int begin_side(Database *database, const char *snapshot, Error *error)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%.63s'", snapshot);
+    return database_execute(database, error, sql, 0);
+}
+
+int pair_begin(ComparePair *pair, Error *error)
+{
+    return begin_side(pair->source, pair->source_snapshot, error) == 0
+               ? (pair->guarded ? 0 : begin_side(pair->target, pair->target_snapshot, error))
+               : -1;
+}
+
+int pair_end(ComparePair *pair, Error *error)
+{
+    return database_execute(pair->source, error, "COMMIT", 0) == 0
+               ? (pair->guarded ? 0 : database_execute(pair->target, error, "COMMIT", 0))
+               : -1;
+}
+
+int session_open_guard(const CompareOptions *options, Database **out, Error *error)
+{
+    *out = NULL;
+    return open_side(options->target_uri, DATABASE_TARGET, out, error) == 0 &&
+                   database_execute(*out, error, "SET idle_in_transaction_session_timeout = 10000", 0) == 0
+               ? begin_side(*out, options->target_snapshot, error)
+               : -1;
 }
 
 static int send(Database *database, const char *sql, const char *parameter, Error *error)

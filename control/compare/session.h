@@ -9,13 +9,28 @@
 typedef struct ComparePair {
     Database *source;
     Database *target;
+    const char *source_snapshot;
+    const char *target_snapshot;
+    bool guarded; /* target is a guard: its transaction is open already, and stays so */
     bool (*stop)(void);
 } ComparePair;
 
-/* Opens both sessions, read-only under the snapshots that options name. The caller closes *out with
- * pair_close. */
-int pair_open(const CompareOptions *options, ComparePair *out, Error *error) MUST_CHECK;
+/*
+ * Opens both sessions for the snapshots that options name. With a guard (not NULL) that is the target's session, and
+ * belongs to the pair from then on, also after an error. The caller closes *out with pair_close.
+ */
+int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error) MUST_CHECK;
 void pair_close(ComparePair *pair);
+
+/*
+ * Begins and ends the transactions, read-only under the snapshots, that all queries run in. One per table, so that no
+ * lock on a table is kept for longer than it is read.
+ */
+int pair_begin(ComparePair *pair, Error *error) MUST_CHECK;
+int pair_end(ComparePair *pair, Error *error) MUST_CHECK;
+
+/* A session on the target in an open transaction under its snapshot. The caller closes *out. */
+int session_open_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
 
 /*
  * Runs sql, with one text parameter or none (NULL), on both sides; the caller clears both results.

@@ -94,6 +94,29 @@ static int compare_totals(ComparePair *pair, const CompareSubject *subject, Comp
     return 0;
 }
 
+/*
+ * Was the table, or a partition of it, emptied or rewritten since the snapshot? pg_class is read under the snapshot,
+ * pg_relation_filenode answers for now.
+ */
+static int check_rewritten(ComparePair *pair, CompareTable *table, Error *error)
+{
+    char *rewritten = NULL;
+    int status = database_value(
+        pair->target, &rewritten, error,
+        "SELECT count(*) FROM pg_class c WHERE c.relfilenode <> 0"
+        "   AND c.relfilenode <> pg_relation_filenode(c.oid)"
+        "   AND (c.oid = to_regclass(format('%I.%I', $1::text, $2::text)) OR c.oid IN (SELECT inhrelid"
+        "        FROM pg_inherits WHERE inhparent = to_regclass(format('%I.%I', $1::text, $2::text))))",
+        2, table->schema, table->name);
+    table->rewritten = status == 0 && strcmp(rewritten, "0") != 0;
+    free(rewritten);
+    if (table->rewritten) {
+        note_problem(table, "%s",
+                     "emptied or rewritten on the target since the switch: the rows of that moment are gone");
+    }
+    return status;
+}
+
 /* The first buckets that differ, as an array literal; both results are ordered by bucket. */
 static Text differing_buckets(const PGresult *source, const PGresult *target)
 {
@@ -230,6 +253,9 @@ int table_compare(ComparePair *pair, int max_keys, CompareTable *table, Error *e
         CompareSubject subject = make_subject(table, source, target);
         if (table->problem == NULL) {
             status = compare_totals(pair, &subject, table, error);
+        }
+        if (status == 0 && table->problem == NULL && !table->equal) {
+            status = check_rewritten(pair, table, error);
         }
         if (status == 0 && table->problem == NULL && !table->equal && max_keys > 0) {
             status = drill_down(pair, &subject, max_keys, table, error);

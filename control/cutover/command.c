@@ -268,6 +268,7 @@ static void close_all(Cutover *cutover)
         }
         proxy_spec_free(&cutover->proxies[i].spec);
     }
+    database_close(cutover->guard);
     database_close(cutover->snapshot_holder);
     database_close(cutover->source);
     database_close(cutover->target);

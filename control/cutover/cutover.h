@@ -64,6 +64,7 @@ typedef struct Cutover {
     Database *source;
     Database *target;
     Database *snapshot_holder; /* keeps the exported snapshot of the switch point alive */
+    Database *guard;           /* keeps small tables from being emptied until they are compared; NULL then */
     char snapshot[64];         /* "" when none was taken */
     Migration migration;
     CutoverProxy proxies[MAX_PROXIES];
@@ -97,6 +98,9 @@ void cutover_tell(void *context, const Step *step, StepEvent event, double elaps
 
 /* Prints the steps with all values filled in. */
 void cutover_print_plan(const Cutover *cutover);
+
+/* Opens the guard of the switch point's snapshot; see compare.h. */
+int cutover_guard(Cutover *cutover, Error *error) MUST_CHECK;
 
 /* Compares the snapshot of the switch point with the fenced source and prints the table; *different is the
  * answer. */

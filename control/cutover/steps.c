@@ -287,7 +287,7 @@ static int snapshot(void *context, json_t *detail, Error *error)
     }
     snprintf(cutover->snapshot, sizeof cutover->snapshot, "%s", name != NULL ? name : "");
     free(name);
-    return 0;
+    return cutover_guard(cutover, error);
 }
 
 /* --- point, release --- */

@@ -26,7 +26,10 @@ static json_t *table_json(const CompareTable *table)
 static void print_table(const CompareTable *table)
 {
     printf("  %s.%s  %lld / %lld  %s%s\n", table->schema, table->name, (long long)table->source_rows,
-           (long long)table->target_rows, table->equal ? "equal" : "DIFFERENT",
+           (long long)table->target_rows,
+           table->equal       ? "equal"
+           : table->rewritten ? "no answer"
+                              : "DIFFERENT",
            table->problem != NULL ? ": " : "");
     if (table->problem != NULL) {
         printf("      %s\n", table->problem);
@@ -40,15 +43,27 @@ static void print_table(const CompareTable *table)
     }
 }
 
+static CompareOptions compare_options(Cutover *cutover)
+{
+    return (CompareOptions){.source_uri = cutover->settings->source,
+                            .target_uri = cutover->settings->target,
+                            .target_snapshot = cutover->snapshot,
+                            .migration = cutover->migration.name,
+                            .jobs = cutover->options->jobs,
+                            .max_keys = KEYS_SHOWN,
+                            .stop = cutover_interrupted,
+                            .guard = &cutover->guard};
+}
+
+int cutover_guard(Cutover *cutover, Error *error)
+{
+    CompareOptions options = compare_options(cutover);
+    return compare_guard(&options, &cutover->guard, error);
+}
+
 int cutover_verify(Cutover *cutover, json_t **out, bool *different, Error *error)
 {
-    CompareOptions options = {.source_uri = cutover->settings->source,
-                              .target_uri = cutover->settings->target,
-                              .target_snapshot = cutover->snapshot,
-                              .migration = cutover->migration.name,
-                              .jobs = cutover->options->jobs,
-                              .max_keys = KEYS_SHOWN,
-                              .stop = cutover_interrupted};
+    CompareOptions options = compare_options(cutover);
     CompareResult result;
     *out = NULL;
     if (!cutover->settings->json) {
@@ -65,12 +80,12 @@ int cutover_verify(Cutover *cutover, json_t **out, bool *different, Error *error
                 print_table(&result.tables[i]);
             }
         }
-        *out = json_pack("{s:I, s:I, s:I, s:o}", "tables_compared", (json_int_t)result.table_count,
-                         "tables_different", (json_int_t)result.different, "rows", (json_int_t)result.rows,
-                         "tables", tables);
+        *out = json_pack("{s:I, s:I, s:I, s:I, s:o}", "tables_compared", (json_int_t)result.table_count,
+                         "tables_different", (json_int_t)result.different, "tables_rewritten",
+                         (json_int_t)result.rewritten, "rows", (json_int_t)result.rows, "tables", tables);
         if (!cutover->settings->json) {
-            printf("%zu tables, %lld rows: %zu different\n", result.table_count, (long long)result.rows,
-                   result.different);
+            printf("%zu tables, %lld rows: %zu different, %zu without an answer\n", result.table_count,
+                   (long long)result.rows, result.different, result.rewritten);
         }
     }
     compare_free(&result);
