@@ -48,6 +48,7 @@ static int judge_frame(Bytes bytes, json_t *findings, Error *error)
     Arena *arena = arena_new(64 * 1024);
     int status = frame_reader_new(&options, &reader, error);
     if (status == 0 && frame_reader_open(reader, bytes, arena, &records, &count, error) != 0) {
+        error_context(error, "what it sends cannot be read, so it may be another plugin of this name");
         finding_add(findings, "plugin penstock", error->message, NULL);
         error->code = ERROR_NONE;
     } else if (status == 0 && count > 0 && records[0].kind == RECORD_HELLO) {
@@ -68,12 +69,17 @@ static int judge_frame(Bytes bytes, json_t *findings, Error *error)
     return status;
 }
 
-/* Reads the first frame that the plugin sends for the marker message. */
+/*
+ * Reads the first frame that the plugin sends for the marker message. Decoding goes as far as the WAL has been flushed,
+ * hence a message that is committed.
+ */
 static int peek(Database *session, const char *slot, json_t *findings, Error *error)
 {
     PGresult *result = NULL;
-    if (database_execute(session, error, "SELECT pg_logical_emit_message(false, 'penstock', 'check')", 0) !=
-            0 ||
+    if (database_execute(
+            session, error,
+            "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'penstock', 'check')",
+            0) != 0 ||
         database_query(session, &result, error,
                        "SELECT data FROM pg_logical_slot_peek_binary_changes($1, NULL, 1) LIMIT 1", 1,
                        slot) != 0) {
@@ -85,6 +91,9 @@ static int peek(Database *session, const char *slot, json_t *findings, Error *er
         unsigned char *data = PQunescapeBytea((const unsigned char *)PQgetvalue(result, 0, 0), &size);
         status = judge_frame(bytes_of(data, size), findings, error);
         PQfreemem(data);
+    } else {
+        finding_add(findings, "plugin penstock", "it sends nothing, so it may be another plugin of this name",
+                    NULL);
     }
     PQclear(result);
     return status;
