@@ -21,12 +21,12 @@ static const char *error_code_name(ErrorCode code)
         [ERROR_TRANSIENT] = "transient", [ERROR_PROTOCOL] = "protocol", [ERROR_SOURCE] = "source",
         [ERROR_TARGET] = "target",       [ERROR_CONFLICT] = "conflict", [ERROR_STATE] = "state",
         [ERROR_LIMIT] = "limit",         [ERROR_SYSTEM] = "system",     [ERROR_INTERRUPTED] = "interrupted",
+        [ERROR_PROXY] = "proxy",
     };
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }
 
-/* Length of the well-formed UTF-8 character at text, or 0. Surrogates and overlong forms are not well-formed.
- */
+/* Length of the well-formed UTF-8 character at text, or 0. Surrogates and overlong forms are not well-formed. */
 static size_t character_length(const unsigned char *text)
 {
     size_t length = text[0] < 0x80                      ? 1
@@ -101,5 +101,28 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
             failed ? message : NULL, failed ? hint : NULL) != 0) {
         return error_context(error, "reporting the applier's state");
     }
+    return 0;
+}
+
+int state_read_applier(Database *target, const char *name, ApplierStatus *out, Error *error)
+{
+    PGresult *row = NULL;
+    *out = (ApplierStatus){.low_water_lsn = LSN_INVALID};
+    if (database_query(target, &row, error,
+                       "SELECT state, extract(epoch FROM clock_timestamp() - updated_at), low_water_lsn, "
+                       "error ->> 'message' FROM penstock.applier WHERE migration = $1",
+                       1, name) != 0) {
+        return error_context(error, "reading the applier's state");
+    }
+    if (PQntuples(row) > 0) {
+        out->exists = true;
+        snprintf(out->state, sizeof out->state, "%s", PQgetvalue(row, 0, 0));
+        out->age = strtod(PQgetvalue(row, 0, 1), NULL);
+        if (!lsn_parse(PQgetvalue(row, 0, 2), &out->low_water_lsn)) {
+            out->low_water_lsn = LSN_INVALID;
+        }
+        snprintf(out->message, sizeof out->message, "%s", PQgetvalue(row, 0, 3));
+    }
+    PQclear(row);
     return 0;
 }

@@ -1,6 +1,5 @@
 /*
- * The schema itself: is it there, make it, drop it; and the two things that belong to no single row of it,
- * the locks and the journal.
+ * The schema itself: is it there, make it, drop it; and what belongs to no single row of it, the locks.
  *
  * Which layout a schema has is written in its comment. After `finish --keep-journal` the comment says so, and
  * only the journal is left: for everyone else that is the same as no schema at all, and the next migration
@@ -156,16 +155,4 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
     bool have = taken != NULL && strcmp(taken, "t") == 0;
     free(taken);
     return have ? 0 : lock_refused(target, name, role, error);
-}
-
-int state_journal(Database *target, const char *name, const char *operation, const char *step,
-                  const char *event, const char *detail, Error *error)
-{
-    if (database_execute(target, error,
-                         "INSERT INTO penstock.journal (migration, operation, step, event, detail) "
-                         "VALUES ($1, $2, $3, $4, coalesce($5::jsonb, '{}'))",
-                         5, name, operation, step, event, detail) != 0) {
-        return error_context(error, "writing \"%s: %s %s\" into the journal", operation, step, event);
-    }
-    return 0;
 }

@@ -1,9 +1,10 @@
 /*
- * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it).
+ * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it). Used by the CLI and
+ * by the applier.
  *
- * This library is the only code that names those tables, except for the lane update that the applier's
- * workers send inside their own transactions (state_lane_update_sql), and for the copy's work queue
- * (control/copy/queue.c). Used by the CLI and by the applier.
+ * This library is the only code that names those tables, except where the list of tables is part of other work: in the
+ * copy's work queue (control/copy/queue.c), in the list of what is compared (control/compare/compare.c) and in the
+ * applier's look at the target (applier/catalog/lookup.c).
  */
 #pragma once
 
@@ -47,6 +48,18 @@ typedef struct ApplierReport {
     const Error *error;     /* or NULL */
 } ApplierReport;
 
+/* What the applier said of itself last. */
+typedef struct ApplierStatus {
+    bool exists; /* false, and nothing else set: it has never said anything */
+    char state[32];
+    double age; /* seconds since it said so */
+    Lsn low_water_lsn;
+    char message[512]; /* of its error, or "" */
+} ApplierStatus;
+
+/* Takes one line of the journal; detail is a JSON object. */
+typedef void (*JournalReader)(void *context, const char *step, const char *event, const char *detail);
+
 /* True in *exists when schema penstock is there and has the tables of this version; ERROR_STATE when it has
  * others. */
 int state_exists(Database *target, bool *exists, Error *error) MUST_CHECK;
@@ -81,6 +94,9 @@ const char *state_lane_update_sql(void);
 int state_report_applier(Database *target, const char *name, const ApplierReport *report,
                          Error *error) MUST_CHECK;
 
+/* Reads it back. */
+int state_read_applier(Database *target, const char *name, ApplierStatus *out, Error *error) MUST_CHECK;
+
 /*
  * Takes the migration's advisory lock for role ("applier" or "control") on this connection for as long as it
  * lives. ERROR_STATE, naming the holder's pid, address and application, when someone else has it.
@@ -90,6 +106,10 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
 /* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undone. */
 int state_journal(Database *target, const char *name, const char *operation, const char *step,
                   const char *event, const char *detail, Error *error) MUST_CHECK;
+
+/* Hands every line of the operation to take, oldest first; only lines written since the migration was recorded. */
+int state_read_journal(Database *target, const char *name, const char *operation, JournalReader take,
+                       void *context, Error *error) MUST_CHECK;
 
 /*
  * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so

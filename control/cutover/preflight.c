@@ -72,7 +72,7 @@ static int measure_lag(Cutover *cutover, int64_t *bytes, Error *error)
     ApplierStatus applier;
     char *lag = NULL;
     char lsn[LSN_TEXT_SIZE];
-    if (records_applier(cutover, &applier, error) != 0) {
+    if (state_read_applier(cutover->target, cutover->migration.name, &applier, error) != 0) {
         return -1;
     }
     if (!applier.exists || applier.age > APPLIER_SILENCE || strcmp(applier.state, "stopped") == 0 ||

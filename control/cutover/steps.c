@@ -224,7 +224,7 @@ static int catch_up(void *context, json_t *detail, Error *error)
     (void)detail;
     while (true) {
         int left;
-        if (records_applier(cutover, &applier, error) != 0) {
+        if (state_read_applier(cutover->target, cutover->migration.name, &applier, error) != 0) {
             return -1;
         }
         if (applier.low_water_lsn >= cutover->final_lsn) {
