@@ -40,14 +40,15 @@ int cursor_long_varint(Cursor *cursor, uint64_t *value, Error *error)
     return cursor_error(cursor, error, "a number that does not end, or has more than 64 bits");
 }
 
-static int read_fixed64(Cursor *cursor, uint64_t *value, Error *error)
+static int read_fixed(Cursor *cursor, size_t size, uint64_t *value, Error *error)
 {
-    if (cursor->end - cursor->at < (ptrdiff_t)sizeof *value) {
-        return cursor_error(cursor, error, "8 bytes wanted, %td left", cursor->end - cursor->at);
+    if ((size_t)(cursor->end - cursor->at) < size) {
+        return cursor_error(cursor, error, "%zu bytes wanted, %td left", size, cursor->end - cursor->at);
     }
-    memcpy(value, cursor->at, sizeof *value);
+    *value = 0;
+    memcpy(value, cursor->at, size);
     *value = le64toh(*value);
-    cursor->at += sizeof *value;
+    cursor->at += size;
     return 0;
 }
 
@@ -82,7 +83,9 @@ int cursor_field(Cursor *cursor, WireField *field, Error *error)
     case WIRE_VARINT:
         return cursor_varint(cursor, &field->value, error);
     case WIRE_FIXED64:
-        return read_fixed64(cursor, &field->value, error);
+        return read_fixed(cursor, sizeof(uint64_t), &field->value, error);
+    case WIRE_FIXED32:
+        return read_fixed(cursor, sizeof(uint32_t), &field->value, error);
     case WIRE_BYTES:
         return read_bytes(cursor, &field->bytes, error);
     default:

@@ -17,9 +17,9 @@ typedef struct Cursor {
 
 typedef struct WireField {
     uint32_t number;
-    uint32_t type;  /* WIRE_VARINT, WIRE_FIXED64 or WIRE_BYTES: no other is used */
-    uint64_t value; /* of the first two */
-    Bytes bytes;    /* of the third */
+    uint32_t type;  /* WIRE_VARINT, WIRE_FIXED32, WIRE_FIXED64 or WIRE_BYTES: no other is used */
+    uint64_t value; /* of the first three */
+    Bytes bytes;    /* of the last */
 } WireField;
 
 static inline Cursor cursor_of(Bytes bytes)

@@ -10,15 +10,15 @@
 
 #include "varint.h"
 
-#define MAX_FIELDS 8
+#define MAX_FIELDS 9
 
 static const FieldSpec *find_spec(const MessageSpec *spec, const Cursor *at, const WireField *field,
                                   Error *error)
 {
     static const uint8_t wire_types[] = {
-        [FIELD_U32] = WIRE_VARINT,  [FIELD_U64] = WIRE_VARINT,  [FIELD_S32] = WIRE_VARINT,
-        [FIELD_S64] = WIRE_VARINT,  [FIELD_BOOL] = WIRE_VARINT, [FIELD_FIXED64] = WIRE_FIXED64,
-        [FIELD_BYTES] = WIRE_BYTES, [FIELD_LIST] = WIRE_BYTES,
+        [FIELD_U32] = WIRE_VARINT,      [FIELD_U64] = WIRE_VARINT,  [FIELD_S32] = WIRE_VARINT,
+        [FIELD_S64] = WIRE_VARINT,      [FIELD_BOOL] = WIRE_VARINT, [FIELD_FIXED32] = WIRE_FIXED32,
+        [FIELD_FIXED64] = WIRE_FIXED64, [FIELD_BYTES] = WIRE_BYTES, [FIELD_LIST] = WIRE_BYTES,
     };
     if (field->number > spec->count) {
         cursor_error(at, error, "%s has no field %u", spec->name, field->number);
@@ -96,6 +96,7 @@ static void store(const FieldSpec *spec, const WireField *field, uint8_t *target
 {
     switch (spec->kind) {
     case FIELD_U32:
+    case FIELD_FIXED32:
         *(uint32_t *)target = (uint32_t)field->value;
         break;
     case FIELD_U64:

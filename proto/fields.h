@@ -14,6 +14,7 @@ typedef enum FieldKind {
     FIELD_S32, /* int32_t, zigzag */
     FIELD_S64, /* int64_t, zigzag */
     FIELD_BOOL,
+    FIELD_FIXED32, /* uint32_t */
     FIELD_FIXED64, /* uint64_t */
     FIELD_BYTES,   /* Bytes */
     FIELD_LIST,    /* BytesList: repeated bytes or messages */

@@ -6,6 +6,7 @@
 #include "pack.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "penstock.pb-c.h"
@@ -33,6 +34,16 @@ static int append(Buffer *batch, const Penstock__Record *record, Error *error)
     return 0;
 }
 
+/* Makes room for a record whose message has size bytes, and puts the heads before it. */
+static uint8_t *record_head(Buffer *batch, unsigned kind, size_t size, Error *error)
+{
+    size_t record = bytes_field_size(size);
+    if (buffer_reserve(batch, bytes_field_size(record), error) != 0) {
+        return NULL;
+    }
+    return bytes_field_head(bytes_field_head(batch->data + batch->used, 1, record), kind, size);
+}
+
 int pack_hello(Buffer *batch, const HelloRecord *record, Error *error)
 {
     ProtobufCBinaryData options[MAX_OPTIONS];
@@ -56,17 +67,28 @@ int pack_hello(Buffer *batch, const HelloRecord *record, Error *error)
     return append(batch, &packed, error);
 }
 
-int pack_begin(Buffer *batch, const BeginRecord *record, Error *error)
+/* Begin and Commit stand in every transaction, however small, and are put together by hand. */
+int pack_begin(Buffer *batch, const BeginRecord *record, const TransactionPlace *last, Error *error)
 {
-    Penstock__Begin begin = PENSTOCK__BEGIN__INIT;
-    begin.commit_lsn = record->commit_lsn;
-    begin.commit_time = record->commit_time;
-    begin.xid = record->xid;
-    begin.origin = binary(record->origin);
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_BEGIN;
-    packed.begin = &begin;
-    return append(batch, &packed, error);
+    uint64_t lsn_step = record->commit_lsn - last->lsn;
+    uint64_t time_step = zigzag((int64_t)((uint64_t)record->commit_time - (uint64_t)last->time));
+    uint64_t xid_step = zigzag((int32_t)(record->xid - last->xid));
+    size_t origin = record->origin.size;
+    size_t size = number_field_size(lsn_step) + number_field_size(time_step) + number_field_size(xid_step) +
+                  (origin > 0 ? bytes_field_size(origin) : 0);
+    uint8_t *at = record_head(batch, 2, size, error);
+    if (at == NULL) {
+        return -1;
+    }
+    at = number_field_put(at, 1, lsn_step);
+    at = number_field_put(at, 2, time_step);
+    at = number_field_put(at, 3, xid_step);
+    if (origin > 0) {
+        at = bytes_field_head(at, 4, origin);
+        at = mempcpy(at, record->origin.data, origin);
+    }
+    batch->used = (size_t)(at - batch->data);
+    return 0;
 }
 
 static void fill_column(Penstock__RelationColumn *column, const RelationColumnRecord *record)
@@ -180,14 +202,15 @@ int pack_heartbeat(Buffer *batch, const HeartbeatRecord *record, Error *error)
 
 int pack_commit(Buffer *batch, const CommitRecord *record, Error *error)
 {
-    Penstock__Commit commit = PENSTOCK__COMMIT__INIT;
-    commit.commit_lsn = record->commit_lsn;
-    commit.end_lsn = record->end_lsn;
-    commit.commit_time = record->commit_time;
-    commit.change_count = record->change_count;
-    commit.checksum = record->checksum;
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_COMMIT;
-    packed.commit = &commit;
-    return append(batch, &packed, error);
+    uint64_t size = record->end_lsn - record->commit_lsn;
+    uint8_t *at =
+        record_head(batch, 8, number_field_size(size) + number_field_size(record->change_count) + 5, error);
+    if (at == NULL) {
+        return -1;
+    }
+    at = number_field_put(at, 1, size);
+    at = number_field_put(at, 2, record->change_count);
+    at = fixed32_field_put(at, 3, record->checksum);
+    batch->used = (size_t)(at - batch->data);
+    return 0;
 }

@@ -108,12 +108,12 @@ static int open_frame(FrameReader *reader, Bytes frame, Arena *arena, Record **r
                       Error *error)
 {
     Bytes batch = {0};
-    bool ends_transaction = false;
-    if (unseal_frame(&reader->unseal, frame, arena, &batch, &ends_transaction, error) != 0 ||
+    bool open = false;
+    if (unseal_frame(&reader->unseal, frame, arena, &batch, &open, error) != 0 ||
         read_batch(reader, batch, arena, records, count, error) != 0) {
         return -1;
     }
-    return transaction_check_frame_end(reader->check, ends_transaction, error);
+    return transaction_check_frame_end(reader->check, open, error);
 }
 
 /* Says where the frame stands in the connection and in which transaction. */

@@ -23,9 +23,9 @@ static const FieldSpec hello_fields[] = {
 static const MessageSpec hello_spec = MESSAGE_SPEC("Hello", HelloMessage, true, hello_fields);
 
 static const FieldSpec begin_fields[] = {
-    {"commit_lsn", FIELD_U64, 0, offsetof(BeginRecord, commit_lsn)},
-    {"commit_time", FIELD_S64, 0, offsetof(BeginRecord, commit_time)},
-    {"xid", FIELD_U32, UINT32_MAX, offsetof(BeginRecord, xid)},
+    {"lsn_step", FIELD_U64, 0, offsetof(BeginRecord, commit_lsn)},
+    {"time_step", FIELD_S64, 0, offsetof(BeginRecord, commit_time)},
+    {"xid_step", FIELD_S32, 0, offsetof(BeginRecord, xid)},
     {"origin", FIELD_BYTES, 0, offsetof(BeginRecord, origin)},
 };
 static const MessageSpec begin_spec = MESSAGE_SPEC("Begin", BeginRecord, false, begin_fields);
@@ -87,11 +87,9 @@ static const FieldSpec heartbeat_fields[] = {
 static const MessageSpec heartbeat_spec = MESSAGE_SPEC("Heartbeat", HeartbeatRecord, false, heartbeat_fields);
 
 static const FieldSpec commit_fields[] = {
-    {"commit_lsn", FIELD_U64, 0, offsetof(CommitRecord, commit_lsn)},
-    {"end_lsn", FIELD_U64, 0, offsetof(CommitRecord, end_lsn)},
-    {"commit_time", FIELD_S64, 0, offsetof(CommitRecord, commit_time)},
+    {"size", FIELD_U64, 0, offsetof(CommitRecord, end_lsn)},
     {"change_count", FIELD_U64, 0, offsetof(CommitRecord, change_count)},
-    {"checksum", FIELD_FIXED64, 0, offsetof(CommitRecord, checksum)},
+    {"checksum", FIELD_FIXED32, 0, offsetof(CommitRecord, checksum)},
 };
 static const MessageSpec commit_spec = MESSAGE_SPEC("Commit", CommitRecord, false, commit_fields);
 

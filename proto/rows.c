@@ -20,7 +20,8 @@ typedef struct RowsMessage {
     uint32_t old;
     uint32_t count;
     uint64_t first_sequence;
-    BytesList columns[2]; /* by RowSide */
+    BytesList columns[2]; /* by RowSide: of runs */
+    Bytes rows[2];        /* by RowSide: of a single row; without data where it is not there */
 } RowsMessage;
 
 static const FieldSpec rows_fields[] = {
@@ -31,6 +32,8 @@ static const FieldSpec rows_fields[] = {
     {"first_sequence", FIELD_U64, 0, offsetof(RowsMessage, first_sequence)},
     {"new_columns", FIELD_LIST, MAX_COLUMNS, offsetof(RowsMessage, columns[SIDE_NEW])},
     {"old_columns", FIELD_LIST, MAX_COLUMNS, offsetof(RowsMessage, columns[SIDE_OLD])},
+    {"new_row", FIELD_BYTES, 0, offsetof(RowsMessage, rows[SIDE_NEW])},
+    {"old_row", FIELD_BYTES, 0, offsetof(RowsMessage, rows[SIDE_OLD])},
 };
 static const MessageSpec rows_spec = MESSAGE_SPEC("Rows", RowsMessage, true, rows_fields);
 
@@ -135,13 +138,12 @@ static int single_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t co
                : cursor_error(lengths, error, "Column.lengths do not add up to %zu bytes of data", size);
 }
 
-static int decode_column(RowsDecoder *decoder, Cursor body, uint32_t count, unsigned allowed,
-                         ColumnCells *cells, Error *error)
+static int decode_cells(RowsDecoder *decoder, Cursor body, const ColumnMessage *message, uint32_t count,
+                        unsigned allowed, ColumnCells *cells, Error *error)
 {
-    ColumnMessage column;
+    ColumnMessage column = *message;
     uint32_t values = 0;
-    if (message_decode(&column_spec, body, decoder->arena, &column, error) != 0 ||
-        read_states(&body, column.states, count, allowed, cells, &values, error) != 0) {
+    if (read_states(&body, column.states, count, allowed, cells, &values, error) != 0) {
         return -1;
     }
     uint32_t entries = count_varints(column.lengths);
@@ -163,9 +165,52 @@ static int decode_column(RowsDecoder *decoder, Cursor body, uint32_t count, unsi
                                                              offsets, error);
 }
 
+static int decode_column(RowsDecoder *decoder, Cursor body, uint32_t count, unsigned allowed,
+                         ColumnCells *cells, Error *error)
+{
+    ColumnMessage column;
+    return message_decode(&column_spec, body, decoder->arena, &column, error) != 0
+               ? -1
+               : decode_cells(decoder, body, &column, count, allowed, cells, error);
+}
+
+/* The cells of one row lie one behind another, so each column's offsets are two neighbours in one array. */
+static int decode_row(RowsDecoder *decoder, Cursor body, unsigned allowed, RowSide side, RowsRecord *rows,
+                      Error *error)
+{
+    ColumnMessage message;
+    if (message_decode(&column_spec, body, decoder->arena, &message, error) != 0) {
+        return -1;
+    }
+    uint32_t count = (uint32_t)message.states.size;
+    if (message.states.size > MAX_COLUMNS) {
+        return cursor_error(&body, error, "a row has %zu cells, more than %d", message.states.size,
+                            MAX_COLUMNS);
+    }
+    ColumnCells row;
+    if (decode_cells(decoder, body, &message, count, allowed, &row, error) != 0) {
+        return -1;
+    }
+    ColumnCells *cells = arena_alloc(decoder->arena, count * sizeof *cells);
+    for (uint32_t i = 0; i < count; i++) {
+        cells[i] = (ColumnCells){
+            .uniform_state = (CellState)message.states.data[i], .offsets = row.offsets + i, .data = row.data};
+    }
+    rows->sides[side] = cells;
+    rows->column_count = count;
+    return 0;
+}
+
 static int decode_side(RowsDecoder *decoder, const Cursor *body, const RowsMessage *message, RowSide side,
                        RowsRecord *rows, Error *error)
 {
+    if (rows->count == 1) {
+        unsigned states = run_allowed_states(rows->kind, rows->old, side);
+        return decode_row(decoder, cursor_into(body, message->rows[side]), states, side, rows, error) != 0
+                   ? error_context(error, "relation %u, %s row", rows->relation,
+                                   side == SIDE_NEW ? "new" : "old")
+                   : 0;
+    }
     const BytesList *columns = &message->columns[side];
     unsigned allowed = run_allowed_states(rows->kind, rows->old, side);
     ColumnCells *cells = arena_alloc(decoder->arena, columns->count * sizeof *cells);
@@ -190,8 +235,14 @@ static int check_shape(const Cursor *body, const RowsMessage *message, Error *er
                             message->old);
     }
     for (RowSide side = SIDE_NEW; side <= SIDE_OLD; side++) {
-        if (!run_has_side((ChangeKind)message->kind, (OldRow)message->old, side) &&
-            message->columns[side].count > 0) {
+        bool there = run_has_side((ChangeKind)message->kind, (OldRow)message->old, side);
+        bool row = message->rows[side].data != NULL;
+        if (message->count == 1 ? row != there || message->columns[side].count > 0 : row) {
+            return cursor_error(
+                body, error, "Rows of %u rows, kind %u and old row %u do not store the %s side so",
+                message->count, message->kind, message->old, side == SIDE_NEW ? "new" : "old");
+        }
+        if (!there && message->columns[side].count > 0) {
             return cursor_error(body, error, "Rows of kind %u and old row %u cannot have %s columns",
                                 message->kind, message->old, side == SIDE_NEW ? "new" : "old");
         }
@@ -200,6 +251,16 @@ static int check_shape(const Cursor *body, const RowsMessage *message, Error *er
         message->columns[SIDE_NEW].count != message->columns[SIDE_OLD].count) {
         return cursor_error(body, error, "Rows has %u new and %u old columns",
                             message->columns[SIDE_NEW].count, message->columns[SIDE_OLD].count);
+    }
+    return 0;
+}
+
+/* Both sides of a single row have been decoded; each has as many cells as it brought states. */
+static int check_row_sides(const Cursor *body, const RowsRecord *rows, uint32_t new_count, Error *error)
+{
+    if (rows->count == 1 && rows->kind == CHANGE_UPDATE && rows->old != OLD_NONE &&
+        rows->column_count != new_count) {
+        return cursor_error(body, error, "Rows has %u new and %u old columns", new_count, rows->column_count);
     }
     return 0;
 }
@@ -219,11 +280,13 @@ int rows_decode(RowsDecoder *decoder, Cursor body, RowsRecord *rows, Error *erro
         .count = message.count,
         .first_sequence = message.first_sequence,
     };
+    uint32_t new_count = 0;
     for (RowSide side = SIDE_NEW; side <= SIDE_OLD; side++) {
         if (run_has_side(rows->kind, rows->old, side) &&
             decode_side(decoder, &body, &message, side, rows, error) != 0) {
             return -1;
         }
+        new_count = side == SIDE_NEW ? rows->column_count : new_count;
     }
-    return 0;
+    return check_row_sides(&body, rows, new_count, error);
 }

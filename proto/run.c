@@ -7,6 +7,9 @@
  * against itself, shifted by one entry, tells whether all entries are equal. The record is then measured,
  * room is made once, and the fields are put there directly, which is many times cheaper than filling
  * protobuf-c structs for every column.
+ *
+ * A run of one row, the usual one of small transactions, is written as a row: one Column message instead of one
+ * for each column, a third of the bytes and a fraction of the work for writer, zstd and reader.
  */
 #include "run.h"
 
@@ -267,17 +270,87 @@ static uint8_t *put_column(uint8_t *at, unsigned number, const RunColumn *column
     return at;
 }
 
-static size_t measure_rows(const Run *run)
+/* How the cells of a single row will be written: as one Column with a state for each. */
+typedef struct RowShape {
+    size_t lengths_size;
+    size_t data;
+    size_t size; /* of the Column message */
+} RowShape;
+
+static RowShape measure_row(const RunSide *side)
 {
-    size_t size = number_field_size(run->key.relation) + number_field_size(run->key.kind) +
-                  number_field_size(run->key.old) + number_field_size(run->count) +
-                  number_field_size(run->first_sequence);
-    for (RowSide side = SIDE_NEW; side <= SIDE_OLD; side++) {
-        for (uint32_t i = 0; i < run->sides[side].wanted; i++) {
-            size += bytes_field_size(measure_column(&run->sides[side].columns[i]).size);
+    RowShape shape = {0};
+    for (uint32_t i = 0; i < side->wanted; i++) {
+        const RunColumn *column = &side->columns[i];
+        if (column->lengths.used > 0) {
+            shape.lengths_size += varint_size(length_at(column, 0));
+            shape.data += column->data.used;
         }
     }
+    shape.size += side->wanted > 0 ? bytes_field_size(side->wanted) : 0;
+    shape.size += shape.lengths_size > 0 ? bytes_field_size(shape.lengths_size) : 0;
+    shape.size += shape.data > 0 ? bytes_field_size(shape.data) : 0;
+    return shape;
+}
+
+static uint8_t *put_row(uint8_t *at, unsigned number, const RunSide *side)
+{
+    RowShape shape = measure_row(side);
+    at = bytes_field_head(at, number, shape.size);
+    if (side->wanted > 0) {
+        at = bytes_field_head(at, 1, side->wanted);
+        for (uint32_t i = 0; i < side->wanted; i++) {
+            *at++ = side->columns[i].states.data[0];
+        }
+    }
+    if (shape.lengths_size > 0) {
+        at = bytes_field_head(at, 2, shape.lengths_size);
+        for (uint32_t i = 0; i < side->wanted; i++) {
+            if (side->columns[i].lengths.used > 0) {
+                at = varint_put(at, length_at(&side->columns[i], 0));
+            }
+        }
+    }
+    if (shape.data > 0) {
+        at = bytes_field_head(at, 3, shape.data);
+        for (uint32_t i = 0; i < side->wanted; i++) {
+            const Buffer *data = &side->columns[i].data;
+            at = data->used > 0 ? mempcpy(at, data->data, data->used) : at;
+        }
+    }
+    return at;
+}
+
+static size_t measure_side(const Run *run, RowSide side)
+{
+    if (run->count == 1) {
+        bool there = run_has_side(run->key.kind, run->key.old, side);
+        return there ? bytes_field_size(measure_row(&run->sides[side]).size) : 0;
+    }
+    size_t size = 0;
+    for (uint32_t i = 0; i < run->sides[side].wanted; i++) {
+        size += bytes_field_size(measure_column(&run->sides[side].columns[i]).size);
+    }
     return size;
+}
+
+static uint8_t *put_side(uint8_t *at, const Run *run, RowSide side)
+{
+    if (run->count == 1) {
+        bool there = run_has_side(run->key.kind, run->key.old, side);
+        return there ? put_row(at, side == SIDE_NEW ? 8 : 9, &run->sides[side]) : at;
+    }
+    for (uint32_t i = 0; i < run->sides[side].wanted; i++) {
+        at = put_column(at, side == SIDE_NEW ? 6 : 7, &run->sides[side].columns[i]);
+    }
+    return at;
+}
+
+static size_t measure_rows(const Run *run)
+{
+    return number_field_size(run->key.relation) + number_field_size(run->key.kind) +
+           number_field_size(run->key.old) + number_field_size(run->count) +
+           number_field_size(run->first_sequence) + measure_side(run, SIDE_NEW) + measure_side(run, SIDE_OLD);
 }
 
 int run_write(const Run *run, Buffer *batch, Error *error)
@@ -300,11 +373,8 @@ int run_write(const Run *run, Buffer *batch, Error *error)
     at = number_field_put(at, 3, run->key.old);
     at = number_field_put(at, 4, run->count);
     at = number_field_put(at, 5, run->first_sequence);
-    for (RowSide side = SIDE_NEW; side <= SIDE_OLD; side++) {
-        for (uint32_t i = 0; i < run->sides[side].wanted; i++) {
-            at = put_column(at, side == SIDE_NEW ? 6 : 7, &run->sides[side].columns[i]);
-        }
-    }
+    at = put_side(at, run, SIDE_NEW);
+    at = put_side(at, run, SIDE_OLD);
     batch->used = (size_t)(at - batch->data);
     return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "seal.h"
 
-#include <endian.h>
 #include <string.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -13,8 +12,15 @@
 #include "varint.h"
 #include "wire_limits.h"
 
-/* version, codec, raw_size, flags, checksum, and the head of payload */
-#define HEADER_ROOM (4 * (1 + VARINT_MAX_SIZE) + 9 + 1 + VARINT_MAX_SIZE)
+/* version, codec, raw_size, open, checksum, and the head of payload */
+#define HEADER_ROOM (4 * (1 + VARINT_MAX_SIZE) + 5 + 1 + VARINT_MAX_SIZE)
+
+/*
+ * Level 1 by itself looks for longer matches only, and remembers fewer places. Rows of small transactions differ from
+ * earlier ones every few bytes. The table of places takes 256 KiB.
+ */
+#define FAST_MIN_MATCH 5
+#define FAST_HASH_LOG 16
 
 static int zstd_error(size_t code, Error *error)
 {
@@ -32,6 +38,12 @@ int seal_init(Seal *seal, WireCodec codec, int level, Error *error)
         return error_set(error, ERROR_SYSTEM, "no memory for a zstd stream");
     }
     size_t status = ZSTD_CCtx_setParameter(seal->zstd, ZSTD_c_compressionLevel, level);
+    if (!ZSTD_isError(status) && level == 1) {
+        status = ZSTD_CCtx_setParameter(seal->zstd, ZSTD_c_minMatch, FAST_MIN_MATCH);
+    }
+    if (!ZSTD_isError(status) && level == 1) {
+        status = ZSTD_CCtx_setParameter(seal->zstd, ZSTD_c_hashLog, FAST_HASH_LOG);
+    }
     return ZSTD_isError(status) ? zstd_error(status, error) : 0;
 }
 
@@ -70,19 +82,17 @@ static int compress_payload(Seal *seal, Bytes batch, Error *error)
     return 0;
 }
 
-static uint8_t *put_header(uint8_t *at, const Seal *seal, size_t raw_size, unsigned flags, Bytes payload)
+static uint8_t *put_header(uint8_t *at, const Seal *seal, size_t raw_size, bool open, Bytes payload)
 {
-    at = number_field_put(at, 1, WIRE_VERSION);
-    at = number_field_put(at, 2, seal->codec);
-    at = number_field_put(at, 3, raw_size);
-    at = number_field_put(at, 4, flags);
-    *at++ = FIELD_TAG(5, WIRE_FIXED64);
-    uint64_t checksum = htole64(XXH3_64bits(payload.data, payload.size));
-    at = mempcpy(at, &checksum, sizeof checksum);
+    at = number_field_put(at, 1, seal->started ? 0 : WIRE_VERSION);
+    at = number_field_put(at, 2, seal->started ? 0 : seal->codec);
+    at = number_field_put(at, 3, raw_size < SMALL_BATCH_SIZE ? 0 : raw_size);
+    at = number_field_put(at, 4, open);
+    at = fixed32_field_put(at, 5, (uint32_t)XXH3_64bits(payload.data, payload.size));
     return bytes_field_head(at, 6, payload.size);
 }
 
-int seal_frame(Seal *seal, Bytes batch, bool ends_transaction, size_t keep, Bytes *frame, Error *error)
+int seal_frame(Seal *seal, Bytes batch, bool open, size_t keep, Bytes *frame, Error *error)
 {
     if (seal->out.capacity > keep) {
         buffer_free(&seal->out);
@@ -97,9 +107,7 @@ int seal_frame(Seal *seal, Bytes batch, bool ends_transaction, size_t keep, Byte
     }
     Bytes payload = bytes_of(seal->out.data + HEADER_ROOM, seal->out.used - HEADER_ROOM);
     uint8_t header[HEADER_ROOM];
-    unsigned flags =
-        (seal->started ? 0 : FRAME_STARTS_STREAM) | (ends_transaction ? FRAME_ENDS_TRANSACTION : 0);
-    size_t header_size = (size_t)(put_header(header, seal, batch.size, flags, payload) - header);
+    size_t header_size = (size_t)(put_header(header, seal, batch.size, open, payload) - header);
     if (header_size + payload.size > MAX_FRAME_SIZE) {
         return error_set(error, ERROR_LIMIT, "a frame of %zu bytes is more than the %zu that can be sent",
                          header_size + payload.size, MAX_FRAME_SIZE);

@@ -23,7 +23,6 @@ void seal_free(Seal *seal);
  * *frame borrows from seal until the next call. A seal that failed while compressing has lost its stream and
  * must not be used again. Memory beyond keep bytes is given back at the next call.
  */
-int seal_frame(Seal *seal, Bytes batch, bool ends_transaction, size_t keep, Bytes *frame,
-               Error *error) MUST_CHECK;
+int seal_frame(Seal *seal, Bytes batch, bool open, size_t keep, Bytes *frame, Error *error) MUST_CHECK;
 
 size_t seal_footprint(const Seal *seal);

@@ -33,8 +33,10 @@ struct TransactionCheck {
     KnownRelation *relations;
     Bytes batch;        /* the frame in hand */
     XXH3_state_t *hash; /* of the open transaction's earlier frames */
-    Lsn commit_lsn;
-    Lsn last_end_lsn; /* of the transaction before */
+    Lsn commit_lsn;     /* of the open transaction, or the one before */
+    Lsn last_end_lsn;   /* of the transaction before */
+    int64_t last_time;  /* of the open transaction, or the one before */
+    uint32_t last_xid;  /* the same */
     uint64_t last_sequence;
 };
 
@@ -107,14 +109,21 @@ static int check_hello(const HelloRecord *hello, Error *error)
     return 0;
 }
 
-static int check_begin(TransactionCheck *check, const BeginRecord *begin, Error *error)
+static int check_begin(TransactionCheck *check, BeginRecord *begin, Error *error)
 {
-    char now[LSN_TEXT_SIZE], last[LSN_TEXT_SIZE];
-    if (begin->commit_lsn == LSN_INVALID || begin->commit_lsn < check->last_end_lsn) {
-        return error_set(error, ERROR_PROTOCOL, "a transaction committed at %s follows one that ended at %s",
-                         lsn_format(begin->commit_lsn, now), lsn_format(check->last_end_lsn, last));
+    char last[LSN_TEXT_SIZE];
+    if (begin->commit_lsn > UINT64_MAX - check->last_end_lsn ||
+        begin->commit_lsn + check->last_end_lsn == LSN_INVALID) {
+        return error_set(error, ERROR_PROTOCOL,
+                         "a transaction cannot be %" PRIu64 " bytes behind one that ended at %s",
+                         begin->commit_lsn, lsn_format(check->last_end_lsn, last));
     }
+    begin->commit_lsn += check->last_end_lsn;
+    begin->commit_time = (int64_t)((uint64_t)begin->commit_time + (uint64_t)check->last_time);
+    begin->xid += check->last_xid;
     check->commit_lsn = begin->commit_lsn;
+    check->last_time = begin->commit_time;
+    check->last_xid = begin->xid;
     check->last_sequence = 0;
     XXH3_64bits_reset(check->hash);
     return 0;
@@ -195,33 +204,32 @@ static int check_message(TransactionCheck *check, const MessageRecord *message, 
     return check_sequence(check, message->sequence, 1, error);
 }
 
-static int check_commit(TransactionCheck *check, const CommitRecord *commit, size_t offset, Error *error)
+static int check_commit(TransactionCheck *check, CommitRecord *commit, size_t offset, Error *error)
 {
-    char said[LSN_TEXT_SIZE], begun[LSN_TEXT_SIZE];
-    if (commit->commit_lsn != check->commit_lsn) {
-        return error_set(error, ERROR_PROTOCOL, "commit at %s ends a transaction that began as %s",
-                         lsn_format(commit->commit_lsn, said), lsn_format(check->commit_lsn, begun));
+    char begun[LSN_TEXT_SIZE];
+    if (commit->end_lsn == 0 || commit->end_lsn > UINT64_MAX - check->commit_lsn) {
+        return error_set(error, ERROR_PROTOCOL, "the commit record at %s cannot have %" PRIu64 " bytes",
+                         lsn_format(check->commit_lsn, begun), commit->end_lsn);
     }
-    if (commit->end_lsn <= commit->commit_lsn) {
-        return error_set(error, ERROR_PROTOCOL, "the commit record at %s ends at %s",
-                         lsn_format(commit->commit_lsn, begun), lsn_format(commit->end_lsn, said));
-    }
+    commit->commit_lsn = check->commit_lsn;
+    commit->end_lsn += check->commit_lsn;
+    commit->commit_time = check->last_time;
     if (commit->change_count != check->last_sequence) {
         return error_set(error, ERROR_PROTOCOL, "commit counts %" PRIu64 " changes, %" PRIu64 " were there",
                          commit->change_count, check->last_sequence);
     }
     XXH3_64bits_update(check->hash, check->batch.data, offset);
-    uint64_t checksum = XXH3_64bits_digest(check->hash);
+    uint32_t checksum = (uint32_t)XXH3_64bits_digest(check->hash);
     if (checksum != commit->checksum) {
         return error_set(error, ERROR_PROTOCOL,
-                         "the transaction has checksum %016" PRIx64 ", but commit says %016" PRIx64, checksum,
+                         "the transaction has checksum %08" PRIx32 ", but commit says %08" PRIx32, checksum,
                          commit->checksum);
     }
     check->last_end_lsn = commit->end_lsn;
     return 0;
 }
 
-static int check_contents(TransactionCheck *check, const Record *record, size_t offset, Error *error)
+static int check_contents(TransactionCheck *check, Record *record, size_t offset, Error *error)
 {
     switch (record->kind) {
     case RECORD_HELLO:
@@ -244,7 +252,7 @@ static int check_contents(TransactionCheck *check, const Record *record, size_t 
     return 0;
 }
 
-int transaction_check_record(TransactionCheck *check, const Record *record, size_t offset, Error *error)
+int transaction_check_record(TransactionCheck *check, Record *record, size_t offset, Error *error)
 {
     StreamState next = next_states[record->kind][check->state];
     if (next == STREAM_NONE) {
@@ -258,12 +266,12 @@ int transaction_check_record(TransactionCheck *check, const Record *record, size
     return 0;
 }
 
-int transaction_check_frame_end(TransactionCheck *check, bool ends_transaction, Error *error)
+int transaction_check_frame_end(TransactionCheck *check, bool open, Error *error)
 {
-    if (ends_transaction != (check->state == STREAM_ENDED)) {
-        return error_set(error, ERROR_PROTOCOL, "the frame %s, but its last record is %scommit",
-                         ends_transaction ? "ends a transaction" : "does not end a transaction",
-                         ends_transaction ? "not " : "");
+    if (open != (check->state == STREAM_OPEN)) {
+        return error_set(error, ERROR_PROTOCOL,
+                         open ? "the frame leaves a transaction open, but none is"
+                              : "a transaction is open at the end of a frame that does not say so");
     }
     if (check->state == STREAM_OPEN) {
         XXH3_64bits_update(check->hash, check->batch.data, check->batch.size);

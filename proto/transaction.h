@@ -15,12 +15,11 @@ void transaction_check_free(TransactionCheck *check);
 /* Tells that batch is the frame whose records come next. */
 void transaction_check_frame(TransactionCheck *check, Bytes batch);
 
-/* record stands at byte `offset` of the batch. */
-int transaction_check_record(TransactionCheck *check, const Record *record, size_t offset,
-                             Error *error) MUST_CHECK;
+/* record stands at byte `offset` of the batch. The steps of Begin and Commit become positions and times. */
+int transaction_check_record(TransactionCheck *check, Record *record, size_t offset, Error *error) MUST_CHECK;
 
-/* After the last record of the frame. ends_transaction is what the frame says. */
-int transaction_check_frame_end(TransactionCheck *check, bool ends_transaction, Error *error) MUST_CHECK;
+/* After the last record of the frame. open is what the frame says. */
+int transaction_check_frame_end(TransactionCheck *check, bool open, Error *error) MUST_CHECK;
 
 /* Commit LSN of the open transaction; LSN_INVALID between transactions. */
 Lsn transaction_check_lsn(const TransactionCheck *check);

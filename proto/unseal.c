@@ -1,7 +1,7 @@
 /*
  * Nothing is inflated before the checksum of the payload is right and its size is within the limit, and
  * nothing is looked at before the version is ours: another version may mean something else by every other
- * field.
+ * field. The version stands in the connection's first frame.
  */
 #include "unseal.h"
 
@@ -19,8 +19,8 @@ typedef struct FrameMessage {
     uint32_t version;
     uint32_t codec;
     uint32_t raw_size;
-    uint32_t flags;
-    uint64_t checksum;
+    bool open;
+    uint32_t checksum;
     Bytes payload;
 } FrameMessage;
 
@@ -28,8 +28,8 @@ static const FieldSpec frame_fields[] = {
     {"version", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, version)},
     {"codec", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, codec)},
     {"raw_size", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, raw_size)},
-    {"flags", FIELD_U32, UINT32_MAX, offsetof(FrameMessage, flags)},
-    {"checksum", FIELD_FIXED64, 0, offsetof(FrameMessage, checksum)},
+    {"open", FIELD_BOOL, 0, offsetof(FrameMessage, open)},
+    {"checksum", FIELD_FIXED32, 0, offsetof(FrameMessage, checksum)},
     {"payload", FIELD_BYTES, 0, offsetof(FrameMessage, payload)},
 };
 static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, false, frame_fields);
@@ -77,20 +77,18 @@ static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *e
     if (frame->codec > WIRE_CODEC_ZSTD) {
         return error_set(error, ERROR_PROTOCOL, "codec %u is not known", frame->codec);
     }
-    if ((frame->flags & ~(FRAME_STARTS_STREAM | FRAME_ENDS_TRANSACTION)) != 0) {
-        return error_set(error, ERROR_PROTOCOL, "flags %u are not known", frame->flags);
+    if (unseal->started && (frame->version != 0 || frame->codec != 0)) {
+        return error_set(error, ERROR_PROTOCOL, "the stream starts again in mid-connection");
     }
-    if (((frame->flags & FRAME_STARTS_STREAM) != 0) == unseal->started) {
-        return error_set(error, ERROR_PROTOCOL, "%s",
-                         unseal->started ? "the stream starts again in mid-connection"
-                                         : "the first frame of the connection does not start a stream");
-    }
-    uint64_t checksum = XXH3_64bits(frame->payload.data, frame->payload.size);
+    uint32_t checksum = (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.size);
     if (checksum != frame->checksum) {
         return error_set(error, ERROR_PROTOCOL,
-                         "the payload of %zu bytes has checksum %016" PRIx64
-                         ", but the frame says %016" PRIx64,
+                         "the payload of %zu bytes has checksum %08" PRIx32 ", but the frame says %08" PRIx32,
                          frame->payload.size, checksum, frame->checksum);
+    }
+    if (frame->raw_size > 0 && frame->raw_size < SMALL_BATCH_SIZE) {
+        return error_set(error, ERROR_PROTOCOL, "a size of %u bytes would have been left out",
+                         frame->raw_size);
     }
     if (frame->raw_size > unseal->max_raw_size) {
         return error_set(error, ERROR_LIMIT, "a frame inflates to %u bytes, more than the limit of %zu",
@@ -99,11 +97,16 @@ static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *e
     return 0;
 }
 
-/* Room for one byte more than raw_size shows a payload that inflates to more. */
-static int inflate_payload(Unseal *unseal, const FrameMessage *frame, uint8_t *raw, Error *error)
+/*
+ * Room for one byte more than there may be shows a payload that inflates to more. *size is what came out: below
+ * SMALL_BATCH_SIZE where the frame says no size.
+ */
+static int inflate_payload(Unseal *unseal, const FrameMessage *frame, uint8_t *raw, size_t *size,
+                           Error *error)
 {
+    size_t most = frame->raw_size > 0 ? frame->raw_size : SMALL_BATCH_SIZE - 1;
     ZSTD_inBuffer in = {.src = frame->payload.data, .size = frame->payload.size};
-    ZSTD_outBuffer out = {.dst = raw, .size = (size_t)frame->raw_size + 1};
+    ZSTD_outBuffer out = {.dst = raw, .size = most + 1};
     size_t before;
     do {
         before = in.pos + out.pos;
@@ -117,40 +120,47 @@ static int inflate_payload(Unseal *unseal, const FrameMessage *frame, uint8_t *r
                              in.pos);
         }
     } while (in.pos + out.pos != before);
-    if (in.pos != in.size || out.pos != frame->raw_size) {
+    if (in.pos != in.size || out.pos > most || (frame->raw_size > 0 && out.pos != most)) {
         return error_set(error, ERROR_PROTOCOL,
-                         "%zu of %zu bytes of the payload inflate to %zu%s bytes, not %u", in.pos, in.size,
-                         out.pos, out.pos > frame->raw_size ? " or more" : "", frame->raw_size);
+                         "%zu of %zu bytes of the payload inflate to %zu%s bytes, not %s%zu", in.pos, in.size,
+                         out.pos, out.pos > most ? " or more" : "", frame->raw_size > 0 ? "" : "up to ",
+                         most);
     }
+    *size = out.pos;
     return 0;
 }
 
-static int copy_payload(const FrameMessage *frame, uint8_t *raw, Error *error)
+static int copy_payload(const FrameMessage *frame, uint8_t *raw, size_t *size, Error *error)
 {
-    if (frame->payload.size != frame->raw_size) {
-        return error_set(error, ERROR_PROTOCOL, "a plain payload has %zu bytes, not %u", frame->payload.size,
+    *size = frame->payload.size;
+    if (*size != frame->raw_size && (frame->raw_size > 0 || *size >= SMALL_BATCH_SIZE)) {
+        return error_set(error, ERROR_PROTOCOL, "a plain payload has %zu bytes, not %u", *size,
                          frame->raw_size);
     }
-    if (frame->raw_size > 0) {
-        memcpy(raw, frame->payload.data, frame->raw_size);
+    if (*size > 0) {
+        memcpy(raw, frame->payload.data, *size);
     }
     return 0;
 }
 
-int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *ends_transaction,
-                 Error *error)
+int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *open, Error *error)
 {
     Cursor cursor = cursor_of(bytes);
     FrameMessage frame;
-    if (check_version(cursor, error) != 0 || message_decode(&frame_spec, cursor, arena, &frame, error) != 0 ||
+    if ((!unseal->started && check_version(cursor, error) != 0) ||
+        message_decode(&frame_spec, cursor, arena, &frame, error) != 0 ||
         check_frame(unseal, &frame, error) != 0) {
         return -1;
     }
-    uint8_t *raw = arena_alloc(arena, (size_t)frame.raw_size + 1);
-    int status = frame.codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, error)
-                                                : copy_payload(&frame, raw, error);
-    unseal->started = true;
-    *batch = bytes_of(raw, frame.raw_size);
-    *ends_transaction = (frame.flags & FRAME_ENDS_TRANSACTION) != 0;
+    if (!unseal->started) {
+        unseal->codec = frame.codec;
+        unseal->started = true;
+    }
+    size_t size = 0;
+    uint8_t *raw = arena_alloc(arena, frame.raw_size > 0 ? (size_t)frame.raw_size + 1 : SMALL_BATCH_SIZE);
+    int status = unseal->codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, &size, error)
+                                                  : copy_payload(&frame, raw, &size, error);
+    *batch = bytes_of(raw, size);
+    *open = frame.open;
     return status;
 }

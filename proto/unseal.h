@@ -10,12 +10,13 @@
 typedef struct Unseal {
     struct ZSTD_DCtx_s *zstd;
     size_t max_raw_size;
-    bool started; /* a frame has been opened */
+    uint32_t codec; /* of the connection */
+    bool started;   /* a frame has been opened */
 } Unseal;
 
 int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error) MUST_CHECK;
 void unseal_free(Unseal *unseal);
 
 /* *batch lies in arena, never in frame. */
-int unseal_frame(Unseal *unseal, Bytes frame, Arena *arena, Bytes *batch, bool *ends_transaction,
+int unseal_frame(Unseal *unseal, Bytes frame, Arena *arena, Bytes *batch, bool *open,
                  Error *error) MUST_CHECK;

@@ -9,7 +9,7 @@
 
 #define VARINT_MAX_SIZE 10
 
-enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
+enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
 /* A field's tag; one byte, since no field here is numbered above 15. */
 #define FIELD_TAG(number, type) ((uint8_t)((number) << 3 | (type)))
@@ -44,6 +44,21 @@ static inline uint8_t *number_field_put(uint8_t *at, unsigned number, uint64_t v
     }
     *at++ = FIELD_TAG(number, WIRE_VARINT);
     return varint_put(at, value);
+}
+
+/* As sint32 and sint64 are written: small numbers stay small whatever their sign. */
+static inline uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static inline uint8_t *fixed32_field_put(uint8_t *at, unsigned number, uint32_t value)
+{
+    *at++ = FIELD_TAG(number, WIRE_FIXED32);
+    for (int i = 0; i < 4; i++) {
+        *at++ = (uint8_t)(value >> 8 * i);
+    }
+    return at;
 }
 
 /* The tag and length that stand before size bytes, and with them. */

@@ -17,9 +17,6 @@
 
 typedef enum WireCodec { WIRE_CODEC_NONE = 0, WIRE_CODEC_ZSTD = 1 } WireCodec;
 
-/* Frame.flags */
-enum { FRAME_STARTS_STREAM = 1, FRAME_ENDS_TRANSACTION = 2 };
-
 typedef enum ReplicaIdentity {
     IDENTITY_NOTHING = 0,
     IDENTITY_DEFAULT = 1,
@@ -47,6 +44,7 @@ typedef struct HelloRecord {
     const Bytes *options; /* each "name=value" */
 } HelloRecord;
 
+/* LSN, time and xid as they are; on the wire they are steps from the transaction before. */
 typedef struct BeginRecord {
     Lsn commit_lsn;
     int64_t commit_time;
@@ -101,5 +99,5 @@ typedef struct CommitRecord {
     Lsn end_lsn;
     int64_t commit_time;
     uint64_t change_count;
-    uint64_t checksum;
+    uint32_t checksum;
 } CommitRecord;

@@ -11,6 +11,9 @@
 /* Inflated bytes of one frame. A reader usually allows far less. */
 #define MAX_BATCH_SIZE ((size_t)0x7fffffff)
 
+/* Frame.raw_size is left out below this. */
+#define SMALL_BATCH_SIZE 1024
+
 #define MAX_RUN_ROWS 65536
 #define MAX_COLUMNS 1600 /* as in PostgreSQL */
 #define MAX_OPTIONS 64

@@ -43,7 +43,8 @@ struct FrameWriter {
     Seal seal;
     XXH3_state_t *hash;     /* of the open transaction's batches that have been taken */
     uint64_t last_sequence; /* number of the last change in the batch or in the run */
-    Lsn commit_lsn;
+    TransactionPlace last;  /* the transaction before, from which Begin counts */
+    TransactionPlace open;  /* the open one */
 };
 
 int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error *error)
@@ -125,12 +126,17 @@ int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
     if (writer->state != WRITER_IDLE) {
         return refuse(writer, "begin", error);
     }
-    if (pack_begin(&writer->batch, record, error) != 0) {
+    if (record->commit_lsn == LSN_INVALID || record->commit_lsn < writer->last.lsn) {
+        char now[LSN_TEXT_SIZE], last[LSN_TEXT_SIZE];
+        return error_set(error, ERROR_STATE, "a transaction committed at %s follows one that ended at %s",
+                         lsn_format(record->commit_lsn, now), lsn_format(writer->last.lsn, last));
+    }
+    if (pack_begin(&writer->batch, record, &writer->last, error) != 0) {
         return -1;
     }
     XXH3_64bits_reset(writer->hash);
     writer->last_sequence = 0;
-    writer->commit_lsn = record->commit_lsn;
+    writer->open = (TransactionPlace){record->commit_lsn, record->commit_time, record->xid};
     writer->state = WRITER_OPEN;
     return 0;
 }
@@ -180,10 +186,12 @@ int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
     if (writer->state != WRITER_OPEN) {
         return refuse(writer, "commit", error);
     }
-    if (record->commit_lsn != writer->commit_lsn) {
-        char begun[LSN_TEXT_SIZE], ended[LSN_TEXT_SIZE];
-        return error_set(error, ERROR_STATE, "commit at %s ends a transaction that began as %s",
-                         lsn_format(record->commit_lsn, ended), lsn_format(writer->commit_lsn, begun));
+    if (record->commit_lsn != writer->open.lsn || record->end_lsn <= record->commit_lsn) {
+        char at[LSN_TEXT_SIZE], begun[LSN_TEXT_SIZE], ended[LSN_TEXT_SIZE];
+        return error_set(error, ERROR_STATE,
+                         "commit at %s, ending before %s, ends a transaction that began as %s",
+                         lsn_format(record->commit_lsn, at), lsn_format(record->end_lsn, ended),
+                         lsn_format(writer->open.lsn, begun));
     }
     /* Room for the record first: once the checksum has seen the batch, nothing may fail. */
     if (close_run(writer, error) != 0 || buffer_reserve(&writer->batch, 128, error) != 0) {
@@ -192,11 +200,13 @@ int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
     XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
     CommitRecord completed = *record;
     completed.change_count = writer->last_sequence;
-    completed.checksum = XXH3_64bits_digest(writer->hash);
+    completed.checksum = (uint32_t)XXH3_64bits_digest(writer->hash);
     if (pack_commit(&writer->batch, &completed, error) != 0) {
         writer->state = WRITER_BROKEN;
         return -1;
     }
+    writer->last = writer->open;
+    writer->last.lsn = record->end_lsn;
     writer->state = WRITER_ENDED;
     return 0;
 }
@@ -260,12 +270,11 @@ int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
     if (close_run(writer, error) != 0) {
         return -1;
     }
-    bool ended = writer->state == WRITER_ENDED;
     if (writer->state == WRITER_OPEN) {
         XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
     }
     Bytes batch = bytes_of(writer->batch.data, writer->batch.used);
-    if (seal_frame(&writer->seal, batch, ended, writer->keep, frame, error) != 0) {
+    if (seal_frame(&writer->seal, batch, writer->state == WRITER_OPEN, writer->keep, frame, error) != 0) {
         writer->state = WRITER_BROKEN;
         return -1;
     }
@@ -273,7 +282,7 @@ int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
     if (writer->batch.capacity > writer->keep) {
         buffer_free(&writer->batch);
     }
-    if (ended) {
+    if (writer->state == WRITER_ENDED) {
         writer->state = WRITER_IDLE;
     }
     return 0;

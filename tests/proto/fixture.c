@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "wire_limits.h"
+
 Wire *wire_new(WireCodec codec, size_t frame_size)
 {
     Wire *wire = calloc(1, sizeof *wire);
@@ -112,14 +114,14 @@ void wire_insert(Wire *wire, uint32_t relation, uint32_t column_count, ...)
     va_end(args);
 }
 
-uint8_t *forge_frame(Bytes batch, uint32_t flags, size_t *size)
+uint8_t *forge_frame(Bytes batch, bool open, size_t *size)
 {
     Penstock__Frame frame = PENSTOCK__FRAME__INIT;
     frame.version = WIRE_VERSION;
     frame.codec = PENSTOCK__CODEC__CODEC_NONE;
-    frame.raw_size = (uint32_t)batch.size;
-    frame.flags = flags;
-    frame.checksum = XXH3_64bits(batch.data, batch.size);
+    frame.raw_size = batch.size < SMALL_BATCH_SIZE ? 0 : (uint32_t)batch.size;
+    frame.open = open;
+    frame.checksum = (uint32_t)XXH3_64bits(batch.data, batch.size);
     frame.payload = (ProtobufCBinaryData){.len = batch.size, .data = (uint8_t *)batch.data};
     *size = penstock__frame__get_packed_size(&frame);
     uint8_t *bytes = malloc(*size + 1);

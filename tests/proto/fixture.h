@@ -58,4 +58,4 @@ void wire_commit(Wire *wire, Lsn lsn);
 void wire_insert(Wire *wire, uint32_t relation, uint32_t column_count, ...);
 
 /* A frame around batch, not compressed, as sent first on a connection. The caller frees it. */
-uint8_t *forge_frame(Bytes batch, uint32_t flags, size_t *size);
+uint8_t *forge_frame(Bytes batch, bool open, size_t *size);

@@ -10,6 +10,7 @@
 #include "penstock.pb-c.h"
 #include "print.h"
 #include "reader.h"
+#include "wire_limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,21 +32,21 @@ static void print_records(const Record *records, size_t count)
     fclose(out);
 }
 
-static size_t seal(Bytes batch, uint32_t flags, uint8_t *out)
+static size_t seal(Bytes batch, bool first, uint8_t *out)
 {
     Penstock__Frame frame = PENSTOCK__FRAME__INIT;
-    frame.version = WIRE_VERSION;
-    frame.raw_size = (uint32_t)batch.size;
-    frame.flags = flags;
-    frame.checksum = XXH3_64bits(batch.data, batch.size);
+    frame.version = first ? WIRE_VERSION : 0;
+    frame.raw_size = batch.size < SMALL_BATCH_SIZE ? 0 : (uint32_t)batch.size;
+    frame.open = true;
+    frame.checksum = (uint32_t)XXH3_64bits(batch.data, batch.size);
     frame.payload = (ProtobufCBinaryData){.len = batch.size, .data = (uint8_t *)batch.data};
     return penstock__frame__pack(&frame, out);
 }
 
-static void read_sealed(FrameReader *reader, Bytes batch, uint32_t flags)
+static void read_sealed(FrameReader *reader, Bytes batch, bool first)
 {
     uint8_t *bytes = malloc(batch.size + 100);
-    size_t size = seal(batch, flags, bytes);
+    size_t size = seal(batch, first, bytes);
     Arena *arena = arena_new(1);
     Record *records;
     size_t count;
@@ -65,8 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (frame_reader_new(&options, &reader, &error) != 0) {
         abort();
     }
-    read_sealed(reader, bytes_of(opening, sizeof opening), FRAME_STARTS_STREAM);
-    read_sealed(reader, bytes_of(data, size), 0);
+    read_sealed(reader, bytes_of(opening, sizeof opening), true);
+    read_sealed(reader, bytes_of(data, size), false);
     frame_reader_free(reader);
     return 0;
 }

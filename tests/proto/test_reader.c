@@ -16,7 +16,7 @@ static Penstock__Frame *take(Wire *wire)
 
 static int hand_in(Wire *wire, Penstock__Frame *frame)
 {
-    frame->checksum = XXH3_64bits(frame->payload.data, frame->payload.len);
+    frame->checksum = (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.len);
     size_t size = penstock__frame__get_packed_size(frame);
     uint8_t *bytes = malloc(size);
     penstock__frame__pack(frame, bytes);
@@ -43,7 +43,12 @@ static Wire *wire_with_transaction(WireCodec codec)
     wire_pass(wire);
     wire_begin(wire, 1000);
     wire_relation(wire, 5, 1);
-    wire_insert(wire, 5, 1, "some text that compresses a bit, a bit, a bit");
+    char value[2001];
+    for (size_t i = 0; i < sizeof value; i++) {
+        value[i] = "some text that compresses a bit, "[i * i % 33];
+    }
+    value[sizeof value - 1] = '\0';
+    wire_insert(wire, 5, 1, value);
     return wire;
 }
 
@@ -72,15 +77,18 @@ static void frame_spoiled_behind_its_checksum_is_noticed_at_commit(void **state)
     wire_free(wire);
 }
 
-static void transactions_come_in_commit_order(void **state)
+static void position_beyond_all_positions_is_refused(void **state)
 {
     (void)state;
     Wire *wire = wire_with_transaction(WIRE_CODEC_NONE);
     wire_commit(wire, 1000);
     wire_pass(wire);
-    wire_begin(wire, 1030);
-    assert_refused(wire, hand_in(wire, take(wire)),
-                   "frame 3: byte 0: a transaction committed at 0/406 follows one that ended at 0/410");
+    wire_begin(wire, UINT64_MAX - 100);
+    Penstock__Frame *frame = take(wire);
+    memset(frame->payload.data + 5, 0xff, 9); /* of the ten bytes of lsn_step */
+    assert_refused(
+        wire, hand_in(wire, frame),
+        "frame 3: byte 0: a transaction cannot be 18446744073709551615 bytes behind one that ended at 0/410");
 }
 
 static void stream_does_not_start_again(void **state)
@@ -88,7 +96,7 @@ static void stream_does_not_start_again(void **state)
     (void)state;
     Wire *wire = wire_with_transaction(WIRE_CODEC_ZSTD);
     Penstock__Frame *frame = take(wire);
-    frame->flags |= FRAME_STARTS_STREAM;
+    frame->version = WIRE_VERSION;
     assert_refused(wire, hand_in(wire, frame), "frame 2: the stream starts again in mid-connection");
 }
 
@@ -112,6 +120,22 @@ static void payload_that_inflates_to_less_is_refused(void **state)
     assert_int_equal(hand_in(wire, frame), -1);
     assert_non_null(strstr(wire->error.message, "of the payload inflate to"));
     wire_free(wire);
+}
+
+/* Without a size it has to be a small one. */
+static void large_payload_without_a_size_is_refused(void **state)
+{
+    (void)state;
+    for (WireCodec codec = WIRE_CODEC_NONE; codec <= WIRE_CODEC_ZSTD; codec++) {
+        Wire *wire = wire_with_transaction(codec);
+        Penstock__Frame *frame = take(wire);
+        frame->raw_size = 0;
+        assert_int_equal(hand_in(wire, frame), -1);
+        assert_non_null(strstr(wire->error.message, codec == WIRE_CODEC_NONE
+                                                        ? "bytes, not 0"
+                                                        : "inflate to 1024 or more bytes, not up to 1023"));
+        wire_free(wire);
+    }
 }
 
 static void payload_cut_short_is_refused(void **state)
@@ -190,10 +214,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_frame_is_noticed),
         cmocka_unit_test(frame_spoiled_behind_its_checksum_is_noticed_at_commit),
-        cmocka_unit_test(transactions_come_in_commit_order),
+        cmocka_unit_test(position_beyond_all_positions_is_refused),
         cmocka_unit_test(stream_does_not_start_again),
         cmocka_unit_test(payload_that_inflates_to_more_is_refused),
         cmocka_unit_test(payload_that_inflates_to_less_is_refused),
+        cmocka_unit_test(large_payload_without_a_size_is_refused),
         cmocka_unit_test(payload_cut_short_is_refused),
         cmocka_unit_test(window_that_wants_much_memory_is_refused),
         cmocka_unit_test(stream_does_not_end),

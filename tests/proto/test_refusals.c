@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "wire_limits.h"
+
 /* A whole connection in one frame: hello, begin, relation, rows, commit. */
 typedef struct Forged {
     Penstock__Hello hello;
@@ -18,6 +20,8 @@ typedef struct Forged {
     Penstock__Column *new_list[2];
     Penstock__Column old_columns[2];
     Penstock__Column *old_list[2];
+    Penstock__Column new_row;
+    Penstock__Column old_row;
     Penstock__Rows rows;
     Penstock__Truncate truncate;
     Penstock__Message message;
@@ -100,7 +104,7 @@ static void forge(Forged *f)
     penstock__hello__init(&f->hello);
     f->hello.wire_version = 1;
     penstock__begin__init(&f->begin);
-    f->begin.commit_lsn = 1000;
+    f->begin.lsn_step = 1000;
     forge_relation(f);
     forge_rows(f);
     penstock__truncate__init(&f->truncate);
@@ -111,13 +115,11 @@ static void forge(Forged *f)
     penstock__message__init(&f->message);
     penstock__heartbeat__init(&f->heartbeat);
     penstock__commit__init(&f->commit);
-    f->commit.commit_lsn = 1000;
-    f->commit.end_lsn = 1040;
+    f->commit.size = 40;
     f->commit.change_count = 2;
     forge_records(f);
     penstock__frame__init(&f->frame);
     f->frame.version = 1;
-    f->frame.flags = FRAME_STARTS_STREAM | FRAME_ENDS_TRANSACTION;
     f->max_raw_size = 100000;
 }
 
@@ -154,7 +156,7 @@ static Bytes pack_batch(Forged *f, uint8_t *out)
     for (size_t i = 0; i < f->count; i++) {
         if (f->records[i].kind_case == PENSTOCK__RECORD__KIND_COMMIT) {
             Bytes before = pack_records(f, i, out);
-            f->commit.checksum = XXH3_64bits(before.data, before.size) + f->wrong_checksum;
+            f->commit.checksum = (uint32_t)XXH3_64bits(before.data, before.size) + f->wrong_checksum;
         }
     }
     return pack_records(f, f->count, out);
@@ -164,9 +166,9 @@ static Bytes pack_frame(Forged *f, void (*spoil)(Penstock__Frame *frame), uint8_
 {
     static uint8_t raw[200000];
     Bytes batch = f->batch.data != NULL ? f->batch : pack_batch(f, raw);
-    f->frame.raw_size = (uint32_t)batch.size;
+    f->frame.raw_size = batch.size < SMALL_BATCH_SIZE ? 0 : (uint32_t)batch.size;
     f->frame.payload = data((const char *)batch.data, batch.size);
-    f->frame.checksum = XXH3_64bits(batch.data, batch.size);
+    f->frame.checksum = (uint32_t)XXH3_64bits(batch.data, batch.size);
     if (spoil != NULL) {
         spoil(&f->frame);
     }
@@ -231,10 +233,9 @@ static void run(const Case *test)
 FRAME(newer_version, frame->version = 2;)
 FRAME(no_version, frame->version = 0;)
 FRAME(unknown_codec, frame->codec = 2;)
-FRAME(unknown_flags, frame->flags |= 4;)
-FRAME(not_first, frame->flags &= ~1u;)
 FRAME(wrong_checksum, frame->checksum = 7;)
-FRAME(raw_size_small, frame->raw_size--;)
+FRAME(raw_size_wrong, frame->raw_size = 2000;)
+FRAME(raw_size_not_left_out, frame->raw_size = 83;)
 FRAME(raw_size_beyond_limit, frame->raw_size = 100001;)
 FRAME(not_zstd, frame->codec = PENSTOCK__CODEC__CODEC_ZSTD;)
 RECORDS(not_a_frame, f->bytes = text("Z\xff\xff");)
@@ -243,7 +244,7 @@ RECORDS(frame_field_unknown, f->bytes = text("\x08\x01\x38\x01");)
 RECORDS(frame_field_twice, f->bytes = text("\x08\x01\x08\x01");)
 RECORDS(frame_cut, f->bytes = text("\x08\x01\x32\x05"
                                    "ab");)
-RECORDS(frame_wire_type, f->bytes = text("\x08\x01\x35\x01\x01\x01\x01");)
+RECORDS(frame_wire_type, f->bytes = text("\x08\x01\x34\x01\x01\x01\x01");)
 RECORDS(frame_field_type, f->bytes = text("\x08\x01\x30\x01");)
 
 /* Batches and records as bytes */
@@ -263,11 +264,11 @@ RECORDS(hello_twice, insert_record(f, 1, PENSTOCK__RECORD__KIND_HELLO, &f->hello
 RECORDS(hello_version, f->hello.wire_version = 3;)
 RECORDS(no_begin, remove_record(f, 1);)
 RECORDS(begin_twice, insert_record(f, 2, PENSTOCK__RECORD__KIND_BEGIN, &f->begin);)
-RECORDS(begin_without_lsn, f->begin.commit_lsn = 0;)
+RECORDS(begin_without_lsn, f->begin.lsn_step = 0;)
 RECORDS(heartbeat_in_transaction, insert_record(f, 3, PENSTOCK__RECORD__KIND_HEARTBEAT, &f->heartbeat);)
 RECORDS(after_commit, insert_record(f, 5, PENSTOCK__RECORD__KIND_HEARTBEAT, &f->heartbeat);)
-RECORDS(flag_without_commit, remove_record(f, 4);)
-FRAME(commit_without_flag, frame->flags &= ~2u;)
+RECORDS(no_commit, remove_record(f, 4);)
+FRAME(commit_left_open, frame->open = true;)
 RECORDS(message_between, f->message.transactional = 1;
         insert_record(f, 1, PENSTOCK__RECORD__KIND_MESSAGE, &f->message);)
 RECORDS(message_numbered, f->message.sequence = 1;
@@ -314,6 +315,35 @@ RECORDS(uniform_long, static uint32_t huge[] = {0xffffffff}; f->new_columns[0].l
 RECORDS(data_without_lengths, f->new_columns[0].n_lengths = 0;)
 RECORDS(data_of_no_value, f->new_columns[1].data = DATA("x");)
 
+/* A single row */
+static void forge_row(Forged *f)
+{
+    penstock__column__init(&f->new_row);
+    penstock__column__init(&f->old_row);
+    f->new_row.states = DATA("\0\0");
+    f->new_row.lengths = two_lengths;
+    f->new_row.n_lengths = 2;
+    f->new_row.data = DATA("abb");
+    f->rows.count = 1;
+    f->rows.n_new_columns = 0;
+    f->rows.new_row = &f->new_row;
+    f->commit.change_count = 1;
+}
+RECORDS(row, forge_row(f);)
+RECORDS(row_in_columns, f->rows.count = 1;)
+RECORDS(row_of_two, forge_row(f); f->rows.count = 2;)
+RECORDS(row_and_columns, forge_row(f); f->rows.n_new_columns = 2;)
+RECORDS(row_old_of_insert, forge_row(f); f->rows.old_row = &f->old_row;)
+RECORDS(row_narrow, forge_row(f); f->new_row.states = DATA("\0"); f->new_row.n_lengths = 1;
+        f->new_row.data = DATA("a");)
+RECORDS(row_state, forge_row(f); f->new_row.states = DATA("\0\3");)
+RECORDS(row_lengths, forge_row(f); f->new_row.states = DATA("\0\1");)
+RECORDS(row_data, forge_row(f); f->new_row.data = DATA("abbb");)
+RECORDS(row_sides_differ, forge_row(f); f->rows.kind = PENSTOCK__CHANGE_KIND__CHANGE_UPDATE;
+        f->rows.old = PENSTOCK__OLD_ROW__OLD_KEY; f->old_row.states = DATA("\3");
+        f->rows.old_row = &f->old_row;)
+RECORDS(row_too_wide, static const char many[1601]; forge_row(f); f->new_row.states = data(many, 1601);)
+
 /* Truncates and commits */
 RECORDS(truncate_sequence, f->truncate.sequence = 9;
         insert_record(f, 4, PENSTOCK__RECORD__KIND_TRUNCATE, &f->truncate);)
@@ -321,8 +351,8 @@ RECORDS(truncate_unknown, f->truncated[0] = 8;
         insert_record(f, 4, PENSTOCK__RECORD__KIND_TRUNCATE, &f->truncate);)
 RECORDS(truncate_nothing, f->truncate.n_relations = 0;
         insert_record(f, 4, PENSTOCK__RECORD__KIND_TRUNCATE, &f->truncate);)
-RECORDS(commit_lsn, f->commit.commit_lsn = 1001;)
-RECORDS(commit_end, f->commit.end_lsn = 1000;)
+RECORDS(commit_empty, f->commit.size = 0;)
+RECORDS(commit_huge, f->commit.size = UINT64_MAX - 999;)
 RECORDS(commit_count, f->commit.change_count = 3;)
 RECORDS(commit_checksum, f->wrong_checksum = true;)
 
@@ -334,12 +364,12 @@ static const Case cases[] = {
     {"no version", NULL, no_version, ERROR_PROTOCOL,
      "frame 1: not a frame of penstock's wire format: it has no version"},
     {"unknown codec", NULL, unknown_codec, ERROR_PROTOCOL, "frame 1: codec 2 is not known"},
-    {"unknown flags", NULL, unknown_flags, ERROR_PROTOCOL, "frame 1: flags 7 are not known"},
-    {"not first", NULL, not_first, ERROR_PROTOCOL,
-     "frame 1: the first frame of the connection does not start a stream"},
     {"wrong checksum", NULL, wrong_checksum, ERROR_PROTOCOL,
-     "frame 1: the payload of 91 bytes has checksum f02427b0c3541304, but the frame says 0000000000000007"},
-    {"raw size small", NULL, raw_size_small, ERROR_PROTOCOL, "frame 1: a plain payload has 91 bytes, not 90"},
+     "frame 1: the payload of 83 bytes has checksum 33650a55, but the frame says 00000007"},
+    {"raw size wrong", NULL, raw_size_wrong, ERROR_PROTOCOL,
+     "frame 1: a plain payload has 83 bytes, not 2000"},
+    {"raw size not left out", NULL, raw_size_not_left_out, ERROR_PROTOCOL,
+     "frame 1: a size of 83 bytes would have been left out"},
     {"raw size beyond limit", NULL, raw_size_beyond_limit, ERROR_LIMIT,
      "frame 1: a frame inflates to 100001 bytes, more than the limit of 100000"},
     {"not zstd", NULL, not_zstd, ERROR_PROTOCOL,
@@ -355,7 +385,7 @@ static const Case cases[] = {
      "frame 1: byte 2: Frame.version is there more than once"},
     {"frame cut", frame_cut, NULL, ERROR_PROTOCOL, "frame 1: byte 4: 5 bytes wanted, 2 left"},
     {"frame wire type", frame_wire_type, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 2: field 6 has wire type 5, which is not used"},
+     "frame 1: byte 2: field 6 has wire type 4, which is not used"},
     {"frame field type", frame_field_type, NULL, ERROR_PROTOCOL,
      "frame 1: byte 2: Frame.payload has wire type 0"},
     {"empty batch", empty_batch, NULL, ERROR_PROTOCOL, "frame 1: byte 0: a frame without records"},
@@ -382,15 +412,15 @@ static const Case cases[] = {
     {"begin twice", begin_twice, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 13: begin cannot stand in a transaction"},
     {"begin without lsn", begin_without_lsn, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 6: a transaction committed at 0/0 follows one that ended at 0/0"},
+     "frame 1: byte 6: a transaction cannot be 0 bytes behind one that ended at 0/0"},
     {"heartbeat in transaction", heartbeat_in_transaction, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 44: a heartbeat cannot stand in a transaction"},
     {"after commit", after_commit, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 91: a heartbeat cannot stand after commit in the same frame"},
-    {"flag without commit", flag_without_commit, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: the frame ends a transaction, but its last record is not commit"},
-    {"commit without flag", NULL, commit_without_flag, ERROR_PROTOCOL,
-     "frame 1: the frame does not end a transaction, but its last record is commit"},
+     "frame 1: byte 83: a heartbeat cannot stand after commit in the same frame"},
+    {"no commit", no_commit, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: a transaction is open at the end of a frame that does not say so"},
+    {"commit left open", NULL, commit_left_open, ERROR_PROTOCOL,
+     "frame 1: the frame leaves a transaction open, but none is"},
     {"message between", message_between, NULL, ERROR_PROTOCOL,
      "frame 1: byte 6: a transactional message cannot stand between transactions"},
     {"message numbered", message_numbered, NULL, ERROR_PROTOCOL,
@@ -464,21 +494,49 @@ static const Case cases[] = {
     {"data of no value", data_of_no_value, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: relation 5, new column 2: byte 67: Column.data has 1 bytes without "
      "lengths"},
+    {"a sound row is read", row, NULL, ERROR_NONE, NULL},
+    {"row in columns", row_in_columns, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 48: Rows of 1 rows, kind 0 and old row 0 do not store the new side "
+     "so"},
+    {"row of two", row_of_two, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 48: Rows of 2 rows, kind 0 and old row 0 do not store the new side "
+     "so"},
+    {"row and columns", row_and_columns, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 48: Rows of 1 rows, kind 0 and old row 0 do not store the new side "
+     "so"},
+    {"row old of insert", row_old_of_insert, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 48: Rows of 1 rows, kind 0 and old row 0 do not store the old side "
+     "so"},
+    {"row narrow", row_narrow, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 44: relation 5: rows have 1 columns, the relation 2"},
+    {"row state", row_state, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: relation 5, new row: byte 56: Column.states has a state that cannot stand "
+     "there"},
+    {"row lengths", row_lengths, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: relation 5, new row: byte 56: Column.lengths has 2 entries for 1 values"},
+    {"row data", row_data, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: relation 5, new row: byte 64: Column.lengths do not add up to 4 bytes of "
+     "data"},
+    {"row sides differ", row_sides_differ, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 48: Rows has 2 new and 1 old columns"},
+    {"row too wide", row_too_wide, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: relation 5, new row: byte 59: a row has 1601 cells, more than 1600"},
     {"truncate sequence", truncate_sequence, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 70: change 9 follows change 2"},
     {"truncate unknown", truncate_unknown, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 70: relation 8 has not been described"},
     {"truncate nothing", truncate_nothing, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 74: Truncate.relations is empty"},
-    {"commit lsn", commit_lsn, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: byte 70: commit at 0/3E9 ends a transaction that began as 0/3E8"},
-    {"commit end", commit_end, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: byte 70: the commit record at 0/3E8 ends at 0/3E8"},
+    {"commit empty", commit_empty, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 70: the commit record at 0/3E8 cannot have 0 bytes"},
+    {"commit huge", commit_huge, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 70: the commit record at 0/3E8 cannot have 18446744073709550616 "
+     "bytes"},
     {"commit count", commit_count, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 70: commit counts 3 changes, 2 were there"},
     {"commit checksum", commit_checksum, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: byte 70: the transaction has checksum a09f02019fd36cec, but commit says "
-     "a09f02019fd36ced"},
+     "frame 1, transaction 0/3E8: byte 70: the transaction has checksum 9fd36cec, but commit says "
+     "9fd36ced"},
 };
 
 static void spoiled_frames_are_refused(void **state)

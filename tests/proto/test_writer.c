@@ -7,6 +7,8 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "wire_limits.h"
+
 /* Unpacks a frame without compression with the generated code. */
 static Penstock__Batch *unpack(Wire *wire)
 {
@@ -16,8 +18,8 @@ static Penstock__Batch *unpack(Wire *wire)
     assert_non_null(frame);
     assert_int_equal(frame->version, 1);
     assert_int_equal(frame->codec, PENSTOCK__CODEC__CODEC_NONE);
-    assert_int_equal(frame->raw_size, frame->payload.len);
-    assert_true(frame->checksum == XXH3_64bits(frame->payload.data, frame->payload.len));
+    assert_int_equal(frame->raw_size, frame->payload.len < SMALL_BATCH_SIZE ? 0 : frame->payload.len);
+    assert_true(frame->checksum == (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.len));
     assert_int_equal(protobuf_c_message_get_packed_size(&frame->base), bytes.size);
     Penstock__Batch *batch = penstock__batch__unpack(NULL, frame->payload.len, frame->payload.data);
     assert_non_null(batch);
@@ -71,6 +73,74 @@ static void generated_code_reads_rows_to_the_same(void **state)
     assert_int_equal(column->n_lengths, 1);
     assert_int_equal(column->data.len, 15);
     penstock__batch__free_unpacked(batch, NULL);
+    wire_free(wire);
+}
+
+/* The usual transaction: a single row of each kind, which is stored as a row. */
+static void generated_code_reads_a_single_row(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_NONE, 65536);
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    wire_relation(wire, 5, 4);
+    wire_insert(wire, 5, 4, "abc", NULL, "", "xy");
+    ok(wire, writer_row(wire->writer, 5, 1, CHANGE_UPDATE, OLD_KEY, &wire->error));
+    ok(wire, writer_state(wire->writer, SIDE_NEW, CELL_UNCHANGED, &wire->error));
+    ok(wire, writer_value(wire->writer, SIDE_OLD, "k", 1, &wire->error));
+    ok(wire, writer_row_end(wire->writer, &wire->error));
+    wire_commit(wire, 1000);
+    Penstock__Batch *batch = unpack(wire);
+    const Penstock__Rows *rows = batch->records[3]->rows;
+    assert_int_equal(rows->count, 1);
+    assert_int_equal(rows->n_new_columns, 0);
+    assert_null(rows->old_row);
+    assert_int_equal(rows->new_row->states.len, 4);
+    assert_memory_equal(rows->new_row->states.data, "\0\1\0\0", 4);
+    assert_int_equal(rows->new_row->n_lengths, 3);
+    assert_int_equal(rows->new_row->lengths[0], 3);
+    assert_int_equal(rows->new_row->lengths[1], 0);
+    assert_int_equal(rows->new_row->data.len, 5);
+    assert_memory_equal(rows->new_row->data.data, "abcxy", 5);
+    rows = batch->records[4]->rows;
+    assert_int_equal(rows->new_row->states.len, 1);
+    assert_int_equal(rows->new_row->states.data[0], CELL_UNCHANGED);
+    assert_memory_equal(rows->old_row->data.data, "k", 1);
+    penstock__batch__free_unpacked(batch, NULL);
+    wire_free(wire);
+}
+
+static void begin_and_commit_count_from_the_transaction_before(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_NONE, 65536);
+    wire_hello(wire);
+    wire_pass(wire);
+    wire_begin(wire, 1000);
+    wire_commit(wire, 1000);
+    wire_pass(wire);
+    BeginRecord begin = {.commit_lsn = 1050, .commit_time = 20, .xid = 570};
+    ok(wire, writer_begin(wire->writer, &begin, &wire->error));
+    wire_commit(wire, 1050);
+    Bytes bytes;
+    ok(wire, frame_writer_take(wire->writer, &bytes, &wire->error));
+    Penstock__Frame *frame = penstock__frame__unpack(NULL, bytes.size, bytes.data);
+    assert_int_equal(frame->version, 0);
+    assert_int_equal(frame->open, 0);
+    Penstock__Batch *batch = penstock__batch__unpack(NULL, frame->payload.len, frame->payload.data);
+    assert_int_equal(batch->records[0]->begin->lsn_step, 10);
+    assert_int_equal(batch->records[0]->begin->time_step, 25);
+    assert_int_equal(batch->records[0]->begin->xid_step, -4);
+    assert_int_equal(batch->records[1]->commit->size, 40);
+    penstock__batch__free_unpacked(batch, NULL);
+    ok(wire, frame_reader_open(wire->reader, bytes, wire->arena, &wire->records, &wire->count, &wire->error));
+    assert_int_equal(wire->records[0].begin.commit_lsn, 1050);
+    assert_int_equal(wire->records[0].begin.commit_time, 20);
+    assert_int_equal(wire->records[0].begin.xid, 570);
+    assert_int_equal(wire->records[1].commit.commit_lsn, 1050);
+    assert_int_equal(wire->records[1].commit.end_lsn, 1090);
+    assert_int_equal(wire->records[1].commit.commit_time, 20);
+    penstock__frame__free_unpacked(frame, NULL);
     wire_free(wire);
 }
 
@@ -180,7 +250,7 @@ static void wrong_order_is_refused(void **state)
     Error *error = &wire->error;
     HeartbeatRecord heartbeat = {0};
     BeginRecord begin = {.commit_lsn = 1000};
-    CommitRecord commit = {.commit_lsn = 2000};
+    CommitRecord commit = {.commit_lsn = 2000, .end_lsn = 2040};
     MessageRecord message = {.transactional = true};
     Bytes frame;
     refused(wire, writer_heartbeat(writer, &heartbeat, error), ERROR_STATE,
@@ -201,11 +271,14 @@ static void wrong_order_is_refused(void **state)
     refused(wire, writer_heartbeat(writer, &heartbeat, error), ERROR_STATE,
             "a heartbeat cannot be written in a transaction");
     refused(wire, writer_commit(writer, &commit, error), ERROR_STATE,
-            "commit at 0/7D0 ends a transaction that began as 0/3E8");
+            "commit at 0/7D0, ending before 0/7F8, ends a transaction that began as 0/3E8");
     wire_commit(wire, 1000);
     refused(wire, writer_begin(writer, &begin, error), ERROR_STATE,
             "begin cannot be written with a finished transaction to take");
     wire_pass(wire);
+    begin.commit_lsn = 1030;
+    refused(wire, writer_begin(writer, &begin, error), ERROR_STATE,
+            "a transaction committed at 0/406 follows one that ended at 0/410");
     wire_free(wire);
 }
 
@@ -271,6 +344,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generated_code_reads_rows_to_the_same),
+        cmocka_unit_test(generated_code_reads_a_single_row),
+        cmocka_unit_test(begin_and_commit_count_from_the_transaction_before),
         cmocka_unit_test(numbers_of_every_length_are_generated_code_s),
         cmocka_unit_test(row_not_ended_leaves_no_trace),
         cmocka_unit_test(second_like_transaction_is_smaller),
