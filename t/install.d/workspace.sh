@@ -8,8 +8,10 @@ make_workspace()
 {
     workspace=$(mktemp -d "${TMPDIR:-/tmp}/penstock-check.XXXXXX")
     cp -R "$root_folder/t" "$workspace/t"
+    mkdir "$workspace/state"
+    cp "$root_folder/state/schema.sql" "$workspace/state/"
     chmod 755 "$workspace"
-    chmod -R a+rX "$workspace/t"
+    chmod -R a+rX "$workspace/t" "$workspace/state"
     if [ "$(id -u)" = 0 ]; then
         chown "$test_user" "$workspace"
     fi
