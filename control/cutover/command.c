@@ -420,7 +420,7 @@ static ExitStatus run(const Settings *settings, void *given, Error *error)
 
 const Command command_cutover = {
     .name = "cutover",
-    .summary = "Hold the clients, fence the source, and let them go on at the target.",
+    .summary = "Hold the clients, fence the source, and let them go on at the target",
     .argp = &cutover_argp,
     .options_size = sizeof(CutoverOptions),
     .run = run,
