@@ -34,26 +34,16 @@ $migration->ok('copy');
 same_rows($source, $target, 'postgres', 'after the copy');
 $migration->follow;
 
-# changes(NAME, SQL)
-sub changes
-{
-    my ($name, $sql) = @_;
-    $source->sql('postgres', $sql);
-    $migration->wait_until_caught_up;
-    same_rows($source, $target, 'postgres', $name);
-    return;
-}
-
-changes('a key changes', 'UPDATE items SET id = -id WHERE id % 5 = 0');
-changes('keys are swapped', <<'SQL');
+$migration->same_after('a key changes', 'UPDATE items SET id = -id WHERE id % 5 = 0');
+$migration->same_after('keys are swapped', <<'SQL');
 BEGIN;
 UPDATE items SET id = 1000001 WHERE id = 1;
 UPDATE items SET id = 1 WHERE id = 2;
 UPDATE items SET id = 2 WHERE id = 1000001;
 COMMIT;
 SQL
-changes('keys move by one', 'UPDATE shifted SET id = id + 1');
-changes('a key goes and comes back', <<'SQL');
+$migration->same_after('keys move by one', 'UPDATE shifted SET id = id + 1');
+$migration->same_after('a key goes and comes back', <<'SQL');
 BEGIN;
 DELETE FROM items WHERE id = 4;
 INSERT INTO items VALUES (4, 'second');
@@ -67,7 +57,7 @@ UPDATE items SET v = 'still not' WHERE id = -10000;
 DELETE FROM items WHERE id = -10000;
 COMMIT;
 SQL
-changes('a key changes in a chain, with other columns', <<'SQL');
+$migration->same_after('a key changes in a chain, with other columns', <<'SQL');
 BEGIN;
 UPDATE items SET id = 20001, v = 'a' WHERE id = 8;
 UPDATE items SET id = 20002 WHERE id = 20001;
@@ -75,7 +65,7 @@ UPDATE items SET id = 8, v = v || 'b' WHERE id = 20002;
 INSERT INTO items VALUES (20001, 'new');
 COMMIT;
 SQL
-changes('values of another unique column are swapped', <<'SQL');
+$migration->same_after('values of another unique column are swapped', <<'SQL');
 UPDATE codes SET code = CASE id WHEN 1 THEN 'c2' ELSE 'c1' END WHERE id IN (1, 2);
 UPDATE codes SET code = 'c' || (id % 100 + 1);
 BEGIN;
@@ -83,7 +73,7 @@ DELETE FROM codes WHERE id = 10;
 INSERT INTO codes SELECT 1000, 'c11';
 COMMIT;
 SQL
-changes('an exclusion constraint is met row by row', <<'SQL');
+$migration->same_after('an exclusion constraint is met row by row', <<'SQL');
 BEGIN;
 DELETE FROM slots WHERE id = 1;
 UPDATE slots SET during = int4range(10, 20) WHERE id = 2;
@@ -91,16 +81,16 @@ UPDATE slots SET during = int4range(20, 30) WHERE id = 3;
 INSERT INTO slots VALUES (1, int4range(30, 40));
 COMMIT;
 SQL
-changes('quoted names', <<'SQL');
+$migration->same_after('quoted names', <<'SQL');
 UPDATE "Odd ""Names" SET "select" = "select" + 1000, "Key ""1" = "Key ""1" || '"' WHERE "select" % 2 = 0;
 DELETE FROM "Odd ""Names" WHERE "select" % 3 = 0;
 SQL
-changes('equal keys with other digits', <<'SQL');
+$migration->same_after('equal keys with other digits', <<'SQL');
 UPDATE numeric_keys SET k = k + 0.000, v = -v WHERE v % 2 = 0;
 DELETE FROM numeric_keys WHERE k = 3.5;
 INSERT INTO numeric_keys VALUES (3.5000, 0);
 SQL
-changes('cascades arrive as the changes that they make', <<'SQL');
+$migration->same_after('cascades arrive as the changes that they make', <<'SQL');
 UPDATE parents SET id = id + 100 WHERE id <= 25;
 DELETE FROM parents WHERE id > 120 OR id BETWEEN 26 AND 30;
 SQL

@@ -34,16 +34,7 @@ $migration->ok('copy');
 same_rows($source, $target, 'postgres', 'after the copy');
 $migration->follow;
 
-sub changes
-{
-    my ($name, $sql) = @_;
-    $source->sql('postgres', $sql);
-    $migration->wait_until_caught_up;
-    same_rows($source, $target, 'postgres', $name);
-    return;
-}
-
-changes('several tables with a foreign key between them', <<'SQL');
+$migration->same_after('several tables with a foreign key between them', <<'SQL');
 BEGIN;
 INSERT INTO c VALUES (1000, 1);
 TRUNCATE c, b, keyless;
@@ -51,15 +42,15 @@ INSERT INTO b VALUES (1, 1), (2, 2);
 INSERT INTO keyless VALUES (1), (1);
 COMMIT;
 SQL
-changes('cascade takes the tables that refer to it', <<'SQL');
+$migration->same_after('cascade takes the tables that refer to it', <<'SQL');
 INSERT INTO c VALUES (1, 1);
 TRUNCATE a RESTART IDENTITY CASCADE;
 INSERT INTO a (v) SELECT generate_series(1, 50);
 INSERT INTO b SELECT i, i FROM generate_series(1, 50) AS i;
 SQL
-changes('a leaf partition', 'TRUNCATE p1');
-changes('a partitioned table in the middle', 'TRUNCATE p2; INSERT INTO p SELECT i, i % 20, -i FROM generate_series(1, 60) AS i');
-changes('a partitioned table at the root', <<'SQL');
+$migration->same_after('a leaf partition', 'TRUNCATE p1');
+$migration->same_after('a partitioned table in the middle', 'TRUNCATE p2; INSERT INTO p SELECT i, i % 20, -i FROM generate_series(1, 60) AS i');
+$migration->same_after('a partitioned table at the root', <<'SQL');
 BEGIN;
 UPDATE p SET v = v + 1;
 TRUNCATE p;
@@ -67,9 +58,9 @@ INSERT INTO p SELECT i, i % 20, i FROM generate_series(1, 30) AS i;
 UPDATE p SET day = (day + 10) % 20;
 COMMIT;
 SQL
-changes('only the parent', 'TRUNCATE ONLY parent');
-changes('a parent with its children', 'INSERT INTO parent VALUES (1, 1); TRUNCATE parent; INSERT INTO child VALUES (5, 5)');
-changes('one that was rolled back', <<'SQL');
+$migration->same_after('only the parent', 'TRUNCATE ONLY parent');
+$migration->same_after('a parent with its children', 'INSERT INTO parent VALUES (1, 1); TRUNCATE parent; INSERT INTO child VALUES (5, 5)');
+$migration->same_after('one that was rolled back', <<'SQL');
 BEGIN;
 SAVEPOINT s;
 TRUNCATE a CASCADE;
@@ -80,7 +71,7 @@ BEGIN;
 TRUNCATE p;
 ROLLBACK;
 SQL
-changes('many, in short transactions', join('', map { "TRUNCATE keyless; INSERT INTO keyless VALUES ($_);" } 1 .. 50));
+$migration->same_after('many, in short transactions', join('', map { "TRUNCATE keyless; INSERT INTO keyless VALUES ($_);" } 1 .. 50));
 
 is($migration->{applier}->stop, 0, 'the applier ends cleanly');
 done_testing();

@@ -33,16 +33,7 @@ SQL
 $migration->ok('copy');
 $migration->follow;
 
-sub changes
-{
-    my ($name, $sql) = @_;
-    $source->sql('postgres', $sql);
-    $migration->wait_until_caught_up;
-    same_rows($source, $target, 'postgres', $name);
-    return;
-}
-
-changes('savepoints, nested, released and rolled back', <<'SQL');
+$migration->same_after('savepoints, nested, released and rolled back', <<'SQL');
 BEGIN;
 UPDATE t SET v = 0 WHERE id = 1;
 SAVEPOINT a;
@@ -61,10 +52,10 @@ ROLLBACK TO c;
 UPDATE t SET v = v + 1;
 COMMIT;
 SQL
-changes('more subtransactions than a snapshot holds', 'SELECT in_steps(10000, 500, 3)');
-changes('all of them rolled back', 'SELECT in_steps(20000, 200, 1)');
-changes('rolled back at the end', 'BEGIN; SELECT in_steps(30000, 200, 3); ROLLBACK; INSERT INTO log VALUES (-1)');
-changes('a subtransaction large enough to spill', <<'SQL');
+$migration->same_after('more subtransactions than a snapshot holds', 'SELECT in_steps(10000, 500, 3)');
+$migration->same_after('all of them rolled back', 'SELECT in_steps(20000, 200, 1)');
+$migration->same_after('rolled back at the end', 'BEGIN; SELECT in_steps(30000, 200, 3); ROLLBACK; INSERT INTO log VALUES (-1)');
+$migration->same_after('a subtransaction large enough to spill', <<'SQL');
 BEGIN;
 INSERT INTO log SELECT generate_series(1, 10);
 SAVEPOINT a;

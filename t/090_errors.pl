@@ -26,7 +26,7 @@ sub says
 subtest 'command line' => sub {
     says(2, qr/chekc.*check/s, 'a misspelt command', $penstock, 'chekc');
     says(2, qr/frobnicate/, 'an unknown option', $penstock, 'copy', '--frobnicate');
-    says(2, qr/many/, 'a number that is none', $penstock, 'copy', '--jobs=many');
+    says(2, qr/--jobs.*many/, 'a number that is none', $penstock, 'copy', '--jobs=many');
 };
 
 subtest 'servers that cannot be reached' => sub {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "queue.h"
 #include "session.h"
 #include "start.h"
@@ -49,7 +50,7 @@ static const struct argp_option argp_options[] = {
     {0},
 };
 
-/* The option that takes a number, with its bounds; NULL for the others. */
+/* Where the number of an option goes, with its bounds; NULL for options that take none. */
 static int *number_of(int key, CopyOptions *options, int *least, int *most)
 {
     *least = 1;
@@ -88,6 +89,15 @@ static bool *flag_of(int key, CopyOptions *options)
     }
 }
 
+static const char *name_of(int key)
+{
+    const struct argp_option *option = argp_options;
+    while (option->key != key) {
+        option++;
+    }
+    return option->name;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     CopyOptions *options = state->input;
@@ -101,13 +111,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     if (number == NULL) {
         return ARGP_ERR_UNKNOWN;
     }
-    char *end;
-    long value = strtol(argument, &end, 10);
-    if (*argument == '\0' || *end != '\0' || value < least || value > most) {
-        argp_error(state, "\"%s\" is not a number from %d to %d", argument, least, most);
-        return EINVAL;
-    }
-    *number = (int)value;
+    *number = number_option(state, name_of(key), argument, least, most);
     return 0;
 }
 
@@ -185,7 +189,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
 
 const Command command_copy = {
     .name = "copy",
-    .summary = "copy schema, rows and sequences into an empty target",
+    .summary = "Copy schema, rows and sequences into an empty target",
     .argp = &copy_argp,
     .options_size = sizeof(CopyOptions),
     .run = command_run,

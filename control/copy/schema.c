@@ -94,38 +94,6 @@ static int fits_one_transaction(Copy *copy, bool *fits, Error *error)
     return status;
 }
 
-static int restore_pre_data(Copy *copy, const Archive *archive, bool repeated, Error *error)
-{
-    Text list = {0}, use_list = {0};
-    TocEntry *entries = NULL;
-    size_t count = 0;
-    RestoreMode mode = {.section = "pre-data", .drop_first = repeated, .jobs = 1};
-    int status = archive_list(archive, "pre-data", &list, error);
-    if (status == 0) {
-        status = fits_one_transaction(copy, &mode.in_one_transaction, error);
-    }
-    if (status == 0) {
-        toc_parse(list.data != NULL ? list.data : "", &entries, &count);
-        toc_write(entries, count, &use_list);
-        status = archive_restore(archive, &use_list, &mode, error);
-    }
-    free(entries);
-    text_free(&list);
-    text_free(&use_list);
-    return status;
-}
-
-int copy_step_schema(Copy *copy, bool repeated, Error *error)
-{
-    Archive *archive = NULL;
-    if (check_roles(copy, error) != 0 || archive_dump(copy, &archive, error) != 0) {
-        return -1;
-    }
-    int status = restore_pre_data(copy, archive, repeated, error);
-    archive_free(archive);
-    return status;
-}
-
 /* Of the objects $1 (number), $2 (type) and $3 (identity), the numbers of those that exist. */
 static const char existing_sql[] =
     "SELECT w.number FROM unnest($1::int[], $2::text[], $3::text[]) w (number, type, identity)"
@@ -208,24 +176,45 @@ static int skip_existing(Copy *copy, TocEntry *entries, size_t count, Error *err
     return status;
 }
 
-static int restore_post_data(Copy *copy, const Archive *archive, bool repeated, Error *error)
+/* Restores the section that mode names; when only_missing, what of it is not on the target yet. */
+static int restore_section(Copy *copy, const Archive *archive, const RestoreMode *mode, bool only_missing,
+                           Error *error)
 {
     Text list = {0}, use_list = {0};
     TocEntry *entries = NULL;
     size_t count = 0;
-    RestoreMode mode = {.section = "post-data", .jobs = copy->options->jobs};
-    int status = archive_list(archive, "post-data", &list, error);
+    int status = archive_list(archive, mode->section, &list, error);
     if (status == 0) {
         toc_parse(list.data != NULL ? list.data : "", &entries, &count);
-        status = repeated ? skip_existing(copy, entries, count, error) : 0;
+        status = only_missing ? skip_existing(copy, entries, count, error) : 0;
     }
     if (status == 0) {
         toc_write(entries, count, &use_list);
-        status = archive_restore(archive, &use_list, &mode, error);
+        status = archive_restore(archive, &use_list, mode, error);
     }
     free(entries);
     text_free(&list);
     text_free(&use_list);
+    return status;
+}
+
+static int restore_pre_data(Copy *copy, const Archive *archive, bool repeated, Error *error)
+{
+    RestoreMode mode = {.section = "pre-data", .drop_first = repeated, .jobs = 1};
+    if (fits_one_transaction(copy, &mode.in_one_transaction, error) != 0) {
+        return -1;
+    }
+    return restore_section(copy, archive, &mode, false, error);
+}
+
+int copy_step_schema(Copy *copy, bool repeated, Error *error)
+{
+    Archive *archive = NULL;
+    if (check_roles(copy, error) != 0 || archive_dump(copy, &archive, error) != 0) {
+        return -1;
+    }
+    int status = restore_pre_data(copy, archive, repeated, error);
+    archive_free(archive);
     return status;
 }
 
@@ -235,7 +224,8 @@ int copy_step_post_data(Copy *copy, bool repeated, Error *error)
     if (archive_dump(copy, &archive, error) != 0) {
         return -1;
     }
-    int status = restore_post_data(copy, archive, repeated, error);
+    const RestoreMode mode = {.section = "post-data", .jobs = copy->options->jobs};
+    int status = restore_section(copy, archive, &mode, repeated, error);
     archive_free(archive);
     return status;
 }

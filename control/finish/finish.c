@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "overview.h"
 
 #define WAIT_SECONDS 30
@@ -162,16 +163,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void take_wait(FinishOptions *parsed, const char *argument, const struct argp_state *state)
-{
-    char *end = NULL;
-    long seconds = strtol(argument, &end, 10);
-    if (end == argument || *end != '\0' || seconds < 0 || seconds > 86400) {
-        argp_error(state, "--wait takes seconds from 0 to 86400, not \"%s\"", argument);
-    }
-    parsed->wait_seconds = (int)seconds;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     FinishOptions *parsed = state->input;
@@ -189,7 +180,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         parsed->skip_source = true;
         return 0;
     case KEY_WAIT:
-        take_wait(parsed, argument, state);
+        parsed->wait_seconds = number_option(state, "wait", argument, 0, 86400);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "lsn.h"
+#include "number.h"
 
 #define APPLIER "penstock-applier"
 #define OWN_ARGUMENTS 10
@@ -69,7 +70,9 @@ static char **make_arguments(const Settings *settings, const FollowOptions *opti
         arguments[count++] = "--log-level";
         arguments[count++] = settings->log.level == LOG_DEBUG ? "debug" : "warning";
     }
-    memcpy(arguments + count, options->more, (size_t)options->more_count * sizeof *arguments);
+    for (int i = 0; i < options->more_count; i++) {
+        arguments[count++] = options->more[i];
+    }
     return arguments;
 }
 
@@ -99,23 +102,14 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void take_workers(FollowOptions *parsed, const char *argument, const struct argp_state *state)
-{
-    char *end = NULL;
-    long workers = strtol(argument, &end, 10);
-    if (end == argument || *end != '\0' || workers < 1 || workers > 128) {
-        argp_error(state, "--workers takes a number from 1 to 128, not \"%s\"", argument);
-    }
-    parsed->workers = argument;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     FollowOptions *parsed = state->input;
     Lsn lsn;
     switch (key) {
     case 'w':
-        take_workers(parsed, argument, state);
+        number_option(state, "workers", argument, 1, 128);
+        parsed->workers = argument;
         return 0;
     case KEY_UNTIL:
         if (!lsn_parse(argument, &lsn)) {

@@ -415,15 +415,24 @@ static int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *erro
 
 /* --- holding --- */
 
-static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+static int read_paused(Proxy *proxy, bool *paused, Error *error)
 {
     PGresult *databases;
     int row;
     if (show_entry(proxy, &databases, &row, error) != 0) {
         return -1;
     }
-    bool paused = atoi(console_field(databases, row, "paused")) != 0;
+    *paused = atoi(console_field(databases, row, "paused")) != 0;
     PQclear(databases);
+    return 0;
+}
+
+static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    bool paused;
+    if (read_paused(proxy, &paused, error) != 0) {
+        return -1;
+    }
     if (paused && run_on_entry(proxy, "RESUME", error) != 0) {
         return -1; /* left by a run that was killed: only a PAUSE of our own tells when it is drained */
     }
@@ -436,13 +445,10 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
 
 static int pgbouncer_release(Proxy *proxy, Error *error)
 {
-    PGresult *databases;
-    int row;
-    if (show_entry(proxy, &databases, &row, error) != 0) {
+    bool paused;
+    if (read_paused(proxy, &paused, error) != 0) {
         return -1;
     }
-    bool paused = atoi(console_field(databases, row, "paused")) != 0;
-    PQclear(databases);
     return paused ? run_on_entry(proxy, "RESUME", error) : 0;
 }
 

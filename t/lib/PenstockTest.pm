@@ -77,7 +77,10 @@ sub start_source
     my ($name, %options) = @_;
     my $major = $options{major} // 11;
     my $decoder = "$ENV{PENSTOCK_DECODER}/pg$major";
-    return PenstockTest::Server->start_new($name, $major, "dynamic_library_path = '\$libdir:$decoder'", $options{conf});
+    my $path = "dynamic_library_path = '\$libdir:$decoder'";
+    my $source = PenstockTest::Server->start_new($name, $major, $path, $options{conf});
+    $source->allow_plugin;
+    return $source;
 }
 
 # start_target(NAME, major => 14, conf => TEXT)

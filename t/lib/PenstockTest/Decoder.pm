@@ -16,29 +16,15 @@ use warnings;
 
 use File::Temp qw(tempfile);
 use IPC::Run qw(run);
-use PenstockTest::Program qw(wait_until);
+use PenstockTest::Program;
 use Test::More;
 
 sub new
 {
     my ($class, $server, $database, $name) = @_;
     my $self = bless {server => $server, database => $database, name => $name}, $class;
-    _allow($server);
     $self->create;
     return $self;
-}
-
-# Late minor releases load only the plugins that a setting names; early ones do not know the setting.
-sub _allow
-{
-    my ($server) = @_;
-    return unless $server->sql('postgres', q{SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'});
-    $server->sql('postgres', q{ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'penstock'});
-    $server->reload;
-    wait_until(
-        'the plugin to be allowed',
-        sub { $server->sql('postgres', 'SHOW output_plugin_libraries') =~ /penstock/ });
-    return;
 }
 
 sub create

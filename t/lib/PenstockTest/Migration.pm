@@ -4,6 +4,7 @@ package PenstockTest::Migration;
 use strict;
 use warnings;
 
+use PenstockTest::Compare qw(same_rows);
 use PenstockTest::Program qw(background run_program wait_until);
 use Test::More import => [qw(is diag)];
 
@@ -83,6 +84,15 @@ sub wait_until_caught_up
         },
         $limit);
     return;
+}
+
+# A test that both sides hold the same once the SQL, which runs at the source, has been applied.
+sub same_after
+{
+    my ($self, $name, $sql) = @_;
+    $self->{source}->sql($self->{database}, $sql);
+    $self->wait_until_caught_up;
+    return same_rows($self->{source}, $self->{target}, $self->{database}, $name);
 }
 
 1;

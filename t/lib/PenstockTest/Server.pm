@@ -42,6 +42,19 @@ sub start_new
     return $self;
 }
 
+# Late minor releases load only the plugins that a setting names; early ones do not know the setting.
+sub allow_plugin
+{
+    my ($self) = @_;
+    return unless $self->sql('postgres', q{SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'});
+    $self->sql('postgres', q{ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'penstock'});
+    $self->reload;
+    PenstockTest::Program::wait_until(
+        'the plugin to be allowed',
+        sub { $self->sql('postgres', 'SHOW output_plugin_libraries') =~ /penstock/ });
+    return;
+}
+
 # What a failed run kept would stop the next run of the same test.
 sub _remove_leftover
 {
