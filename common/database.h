@@ -57,8 +57,7 @@ int database_execute(Database *database, Error *error, const char *sql, int npar
 int database_value(Database *database, char **out, Error *error, const char *sql, int nparams,
                    ...) MUST_CHECK;
 
-/* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1.
- */
+/* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1. */
 int database_error(Database *database, const PGresult *result, Error *error);
 
 /* The class of an SQLSTATE for the side `end`: which code an error with it gets. */

@@ -31,8 +31,7 @@ bool interrupted(void)
     return signals_seen > 0;
 }
 
-/* The first signal asks the command to stop between two steps; who insists twice more gets the default
- * action. */
+/* The first signal asks the command to stop between two steps; who insists twice more gets the default action. */
 static void on_signal(int number)
 {
     if (++signals_seen >= 3) {

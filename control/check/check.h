@@ -77,9 +77,8 @@ int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MU
 void finding_add(json_t *findings, const char *object, const char *detail, const char *fix);
 
 /*
- * Runs every check. The result, which the caller owns, is an array of objects
- * {id, group, title, status, count, findings: [{object, detail, fix}], advice, error}, in the order of the
- * tables.
+ * Runs every check. The result, which the caller owns, is an array of objects {id, group, title, status,
+ * count, findings: [{object, detail, fix}], advice, error}, in the order of the tables.
  */
 json_t *check_run(CheckContext *context);
 

@@ -9,8 +9,7 @@
 #include "check.h"
 #include "sql.h"
 
-/* Leaf tables without usable identity: reason, what could stand in for it, and whether rows were changed
- * already. */
+/* Leaf tables without usable identity: reason, what could stand in for it, and whether rows were changed already. */
 #define UNIDENTIFIED                                                                                         \
     "SELECT " RELATION_NAME " AS name, CASE WHEN c.relreplident = 'n' THEN 'replica identity nothing' "      \
     "WHEN c.relreplident = 'i' THEN 'its replica identity index is gone' "                                   \

@@ -42,8 +42,7 @@ void progress_table_done(Progress *progress, int job, int64_t rows);
 
 void progress_tick(Progress *progress);
 
-/* The end: wipes the block and prints the summary, as text or JSON. tables, rows and bytes are those of all
- * runs. */
+/* The end: wipes the block and prints the summary, as text or JSON. tables, rows and bytes are those of all runs. */
 void progress_summary(Progress *progress, const char *migration, int64_t tables, int64_t rows, int64_t bytes,
                       size_t sequences);
 

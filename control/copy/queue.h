@@ -32,8 +32,7 @@ int queue_fill(Database *target, const char *migration, const char *const arrays
 
 int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error) MUST_CHECK;
 
-/* Claims the largest table that is not copied and that nobody is copying; *found is false when there is none.
- */
+/* Claims the largest table that is not copied and that nobody is copying; *found is false when there is none. */
 int queue_claim(Database *target, const char *migration, Claim *out, bool *found, Error *error) MUST_CHECK;
 
 /* Within a transaction: locks the claim's row. *held is false when another worker has claimed it since. */

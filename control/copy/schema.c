@@ -72,8 +72,7 @@ static int check_roles(Copy *copy, Error *error)
     return status;
 }
 
-/* Whether the target's lock table can hold everything that pre-data makes: some six locks for each relation.
- */
+/* Whether the target's lock table can hold everything that pre-data makes: some six locks for each relation. */
 static int fits_one_transaction(Copy *copy, bool *fits, Error *error)
 {
     char *relations = NULL, *locks = NULL;

@@ -17,8 +17,7 @@
 int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
                  Error *error) MUST_CHECK;
 
-/* The same to the source with replication=database: takes replication commands and plain SQL without
- * parameters. */
+/* The same to the source with replication=database: takes replication commands and plain SQL without parameters. */
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error) MUST_CHECK;
 
 /* Why a wait is over before what it waits for. */

@@ -37,6 +37,8 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
 /* Whether a slot of this name is there. */
 int slot_exists(Database *source, const char *name, bool *exists, Error *error) MUST_CHECK;
 
-/* Drops the slot if it is there, ending a left-over session of ours that holds it. Waits for at most
- * timeout_seconds. */
+/*
+ * Drops the slot if it is there, ending a left-over session of ours that holds it. Waits for at most
+ * timeout_seconds.
+ */
 int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error) MUST_CHECK;

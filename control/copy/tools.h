@@ -18,6 +18,5 @@ int tools_find(int target_major, Tools *out, Error *error) MUST_CHECK;
 /* The major in "pg_dump (PostgreSQL) 15.20 (Debian …)"; 0 when there is none. */
 int tools_major(const char *version_line);
 
-/* Whether programs of this major can restore into that target, and if so how well: less is better; -1 not at
- * all. */
+/* Whether programs of this major can restore into that target, and if so how well: less is better; -1 not at all. */
 int tools_rank(int major, int target_major);

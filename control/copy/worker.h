@@ -11,7 +11,6 @@
  */
 int workers_copy_tables(Copy *copy, Error *error) MUST_CHECK;
 
-/* Runs each statement (count of them) on the target, several at a time; what says what they do, for messages.
- */
+/* Runs each statement (count of them) on the target, several at a time; what says what they do, for messages. */
 int workers_run_on_target(Copy *copy, char *const *statements, int count, const char *what,
                           Error *error) MUST_CHECK;

@@ -8,8 +8,7 @@
 #include "error.h"
 #include "ini.h"
 
-/* The password of user in the text of an auth_file; NULL when it has none in plain text. The caller frees it.
- */
+/* The password of user in the text of an auth_file; NULL when it has none in plain text. The caller frees it. */
 char *credentials_password(const char *auth_file, const char *user);
 
 /*

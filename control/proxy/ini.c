@@ -282,8 +282,7 @@ static char *splice(const char *text, Span out, const char *in)
     return result;
 }
 
-/* line, which is freed, with the setting key changed, added or (raw is NULL) taken out. raw has its quotes.
- */
+/* line, which is freed, with the setting key changed, added or (raw is NULL) taken out. raw has its quotes. */
 static char *line_with(char *line, const char *key, const char *raw)
 {
     Span settings = settings_of(line);

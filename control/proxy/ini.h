@@ -22,8 +22,7 @@ typedef struct Endpoint {
 /* The value of key in [section], without quotes; NULL when it is not set. The caller frees it. */
 char *ini_value(const char *text, const char *section, const char *key);
 
-/* Where a line of [databases] leads, each value as it is written there, quotes included; NULL when it is not
- * set. */
+/* Where a line of [databases] leads, each value as it is written there, quotes included; NULL when it is not set. */
 typedef struct IniPlace {
     char *host;
     char *port;

@@ -160,8 +160,7 @@ static int inspect_route(Proxy *proxy, const ProxyContext *context, const char *
     return 0;
 }
 
-/* What the credentials of one user lead to; the first that gets an answer through the proxy becomes the
- * probe. */
+/* What the credentials of one user lead to; the first that gets an answer through the proxy becomes the probe. */
 static int inspect_user(Proxy *proxy, const ProxyContext *context, const char *user, const char *password,
                         ProxyReport *report, Error *error)
 {

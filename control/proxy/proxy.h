@@ -62,8 +62,7 @@ typedef struct ProxyOperations {
     bool holds;          /* false: clients are not held; fencing the source ends their sessions */
     int (*open)(const ProxySpec *spec, const char *database, Proxy **out, Error *error);
     void (*close)(Proxy *proxy);
-    /* Reachable, configuration readable, limits long enough, the target usable by its users. Changes nothing.
-     */
+    /* Reachable, configuration readable, limits long enough, the target usable by its users. Changes nothing. */
     int (*inspect)(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error);
     /* What restore needs, as a JSON object that the caller frees. */
     int (*remember)(Proxy *proxy, json_t **out, Error *error);

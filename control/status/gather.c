@@ -139,8 +139,7 @@ static void add_lag(json_t *document)
     json_object_del(json_object_get(document, "source"), "low_water_lag_bytes");
 }
 
-/* What the counter at path gained per second since the earlier look; per second of its whole run without one.
- */
+/* What the counter at path gained per second since the earlier look; per second of its whole run without one. */
 static double rate(const json_t *previous, const json_t *document, const char *path)
 {
     double seconds = status_number(document, "applier.running_seconds");
