@@ -69,15 +69,13 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         "coalesce($11::jsonb, '{}'), "
         "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', $13::text, "
         "'message', $14::text, 'hint', $15::text) END, clock_timestamp()) "
-        "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, host = "
-        "excluded.host, "
-        "workers = excluded.workers, received_lsn = excluded.received_lsn, "
+        "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, "
+        "host = excluded.host, workers = excluded.workers, received_lsn = excluded.received_lsn, "
         "low_water_lsn = excluded.low_water_lsn, last_commit_time = excluded.last_commit_time, "
-        "transactions = excluded.transactions, changes = excluded.changes, statistics = excluded.statistics, "
-        "error = excluded.error, updated_at = excluded.updated_at, "
-        "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host AND excluded.state <> "
-        "'starting' "
-        "THEN a.started_at ELSE excluded.started_at END";
+        "transactions = excluded.transactions, changes = excluded.changes, "
+        "statistics = excluded.statistics, error = excluded.error, updated_at = excluded.updated_at, "
+        "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host "
+        "AND excluded.state <> 'starting' THEN a.started_at ELSE excluded.started_at END";
     char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE];
     char commit_time[24], transactions[24], changes[24], host[HOST_SIZE] = "";
     char message[sizeof report->error->message] = "", hint[sizeof report->error->hint] = "";

@@ -1,60 +1,9 @@
 /*
- * One statement gives the whole picture, so that all numbers in it are of one moment.
+ * Each document is made by the server, in one statement; the long one is the text of overview.sql, compiled in.
  */
 #include "overview.h"
 
-#include <stddef.h>
-
-#define SECONDS_SINCE(column) "round(extract(epoch FROM now() - " column ")::numeric, 3)"
-
-static const char overview_sql[] =
-    "SELECT json_build_object("
-    "'now', now(), "
-    "'migration', (SELECT to_json(m) FROM penstock.migration m WHERE name = $1), "
-    "'applier', (SELECT json_build_object('state', state, 'pid', pid, 'host', host, 'workers', workers, "
-    "  'started_at', started_at, 'updated_at', updated_at, 'report_age_seconds', " SECONDS_SINCE(
-        "updated_at") ", "
-                      "  'running_seconds', round(extract(epoch FROM updated_at - started_at)::numeric, 3), "
-                      "  'received_lsn', received_lsn, 'low_water_lsn', low_water_lsn, 'last_commit_time', "
-                      "last_commit_time, "
-                      "  'commit_age_seconds', " SECONDS_SINCE(
-                          "last_commit_time") ", "
-                                              "  'transactions', transactions, 'changes', changes, "
-                                              "'statistics', statistics, 'error', error) "
-                                              "  FROM penstock.applier WHERE migration = $1), "
-                                              "'copy', (SELECT json_build_object('tables', count(*), "
-                                              "  'tables_copied', count(*) FILTER (WHERE copy_state = "
-                                              "'copied'), "
-                                              "  'tables_copying', count(*) FILTER (WHERE copy_state = "
-                                              "'copying'), "
-                                              "  'bytes', coalesce(sum(source_bytes), 0), "
-                                              "  'bytes_copied', coalesce(sum(source_bytes) FILTER (WHERE "
-                                              "copy_state = 'copied'), 0), "
-                                              "  'rows_copied', coalesce(sum(copied_rows), 0)) "
-                                              "  FROM penstock.relation WHERE migration = $1), "
-                                              "'lanes', (SELECT json_build_object('count', count(*), "
-                                              "'lowest_commit_lsn', min(commit_lsn), "
-                                              "  'highest_commit_lsn', max(commit_lsn)) FROM penstock.lane "
-                                              "WHERE migration = $1), "
-                                              "'journal', (SELECT coalesce(json_agg(j ORDER BY j.id), '[]') "
-                                              "FROM "
-                                              "  (SELECT id, at, operation, step, event, detail FROM "
-                                              "penstock.journal WHERE migration = $1 "
-                                              "   ORDER BY id DESC LIMIT 10) j), "
-                                              "'running', (SELECT json_build_object("
-                                              "  'applier', coalesce(bool_or(k = "
-                                              "hashtextextended('penstock:applier:' || $1, 0)), false), "
-                                              "  'control', coalesce(bool_or(k = "
-                                              "hashtextextended('penstock:control:' || $1, 0)), false)) "
-                                              "  FROM (SELECT classid::bigint << 32 | objid::bigint AS k "
-                                              "FROM pg_locks WHERE locktype = 'advisory' "
-                                              "        AND granted AND objsubid = 1 AND database = "
-                                              "        (SELECT oid FROM pg_database WHERE datname = "
-                                              "current_database())) l), "
-                                              "'fence', (SELECT json_build_object('event', event, 'at', at, "
-                                              "'detail', detail) FROM penstock.journal "
-                                              "  WHERE migration = $1 AND operation = 'cutover' AND step = "
-                                              "'fence' ORDER BY id DESC LIMIT 1))::text";
+extern const char state_overview_sql[];
 
 static const char tables_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', format('%I.%I', schema_name, table_name), "
@@ -64,7 +13,7 @@ static const char tables_sql[] =
 
 int state_overview(Database *target, const char *name, char **json, Error *error)
 {
-    if (database_value(target, json, error, overview_sql, 1, name) != 0) {
+    if (database_value(target, json, error, state_overview_sql, 1, name) != 0) {
         return error_context(error, "reading the state of migration \"%s\"", name);
     }
     return 0;

@@ -56,8 +56,7 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('role %I', rolname), 'it is not a superuser', NULL "
             "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
      .advice = "It must be a member of every owning role, and some objects (languages, casts, event "
-               "triggers) will not "
-               "restore."},
+               "triggers) will not restore."},
     {.id = "roles",
      .title = "Owners and grantees of the source that the target lacks",
      .severity = CHECK_PROBLEM,

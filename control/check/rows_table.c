@@ -53,8 +53,7 @@ static const CheckRow rows[] = {
      .sql = "SELECT name, reason || '; no update or delete seen so far', " IDENTITY_STATEMENT
             " FROM (" UNIDENTIFIED ") u WHERE changed = 0 ORDER BY name",
      .advice = "Inserts are followed; the first update or delete would stop the stream. Give them an "
-               "identity unless "
-               "you are sure."},
+               "identity unless you are sure."},
     {.id = "unlogged-tables",
      .title = "Unlogged tables",
      .severity = CHECK_WARNING,

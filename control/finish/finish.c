@@ -191,8 +191,7 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc = "\vDrops the slot at the source and schema penstock on the target. Moved tables stay, and so does "
-           "the fence at "
-           "the source. Can be run again, also when it was cut short.",
+           "the fence at the source. Can be run again, also when it was cut short.",
 };
 
 const Command command_finish = {

@@ -135,10 +135,8 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "[-- APPLIER-OPTION...]",
     .doc = "\vRuns the applier in the foreground: from where the target is, through all that has happened "
-           "since, and on. "
-           "End it with Ctrl-C or SIGTERM; start it again whenever you like. `penstock-applier --help` lists "
-           "the "
-           "options that may stand behind --.",
+           "since, and on. End it with Ctrl-C or SIGTERM; start it again whenever you like. "
+           "`penstock-applier --help` lists the options that may stand behind --.",
 };
 
 const Command command_follow = {

@@ -112,8 +112,8 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc = "\vShows phase, slot, copy, applier, lag, what Penstock made on both servers, the last steps of "
-           "the journal, "
-           "and what to do next. With --json, one document; with --watch --json, one line each second.",
+           "the journal, and what to do next. With --json, one document; with --watch --json, one line each "
+           "second.",
 };
 
 const Command command_status = {
