@@ -59,9 +59,9 @@ static void start(Receive *receive, const char *slot, char **options, int count)
             fprintf(stderr, "bench-decode-receive: \"%s\" is not NAME=VALUE\n", options[i]);
             exit(2);
         }
-        used += (size_t)snprintf(command + used, sizeof command - used, "%s\"%.*s\" '%s'%s",
-                                 i == 0 ? " (" : ", ", (int)(value - options[i]), options[i], value + 1,
-                                 i == count - 1 ? ")" : "");
+        used +=
+            (size_t)snprintf(command + used, sizeof command - used, "%s\"%.*s\" '%s'%s", i == 0 ? " (" : ", ",
+                             (int)(value - options[i]), options[i], value + 1, i == count - 1 ? ")" : "");
     }
     receive->started = receive->last = now();
     PGresult *result = PQexec(receive->connection, command);
@@ -76,8 +76,7 @@ static void ask(Receive *receive)
 {
     char status[34] = {'r'};
     status[33] = 1;
-    if (PQputCopyData(receive->connection, status, sizeof status) != 1 ||
-        PQflush(receive->connection) != 0) {
+    if (PQputCopyData(receive->connection, status, sizeof status) != 1 || PQflush(receive->connection) != 0) {
         fail("status", receive->connection);
     }
 }

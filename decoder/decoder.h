@@ -22,6 +22,7 @@ typedef struct Decoder {
     FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
     RelationCache *relations;
     MemoryContext change_context; /* reset after every change */
+    bool skipped;                 /* the transaction at hand came through an origin that is not wanted */
     uint64 left_out;              /* changes and transactions since the last frame that sent nothing */
     TextStyle session_style;      /* given back at the end */
     MemoryContextCallback cleanup;

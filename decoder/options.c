@@ -11,6 +11,8 @@ typedef enum OptionKind {
     OPTION_NUMBER,
     OPTION_SIZE, /* bytes, or with kB or MB behind the number */
     OPTION_CHOICE,
+    OPTION_TABLES,  /* patterns of SCHEMA.TABLE */
+    OPTION_NAMES,   /* patterns of plain names */
     OPTION_REFUSED, /* a switch that later majors' own plugin knows and this one has to decline */
 } OptionKind;
 
@@ -39,6 +41,10 @@ static const OptionSpec specs[] = {
     {"heartbeat", OPTION_NUMBER, AT(heartbeat), 1000, 0, INT_MAX, NULL},
     {"origin", OPTION_CHOICE, AT(origin), ORIGIN_ANY, 0, 1, origins},
     {"skip_empty", OPTION_SWITCH, AT(skip_empty), 1, 0, 1, NULL},
+    {"tables", OPTION_TABLES, AT(tables), 0, 0, 0, NULL},
+    {"skip_tables", OPTION_TABLES, AT(skip_tables), 0, 0, 0, NULL},
+    {"message_prefixes", OPTION_NAMES, AT(message_prefixes), 0, 0, 0, NULL},
+    {"skip_origins", OPTION_NAMES, AT(skip_origins), 0, 0, 0, NULL},
     {"streaming", OPTION_REFUSED, AT(streaming), 0, 0, 0, NULL},
     {"two_phase", OPTION_REFUSED, AT(two_phase), 0, 0, 0, NULL},
 };
@@ -48,6 +54,16 @@ static const OptionSpec specs[] = {
 static int *option_slot(Options *options, const OptionSpec *spec)
 {
     return (int *)((char *)options + spec->offset);
+}
+
+static bool spec_is_list(const OptionSpec *spec)
+{
+    return spec->kind == OPTION_TABLES || spec->kind == OPTION_NAMES;
+}
+
+static PatternOption *list_slot(const Options *options, const OptionSpec *spec)
+{
+    return (PatternOption *)((char *)options + spec->offset);
 }
 
 static int option_value(const Options *options, const OptionSpec *spec)
@@ -74,6 +90,11 @@ static char *allowed_values(const OptionSpec *spec)
         return pstrdup("off");
     case OPTION_CHOICE:
         return joined_choices(spec->choices);
+    case OPTION_TABLES:
+        return pstrdup(
+            "SCHEMA.TABLE, ..., where * stands for any characters and \\ makes the next one plain");
+    case OPTION_NAMES:
+        return pstrdup("NAME, ..., where * stands for any characters and \\ makes the next one plain");
     case OPTION_SIZE:
         return psprintf("%d kB to %d kB", spec->minimum / 1024, spec->maximum / 1024);
     case OPTION_NUMBER:
@@ -133,6 +154,9 @@ static bool value_parse(const OptionSpec *spec, const char *text, int *out)
     case OPTION_NUMBER:
     case OPTION_SIZE:
         return number_parse(text, spec->kind == OPTION_SIZE, out);
+    case OPTION_TABLES:
+    case OPTION_NAMES:
+        break;
     }
     return false;
 }
@@ -178,6 +202,14 @@ static void option_apply(Options *options, const OptionSpec *spec, const DefElem
     }
     int value = 0;
     const char *text = strVal(element->arg);
+    if (spec_is_list(spec)) {
+        PatternOption *option = list_slot(options, spec);
+        if (!pattern_list_parse(text, spec->kind == OPTION_TABLES, &option->list)) {
+            refuse_value(spec, text);
+        }
+        option->text = pstrdup(text);
+        return;
+    }
     if (!value_parse(spec, text, &value) || value < spec->minimum || value > spec->maximum) {
         refuse_value(spec, text);
     }
@@ -187,8 +219,11 @@ static void option_apply(Options *options, const OptionSpec *spec, const DefElem
 void options_parse(List *elements, Options *out)
 {
     bool seen[SPEC_COUNT] = {false};
+    *out = (Options){0};
     for (int i = 0; i < SPEC_COUNT; i++) {
-        *option_slot(out, &specs[i]) = specs[i].initial;
+        if (!spec_is_list(&specs[i])) {
+            *option_slot(out, &specs[i]) = specs[i].initial;
+        }
     }
     ListCell *cell;
     foreach (cell, elements) {
@@ -206,26 +241,29 @@ void options_parse(List *elements, Options *out)
     }
 }
 
-static char *value_text(const OptionSpec *spec, int value)
+static char *value_text(const Options *options, const OptionSpec *spec)
 {
+    if (spec_is_list(spec)) {
+        const char *text = list_slot(options, spec)->text;
+        return pstrdup(text != NULL ? text : "");
+    }
+    int value = option_value(options, spec);
     switch (spec->kind) {
     case OPTION_SWITCH:
     case OPTION_REFUSED:
         return pstrdup(value ? "on" : "off");
     case OPTION_CHOICE:
         return pstrdup(spec->choices[value]);
-    case OPTION_NUMBER:
-    case OPTION_SIZE:
-        break;
+    default:
+        return psprintf("%d", value);
     }
-    return psprintf("%d", value);
 }
 
 int options_describe(const Options *options, char ***out)
 {
     char **texts = palloc(SPEC_COUNT * sizeof(char *));
     for (int i = 0; i < SPEC_COUNT; i++) {
-        texts[i] = psprintf("%s=%s", specs[i].name, value_text(&specs[i], option_value(options, &specs[i])));
+        texts[i] = psprintf("%s=%s", specs[i].name, value_text(options, &specs[i]));
     }
     *out = texts;
     return SPEC_COUNT;

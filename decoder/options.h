@@ -7,28 +7,55 @@
 #pragma once
 
 #include "compat.h"
+#include "pattern.h"
 
 typedef enum OriginFilter {
     ORIGIN_ANY,  /* everything */
     ORIGIN_NONE, /* only what was written here, not what arrived by replication */
 } OriginFilter;
 
-/* int throughout, so that the table can fill any member. */
+/* A list of patterns, and the text it was given as; NULL when it was not given. */
+typedef struct PatternOption {
+    const char *text;
+    PatternList list;
+} PatternOption;
+
+/* int or PatternOption throughout, so that the table can fill any member. */
 typedef struct Options {
     int wire_version;
-    int compression; /* WireCodec */
-    int level;       /* zstd's */
-    int frame_size;  /* bytes before compression after which a frame is sent */
-    int binary;      /* bool: send format where it is the same on all majors */
-    int messages;    /* bool: pass on pg_logical_emit_message */
-    int heartbeat;   /* changes and transactions left out after which a heartbeat is sent; 0: never */
-    int origin;      /* OriginFilter */
-    int skip_empty;  /* bool: transactions without changes send nothing */
-    int streaming;   /* bool, must be off */
-    int two_phase;   /* bool, must be off */
+    int compression;      /* WireCodec */
+    int level;            /* zstd's */
+    int frame_size;       /* bytes before compression after which a frame is sent */
+    int binary;           /* bool: send format where it is the same on all majors */
+    int messages;         /* bool: pass on pg_logical_emit_message */
+    int heartbeat;        /* changes and transactions left out after which a heartbeat is sent; 0: never */
+    int origin;           /* OriginFilter */
+    int skip_empty;       /* bool: transactions without changes send nothing */
+    int streaming;        /* bool, must be off */
+    int two_phase;        /* bool, must be off */
+    PatternOption tables; /* only these */
+    PatternOption skip_tables;      /* of them, not these */
+    PatternOption message_prefixes; /* only messages with these */
+    PatternOption skip_origins;     /* no transactions that came through these */
 } Options;
 
-/* Fills *out from a list of DefElem. Anything unknown, doubled or out of range raises an ERROR that names it.
+/* True when changes of the table are wanted, as far as options say. */
+static inline bool options_want_table(const Options *options, const char *schema, const char *name)
+{
+    return (options->tables.text == NULL || pattern_list_matches(&options->tables.list, schema, name)) &&
+           !pattern_list_matches(&options->skip_tables.list, schema, name);
+}
+
+/* True when messages of this prefix are wanted. */
+static inline bool options_want_message(const Options *options, const char *prefix)
+{
+    return options->messages && (options->message_prefixes.text == NULL ||
+                                 pattern_list_matches(&options->message_prefixes.list, NULL, prefix));
+}
+
+/*
+ * Fills *out from a list of DefElem; what it points to is allocated in the current memory context. Anything unknown,
+ * doubled or out of range raises an ERROR that names it.
  */
 void options_parse(List *elements, Options *out);
 

@@ -102,7 +102,7 @@ void output_hello(Decoder *decoder, LogicalDecodingContext *ctx)
     output_flush(decoder, ctx);
 }
 
-static const char *origin_name(const ReorderBufferTXN *txn)
+const char *output_origin(const ReorderBufferTXN *txn)
 {
     char *name = NULL;
     if (txn->origin_id == InvalidRepOriginId || !replorigin_by_oid(txn->origin_id, true, &name)) {
@@ -117,7 +117,7 @@ void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
         return;
     }
     output_hello(decoder, ctx);
-    const char *origin = origin_name(txn);
+    const char *origin = output_origin(txn);
     BeginRecord begin = {
         .commit_lsn = txn->final_lsn,
         .commit_time = txn_commit_time(txn),

@@ -14,6 +14,9 @@ void output_check(const Decoder *decoder, int status, const Error *error);
 /* `Table "s"."t", LSN 0/1234.` for errdetail, in the current memory context. */
 char *output_place(const Decoder *decoder);
 
+/* The name of the origin that the transaction came through, or "". Reads the catalogs. */
+const char *output_origin(const ReorderBufferTXN *txn);
+
 /* Opens the transaction on the wire unless it is open; Hello goes first on a new connection. */
 void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn);
 

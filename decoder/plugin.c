@@ -57,9 +57,11 @@ static void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output,
     if (is_init) {
         return;
     }
+    MemoryContext previous = MemoryContextSwitchTo(ctx->context);
     options_parse(ctx->output_plugin_options, &decoder->options);
+    MemoryContextSwitchTo(previous);
     decoder->change_context = AllocSetContextCreate(ctx->context, "penstock change", ALLOCSET_DEFAULT_SIZES);
-    decoder->relations = relation_cache_new(ctx->context, decoder->options.binary);
+    decoder->relations = relation_cache_new(ctx->context, &decoder->options);
     decoder->cleanup = (MemoryContextCallback){.func = decoder_cleanup, .arg = decoder};
     MemoryContextRegisterResetCallback(ctx->context, &decoder->cleanup);
     writer_start(decoder);
@@ -114,7 +116,10 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, txn->first_lsn);
     text_style_force();
-    if (!decoder->options.skip_empty) {
+    const PatternOption *origins = &decoder->options.skip_origins;
+    decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&
+                       pattern_list_matches(&origins->list, NULL, output_origin(txn));
+    if (!decoder->options.skip_empty && !decoder->skipped) {
         output_begin(decoder, ctx, txn);
     }
     scope_leave(&scope, decoder);
@@ -125,7 +130,11 @@ static void on_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relati
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, relation, row->lsn);
-    change_write(decoder, ctx, txn, relation, row);
+    if (decoder->skipped) {
+        output_left_out(decoder, ctx, txn->final_lsn);
+    } else {
+        change_write(decoder, ctx, txn, relation, row);
+    }
     scope_leave(&scope, decoder);
 }
 
@@ -134,7 +143,11 @@ static void on_truncate(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, int 
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, nrelations > 0 ? relations[0] : NULL, event->lsn);
-    truncate_write(decoder, ctx, txn, nrelations, relations, event);
+    if (decoder->skipped) {
+        output_left_out(decoder, ctx, txn->final_lsn);
+    } else {
+        truncate_write(decoder, ctx, txn, nrelations, relations, event);
+    }
     scope_leave(&scope, decoder);
 }
 
@@ -157,7 +170,8 @@ static void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogR
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, message_lsn);
-    if (decoder->options.messages) {
+    bool skipped = transactional && decoder->skipped;
+    if (!skipped && options_want_message(&decoder->options, prefix)) {
         MessageRecord record = {
             .transactional = transactional,
             .lsn = message_lsn,

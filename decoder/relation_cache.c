@@ -40,7 +40,7 @@ struct RelationCache {
     HTAB *entries;
     uint64 generation; /* from 1 */
     size_t columns;    /* held now */
-    bool binary;
+    const Options *options;
 };
 
 /* What invalidation callbacks need, and all that survives a decoding context. */
@@ -107,12 +107,12 @@ static void entries_reset(RelationCache *cache)
     cache->columns = 0;
 }
 
-RelationCache *relation_cache_new(MemoryContext parent, bool binary)
+RelationCache *relation_cache_new(MemoryContext parent, const Options *options)
 {
     RelationCache *cache = MemoryContextAllocZero(parent, sizeof(RelationCache));
     cache->parent = parent;
     cache->generation = 1;
-    cache->binary = binary;
+    cache->options = options;
     entries_reset(cache);
     callbacks_register();
     cache->next = living.caches;
@@ -259,7 +259,7 @@ static bool is_published(Relation relation)
 }
 
 /* Computes the definition in the current memory context. */
-static RelationDefinition *definition_new(Relation relation, bool binary)
+static RelationDefinition *definition_new(Relation relation, const Options *options)
 {
     RelationDefinition *definition = palloc0(sizeof(RelationDefinition));
     definition->published = is_published(relation);
@@ -267,10 +267,15 @@ static RelationDefinition *definition_new(Relation relation, bool binary)
     if (!definition->published) {
         return definition;
     }
-    char *schema = get_namespace_name(RelationGetNamespace(relation));
-    definition->record.schema = bytes_of_text(schema != NULL ? schema : "");
+    const char *schema = get_namespace_name(RelationGetNamespace(relation));
+    schema = schema != NULL ? schema : "";
+    definition->published = options_want_table(options, schema, RelationGetRelationName(relation));
+    if (!definition->published) {
+        return definition;
+    }
+    definition->record.schema = bytes_of_text(schema);
     definition->record.name = bytes_of_text(pstrdup(RelationGetRelationName(relation)));
-    columns_describe(definition, RelationGetDescr(relation), binary);
+    columns_describe(definition, RelationGetDescr(relation), options->binary);
     identity_describe(definition, relation);
     definition->fingerprint = relation_fingerprint(&definition->record);
     return definition;
@@ -296,7 +301,7 @@ static void entry_refresh(RelationCache *cache, CacheEntry *entry, Relation rela
     }
     entry->generation = cache->generation;
     MemoryContext previous = MemoryContextSwitchTo(entry->context);
-    entry->definition = definition_new(relation, cache->binary);
+    entry->definition = definition_new(relation, cache->options);
     MemoryContextSwitchTo(previous);
     cache->columns += entry->definition->record.column_count + 4;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "compat.h"
+#include "options.h"
 #include "value.h"
 
 typedef struct RelationCache RelationCache;
@@ -25,7 +26,7 @@ typedef struct RowImage {
 } RowImage;
 
 typedef struct RelationDefinition {
-    bool published;        /* an ordinary or partitioned, permanent table of a user */
+    bool published;        /* an ordinary or partitioned, permanent table of a user, and wanted */
     bool has_identity;     /* updates and deletes can be told apart by a key or by the whole row */
     RelationRecord record; /* what the wire says of it; record.columns[i] is columns[i] */
     uint64 fingerprint;    /* tells one version of the record from another on this connection */
@@ -33,8 +34,8 @@ typedef struct RelationDefinition {
     RowImage images[2]; /* by RowSide: room to deform a row into */
 } RelationDefinition;
 
-/* A cache whose memory hangs below parent, which frees it. binary: as the option of that name. */
-RelationCache *relation_cache_new(MemoryContext parent, bool binary);
+/* A cache whose memory hangs below parent, which frees it. Of options: binary, and which tables are wanted. */
+RelationCache *relation_cache_new(MemoryContext parent, const Options *options);
 
 RelationDefinition *relation_cache_find(RelationCache *cache, Relation relation);
 

@@ -19,7 +19,7 @@
  * Level 1 by itself looks for longer matches only, and remembers fewer places. Rows of small transactions differ from
  * earlier ones every few bytes. The table of places takes 256 KiB.
  */
-#define FAST_MIN_MATCH 5
+#define FAST_MIN_MATCH 6
 #define FAST_HASH_LOG 16
 
 static int zstd_error(size_t code, Error *error)

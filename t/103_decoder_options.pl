@@ -27,6 +27,13 @@ foreach my $major (11, 15) {
         [heartbeat => '-1', 'Allowed values: 0 to 2147483647\.'],
         [origin => 'local', 'Allowed values: any, none\.'],
         [skip_empty => '2', 'Allowed values: on, off\.'],
+        [tables => 'orders', 'Allowed values: SCHEMA\.TABLE'],
+        [tables => 'a.b.c', 'Allowed values: SCHEMA\.TABLE'],
+        [tables => '', 'Allowed values: SCHEMA\.TABLE'],
+        [skip_tables => 'a.b,', 'Allowed values: SCHEMA\.TABLE'],
+        [skip_tables => 'a.b\\', 'Allowed values: SCHEMA\.TABLE'],
+        [message_prefixes => 'a,,b', 'Allowed values: NAME'],
+        [skip_origins => ' ', 'Allowed values: NAME'],
         [streaming => 'on', 'Allowed values: off\.'],
         [two_phase => 'on', 'Allowed values: off\.'],
     );
@@ -74,6 +81,35 @@ SQL
     is($sql->("$settings SELECT 1 FROM $peek LIMIT 1;"
               . q{SELECT ARRAY['2020-02-29'::date], '1 day'::interval, 0.1::float8 + 0.2, '\xff'::bytea}),
         "1\n{29/02/2020}|P1D|0.3|\\377", 'and the session has its settings back');
+
+    $slot->text;
+    $sql->('CREATE SCHEMA audit; CREATE SCHEMA shop');
+    $sql->('CREATE TABLE audit.log (id int); CREATE TABLE shop.a (id int); CREATE TABLE shop.a_x (id int); CREATE TABLE shop."A, x" (id int)');
+    my $fill = join('; ', map { "INSERT INTO $_ VALUES (1)" } 'audit.log', 'shop.a', 'shop.a_x', 'shop."A, x"');
+    my $tables = sub {
+        $sql->($fill);
+        return join(' ', $slot->raw_text(@_) =~ /^insert (.*) #/mg);
+    };
+    is($tables->(tables => 'shop.*'), '"shop"."a" "shop"."a_x" "shop"."A, x"', 'the tables of a schema');
+    is($tables->(skip_tables => 'shop.a*, *.log'), '"shop"."A, x"', 'all tables but some');
+    is($tables->(tables => 'shop.*', skip_tables => '*.a'), '"shop"."a_x" "shop"."A, x"', 'some of some');
+    is($tables->(tables => 'shop.A\\, x, audit.l*g'), '"audit"."log" "shop"."A, x"', 'names with a comma');
+    is($tables->(tables => 'shop.a?'), '', 'no other wildcards');
+    $sql->('BEGIN; ' . $fill . '; ALTER TABLE shop.a RENAME TO b; INSERT INTO shop.b VALUES (1); COMMIT; ALTER TABLE shop.b RENAME TO a');
+    like($slot->text(tables => '*.b'), qr/^begin\nrelation shop\.b .*\ninsert shop\.b #1 id=1\ncommit changes 1\n$/, 'a name given in mid-transaction');
+    $sql->('DELETE FROM shop.a_x; UPDATE audit.log SET id = 2; INSERT INTO shop.a VALUES (7); TRUNCATE shop.a, audit.log');
+    like($slot->text(tables => 'shop.a'), qr/insert shop\.a #1 id=7\n.*truncate #1 shop\.a\n/s,
+        'what nothing identifies blocks nobody when it is left out');
+    $sql->(qq{SELECT pg_logical_emit_message($_)}) foreach q{false, 'ac', '1'}, q{false, 'b', '2'}, q{true, 'ab', '3'}, q{true, 'b', '4'};
+    is(join(' ', $slot->text(message_prefixes => 'a*') =~ /content '(.)'/g), '1 3', 'messages by their prefix');
+    $sql->(qq{SELECT pg_replication_origin_create('$_')}) foreach 'east', 'west';
+    my $from = sub { "SELECT pg_replication_origin_session_setup('$_[0]'); $fill; SELECT pg_replication_origin_session_reset();" };
+    my $origins = sub {
+        $sql->($from->('east') . $from->('west') . $fill);
+        return scalar(() = $slot->raw_text(@_) =~ /^insert /mg);
+    };
+    is($origins->(skip_origins => 'east'), 8, 'without what came through one origin');
+    is($origins->(skip_origins => '*t', heartbeat => 3), 4, 'without what came through some origins');
 
     foreach my $encoding ('LATIN1', 'SQL_ASCII') {
         my $database = lc $encoding;
