@@ -1,6 +1,6 @@
 /*
  * penstock-applier: takes the changes of the source from its slot and applies them to the target, until it is told to
- * stop. Everything that matters is in pipeline.c; what happens when it ends, in supervisor.c.
+ * stop. Everything that matters is in pipeline/; what happens when it ends, in supervisor.c.
  */
 #include <errno.h>
 #include <string.h>

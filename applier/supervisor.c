@@ -18,7 +18,6 @@
  */
 #include "supervisor.h"
 
-#include <string.h>
 #include <time.h>
 
 #include "pipeline.h"
@@ -49,16 +48,8 @@ static time_t monotonic_seconds(void)
 
 static void publish(Supervisor *supervisor, const char *state, const Error *error)
 {
-    const PipelineTotals *totals = &supervisor->totals;
-    ReporterView view = {
-        .state = state,
-        .received_lsn = totals->received,
-        .low_water_lsn = totals->low_water,
-        .last_commit_time = totals->commit_time,
-        .transactions = totals->transactions,
-        .changes = totals->changes,
-    };
-    memcpy(view.statistics, totals->statistics, sizeof view.statistics);
+    ReporterView view;
+    totals_view(&supervisor->totals, state, &(PipelineLoad){0}, &view);
     if (error != NULL) {
         view.error = *error;
     }

@@ -168,3 +168,17 @@ const char *state_lane_update_sql(void)
     return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8 "
            "WHERE migration = $1::text AND lane = ANY ($2::int4[])";
 }
+
+int state_set_class(Database *target, const char *migration, const char *schema, const char *table,
+                    const TableClass *table_class, Error *error)
+{
+    if (database_execute(target, error,
+                         "UPDATE penstock.relation SET lane_class = $4, lane_reason = $5, match_class = $6 "
+                         "WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
+                         "AND (lane_class, lane_reason, match_class) IS DISTINCT FROM ($4, $5, $6)",
+                         6, migration, schema, table, table_class->lane_class, table_class->lane_reason,
+                         table_class->match_class) != 0) {
+        return error_context(error, "remembering the lane class of %s.%s", schema, table);
+    }
+    return 0;
+}

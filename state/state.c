@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "Penstock state, layout 1"
+#define LAYOUT "Penstock state, layout 2"
 #define LAYOUT_JOURNAL "Penstock journal, layout 1"
 
 extern const char state_schema_sql[];

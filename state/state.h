@@ -112,6 +112,19 @@ int state_read_journal(Database *target, const char *name, const char *operation
                        void *context, Error *error) MUST_CHECK;
 
 /*
+ * Remembers how the applier treats a table: lane_class "spread" or "whole", why it is whole (NULL when it is not), and
+ * match_class "key", "row" or "none". Names are in the connection's client encoding.
+ */
+typedef struct TableClass {
+    const char *lane_class;
+    const char *lane_reason;
+    const char *match_class;
+} TableClass;
+
+int state_set_class(Database *target, const char *migration, const char *schema, const char *table,
+                    const TableClass *table_class, Error *error) MUST_CHECK;
+
+/*
  * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so
  * that what an earlier applier sent to the target has ended one way or the other. Call it while holding the "applier"
  * lock. ERROR_TRANSIENT, naming who is left, after timeout_ms.

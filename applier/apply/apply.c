@@ -1,22 +1,31 @@
 /*
  * How a batch is applied:
  *
- *     BEGIN ─► net effect, lanes ─► Sync ─► every count as expected? ─► COMMIT        two round trips
- *                                    │
- *                                    ├─ transient, and the transaction is this batch's ─► ROLLBACK, pause,
- * again ├─ anything else ─► ROLLBACK, once more change by change ─► COMMIT │ └─ fails: that change's error └─
- * connection lost, or told to stop ─► error
+ *     BEGIN ─► net effect, lanes ─► Sync ─► every count as expected? ─yes─► COMMIT        two round trips
+ *       ▲                                             │no
+ *       │                                             ▼
+ *       ├── pause ◄─── ROLLBACK ◄─── transient, and the transaction is this batch's alone
+ *       │                                             │
+ *       ├── once more, with the changes of the relation that failed one by one ◄── ROLLBACK
+ *       │                                             │
+ *       │                                             ├ they were one by one: the error of that one change
+ *       │                                             └ connection lost, or told to stop: error
+ *
+ * Only the relation whose statement failed is applied by rows then; the others of the batch stay sets. Each relation
+ * fails at most once, so the number of tries is bounded by that of the relations in the batch.
  *
  * Where an earlier batch left its transaction open, a savepoint takes the place of BEGIN; and since the whole
  * transaction cannot be repeated from here, transient errors end the worker.
  *
- * A transaction under session_replication_role = replica does not check foreign keys, so the order between
- * relations is free; that between the changes of one relation is reduce.c's matter.
+ * A transaction under session_replication_role = replica does not check foreign keys, so the order between relations
+ * is free; that between the changes of one relation is reduce.c's matter. Constraints that the target can defer are
+ * deferred, because the source may have done so.
  */
 #include "apply.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "conflict.h"
 #include "row_statement.h"
@@ -24,9 +33,55 @@
 #define MAX_TRIES 10
 #define FIRST_PAUSE 10 /* milliseconds; doubled each time */
 
-static void queue_begin(Applying *a)
+/* The relations of a batch whose changes are applied one by one. */
+typedef struct ByRows {
+    const ApplyRelation **relations;
+    size_t count;
+    bool all; /* what failed was not the statement of any relation */
+} ByRows;
+
+static bool by_rows_has(const ByRows *by_rows, const ApplyRelation *relation)
+{
+    if (by_rows->all) {
+        return true;
+    }
+    for (size_t i = 0; i < by_rows->count; i++) {
+        if (by_rows->relations[i] == relation) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void by_rows_add(ByRows *by_rows, const ApplyRelation *relation)
+{
+    if (relation == NULL) {
+        by_rows->all = true;
+        return;
+    }
+    by_rows->relations = reallocarray(by_rows->relations, by_rows->count + 1, sizeof(*by_rows->relations));
+    if (by_rows->relations == NULL) {
+        abort();
+    }
+    by_rows->relations[by_rows->count++] = relation;
+}
+
+static bool has_deferrable(const Batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->changes[i].relation->deferrable) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void queue_begin(Applying *a, const Batch *batch)
 {
     session_command(a->session, a->open ? "SAVEPOINT batch" : "BEGIN");
+    if (has_deferrable(batch)) {
+        session_command(a->session, "SET CONSTRAINTS ALL DEFERRED");
+    }
 }
 
 static void queue_truncate(Applying *a, const Batch *batch)
@@ -51,29 +106,36 @@ static int queue_changes(Applying *a, const Change *const *changes, size_t count
     return 0;
 }
 
-static int queue_reduced(Applying *a, Batch *batch, const Change **failed, Error *error)
+/* The changes of relation, in source order. */
+static int queue_relation(Applying *a, Batch *batch, const ApplyRelation *relation, const Change **failed,
+                          Error *error)
 {
-    batch->reduced = 0;
-    for (const Segment *s = reduce(a->arena, batch->changes, batch->count); s != NULL; s = s->next) {
-        if (!s->by_rows) {
-            batch->reduced += rows_queue_net(a->session, a->arena, s);
-            continue;
-        }
-        batch->reduced += s->change_count;
-        if (queue_changes(a, s->changes, s->change_count, failed, error) != 0) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const Change *change = &batch->changes[i];
+        if (change->relation == relation && queue_changes(a, &change, 1, failed, error) != 0) {
             return -1;
         }
+        batch->reduced += change->relation == relation;
     }
     return 0;
 }
 
-static int queue_one_by_one(Applying *a, Batch *batch, const Change **failed, Error *error)
+static int queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, const Change **failed, Error *error)
 {
-    batch->by_rows = true;
-    batch->reduced = batch->count;
-    for (size_t i = 0; i < batch->count; i++) {
-        const Change *change = &batch->changes[i];
-        if (queue_changes(a, &change, 1, failed, error) != 0) {
+    batch->reduced = 0;
+    const ApplyRelation *done = NULL; /* the segments of one relation stand together */
+    for (const Segment *s = reduce(a->arena, batch->changes, batch->count); s != NULL; s = s->next) {
+        int status = 0;
+        if (by_rows_has(by_rows, s->relation)) {
+            status = s->relation != done ? queue_relation(a, batch, s->relation, failed, error) : 0;
+            done = s->relation;
+        } else if (s->by_rows) {
+            batch->reduced += s->change_count;
+            status = queue_changes(a, s->changes, s->change_count, failed, error);
+        } else {
+            batch->reduced += rows_queue_net(a->session, a->arena, s);
+        }
+        if (status != 0) {
             return -1;
         }
     }
@@ -81,24 +143,23 @@ static int queue_one_by_one(Applying *a, Batch *batch, const Change **failed, Er
 }
 
 /* Sends the batch's work and checks it, without ending the transaction. */
-static int run(Applying *a, Batch *batch, bool by_rows, Failure *failure)
+static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure)
 {
     const Change *unclear = NULL; /* a change that cannot even be sent */
     Error error = {0};
     int queued = 0;
-    queue_begin(a);
+    queue_begin(a, batch);
     if (batch->kind == BATCH_TRUNCATE) {
         queue_truncate(a, batch);
     } else if (batch->kind == BATCH_ROWS) {
-        queued = by_rows ? queue_one_by_one(a, batch, &unclear, &error)
-                         : queue_reduced(a, batch, &unclear, &error);
+        queued = queue_rows(a, batch, by_rows, &unclear, &error);
     }
     session_lanes(a->session, a->migration, batch->lanes, batch->lane_count, batch->last);
     if (session_finish(a->session, failure) != 0) {
         return -1; /* of a change before the unclear one, or of all */
     }
     if (queued != 0) {
-        *failure = (Failure){.subject = unclear, .error = error};
+        *failure = (Failure){.relation = unclear->relation, .change = unclear, .error = error};
         return -1;
     }
     return 0;
@@ -139,9 +200,9 @@ static int conclude(Applying *a, const Batch *batch, Error *error)
 }
 
 /* The error that ends the batch. The transaction is rolled back already. */
-static int give_up(Applying *a, const Batch *batch, bool by_rows, const Failure *failure, Error *error)
+static int give_up(Applying *a, const Batch *batch, const Failure *failure, Error *error)
 {
-    const Change *change = by_rows ? failure->subject : NULL;
+    const Change *change = failure->change;
     *error = failure->error;
     if (change != NULL) {
         if (failure->miscounted) {
@@ -168,32 +229,33 @@ static int give_up(Applying *a, const Batch *batch, bool by_rows, const Failure 
 
 typedef enum Verdict { STOP, AGAIN, BY_ROWS } Verdict;
 
-static Verdict judge(const Applying *a, const Batch *batch, bool by_rows, int tries, const Failure *failure)
+static Verdict judge(const Applying *a, const Batch *batch, const ByRows *by_rows, uint64_t retries,
+                     const Failure *failure)
 {
     if (!failure->miscounted) {
         if (error_is_retryable(&failure->error)) {
-            return a->open || tries >= MAX_TRIES || failure->error.code == ERROR_CONNECTION ? STOP : AGAIN;
+            return a->open || retries >= MAX_TRIES || failure->error.code == ERROR_CONNECTION ? STOP : AGAIN;
         }
-    } else if (failure->subject == NULL) {
+    } else if (failure->relation == NULL) {
         return STOP;
     }
-    return by_rows || batch->kind != BATCH_ROWS ? STOP : BY_ROWS;
+    bool tried = by_rows->all || (failure->relation != NULL && by_rows_has(by_rows, failure->relation));
+    return tried || batch->kind != BATCH_ROWS ? STOP : BY_ROWS;
 }
 
-static int pause_before_again(Applying *a, const Batch *batch, int tries, const Error *cause, Error *error)
+static int pause_before_again(Applying *a, Batch *batch, const Error *cause, Error *error)
 {
     log_line(a->log, LOG_WARNING, "batch %llu: %s; trying again", (unsigned long long)batch->id,
              cause->message);
-    if (!a->pause(a->context, FIRST_PAUSE << tries)) {
+    if (!a->pause(a->context, FIRST_PAUSE << batch->retries++)) {
         return error_set(error, ERROR_INTERRUPTED, "stopped while waiting to try a batch again");
     }
     return 0;
 }
 
-static int run_until_done(Applying *a, Batch *batch, Error *error)
+static int try_until_done(Applying *a, Batch *batch, ByRows *by_rows, Error *error)
 {
-    bool by_rows = false;
-    for (int tries = 0;; tries++) {
+    for (;;) {
         Failure failure;
         arena_reset(a->arena);
         if (run(a, batch, by_rows, &failure) == 0) {
@@ -202,7 +264,7 @@ static int run_until_done(Applying *a, Batch *batch, Error *error)
         if (!failure.miscounted && strcmp(failure.error.sqlstate, "57014") == 0) {
             failure.error.code = ERROR_TRANSIENT; /* somebody cancelled the statement */
         }
-        Verdict verdict = judge(a, batch, by_rows, tries, &failure);
+        Verdict verdict = judge(a, batch, by_rows, batch->retries, &failure);
         if (!failure.miscounted && failure.error.code == ERROR_CONNECTION) {
             *error = failure.error;
             return -1;
@@ -211,13 +273,31 @@ static int run_until_done(Applying *a, Batch *batch, Error *error)
             return -1;
         }
         if (verdict == STOP) {
-            return give_up(a, batch, by_rows, &failure, error);
+            return give_up(a, batch, &failure, error);
         }
-        if (verdict == AGAIN && pause_before_again(a, batch, tries, &failure.error, error) != 0) {
+        if (verdict == AGAIN && pause_before_again(a, batch, &failure.error, error) != 0) {
             return -1;
         }
-        by_rows = by_rows || verdict == BY_ROWS;
+        if (verdict == BY_ROWS) {
+            by_rows_add(by_rows, failure.relation);
+            batch->by_rows++;
+        }
     }
+}
+
+static int run_until_done(Applying *a, Batch *batch, Error *error)
+{
+    ByRows by_rows = {0};
+    int status = try_until_done(a, batch, &by_rows, error);
+    free(by_rows.relations);
+    return status;
+}
+
+static uint64_t now_usec(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 int apply_batch(Applying *applying, Batch *batch, Error *error)
@@ -226,9 +306,11 @@ int apply_batch(Applying *applying, Batch *batch, Error *error)
         return 0;
     }
     uint64_t before = session_statements(applying->session);
+    uint64_t begun = now_usec();
     if (run_until_done(applying, batch, error) != 0 || conclude(applying, batch, error) != 0) {
         return -1;
     }
     batch->statements = session_statements(applying->session) - before;
+    batch->busy_usec = now_usec() - begun;
     return 0;
 }

@@ -88,7 +88,7 @@ static void add_cells(Parameters *p, Arena *arena, const ApplyRelation *relation
 }
 
 static void queue(Session *session, Arena *arena, const ApplyRelation *relation, Shape shape,
-                  const NetRow *rows, size_t count, const void *subject)
+                  const NetRow *rows, size_t count, const Change *change)
 {
     int total = statement_parameter_count(relation, &shape);
     Parameters p = {.values = arena_alloc(arena, sizeof(*p.values) * (size_t)total),
@@ -98,12 +98,12 @@ static void queue(Session *session, Arena *arena, const ApplyRelation *relation,
     if (p.oversized) {
         size_t half = count / 2;
         shape.single = half == 1;
-        queue(session, arena, relation, shape, rows, half, subject);
+        queue(session, arena, relation, shape, rows, half, change);
         shape.single = count - half == 1;
-        queue(session, arena, relation, shape, rows + half, count - half, subject);
+        queue(session, arena, relation, shape, rows + half, count - half, change);
         return;
     }
-    session_execute(session, relation, &shape, p.values, p.lengths, count, subject);
+    session_execute(session, relation, &shape, p.values, p.lengths, count, change);
 }
 
 static void queue_list(Session *session, Arena *arena, const Segment *segment, Shape shape,
@@ -115,12 +115,12 @@ static void queue_list(Session *session, Arena *arena, const Segment *segment, S
     if (statement_parameter_count(segment->relation, &shape) == 0) { /* every column is generated */
         shape.single = true;
         for (size_t i = 0; i < count; i++) {
-            queue(session, arena, segment->relation, shape, &rows[i], 1, segment);
+            queue(session, arena, segment->relation, shape, &rows[i], 1, NULL);
         }
         return;
     }
     shape.single = count == 1 && !writes_identity(segment->relation, &shape);
-    queue(session, arena, segment->relation, shape, rows, count, segment);
+    queue(session, arena, segment->relation, shape, rows, count, NULL);
 }
 
 size_t rows_queue_net(Session *session, Arena *arena, const Segment *segment)

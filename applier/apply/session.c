@@ -39,7 +39,8 @@ typedef struct Sent {
     bool *confirms; /* it is the Parse of a statement: set when it went through */
     bool counted;
     uint64_t expected;
-    const void *subject;
+    const ApplyRelation *relation;
+    const Change *change;
 } Sent;
 
 struct Session {
@@ -186,7 +187,7 @@ void session_command(Session *session, const char *sql)
 
 /* Makes the statement known to us and queues its Parse. */
 static Statement *prepare(Session *session, const ApplyRelation *relation, const Shape *shape,
-                          const uint64_t *key, size_t key_size)
+                          const Change *change, const uint64_t *key, size_t key_size)
 {
     Statement *statement = calloc(1, sizeof(*statement) + key_size);
     if (statement == NULL) {
@@ -203,12 +204,13 @@ static Statement *prepare(Session *session, const ApplyRelation *relation, const
     char *sql = statement_sql(relation, shape);
     int count = statement_parameter_count(relation, shape);
     note_sent(session, PQsendPrepare(session->connection, statement->name, sql, count, types),
-              (Sent){.confirms = &statement->confirmed});
+              (Sent){.confirms = &statement->confirmed, .relation = relation, .change = change});
     free(sql);
     return statement;
 }
 
-static Statement *statement_of(Session *session, const ApplyRelation *relation, const Shape *shape)
+static Statement *statement_of(Session *session, const ApplyRelation *relation, const Shape *shape,
+                               const Change *change)
 {
     size_t words = column_words(relation->source->column_count);
     uint64_t key[MAX_KEY];
@@ -221,20 +223,21 @@ static Statement *statement_of(Session *session, const ApplyRelation *relation, 
     Statement *statement;
     HASH_FIND(hh, session->statements, key, key_size, statement);
     if (statement == NULL) {
-        statement = prepare(session, relation, shape, key, key_size);
+        statement = prepare(session, relation, shape, change, key, key_size);
     }
     statement->used = session->round;
     return statement;
 }
 
 void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
-                     const char *const *values, const int *lengths, uint64_t expected, const void *subject)
+                     const char *const *values, const int *lengths, uint64_t expected, const Change *change)
 {
-    Statement *statement = statement_of(session, relation, shape);
+    Statement *statement = statement_of(session, relation, shape, change);
     int taken =
         PQsendQueryPrepared(session->connection, statement->name, statement_parameter_count(relation, shape),
                             values, lengths, session->formats, 1);
-    note_sent(session, taken, (Sent){.counted = true, .expected = expected, .subject = subject});
+    note_sent(session, taken,
+              (Sent){.counted = true, .expected = expected, .relation = relation, .change = change});
     session->executed++;
 }
 
@@ -276,8 +279,7 @@ static void check_result(Session *session, const Sent *sent, const PGresult *res
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         if (!*failed) {
             *failed = true;
-            failure->subject = sent->subject;
-            failure->miscounted = false;
+            *failure = (Failure){.relation = sent->relation, .change = sent->change};
             database_error(session->database, result, &failure->error);
         }
         return;
@@ -288,7 +290,8 @@ static void check_result(Session *session, const Sent *sent, const PGresult *res
     uint64_t rows = sent->counted ? strtoull(PQcmdTuples((PGresult *)result), NULL, 10) : 0;
     if (sent->counted && rows != sent->expected && !*failed) {
         *failed = true;
-        *failure = (Failure){.subject = sent->subject, .miscounted = true, .rows = rows};
+        *failure =
+            (Failure){.relation = sent->relation, .change = sent->change, .miscounted = true, .rows = rows};
     }
 }
 

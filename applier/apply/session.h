@@ -18,8 +18,9 @@ typedef struct Session Session;
 
 /* What went wrong first. */
 typedef struct Failure {
-    const void *subject; /* as given to session_execute; NULL when it is about something else */
-    bool miscounted;     /* the server took it, but for `rows` rows instead of the expected number */
+    const ApplyRelation *relation; /* whose statement it was; NULL: something else */
+    const Change *change;          /* the one change that it was for, or NULL */
+    bool miscounted; /* the server took it, but for `rows` rows instead of the expected number */
     uint64_t rows;
     Error error; /* unless miscounted */
 } Failure;
@@ -40,10 +41,11 @@ void session_command(Session *session, const char *sql);
 
 /*
  * Queues the statement of relation and shape with its parameters (as statement.h orders them; binary; a NULL
- * pointer is NULL), which must concern exactly `expected` rows.
+ * pointer is NULL), which must concern exactly `expected` rows. change: the one that it is for, or NULL when it stands
+ * for several.
  */
 void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
-                     const char *const *values, const int *lengths, uint64_t expected, const void *subject);
+                     const char *const *values, const int *lengths, uint64_t expected, const Change *change);
 
 /* Queues the move of lanes to last. */
 void session_lanes(Session *session, const char *migration, const int *lanes, int count, Position last);

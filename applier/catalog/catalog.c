@@ -1,12 +1,13 @@
 /*
- * A relation of the source meets the table of the same name on the target, column by column of the same name.
- * What does not fit is an error here, before any row of it is applied.
+ * A relation of the source meets the table of the same name on the target, column by column of the same name. What does
+ * not fit is an error here, before any row of it is applied.
  *
- * A value travels as the source sent it: binary as the source's base type, else as text. The target converts
- * it by a cast where its column is of another type; whether such a cast exists is asked once, by trying it on
- * NULL.
+ * A value travels as the source sent it: binary as the source's base type, else as text. The target converts it by a
+ * cast where its column is of another type; whether such a cast exists is asked once, by trying it on NULL.
  *
- * Results are remembered by the source's relation object, which stands for one version of its definition.
+ * Results are remembered by the source's relation object, which stands for one version of its definition. The lane class
+ * is remembered in the target, with penstock.relation: after a crash lanes stand at different positions, and a change
+ * that one lane has applied must not come up in another because somebody added a constraint meanwhile.
  */
 #include "catalog.h"
 
@@ -297,6 +298,7 @@ static int fill_relation(const Catalog *catalog, ApplyRelation *relation, const 
     relation->match = classify_match(source);
     relation->lane_reason = classify_whole(source, table, found);
     relation->lane_class = relation->lane_reason == NULL ? LANE_SPREAD : LANE_WHOLE;
+    relation->deferrable = table->deferrable;
     relation->partitioned = table->kind == 'p';
     if (!lsn_parse(table->copy_lsn, &relation->copy_lsn)) {
         return error_set(error, ERROR_STATE, "copy_lsn of %s is not an LSN", relation->qualified);
@@ -323,26 +325,94 @@ static ApplyRelation *make_relation(Catalog *catalog, const SourceRelation *sour
     return relation;
 }
 
+static const char *class_name(LaneClass lane_class)
+{
+    return lane_class == LANE_SPREAD ? "spread" : "whole";
+}
+
+static int remember_class(Catalog *catalog, const ApplyRelation *relation, Error *error)
+{
+    static const char *const matches[] = {[MATCH_KEY] = "key", [MATCH_ROW] = "row", [MATCH_NONE] = "none"};
+    TableClass table_class = {.lane_class = class_name(relation->lane_class),
+                              .lane_reason = relation->lane_reason,
+                              .match_class = matches[relation->match]};
+    return state_set_class(catalog->target, catalog->migration, relation->source->schema,
+                           relation->source->name, &table_class, error);
+}
+
+/* Keeps the class that an earlier run decided, until it may be changed. */
+static int keep_class(Catalog *catalog, ApplyRelation *relation, const FoundTable *table, Error *error)
+{
+    if (table->lane_class == NULL || strcmp(table->lane_class, class_name(relation->lane_class)) == 0) {
+        return remember_class(catalog, relation, error);
+    }
+    relation->unsettled = true;
+    free(relation->lane_reason);
+    bool spread = relation->lane_class == LANE_WHOLE;
+    relation->lane_class = spread ? LANE_SPREAD : LANE_WHOLE;
+    relation->lane_reason = spread ? NULL : strdup("it was so before, and lanes stand at different points");
+    return 0;
+}
+
+/* What the target says now; *relation is NULL for one that takes no part. The caller owns it. */
+static int look(Catalog *catalog, const SourceRelation *source, bool settle, ApplyRelation **relation,
+                Error *error)
+{
+    FoundTable *table = NULL;
+    *relation = NULL;
+    if (lookup_table(catalog->target, catalog->migration, source, &table, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (table->listed) {
+        *relation = make_relation(catalog, source, table, error);
+        status = *relation == NULL ? -1
+                 : settle          ? remember_class(catalog, *relation, error)
+                                   : keep_class(catalog, *relation, table, error);
+    }
+    lookup_free(table);
+    if (status != 0) {
+        free_relation(*relation);
+    }
+    return status;
+}
+
+static Resolved *add_resolved(Catalog *catalog, const SourceRelation *source)
+{
+    Resolved *resolved = calloc(1, sizeof(*resolved));
+    resolved->source = source;
+    HASH_ADD_PTR(catalog->resolved, source, resolved);
+    return resolved;
+}
+
 int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out, Error *error)
 {
     Resolved *resolved;
     HASH_FIND_PTR(catalog->resolved, &source, resolved);
     if (resolved == NULL) {
-        FoundTable *table = NULL;
-        if (lookup_table(catalog->target, catalog->migration, source, &table, error) != 0) {
+        ApplyRelation *relation;
+        if (look(catalog, source, false, &relation, error) != 0) {
             return -1;
         }
-        ApplyRelation *relation = table->listed ? make_relation(catalog, source, table, error) : NULL;
-        bool failed = table->listed && relation == NULL;
-        lookup_free(table);
-        if (failed) {
-            return -1;
-        }
-        resolved = calloc(1, sizeof(*resolved));
-        resolved->source = source;
+        resolved = add_resolved(catalog, source);
         resolved->relation = relation;
-        HASH_ADD_PTR(catalog->resolved, source, resolved);
     }
     *out = resolved->relation;
+    return 0;
+}
+
+int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out, Error *error)
+{
+    Resolved *resolved;
+    ApplyRelation *relation;
+    if (look(catalog, source, true, &relation, error) != 0) {
+        return -1;
+    }
+    HASH_FIND_PTR(catalog->resolved, &source, resolved);
+    if (resolved == NULL) {
+        resolved = add_resolved(catalog, source);
+    }
+    free_relation(resolved->relation); /* nothing is under way that could point to it */
+    *out = resolved->relation = relation;
     return 0;
 }

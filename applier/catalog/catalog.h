@@ -1,9 +1,9 @@
 /*
- * What the target's catalog says of the relations in the stream: which columns are where, how they are
- * written, how rows are found, how changes spread over lanes. One query per relation when it is first seen.
+ * What the target's catalog says of the relations in the stream: which columns are where, how they are written, how rows
+ * are found, how changes spread over lanes. One query per relation when it is first seen.
  *
- * Used on the event loop's thread only, over a connection of its own; results are immutable (see
- * model/relation.h) and owned by the catalog.
+ * Used on the event loop's thread only, over a connection of its own; results are immutable (see model/relation.h) and
+ * owned by the catalog.
  */
 #pragma once
 
@@ -18,9 +18,19 @@ int catalog_new(Database *target, const char *migration, Catalog **out, Error *e
 void catalog_free(Catalog *catalog);
 
 /*
- * The target's side of source. *out is NULL when the relation does not take part in the migration (it is not
- * in penstock.relation because the operator excluded it). ERROR_CONFLICT, with what to do, when the target
- * has no such table or lacks a column.
+ * The target's side of source. *out is NULL when the relation does not take part in the migration (it is not in
+ * penstock.relation because the operator excluded it). ERROR_CONFLICT, with what to do, when the target has no such
+ * table or lacks a column.
+ *
+ * The lane class is the one that penstock.relation remembers from the first time; (*out)->unsettled says that the table
+ * has changed since and another would be right now.
  */
 int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
                     Error *error) MUST_CHECK;
+
+/*
+ * Looks again, and remembers the class that is right now. Only while every lane stands at one point of the stream and
+ * nothing is under way: a lane elsewhere would meet changes of the table again, and in other lanes.
+ */
+int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
+                   Error *error) MUST_CHECK;

@@ -1,13 +1,12 @@
 /*
- * One query, one row per column of the table (one row without a column for a table that has none, or is not
- * there).
+ * One query, one row per column of the table (one row without a column for a table that has none, or is not there).
  *
- * A type's equality operator is that of its default btree or hash operator class. Enums, ranges and arrays
- * have theirs through a polymorphic type, varchar and cidr through a binary coercible one; arrays have it
- * only if their elements do, and composites are taken to have none, because a column of theirs may not.
+ * A type's equality operator is that of its default btree or hash operator class. Enums, ranges and arrays have theirs
+ * through a polymorphic type, varchar and cidr through a binary coercible one; arrays have it only if their elements do,
+ * and composites are taken to have none, because a column of theirs may not.
  *
- * A unique constraint besides the key is harmless when it contains the key under the same collations: rows
- * that collide in it collide in the key first. Those of partitioned parents and of partitions count too.
+ * A unique constraint besides the key is harmless when it contains the key under the same collations: rows that collide
+ * in it collide in the key first. Those of partitioned parents and of partitions count too.
  */
 #include "lookup.h"
 
@@ -15,94 +14,84 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUOTED(name) "'\"' || replace(" name "::text, '\"', '\"\"') || '\"'"
-
 static const char lookup_sql[] =
-    "WITH t AS ("
-    "  SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "  WHERE n.nspname = $2 AND c.relname = $3 AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't')"
-    "), columns AS ("
-    "  SELECT a.*, b.oid AS base, b.typtype AS base_kind,"
+    "WITH t AS ( "
+    "  SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "  WHERE n.nspname = $2 AND c.relname = $3 AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't') "
+    "), columns AS ( "
+    "  SELECT a.*, b.oid AS base, b.typtype AS base_kind, "
     "         CASE WHEN b.typlen = -1 AND b.typelem <> 0 AND b.typcategory = 'A' THEN b.typelem END AS "
-    "element"
-    "  FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    "  CROSS JOIN LATERAL ("
-    "    WITH RECURSIVE d AS ("
-    "      SELECT * FROM pg_type WHERE oid = a.atttypid"
-    "      UNION ALL SELECT p.* FROM d JOIN pg_type p ON p.oid = d.typbasetype WHERE d.typtype = 'd')"
-    "    SELECT * FROM d WHERE typtype <> 'd') b"
-    "), types AS ("
-    "  SELECT base AS oid FROM columns UNION SELECT element FROM columns WHERE element IS NOT NULL"
-    "), operators AS ("
-    "  SELECT DISTINCT ON (ty.oid) ty.oid,"
-    "    'OPERATOR(' || " QUOTED(
-        "n.nspname") " || '.' || o.oprname || ')' AS name"
-                     "  FROM types JOIN pg_type ty USING (oid)"
-                     "  JOIN pg_opclass oc ON oc.opcdefault AND (oc.opcintype = ty.oid"
-                     "    OR (ty.typtype = 'e' AND oc.opcintype = 'anyenum'::regtype)"
-                     "    OR (ty.typtype = 'r' AND oc.opcintype = 'anyrange'::regtype)"
-                     "    OR (ty.typtype = 'm' AND oc.opcintype = 'anymultirange'::regtype)"
-                     "    OR (ty.typlen = -1 AND ty.typelem <> 0 AND ty.typcategory = 'A' AND oc.opcintype = "
-                     "'anyarray'::regtype)"
-                     "    OR EXISTS (SELECT FROM pg_cast WHERE castsource = ty.oid AND casttarget = "
-                     "oc.opcintype"
-                     "               AND castmethod = 'b' AND castcontext = 'i'))"
-                     "  JOIN pg_am am ON am.oid = oc.opcmethod AND am.amname IN ('btree', 'hash')"
-                     "  JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype"
-                     "    AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = CASE am.amname WHEN "
-                     "'btree' THEN 3 ELSE 1 END"
-                     "  JOIN pg_operator o ON o.oid = ao.amopopr JOIN pg_namespace n ON n.oid = "
-                     "o.oprnamespace"
-                     "  ORDER BY ty.oid, oc.opcintype = ty.oid DESC, am.amname"
-                     "), family AS ("
-                     "  SELECT oid FROM t"
-                     "  UNION SELECT relid::oid FROM t, pg_partition_ancestors(t.oid) AS relid"
-                     "  UNION SELECT relid::oid FROM t, pg_partition_tree(t.oid)"
-                     "), uniques AS ("
-                     "  SELECT i.indexrelid, i.indrelid, i.indisexclusion, i.indpred IS NULL AND i.indexprs "
-                     "IS NULL AS plain,"
-                     "    i.indisvalid,"
-                     "    ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p"
-                     "          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p]"
-                     "          WHERE i.indcollation[p] = a.attcollation) AS names,"
-                     "    i.indnkeyatts"
-                     "  FROM family f JOIN pg_index i ON i.indrelid = f.oid AND (i.indisunique OR "
-                     "i.indisexclusion)"
-                     "), listing AS ("
-                     "  SELECT copy_lsn FROM penstock.relation"
-                     "  WHERE migration = $1 AND schema_name = $2 AND table_name = $3"
-                     ")"
-                     "SELECT t.relkind,"
-                     "  EXISTS (SELECT FROM listing),"
-                     "  (SELECT copy_lsn FROM listing),"
-                     "  (SELECT u.indexrelid::regclass::text FROM uniques u"
-                     "   WHERE u.indisexclusion OR NOT u.names @> $4::text[] ORDER BY 1 LIMIT 1),"
-                     "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid "
-                     "AND NOT u.indisexclusion"
-                     "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]),"
-                     "  c.attname, " QUOTED(
-                         "c.attname") ","
-                                      "  " QUOTED("yn.nspname") " || '.' || " QUOTED(
-                                          "y.typname") ","
-                                                       "  c.atttypid, c.base, c.base_kind, c.attidentity, "
-                                                       "c.attgenerated <> '', c.attnotnull, c.atthasdef,"
-                                                       "  EXISTS (SELECT FROM pg_collation WHERE oid = "
-                                                       "c.attcollation AND NOT collisdeterministic),"
-                                                       "  CASE WHEN c.element IS NULL OR EXISTS (SELECT FROM "
-                                                       "operators WHERE oid = c.element) THEN o.name END "
-                                                       "FROM (SELECT) AS always LEFT JOIN t ON true LEFT "
-                                                       "JOIN columns c ON true"
-                                                       "  LEFT JOIN pg_type y ON y.oid = c.atttypid LEFT "
-                                                       "JOIN pg_namespace yn ON yn.oid = y.typnamespace"
-                                                       "  LEFT JOIN operators o ON o.oid = c.base "
-                                                       "ORDER BY c.attnum";
+    "element "
+    "  FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "  CROSS JOIN LATERAL ( "
+    "    WITH RECURSIVE d AS ( "
+    "      SELECT * FROM pg_type WHERE oid = a.atttypid "
+    "      UNION ALL SELECT p.* FROM d JOIN pg_type p ON p.oid = d.typbasetype WHERE d.typtype = 'd') "
+    "    SELECT * FROM d WHERE typtype <> 'd') b "
+    "), types AS ( "
+    "  SELECT base AS oid FROM columns UNION SELECT element FROM columns WHERE element IS NOT NULL "
+    "), operators AS ( "
+    "  SELECT DISTINCT ON (ty.oid) ty.oid, "
+    "    'OPERATOR(\"' || replace(n.nspname, '\"', '\"\"') || '\".' || o.oprname || ')' AS name "
+    "  FROM types JOIN pg_type ty USING (oid) "
+    "  JOIN pg_opclass oc ON oc.opcdefault AND (oc.opcintype = ty.oid "
+    "    OR (ty.typtype = 'e' AND oc.opcintype = 'anyenum'::regtype) "
+    "    OR (ty.typtype = 'r' AND oc.opcintype = 'anyrange'::regtype) "
+    "    OR (ty.typtype = 'm' AND oc.opcintype = 'anymultirange'::regtype) "
+    "    OR (ty.typlen = -1 AND ty.typelem <> 0 AND ty.typcategory = 'A' AND oc.opcintype = "
+    "'anyarray'::regtype) "
+    "    OR EXISTS (SELECT FROM pg_cast WHERE castsource = ty.oid AND casttarget = oc.opcintype "
+    "               AND castmethod = 'b' AND castcontext = 'i')) "
+    "  JOIN pg_am am ON am.oid = oc.opcmethod AND am.amname IN ('btree', 'hash') "
+    "  JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype "
+    "    AND ao.amoprighttype = oc.opcintype "
+    "    AND ao.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END "
+    "  JOIN pg_operator o ON o.oid = ao.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace "
+    "  ORDER BY ty.oid, oc.opcintype = ty.oid DESC, am.amname "
+    "), family AS ( "
+    "  SELECT oid FROM t "
+    "  UNION SELECT relid::oid FROM t, pg_partition_ancestors(t.oid) AS relid "
+    "  UNION SELECT relid::oid FROM t, pg_partition_tree(t.oid) "
+    "), uniques AS ( "
+    "  SELECT i.indexrelid, i.indrelid, i.indisexclusion, i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
+    "    i.indisvalid, i.indimmediate, "
+    "    ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p "
+    "          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p] "
+    "          WHERE i.indcollation[p] = a.attcollation) AS names, "
+    "    i.indnkeyatts "
+    "  FROM family f JOIN pg_index i ON i.indrelid = f.oid AND (i.indisunique OR i.indisexclusion) "
+    "), listing AS ( "
+    "  SELECT copy_lsn, lane_class FROM penstock.relation "
+    "  WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
+    ") "
+    "SELECT t.relkind, "
+    "  EXISTS (SELECT FROM listing), "
+    "  (SELECT copy_lsn FROM listing), "
+    "  (SELECT lane_class FROM listing), "
+    "  (SELECT u.indexrelid::regclass::text FROM uniques u "
+    "   WHERE u.indisexclusion OR NOT u.names @> $4::text[] ORDER BY 1 LIMIT 1), "
+    "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid AND NOT "
+    "u.indisexclusion "
+    "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]), "
+    "  EXISTS (SELECT FROM uniques u WHERE NOT u.indimmediate), "
+    "  c.attname, '\"' || replace(c.attname, '\"', '\"\"') || '\"', "
+    "  '\"' || replace(yn.nspname, '\"', '\"\"') || '\".\"' || replace(y.typname, '\"', '\"\"') || '\"', "
+    "  c.atttypid, c.base, c.base_kind, c.attidentity, c.attgenerated <> '', c.attnotnull, c.atthasdef, "
+    "  EXISTS (SELECT FROM pg_collation WHERE oid = c.attcollation AND NOT collisdeterministic), "
+    "  CASE WHEN c.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = c.element) THEN o.name END "
+    "FROM (SELECT) AS always LEFT JOIN t ON true LEFT JOIN columns c ON true "
+    "  LEFT JOIN pg_type y ON y.oid = c.atttypid LEFT JOIN pg_namespace yn ON yn.oid = y.typnamespace "
+    "  LEFT JOIN operators o ON o.oid = c.base "
+    "ORDER BY c.attnum";
 
 enum {
     KIND,
     LISTED,
     COPY_LSN,
+    LANE_CLASS,
     OTHER_UNIQUE,
     KEY_INDEXED,
+    DEFERRABLE,
     NAME,
     QUOTED_NAME,
     CAST,
@@ -181,8 +170,10 @@ static FoundTable *read_table(const PGresult *result)
     }
     table->kind = PQgetvalue(result, 0, KIND)[0];
     table->copy_lsn = text_of(result, 0, COPY_LSN);
+    table->lane_class = text_of(result, 0, LANE_CLASS);
     table->other_unique = text_of(result, 0, OTHER_UNIQUE);
     table->key_indexed = bool_of(result, 0, KEY_INDEXED);
+    table->deferrable = bool_of(result, 0, DEFERRABLE);
     if (!PQgetisnull(result, 0, NAME)) {
         table->column_count = (uint32_t)rows;
         table->columns = calloc((size_t)rows, sizeof(*table->columns));
@@ -222,6 +213,7 @@ void lookup_free(FoundTable *table)
     }
     free(table->columns);
     free(table->copy_lsn);
+    free(table->lane_class);
     free(table->other_unique);
     free(table);
 }

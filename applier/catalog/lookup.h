@@ -27,8 +27,10 @@ typedef struct FoundTable {
     char kind;          /* relkind */
     bool listed;        /* in penstock.relation */
     char *copy_lsn;     /* NULL: not copied yet */
+    char *lane_class;   /* what an earlier run decided, or NULL */
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
     bool key_indexed;   /* a unique index has exactly the key's columns */
+    bool deferrable;    /* a unique or exclusion constraint can be deferred */
     uint32_t column_count;
     FoundColumn *columns;
 } FoundTable;

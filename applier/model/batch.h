@@ -24,7 +24,7 @@ typedef struct Change {
 
 typedef enum BatchKind {
     BATCH_ROWS,     /* changes[], in source order; may be reduced */
-    BATCH_TRUNCATE, /* one TRUNCATE: always a barrier */
+    BATCH_TRUNCATE, /* one TRUNCATE */
     BATCH_EMPTY,    /* nothing to apply: moves lanes and, with commits, ends an open target transaction */
 } BatchKind;
 
@@ -32,8 +32,10 @@ typedef struct Batch {
     uint64_t id; /* ascending in the order of dispatch */
     BatchKind kind;
     int worker;
-    bool barrier; /* runs alone: everything before it is done first, everything after it waits */
-    bool commits; /* false (only with one lane): the target transaction stays open for the next batch */
+    uint64_t number; /* of this worker's batches, from 1, in their order */
+    uint64_t *after; /* by worker: runs when its batches up to this number are done; NULL: waits for none */
+    bool barrier;    /* runs alone: everything before it is done first, everything after it waits */
+    bool commits;    /* false (only with one lane): the target transaction stays open for the next batch */
 
     Change *changes;
     size_t count;
@@ -52,6 +54,7 @@ typedef struct Batch {
     int lane_count;
     Position last;
 
+    bool deferrable; /* has changes of a relation whose constraints may be deferred to the source's commit */
     Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
     size_t bytes; /* size of the values, for limits */
     uint64_t opened_usec; /* monotonic time of its first change */
@@ -59,7 +62,10 @@ typedef struct Batch {
     /* Filled by the worker. */
     uint64_t statements; /* that were sent */
     uint64_t reduced;    /* rows that were written after reduction */
-    bool by_rows;        /* set-based apply failed and the batch was replayed row by row */
+    uint64_t
+        by_rows; /* runs of changes of one relation whose set-based statements failed: replayed by rows */
+    uint64_t retries;   /* how often it was tried again after an error that passes */
+    uint64_t busy_usec; /* from its begin to its commit */
 } Batch;
 
 Batch *batch_new(BatchKind kind);

@@ -1,11 +1,11 @@
 /*
- * The hash of a row starts with the hash of schema and name and runs through the key's cells: the bytes of a
- * value, seeded with what came before and with the column's format, or the cell's state where there is no
- * value. A relation that stays whole stops after its name.
+ * The hash of a row starts with the hash of schema and name and runs through the key's cells: the bytes of a value,
+ * seeded with what came before and with the column's format, or the cell's state where there is no value. A relation
+ * that stays whole stops after its name.
  *
- * The key of an insert is in its new row, of a delete in its old row. An update has its key in the old row
- * when the source sent one, else in the new row, because then it did not change. A column that is "unchanged"
- * in the new row (a TOASTed key) is taken from the old one.
+ * The key of an insert is in its new row, of a delete in its old row. An update has its key in the old row when the
+ * source sent one, else in the new row, because then it did not change. A column that is "unchanged" in the new row (a
+ * TOASTed key) is taken from the old one.
  */
 #include "lane.h"
 
@@ -97,4 +97,9 @@ int lane_route(const LaneRouter *router, uint32_t row, LaneRoute *route, Error *
     route->other = route->lane;
     route->rekeyed = rows->kind == CHANGE_UPDATE && has_old && key_differs(router, row);
     return route->rekeyed ? hash_key(router, SIDE_NEW, row, &route->other, error) : 0;
+}
+
+int lane_home(const SourceRelation *source, int lanes)
+{
+    return (int)(name_hash(source) % (uint64_t)lanes);
 }

@@ -28,3 +28,6 @@ void lane_router_init(LaneRouter *router, const ApplyRelation *relation, const R
 
 /* Routes row number row of the run. ERROR_PROTOCOL when its key is not there. */
 int lane_route(const LaneRouter *router, uint32_t row, LaneRoute *route, Error *error) MUST_CHECK;
+
+/* The lane of a relation that stays whole; for any relation, the one in which it is truncated. */
+int lane_home(const SourceRelation *source, int lanes);

@@ -10,40 +10,49 @@
  *
  * Ordering rules
  *
- * 1. Each change has one lane, and within a lane source order holds. A row of a spread relation has one lane
- * as long as its key does not change; all rows of a whole relation have the same one. A worker serves its
- * lanes over one connection in the order in which their changes came, so order holds within a worker too.
- * 2. What concerns two lanes of different workers is a barrier: an update that moves a row to the lane of
- * another worker, and a truncate. A barrier batch runs alone and moves every lane in its transaction. Once it
- * is opened, the rest of the transaction (up to the limits of a batch) goes along with it: a statement like
- * "SET id = id + 1" would drain all lanes once per row otherwise. What concerns two lanes of one worker needs
- * no barrier, rule 1 holds it.
+ * 1. Each change has one lane, and within a lane source order holds. A row of a spread relation has one lane as long as
+ *    its key does not change; all rows of a whole relation have the same one. A worker serves its lanes over one
+ *    connection in the order in which their changes came, so order holds within a worker too.
+ * 2. An update that moves a row to the lane of another worker is a barrier. A barrier batch runs alone and moves every
+ *    lane in its transaction. Once it is opened, the rest of the transaction (up to the limits of a batch) goes along
+ *    with it: a statement like "SET id = id + 1" would drain all lanes once per row otherwise. What concerns two lanes
+ *    of one worker needs no barrier, rule 1 holds it.
+ * 3. A truncate is a change of one lane, the home of the first relation that it names, and waits for the batches of
+ *    other workers that have changes of its relations; those that get such changes later wait for it (order.c). What
+ *    has nothing to do with these relations goes on.
  *
  * Exactly once
  *
- * 3. A batch writes its progress with its rows: every lane of its worker (of all workers, for a barrier) has
- * everything up to `last`, the newest position scheduled when the batch was closed, because what these lanes
- * got of it is in this batch or in an earlier one of the same worker.
- * 4. After a restart the stream comes again from the low-water mark, and a change at or below the position of
- * its lane is left out. Lanes stand at different positions then, and the number of workers may be another; so
- * a batch names only lanes that started below its `last`: none is ever moved back.
- * 5. A change that concerns two lanes has moved both or none: in one worker they move together, else it was a
- * barrier. So every later run finds both on the same side of it, whichever way lanes are dealt out then. The
- * same holds for a truncate and all lanes. Finding them apart means that someone else wrote the lanes: an
- * error.
+ * 4. A batch writes its progress with its rows: every lane of its worker (of all workers, for a barrier) has everything
+ *    up to `last`, the newest position scheduled when the batch was closed, because what these lanes got of it is in
+ *    this batch or in an earlier one of the same worker.
+ * 5. After a restart the stream comes again from the low-water mark, and a change at or below the position of its lane
+ *    is left out. Lanes stand at different positions then, and the number of workers may be another; so a batch names
+ *    only lanes that started below its `last`: none is ever moved back.
+ * 6. An update that concerns two lanes has moved both or none: in one worker they move together, else it was a barrier.
+ *    So every later run finds both on the same side of it, whichever way lanes are dealt out then. Finding them apart
+ *    means that someone else wrote the lanes: an error.
+ * 7. A truncate is durable when its home lane says so. If it is, every change of its relations before it is durable, in
+ *    whatever lane, because it waited for them; if it is not, none behind it is, because they wait. So it finds the same
+ *    rows when it comes again, and its relations' changes are found durable or not as if it had been a barrier.
+ * 8. Which lane a change has depends on its relation's class. A class is changed only while all lanes stand at one point
+ *    and nothing is under way (scheduler_even, scheduler_sync); then no lane has, or will get again, a change that it
+ *    knew under the other class.
  *
  * What may be confirmed
  *
- * 6. The floor of a batch is the end of the last whole transaction before its first change. A transaction
- * with any change in an open, waiting or running batch ends above the floor of that batch, so the lowest
- * floor is safe to confirm; with no batch at all, the end of the last whole transaction. A keepalive between
- * transactions moves that end, for it says that nothing else ends before it.
+ * 9. The floor of a batch is the end of the last whole transaction before its first change. A transaction with any
+ *    change in an open, waiting or running batch ends above the floor of that batch, so the lowest floor is safe to
+ *    confirm; with no batch at all, the end of the last whole transaction. A keepalive between transactions moves that
+ *    end, for it says that nothing else ends before it.
  *
- * One lane
+ * Whole transactions
  *
- * 7. With one lane transactions stay whole: batches are closed at commits. A transaction that passes the
- * limits gives batches that do not commit; they, and the one that commits at last, share the floor of the
- * first, and until then the floor stays even when all of them have been taken.
+ * 10. With one lane transactions stay whole: batches are closed at commits. A transaction that passes the limits gives
+ *     batches that do not commit; they, and the one that commits at last, share the floor of the first, and until then
+ *     the floor stays even when all of them have been taken.
+ * 11. With several lanes a batch that has changes of a relation with deferrable constraints is closed between
+ *     transactions, up to DEFERRABLE_ROOM times its limits: in the middle of one the constraint may not hold.
  */
 #include "scheduler.h"
 
@@ -51,6 +60,9 @@
 #include <string.h>
 
 #include "lane.h"
+#include "order.h"
+
+#define DEFERRABLE_ROOM 16
 
 struct Scheduler {
     SchedulerOptions options;
@@ -62,6 +74,9 @@ struct Scheduler {
     size_t ready_count;
     size_t ready_capacity; /* a power of two */
     uint64_t next_id;
+    uint64_t *opened; /* by worker: batches opened so far */
+    Order *order;
+    Position even_at; /* from here on no lane is ahead of what is scheduled */
     bool in_transaction;
     Lsn commit_lsn;   /* of the transaction, while in one */
     Position newest;  /* scheduled or left out */
@@ -79,6 +94,19 @@ static void *zeroed(size_t count, size_t size)
     return memory;
 }
 
+/* The position of the lane that started furthest; zero when all started at one. */
+static Position even_at(const Scheduler *scheduler)
+{
+    Position furthest = scheduler->start[0];
+    bool equal = true;
+    for (int lane = 1; lane < scheduler->options.lanes; lane++) {
+        int order = position_compare(scheduler->start[lane], furthest);
+        equal = equal && order == 0;
+        furthest = order > 0 ? scheduler->start[lane] : furthest;
+    }
+    return equal ? (Position){0} : furthest;
+}
+
 Scheduler *scheduler_new(const SchedulerOptions *options)
 {
     Scheduler *scheduler = zeroed(1, sizeof *scheduler);
@@ -90,6 +118,9 @@ Scheduler *scheduler_new(const SchedulerOptions *options)
     memcpy(scheduler->start, options->lane_positions, (size_t)options->lanes * sizeof *scheduler->start);
     scheduler->options.lane_positions = scheduler->start;
     scheduler->open = zeroed((size_t)scheduler->options.workers, sizeof(Batch *));
+    scheduler->opened = zeroed((size_t)scheduler->options.workers, sizeof *scheduler->opened);
+    scheduler->order = order_new(scheduler->options.workers);
+    scheduler->even_at = even_at(scheduler);
     scheduler->ready_capacity = 16;
     scheduler->ready = zeroed(scheduler->ready_capacity, sizeof(Batch *));
     scheduler->next_id = 1;
@@ -109,6 +140,8 @@ void scheduler_free(Scheduler *scheduler)
         batch_free(scheduler->open[worker]);
     }
     batch_free(scheduler->barrier);
+    order_free(scheduler->order);
+    free(scheduler->opened);
     free(scheduler->ready);
     free(scheduler->open);
     free(scheduler->start);
@@ -131,6 +164,7 @@ static Batch *open_batch(Scheduler *scheduler, BatchKind kind, int worker, uint6
 {
     Batch *batch = batch_new(kind);
     batch->worker = worker;
+    batch->number = ++scheduler->opened[worker];
     batch->opened_usec = now_usec;
     batch->floor = scheduler->uncommitted ? scheduler->uncommitted_floor : scheduler->last_end;
     return batch;
@@ -152,7 +186,7 @@ static void enqueue(Scheduler *scheduler, Batch *batch)
     scheduler->ready[slot] = batch;
 }
 
-/* Names the lanes that the batch moves: rules 3 and 4. */
+/* Names the lanes that the batch moves: rules 4 and 5. */
 static void set_progress(Scheduler *scheduler, Batch *batch)
 {
     batch->last = scheduler->newest;
@@ -202,19 +236,24 @@ static void close_all(Scheduler *scheduler)
 
 /* Rows. */
 
+static bool reaches(const Scheduler *scheduler, const Batch *batch, size_t times)
+{
+    return batch->count / times >= scheduler->options.batch_rows ||
+           batch->bytes / times >= scheduler->options.batch_bytes;
+}
+
 static bool full(const Scheduler *scheduler, const Batch *batch)
 {
-    return batch->count >= scheduler->options.batch_rows || batch->bytes >= scheduler->options.batch_bytes;
+    return reaches(scheduler, batch, batch->deferrable && scheduler->in_transaction ? DEFERRABLE_ROOM : 1);
 }
 
 /* One lane: small transactions fit in behind the limit, so that only a large one is cut. */
 static bool overfull(const Scheduler *scheduler, const Batch *batch)
 {
-    return batch->count / 2 >= scheduler->options.batch_rows ||
-           batch->bytes / 2 >= scheduler->options.batch_bytes;
+    return reaches(scheduler, batch, 2);
 }
 
-static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRoute *route,
+static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRoute *route, RelationUse *use,
                        const Change *change, size_t bytes, uint64_t now_usec)
 {
     int worker = worker_of(scheduler, route->lane);
@@ -228,9 +267,11 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
         batch = scheduler->open[worker] = open_batch(scheduler, BATCH_ROWS, worker, now_usec);
     }
     scheduler->newest = change->position;
+    order_rows(scheduler->order, use, batch);
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
     batch->bytes += bytes;
+    batch->deferrable |= change->relation->deferrable;
     if (!(single_lane(scheduler) ? overfull(scheduler, batch) : full(scheduler, batch))) {
         return;
     }
@@ -250,7 +291,7 @@ static size_t side_bytes(const RowsRecord *rows, RowSide side)
     return bytes;
 }
 
-/* Is the change durable already? ERROR_STATE when its two lanes disagree: rule 5. */
+/* Is the change durable already? ERROR_STATE when its two lanes disagree: rule 6. */
 static int is_durable(const Scheduler *scheduler, Position position, int lane, int other, bool *durable,
                       Error *error)
 {
@@ -275,6 +316,7 @@ static int schedule_rows(Scheduler *scheduler, DecodedFrame *frame, const RowsRe
         return 0;
     }
     LaneRouter router;
+    RelationUse *use = order_use(scheduler->order, relation);
     lane_router_init(&router, relation, rows, scheduler->options.lanes);
     size_t bytes = (side_bytes(rows, SIDE_NEW) + side_bytes(rows, SIDE_OLD)) / rows->count + 1;
     for (uint32_t row = 0; row < rows->count; row++) {
@@ -292,7 +334,7 @@ static int schedule_rows(Scheduler *scheduler, DecodedFrame *frame, const RowsRe
             continue;
         }
         Change change = {.relation = relation, .rows = rows, .row = row, .position = position};
-        add_change(scheduler, frame, &route, &change, bytes, now_usec);
+        add_change(scheduler, frame, &route, use, &change, bytes, now_usec);
     }
     return 0;
 }
@@ -317,25 +359,56 @@ static const ApplyRelation **truncate_targets(const Scheduler *scheduler, const 
     return any ? kept : NULL;
 }
 
+static const ApplyRelation *first_of(const ApplyRelation *const *kept)
+{
+    while (*kept == NULL) {
+        kept++;
+    }
+    return *kept;
+}
+
+/* Closes what the truncate has to follow, and makes its batch wait for what other workers have: rule 3. */
+static Batch *open_truncate(Scheduler *scheduler, const ApplyRelation *const *kept, uint32_t count,
+                            int worker, Position position, uint64_t now_usec)
+{
+    close_barrier(scheduler);
+    close_worker(scheduler, worker);
+    for (uint32_t i = 0; i < count; i++) {
+        for (int other = 0; kept[i] != NULL && other < scheduler->options.workers; other++) {
+            const Batch *open = scheduler->open[other];
+            if (open != NULL && order_has(order_use(scheduler->order, kept[i]), other, open->number)) {
+                close_worker(scheduler, other);
+            }
+        }
+    }
+    scheduler->newest = position;
+    Batch *batch = open_batch(scheduler, BATCH_TRUNCATE, worker, now_usec);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept[i] != NULL) {
+            order_truncate(scheduler->order, order_use(scheduler->order, kept[i]), batch);
+        }
+    }
+    return batch;
+}
+
 static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, const TruncateRecord *truncate,
                              const ApplyRelation *const *targets, uint64_t now_usec, Error *error)
 {
     Position position = {scheduler->commit_lsn, truncate->sequence};
+    const ApplyRelation **kept = truncate_targets(scheduler, truncate, targets);
+    int home = kept != NULL ? lane_home(first_of(kept)->source, scheduler->options.lanes) : 0;
     bool durable = false;
-    for (int lane = 0; lane < scheduler->options.lanes; lane++) {
-        if (is_durable(scheduler, position, 0, lane, &durable, error) != 0) {
-            return -1;
-        }
+    if (is_durable(scheduler, position, home, home, &durable, error) != 0) {
+        free(kept);
+        return -1;
     }
-    const ApplyRelation **kept = durable ? NULL : truncate_targets(scheduler, truncate, targets);
-    if (kept == NULL) {
+    if (kept == NULL || durable) {
+        free(kept);
         scheduler->newest = position;
         return 0;
     }
-    close_all(scheduler);
-    scheduler->newest = position;
-    Batch *batch = open_batch(scheduler, BATCH_TRUNCATE, 0, now_usec);
-    batch->barrier = true;
+    Batch *batch = open_truncate(scheduler, kept, truncate->relation_count, worker_of(scheduler, home),
+                                 position, now_usec);
     batch->truncate = truncate;
     batch->truncated = kept;
     batch_add_frame(batch, frame);
@@ -377,6 +450,12 @@ static void schedule_commit(Scheduler *scheduler, const CommitRecord *commit, ui
     if (single_lane(scheduler)) {
         close_whole_transaction(scheduler, now_usec);
     }
+    for (int worker = 0; worker < scheduler->options.workers; worker++) {
+        const Batch *batch = scheduler->open[worker];
+        if (batch != NULL && batch->deferrable && full(scheduler, batch)) {
+            close_worker(scheduler, worker);
+        }
+    }
     scheduler->last_end = commit->end_lsn > scheduler->last_end ? commit->end_lsn : scheduler->last_end;
 }
 
@@ -417,7 +496,8 @@ static bool may_fall_due(const Scheduler *scheduler)
 
 static uint64_t due(const Scheduler *scheduler, const Batch *batch)
 {
-    return batch != NULL ? batch->opened_usec + scheduler->options.linger_usec : UINT64_MAX;
+    bool may = batch != NULL && !(batch->deferrable && scheduler->in_transaction);
+    return may ? batch->opened_usec + scheduler->options.linger_usec : UINT64_MAX;
 }
 
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
@@ -437,6 +517,11 @@ void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
     if (due(scheduler, scheduler->barrier) <= now_usec) {
         close_barrier(scheduler);
     }
+}
+
+bool scheduler_even(const Scheduler *scheduler)
+{
+    return position_compare(scheduler->newest, scheduler->even_at) >= 0;
 }
 
 void scheduler_sync(Scheduler *scheduler)

@@ -47,6 +47,12 @@ void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
 void scheduler_sync(Scheduler *scheduler);
 
 /*
+ * True when no lane began this run behind the newest position scheduled, unless all began at one: then all lanes stand at
+ * one point once a scheduler_sync is done.
+ */
+bool scheduler_even(const Scheduler *scheduler);
+
+/*
  * Between transactions: every transaction that ends at or before lsn has been scheduled (a keepalive said so).
  * Ignored inside a transaction.
  */

@@ -40,13 +40,15 @@ int queue_totals(Database *target, const char *migration, QueueTotals *out, Erro
     return 0;
 }
 
+/* MATERIALIZED: as a plain subquery the choice could be made once per row of a join, and claim several tables. */
 static const char claim_sql[] =
-    "UPDATE penstock.relation r SET copy_state = 'copying', started_at = clock_timestamp()"
-    "  FROM (SELECT schema_name, table_name FROM penstock.relation"
-    "         WHERE migration = $1 AND copy_state <> 'copied'"
-    "         ORDER BY copy_state = 'copying', source_bytes DESC, schema_name, table_name"
-    "         LIMIT 1 FOR UPDATE SKIP LOCKED) next"
-    " WHERE r.migration = $1 AND r.schema_name = next.schema_name AND r.table_name = next.table_name"
+    "WITH next AS MATERIALIZED ("
+    "  SELECT schema_name, table_name FROM penstock.relation"
+    "   WHERE migration = $1 AND copy_state <> 'copied'"
+    "   ORDER BY copy_state = 'copying', source_bytes DESC, schema_name, table_name"
+    "   LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " UPDATE penstock.relation r SET copy_state = 'copying', started_at = clock_timestamp() FROM next"
+    "  WHERE r.migration = $1 AND r.schema_name = next.schema_name AND r.table_name = next.table_name"
     " RETURNING r.schema_name, r.table_name, r.started_at::text, r.source_bytes";
 
 int queue_claim(Database *target, const char *migration, Claim *out, bool *found, Error *error)

@@ -51,7 +51,7 @@ static void batch_done(void *context, Batch *batch, const Error *error)
     pthread_mutex_lock(&p->lock);
     p->error = *error;
     if (error->code == ERROR_NONE) {
-        printf("ok by_rows=%d statements=%llu reduced=%llu\n", batch->by_rows,
+        printf("ok by_rows=%llu statements=%llu reduced=%llu\n", (unsigned long long)batch->by_rows,
                (unsigned long long)batch->statements, (unsigned long long)batch->reduced);
     }
     batch_free(batch);

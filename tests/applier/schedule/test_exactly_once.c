@@ -4,7 +4,9 @@
  * confirmed that a restart still needed.
  *
  * The simulated target is a list of committed changes and the lanes' positions. A run feeds the stream from the
- * confirmed LSN, as the source would; batches go to workers that respect barriers and run in random order otherwise.
+ * confirmed LSN, as the source would; batches run when they may (runnable.h), and end in random order between workers.
+ * Tables are truncated by themselves and together, and change their lane class, as somebody who adds a constraint on the
+ * target between two runs would have it.
  * PENSTOCK_TEST_SEED and PENSTOCK_TEST_ROUNDS choose what is run; a failure prints its seed.
  */
 #include <setjmp.h>
@@ -17,6 +19,7 @@
 #include <cmocka.h>
 
 #include "progress.h"
+#include "runnable.h"
 #include "scheduler.h"
 #include "stream.h"
 
@@ -25,11 +28,13 @@
 #define MAX_TRANSACTIONS 60
 #define MAX_CHANGES 40
 #define MAX_BATCHES 8192
+#define MAX_WORKERS 5
+#define DEPTH 3
 
 /* What a change of the stream is about. */
 typedef struct Plan {
     int table;
-    bool truncate; /* of every table */
+    unsigned truncated; /* a truncate: the set of its tables; else 0 */
     int32_t key;
     int32_t other; /* the new key of an update that changes it, else key */
     bool expected; /* it must be applied: not in the copy, not excluded */
@@ -58,8 +63,9 @@ typedef struct World {
     int workers;
     Scheduler *scheduler;
     Progress *progress;
-    Batch *queue[MAX_BATCHES]; /* waiting, in dispatch order */
-    int queued;
+    Runnable *runnable;
+    Batch *running[MAX_WORKERS][DEPTH];
+    int running_count[MAX_WORKERS];
     Batch *open[MAX_BATCHES]; /* one lane: applied and not committed */
     int opened;
 } World;
@@ -112,14 +118,23 @@ static void make_rows(World *world, Transaction *transaction, bool keep_old)
     transaction->count += count;
 }
 
+static bool is_migrated(const World *world, int table, Lsn commit_lsn)
+{
+    return world->targets[table] != NULL && commit_lsn >= world->targets[table]->copy_lsn;
+}
+
 static void make_truncate(World *world, Transaction *transaction)
 {
     Plan *plan = &transaction->plans[++transaction->count];
-    *plan = (Plan){.truncate = true};
+    *plan = (Plan){.truncated = 1 + draw(world, (1u << TABLES) - 1)};
+    uint32_t count = 0;
     for (int i = 0; i < TABLES; i++) {
-        plan->expected |= world->targets[i] != NULL && transaction->commit_lsn >= world->targets[i]->copy_lsn;
+        if ((plan->truncated & 1u << i) != 0) {
+            plan->expected |= is_migrated(world, i, transaction->commit_lsn);
+            count++;
+        }
     }
-    test_truncate(transaction->frame, transaction->count, TABLES);
+    test_truncate(transaction->frame, transaction->count, count);
 }
 
 static void make_transaction(World *world, Transaction *transaction, Lsn commit_lsn)
@@ -128,7 +143,7 @@ static void make_transaction(World *world, Transaction *transaction, Lsn commit_
     test_begin(transaction->frame, commit_lsn);
     uint32_t wanted = 1 + draw(world, draw(world, 4) == 0 ? MAX_CHANGES - 1 : 4);
     while (transaction->count < wanted) {
-        if (draw(world, 25) == 0) {
+        if (draw(world, 15) == 0) {
             make_truncate(world, transaction);
         } else {
             make_rows(world, transaction, draw(world, 2) == 0);
@@ -150,6 +165,7 @@ static void make_world(World *world, uint64_t seed)
         world->targets[i] = &world->tables[i].target;
     }
     world->tables[1].target.copy_lsn = 1000 + draw(world, 1000);
+    world->tables[draw(world, TABLES)].target.deferrable = draw(world, 2) == 0;
     if (draw(world, 2) == 0) {
         world->targets[3] = NULL;
     }
@@ -190,10 +206,12 @@ static void commit_change(World *world, Position position)
     Plan *plan = plan_at(world, position);
     assert_true(plan->expected);
     assert_int_equal(++plan->applied, 1);
-    if (plan->truncate) {
-        for (int i = 0; i < TABLES * KEYS; i++) {
+    for (int i = 0; plan->truncated != 0 && i < TABLES * KEYS; i++) {
+        if ((plan->truncated & 1u << i / KEYS) != 0 && is_migrated(world, i / KEYS, position.commit_lsn)) {
             touch_row(world, i / KEYS, i % KEYS, position);
         }
+    }
+    if (plan->truncated != 0) {
         return;
     }
     touch_row(world, plan->table, plan->key, position);
@@ -235,32 +253,36 @@ static void finish_batch(World *world, Batch *batch)
     batch_free(batch);
 }
 
-/* Workers: any batch may be the next to finish that is the first of its worker and behind no barrier. */
+/* Workers: each has a few batches, and ends them in order; any of them may be the next to end one. */
 
-static bool may_run(const World *world, int index)
+static void start_some(World *world, bool all)
 {
-    const Batch *batch = world->queue[index];
-    for (int i = 0; i < index; i++) {
-        if (batch->barrier || world->queue[i]->barrier || world->queue[i]->worker == batch->worker) {
-            return false;
+    while (all || draw(world, 3) != 0) {
+        Batch *batch = runnable_next(world->runnable);
+        if (batch == NULL) {
+            return;
         }
+        assert_true(world->running_count[batch->worker] < DEPTH);
+        world->running[batch->worker][world->running_count[batch->worker]++] = batch;
     }
-    return true;
 }
 
-static void run_one(World *world)
+static void end_one(World *world)
 {
-    int choices[MAX_BATCHES], count = 0;
-    for (int i = 0; i < world->queued && i < 64; i++) {
-        if (may_run(world, i)) {
+    int choices[MAX_WORKERS], count = 0;
+    for (int i = 0; i < MAX_WORKERS; i++) {
+        if (world->running_count[i] > 0) {
             choices[count++] = i;
         }
     }
-    int chosen = choices[draw(world, (uint32_t)count)];
-    Batch *batch = world->queue[chosen];
-    memmove(&world->queue[chosen], &world->queue[chosen + 1],
-            (size_t)(world->queued - chosen - 1) * sizeof(Batch *));
-    world->queued--;
+    if (count == 0) {
+        return;
+    }
+    int worker = choices[draw(world, (uint32_t)count)];
+    Batch **running = world->running[worker];
+    Batch *batch = running[0];
+    memmove(running, running + 1, (size_t)--world->running_count[worker] * sizeof(Batch *));
+    runnable_done(world->runnable, batch);
     finish_batch(world, batch);
 }
 
@@ -268,9 +290,18 @@ static void take(World *world)
 {
     for (Batch *batch = scheduler_take(world->scheduler); batch != NULL;
          batch = scheduler_take(world->scheduler)) {
-        assert_true(world->queued < MAX_BATCHES);
         progress_begin(world->progress, batch);
-        world->queue[world->queued++] = batch;
+        runnable_add(world->runnable, batch);
+    }
+}
+
+static void run_all(World *world)
+{
+    take(world);
+    while (runnable_waiting(world->runnable) + runnable_running(world->runnable) > 0) {
+        start_some(world, true);
+        assert_true(runnable_running(world->runnable) > 0);
+        end_one(world);
     }
 }
 
@@ -278,6 +309,18 @@ static void confirm(World *world)
 {
     progress_advance(world->progress, scheduler_floor(world->scheduler));
     world->confirmed = progress_totals(world->progress)->low_water;
+}
+
+/* Somebody changed a table: its class follows when that may be. */
+static void change_class(World *world)
+{
+    if (!scheduler_even(world->scheduler)) {
+        return;
+    }
+    scheduler_sync(world->scheduler);
+    run_all(world);
+    ApplyRelation *target = &world->tables[draw(world, TABLES)].target;
+    target->lane_class = target->lane_class == LANE_SPREAD ? LANE_WHOLE : LANE_SPREAD;
 }
 
 /* What else may happen between two records. */
@@ -289,9 +332,14 @@ static void happen(World *world, uint64_t now)
     if (draw(world, 40) == 0) {
         scheduler_sync(world->scheduler);
     }
+    if (draw(world, 40) == 0) {
+        change_class(world);
+    }
     take(world);
-    while (world->queued > 0 && draw(world, 3) != 0) {
-        run_one(world);
+    start_some(world, false);
+    while (draw(world, 3) != 0) {
+        end_one(world);
+        start_some(world, false);
     }
     if (draw(world, 2) == 0) {
         confirm(world);
@@ -300,7 +348,8 @@ static void happen(World *world, uint64_t now)
 
 static void start_run(World *world)
 {
-    world->workers = 1 + (int)draw(world, 5);
+    world->workers = 1 + (int)draw(world, MAX_WORKERS);
+    world->workers = world->workers < world->lanes ? world->workers : world->lanes;
     SchedulerOptions options = {.lanes = world->lanes,
                                 .workers = world->workers,
                                 .batch_rows = 1 + draw(world, 30),
@@ -310,20 +359,37 @@ static void start_run(World *world)
                                 .start = world->confirmed};
     world->scheduler = scheduler_new(&options);
     world->progress = progress_new(world->confirmed);
+    world->runnable = runnable_new(world->workers, DEPTH);
 }
 
 /* Everything that is not durable is lost. */
 static void crash(World *world)
 {
-    for (int i = 0; i < world->queued; i++) {
-        batch_free(world->queue[i]);
+    for (int i = 0; i < MAX_WORKERS; i++) {
+        while (world->running_count[i] > 0) {
+            batch_free(world->running[i][--world->running_count[i]]);
+        }
     }
+    runnable_free(world->runnable);
     for (int i = 0; i < world->opened; i++) {
         batch_free(world->open[i]);
     }
-    world->queued = world->opened = 0;
+    world->opened = 0;
     scheduler_free(world->scheduler);
     progress_free(world->progress);
+}
+
+static void find_targets(const World *world, const Transaction *transaction, const Record *record,
+                         const ApplyRelation **targets)
+{
+    if (record->kind == RECORD_ROWS) {
+        targets[0] = world->targets[record->rows.relation];
+    }
+    for (int i = 0, n = 0; record->kind == RECORD_TRUNCATE && i < TABLES; i++) {
+        if ((transaction->plans[record->truncate.sequence].truncated & 1u << i) != 0) {
+            targets[n++] = world->targets[i];
+        }
+    }
 }
 
 /* Feeds one transaction; false when the crash came. */
@@ -332,9 +398,8 @@ static bool feed(World *world, Transaction *transaction, uint32_t crash_chance, 
     DecodedFrame *frame = transaction->frame;
     Error error;
     for (size_t i = 0; i < frame->count; i++) {
-        const ApplyRelation *const *targets = frame->records[i].kind == RECORD_ROWS
-                                                  ? &world->targets[frame->records[i].rows.relation]
-                                                  : world->targets;
+        const ApplyRelation *targets[TABLES];
+        find_targets(world, transaction, &frame->records[i], targets);
         if (scheduler_record(world->scheduler, frame, i, targets, *now, &error) != 0) {
             fail_msg("%s", error.message);
         }
@@ -360,10 +425,7 @@ static bool run_once(World *world, uint32_t crash_chance)
     }
     if (whole) {
         scheduler_close(world->scheduler, now, true);
-        take(world);
-        while (world->queued > 0) {
-            run_one(world);
-        }
+        run_all(world);
         confirm(world);
     }
     crash(world);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lane.h"
 #include "scheduler.h"
 #include "stream.h"
 
@@ -225,23 +226,93 @@ static void old_key_that_did_not_change_is_no_barrier(void **state)
     batch_free(batch);
 }
 
-static void truncate_is_a_barrier_with_only_what_is_to_be_truncated(void **state)
+static void truncate_waits_only_for_what_is_to_be_truncated(void **state)
 {
     Fixture *fixture = *state;
     fixture->whole.target.copy_lsn = 101; /* its copy has this truncate already */
+    int home = lane_home(&fixture->spread.source, LANES) % fixture->options.workers;
+    int32_t near = 1, far;
+    while (worker_of_key(fixture, near) != home) {
+        near++;
+    }
+    far = far_key(fixture, near);
     test_begin(fixture->frame, 100);
-    insert(fixture, &fixture->spread, 1, 1);
+    insert(fixture, &fixture->spread, 1, far);
     test_truncate(fixture->frame, 2, 2);
+    insert(fixture, &fixture->spread, 3, far);
+    insert(fixture, &fixture->spread, 4, near);
     feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
     Batch *before = scheduler_take(fixture->scheduler);
-    Batch *batch = scheduler_take(fixture->scheduler);
-    assert_int_equal(batch->kind, BATCH_TRUNCATE);
-    assert_true(batch->barrier);
-    assert_ptr_equal(batch->truncated[0], &fixture->spread.target);
-    assert_null(batch->truncated[1]);
-    assert_int_equal(batch->lane_count, LANES);
+    Batch *truncate = scheduler_take(fixture->scheduler);
+    assert_int_equal(truncate->kind, BATCH_TRUNCATE);
+    assert_false(truncate->barrier);
+    assert_int_equal(truncate->worker, home);
+    assert_int_equal(truncate->after[before->worker], before->number);
+    assert_ptr_equal(truncate->truncated[0], &fixture->spread.target);
+    assert_null(truncate->truncated[1]);
+    for (int i = 0; i < 2; i++) {
+        Batch *behind = scheduler_take(fixture->scheduler);
+        if (behind->worker == home) {
+            assert_null(behind->after);
+        } else {
+            assert_int_equal(behind->after[home], truncate->number);
+        }
+        batch_free(behind);
+    }
     batch_free(before);
+    batch_free(truncate);
+}
+
+static void truncate_of_a_whole_table_waits_for_nothing(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->spread.target.copy_lsn = 101;
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    test_truncate(fixture->frame, 2, 2);
+    insert(fixture, &fixture->whole, 3, 2);
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    for (int i = 0; i < 3; i++) {
+        Batch *batch = scheduler_take(fixture->scheduler);
+        assert_false(batch->barrier);
+        assert_null(batch->after);
+        assert_int_equal(batch->number, i + 1);
+        batch_free(batch);
+    }
+}
+
+static void deferrable_constraints_keep_a_transaction_together(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.batch_rows = 2;
+    fixture->whole.target.deferrable = true;
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 5; key++) {
+        insert(fixture, &fixture->whole, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 1000000, false);
+    assert_null(scheduler_take(fixture->scheduler));
+    test_commit(fixture->frame, 100, 5);
+    feed(fixture, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 5);
     batch_free(batch);
+}
+
+static void lanes_are_even_once_the_furthest_is_passed(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->positions[3] = (Position){100, 2};
+    test_begin(fixture->frame, 100);
+    insert(fixture, &fixture->whole, 1, 1);
+    feed(fixture, 0);
+    assert_false(scheduler_even(fixture->scheduler));
+    insert(fixture, &fixture->whole, 2, 1);
+    feed(fixture, 0);
+    assert_true(scheduler_even(fixture->scheduler));
 }
 
 static void what_is_durable_is_left_out_after_a_restart(void **state)
@@ -281,17 +352,22 @@ static void no_lane_is_moved_back(void **state)
     batch_free(batch);
 }
 
-static void lanes_that_disagree_about_a_truncate_are_an_error(void **state)
+static void truncate_is_durable_when_its_home_lane_says_so(void **state)
 {
     Fixture *fixture = *state;
-    const ApplyRelation *targets[2] = {&fixture->spread.target, &fixture->whole.target};
-    fixture->positions[3] = (Position){500, 1};
+    for (int lane = 0; lane < LANES; lane++) {
+        fixture->positions[lane] = (Position){500, 1};
+    }
+    fixture->positions[lane_home(&fixture->spread.source, LANES)] = (Position){100, 2};
     test_begin(fixture->frame, 100);
+    test_truncate(fixture->frame, 1, 2);
+    test_truncate(fixture->frame, 2, 2);
+    test_truncate(fixture->frame, 3, 2);
     feed(fixture, 0);
-    size_t index = test_truncate(fixture->frame, 1, 2);
-    Error error;
-    assert_int_equal(scheduler_record(fixture->scheduler, fixture->frame, index, targets, 0, &error), -1);
-    assert_int_equal(error.code, ERROR_STATE);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->truncate->sequence, 3);
+    batch_free(batch);
+    assert_null(scheduler_take(fixture->scheduler));
 }
 
 static void changes_that_the_copy_has_are_left_out(void **state)
@@ -435,10 +511,13 @@ int main(void)
         TEST(key_change_across_workers_is_a_barrier),
         TEST(key_change_within_a_worker_is_no_barrier),
         TEST(old_key_that_did_not_change_is_no_barrier),
-        TEST(truncate_is_a_barrier_with_only_what_is_to_be_truncated),
+        TEST(truncate_waits_only_for_what_is_to_be_truncated),
+        TEST(truncate_of_a_whole_table_waits_for_nothing),
+        TEST(deferrable_constraints_keep_a_transaction_together),
+        TEST(lanes_are_even_once_the_furthest_is_passed),
         TEST(what_is_durable_is_left_out_after_a_restart),
         TEST(no_lane_is_moved_back),
-        TEST(lanes_that_disagree_about_a_truncate_are_an_error),
+        TEST(truncate_is_durable_when_its_home_lane_says_so),
         TEST(changes_that_the_copy_has_are_left_out),
         TEST(floor_stays_below_a_transaction_that_is_not_done),
         TEST(keepalive_counts_between_transactions_only),

@@ -26,6 +26,7 @@ struct Targets {
     Arena *arena;
     TargetEntry *by_source;
     NameEntry *by_name;
+    size_t unsettled;
 };
 
 Targets *targets_new(Catalog *catalog)
@@ -95,6 +96,7 @@ int targets_resolve(Targets *targets, const SourceRelation *source, Error *error
     TargetEntry *entry = arena_zalloc(targets->arena, sizeof *entry);
     *entry = (TargetEntry){.source = source, .target = target};
     HASH_ADD_PTR(targets->by_source, source, entry);
+    targets->unsettled += target != NULL && target->unsettled;
     char *name = full_name(source);
     if (find_name(targets, name) == NULL) {
         NameEntry *known = arena_zalloc(targets->arena, sizeof *known);
@@ -102,5 +104,22 @@ int targets_resolve(Targets *targets, const SourceRelation *source, Error *error
         HASH_ADD_KEYPTR(hh, targets->by_name, known->name, strlen(known->name), known);
     }
     free(name);
+    return 0;
+}
+
+bool targets_unsettled(const Targets *targets)
+{
+    return targets->unsettled != 0;
+}
+
+int targets_settle(Targets *targets, Error *error)
+{
+    for (TargetEntry *entry = targets->by_source; entry != NULL; entry = entry->hh.next) {
+        if (entry->target != NULL && entry->target->unsettled &&
+            catalog_settle(targets->catalog, entry->source, &entry->target, error) != 0) {
+            return -1;
+        }
+    }
+    targets->unsettled = 0;
     return 0;
 }

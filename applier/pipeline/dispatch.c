@@ -1,10 +1,6 @@
 /*
- * One list of waiting batches in dispatch order. Walking from its head, each batch goes to its worker when that has
- * less than DEPTH batches; one that has to wait does not hold up batches of other workers behind it, because batches of
- * different workers have no order between them. A barrier ends the walk:
- *
- *     [w0] [w1] [w0] [BARRIER] [w1] …        the barrier runs when it is at the head and nothing else runs;
- *      └─ walk ──┘       ▲                   nothing behind it starts before it is done
+ * Which batch may run is runnable.c's matter; here are the workers, and the list on which their threads leave what is
+ * done.
  *
  * DEPTH is small, so that a stop is quick; more than one, so that a worker does not wait for the event loop.
  */
@@ -12,6 +8,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+
+#include "runnable.h"
 
 #define DEPTH 3
 
@@ -28,14 +26,10 @@ typedef struct List {
 
 struct Dispatcher {
     Worker **workers;
-    int *running_by_worker;
     int worker_count;
     void (*wake)(void *context);
     void *context;
-    List waiting;
-    size_t waiting_count;
-    size_t running;
-    bool barrier_running;
+    Runnable *runnable;
     pthread_mutex_t mutex; /* guards done */
     List done;
 };
@@ -53,21 +47,18 @@ static void list_append(List *list, Batch *batch, const Error *error)
         abort();
     }
     node->batch = batch;
-    if (error != NULL) {
-        node->error = *error;
-    }
+    node->error = *error;
     *list->end = node;
     list->end = &node->next;
 }
 
-/* Unhooks the node at *link and gives its batch. */
-static Batch *list_remove(List *list, Node **link)
+static Batch *list_take(List *list)
 {
-    Node *node = *link;
+    Node *node = list->first;
     Batch *batch = node->batch;
-    *link = node->next;
+    list->first = node->next;
     if (list->end == &node->next) {
-        list->end = link;
+        list->end = &list->first;
     }
     free(node);
     return batch;
@@ -106,11 +97,10 @@ int dispatcher_new(const DispatcherOptions *options, Dispatcher **out, Error *er
     dispatcher->wake = options->wake;
     dispatcher->context = options->context;
     dispatcher->workers = calloc((size_t)options->workers, sizeof(Worker *));
-    dispatcher->running_by_worker = calloc((size_t)options->workers, sizeof(int));
-    if (dispatcher->workers == NULL || dispatcher->running_by_worker == NULL) {
+    if (dispatcher->workers == NULL) {
         abort();
     }
-    list_init(&dispatcher->waiting);
+    dispatcher->runnable = runnable_new(options->workers, DEPTH);
     list_init(&dispatcher->done);
     pthread_mutex_init(&dispatcher->mutex, NULL);
     if (start_workers(dispatcher, options, error) != 0) {
@@ -127,49 +117,25 @@ void dispatcher_free(Dispatcher *dispatcher)
         return;
     }
     dispatcher_stop(dispatcher);
-    dispatcher_drop_waiting(dispatcher);
     while (dispatcher->done.first != NULL) {
-        batch_free(list_remove(&dispatcher->done, &dispatcher->done.first));
+        batch_free(list_take(&dispatcher->done));
     }
     pthread_mutex_destroy(&dispatcher->mutex);
-    free(dispatcher->running_by_worker);
+    runnable_free(dispatcher->runnable);
     free(dispatcher->workers);
     free(dispatcher);
 }
 
 void dispatcher_add(Dispatcher *dispatcher, Batch *batch)
 {
-    list_append(&dispatcher->waiting, batch, NULL);
-    dispatcher->waiting_count++;
-}
-
-static void submit(Dispatcher *dispatcher, Node **link)
-{
-    Batch *batch = list_remove(&dispatcher->waiting, link);
-    dispatcher->waiting_count--;
-    dispatcher->running++;
-    dispatcher->running_by_worker[batch->worker]++;
-    dispatcher->barrier_running = batch->barrier;
-    worker_submit(dispatcher->workers[batch->worker], batch);
+    runnable_add(dispatcher->runnable, batch);
 }
 
 void dispatcher_run(Dispatcher *dispatcher)
 {
-    Node **link = &dispatcher->waiting.first;
-    size_t most = (size_t)dispatcher->worker_count * DEPTH;
-    while (*link != NULL && !dispatcher->barrier_running && dispatcher->running < most) {
-        const Batch *batch = (*link)->batch;
-        if (batch->barrier) {
-            if (link == &dispatcher->waiting.first && dispatcher->running == 0) {
-                submit(dispatcher, link);
-            }
-            return;
-        }
-        if (dispatcher->running_by_worker[batch->worker] < DEPTH) {
-            submit(dispatcher, link);
-        } else {
-            link = &(*link)->next;
-        }
+    for (Batch *batch = runnable_next(dispatcher->runnable); batch != NULL;
+         batch = runnable_next(dispatcher->runnable)) {
+        worker_submit(dispatcher->workers[batch->worker], batch);
     }
 }
 
@@ -179,33 +145,28 @@ Batch *dispatcher_collect(Dispatcher *dispatcher, Error *error)
     pthread_mutex_lock(&dispatcher->mutex);
     if (dispatcher->done.first != NULL) {
         *error = dispatcher->done.first->error;
-        batch = list_remove(&dispatcher->done, &dispatcher->done.first);
+        batch = list_take(&dispatcher->done);
     }
     pthread_mutex_unlock(&dispatcher->mutex);
     if (batch != NULL) {
-        dispatcher->running--;
-        dispatcher->running_by_worker[batch->worker]--;
-        dispatcher->barrier_running = false;
+        runnable_done(dispatcher->runnable, batch);
     }
     return batch;
 }
 
 size_t dispatcher_waiting(const Dispatcher *dispatcher)
 {
-    return dispatcher->waiting_count;
+    return runnable_waiting(dispatcher->runnable);
 }
 
 size_t dispatcher_running(const Dispatcher *dispatcher)
 {
-    return dispatcher->running;
+    return runnable_running(dispatcher->runnable);
 }
 
 void dispatcher_drop_waiting(Dispatcher *dispatcher)
 {
-    while (dispatcher->waiting.first != NULL) {
-        batch_free(list_remove(&dispatcher->waiting, &dispatcher->waiting.first));
-    }
-    dispatcher->waiting_count = 0;
+    runnable_drop(dispatcher->runnable);
 }
 
 void dispatcher_stop(Dispatcher *dispatcher)

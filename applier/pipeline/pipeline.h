@@ -1,5 +1,5 @@
 /*
- * One run of the pipeline: from opening the stream to the moment when it stops, for whatever reason. See pipeline.c.
+ * One run of the pipeline: from opening the stream to the moment when it stops, for whatever reason. See run.h.
  *
  * Everything that it needs is made in it and gone when it returns. The next run starts from what is durable on the
  * target, which is the same road as after a crash.
@@ -10,22 +10,7 @@
 #include "reporter.h"
 #include "state.h"
 #include "stop.h"
-
-/* Numbers since the start of the process: kept over runs. */
-typedef struct PipelineTotals {
-    uint64_t transactions;
-    uint64_t changes;
-    uint64_t batches;
-    uint64_t statements; /* sent to the target */
-    uint64_t written;    /* rows written after reduction */
-    uint64_t by_rows;    /* batches that fell back to rows */
-    uint64_t barriers;
-    uint64_t runs; /* of the pipeline */
-    Lsn received;
-    Lsn low_water;
-    int64_t commit_time;
-    char statistics[1024]; /* what was published last: a JSON object */
-} PipelineTotals;
+#include "totals.h"
 
 typedef struct PipelineOptions {
     const ApplierOptions *applier;

@@ -1,0 +1,61 @@
+/*
+ * Batches on their way out and back, what they hold, and what may be confirmed.
+ *
+ * Order of confirmation. A batch that is done was committed; progress_done, then progress_advance, then the mark goes
+ * into the next status update. Nothing else writes the mark.
+ *
+ * Memory. Frames and the change lists of batches are counted. Above the limit the socket is not read any more, which
+ * makes the source wait, and open batches are closed, because only a batch that is done lets its frames go. At least
+ * one frame is always let in, so that one larger than the limit passes too. Status updates go on meanwhile.
+ */
+#include "run.h"
+
+void take_batches(Pipeline *pipeline)
+{
+    for (Batch *batch = scheduler_take(pipeline->scheduler); batch != NULL;
+         batch = scheduler_take(pipeline->scheduler)) {
+        progress_begin(pipeline->progress, batch);
+        pipeline->batch_bytes += batch->capacity * sizeof *batch->changes;
+        dispatcher_add(pipeline->dispatcher, batch);
+    }
+}
+
+void collect_batches(Pipeline *pipeline)
+{
+    Error error = {0};
+    for (Batch *batch = dispatcher_collect(pipeline->dispatcher, &error); batch != NULL;
+         batch = dispatcher_collect(pipeline->dispatcher, &error)) {
+        pipeline->batch_bytes -= batch->capacity * sizeof *batch->changes;
+        if (error.code == ERROR_NONE) {
+            progress_done(pipeline->progress, batch);
+            totals_count(pipeline->totals, batch);
+        } else {
+            fail(pipeline, &error);
+        }
+        batch_free(batch);
+    }
+}
+
+bool all_durable(const Pipeline *pipeline)
+{
+    return dispatcher_waiting(pipeline->dispatcher) + dispatcher_running(pipeline->dispatcher) == 0;
+}
+
+bool memory_full(const Pipeline *pipeline)
+{
+    size_t used = atomic_load_explicit(&pipeline->frame_bytes, memory_order_relaxed) + pipeline->batch_bytes;
+    return used > pipeline->applier->memory && !all_durable(pipeline);
+}
+
+void advance(Pipeline *pipeline)
+{
+    PipelineTotals *totals = pipeline->totals;
+    progress_advance(pipeline->progress, scheduler_floor(pipeline->scheduler));
+    const ProgressTotals *mark = progress_totals(pipeline->progress);
+    totals->low_water = mark->low_water;
+    totals->transactions = pipeline->before.transactions + mark->transactions;
+    totals->commit_time = mark->commit_time != 0 ? mark->commit_time : pipeline->before.commit_time;
+    if (pipeline->applier->until != LSN_INVALID && mark->low_water >= pipeline->applier->until) {
+        drain(pipeline);
+    }
+}

@@ -1,0 +1,248 @@
+/*
+ * Every event (socket, timer, finished batch, signal) ends in pump(), which does what can be done now and never blocks:
+ * take back finished batches, feed records to the scheduler, hand out batches, move the low-water mark, and set timers
+ * and the socket's poll to what is waited for next. The exception is a relation that is seen for the first time: the
+ * catalog is asked at once, one short query.
+ *
+ *     STREAMING ──signal, --until reached──► DRAINING ──nothing runs, or 3 s──► ENDED
+ *         └──────────any error───────────────────┴──────────────────────────────► ENDED
+ */
+#include "run.h"
+
+#define MESSAGES_PER_TURN 64
+#define REPORT_MS 200
+#define UNTIL_STATUS_MS 100
+#define DRAIN_MS 3000
+
+static void pump(Pipeline *pipeline);
+
+uint64_t now_usec(void)
+{
+    return uv_hrtime() / 1000;
+}
+
+static void end(Pipeline *pipeline)
+{
+    pipeline->state = ENDED;
+    uv_stop(&pipeline->loop);
+}
+
+void fail(Pipeline *pipeline, const Error *error)
+{
+    if (pipeline->error.code == ERROR_NONE) {
+        pipeline->error = *error;
+    }
+    end(pipeline);
+}
+
+static void drained(uv_timer_t *timer)
+{
+    end(timer->data);
+}
+
+void drain(Pipeline *pipeline)
+{
+    if (pipeline->state != STREAMING) {
+        return;
+    }
+    pipeline->state = DRAINING;
+    dispatcher_drop_waiting(pipeline->dispatcher);
+    uv_timer_start(&pipeline->drain_timer, drained, DRAIN_MS, 0);
+}
+
+static void status_due(uv_timer_t *timer)
+{
+    Pipeline *pipeline = timer->data;
+    Error error;
+    if (send_status(pipeline, true, &error) != 0) {
+        fail(pipeline, &error);
+        return;
+    }
+    pump(pipeline);
+}
+
+static void source_ready(uv_poll_t *handle, int status, int events)
+{
+    Pipeline *pipeline = handle->data;
+    Error error;
+    if (status < 0) {
+        error_set(&error, ERROR_CONNECTION, "polling the source's socket: %s", uv_strerror(status));
+        fail(pipeline, &error);
+        return;
+    }
+    if ((events & UV_READABLE) != 0 && receiver_read(pipeline->receiver, &error) != 0) {
+        fail(pipeline, &error);
+        return;
+    }
+    pipeline->more = true;
+    pump(pipeline);
+}
+
+static void poll_source(Pipeline *pipeline)
+{
+    bool pending = false;
+    Error error;
+    if (receiver_flush(pipeline->receiver, &pending, &error) != 0) {
+        fail(pipeline, &error);
+        return;
+    }
+    bool reading = pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
+    int events = (reading ? UV_READABLE : 0) | (pending ? UV_WRITABLE : 0);
+    if (events == 0) {
+        uv_poll_stop(&pipeline->source_poll);
+    } else {
+        uv_poll_start(&pipeline->source_poll, events, source_ready);
+    }
+}
+
+static void linger_over(uv_timer_t *timer)
+{
+    pump(timer->data);
+}
+
+static void set_linger(Pipeline *pipeline)
+{
+    uint64_t deadline = scheduler_deadline(pipeline->scheduler), now = now_usec();
+    if (deadline == UINT64_MAX) {
+        uv_timer_stop(&pipeline->linger_timer);
+        return;
+    }
+    uv_update_time(&pipeline->loop);
+    uv_timer_start(&pipeline->linger_timer, linger_over, deadline > now ? (deadline - now) / 1000 + 1 : 1, 0);
+}
+
+static void next_turn(uv_idle_t *handle)
+{
+    pump(handle->data);
+}
+
+static void settle(Pipeline *pipeline)
+{
+    Error error;
+    if (pipeline->state == STREAMING) {
+        scheduler_close(pipeline->scheduler, now_usec(), memory_full(pipeline));
+        take_batches(pipeline);
+    }
+    if (pipeline->state == STREAMING) {
+        dispatcher_run(pipeline->dispatcher);
+        set_linger(pipeline);
+    }
+    advance(pipeline);
+    if (pipeline->state == DRAINING && dispatcher_running(pipeline->dispatcher) == 0) {
+        end(pipeline);
+    }
+    if (news_for_source(pipeline) && send_status(pipeline, false, &error) != 0) {
+        fail(pipeline, &error);
+    }
+}
+
+static void pump(Pipeline *pipeline)
+{
+    if (pipeline->state == ENDED) {
+        return;
+    }
+    collect_batches(pipeline);
+    for (int i = 0; i < MESSAGES_PER_TURN && take_message(pipeline); i++) {
+    }
+    if (pipeline->state == ENDED) {
+        return;
+    }
+    settle(pipeline);
+    if (pipeline->state == ENDED) {
+        return;
+    }
+    poll_source(pipeline);
+    bool can_go_on = pipeline->state == STREAMING && pipeline->more &&
+                     (pipeline->frame == NULL || !pipeline->syncing) && !memory_full(pipeline);
+    if (can_go_on) {
+        uv_idle_start(&pipeline->turn, next_turn);
+    } else {
+        uv_idle_stop(&pipeline->turn);
+    }
+}
+
+static void batch_finished(uv_async_t *handle)
+{
+    pump(handle->data);
+}
+
+void wake(void *context)
+{
+    Pipeline *pipeline = context;
+    uv_async_send(&pipeline->done);
+}
+
+static void signalled(uv_poll_t *handle, int status, int events)
+{
+    Pipeline *pipeline = handle->data;
+    (void)status;
+    (void)events;
+    uv_poll_stop(handle);
+    if (stop_asked(pipeline->options->stop)) {
+        log_line(&pipeline->applier->log, LOG_INFO, "stopping: finishing what the workers have");
+        drain(pipeline);
+        pump(pipeline);
+    }
+}
+
+static void report_due(uv_timer_t *timer)
+{
+    Pipeline *pipeline = timer->data;
+    Error error;
+    if (reporter_failed(pipeline->options->reporter, &error)) {
+        error_context(&error, "the applier's lock on the target is lost");
+        fail(pipeline, &error);
+        return;
+    }
+    publish(pipeline);
+}
+
+static void start_timers(Pipeline *pipeline)
+{
+    uint64_t interval = (uint64_t)pipeline->applier->status_interval_ms;
+    /* The answers to status updates tell how far an idle source is. */
+    if (pipeline->applier->until != LSN_INVALID && interval > UNTIL_STATUS_MS) {
+        interval = UNTIL_STATUS_MS;
+    }
+    uv_timer_start(&pipeline->status_timer, status_due, 0, interval);
+    uv_timer_start(&pipeline->report_timer, report_due, 0, REPORT_MS);
+    uv_poll_start(&pipeline->stop_poll, UV_READABLE, signalled);
+}
+
+void loop_init(Pipeline *pipeline)
+{
+    uv_loop_init(&pipeline->loop);
+    uv_async_init(&pipeline->loop, &pipeline->done, batch_finished);
+    uv_idle_init(&pipeline->loop, &pipeline->turn);
+    uv_timer_init(&pipeline->loop, &pipeline->status_timer);
+    uv_timer_init(&pipeline->loop, &pipeline->linger_timer);
+    uv_timer_init(&pipeline->loop, &pipeline->report_timer);
+    uv_timer_init(&pipeline->loop, &pipeline->drain_timer);
+    uv_poll_init(&pipeline->loop, &pipeline->stop_poll, pipeline->options->stop->fd);
+    pipeline->done.data = pipeline->turn.data = pipeline->status_timer.data = pipeline->linger_timer.data =
+        pipeline->report_timer.data = pipeline->drain_timer.data = pipeline->stop_poll.data = pipeline;
+}
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+void loop_run(Pipeline *pipeline)
+{
+    uv_poll_init_socket(&pipeline->loop, &pipeline->source_poll, receiver_socket(pipeline->receiver));
+    pipeline->source_poll.data = pipeline;
+    pipeline->more = true;
+    start_timers(pipeline);
+    uv_run(&pipeline->loop, UV_RUN_DEFAULT);
+}
+
+void loop_close(Pipeline *pipeline)
+{
+    uv_walk(&pipeline->loop, close_handle, NULL);
+    uv_run(&pipeline->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&pipeline->loop);
+}

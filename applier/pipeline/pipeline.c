@@ -1,0 +1,163 @@
+/*
+ * Making and unmaking: what a run stands on is made in one order, checked as it is made, and taken down whole when the
+ * loop has ended, whatever ended it.
+ *
+ * The supervisor has made sure that no worker of an earlier applier is left: lanes that are read sooner are too old.
+ */
+#include "run.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#define SLOT_WAIT_MS 30000
+#define LAST_STATUS_MS 1000
+#define MAX_RAW_SIZE ((size_t)1 << 30)
+
+static int make_scheduler(Pipeline *pipeline, const LanePosition *lanes, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    Position *positions = calloc((size_t)migration->lanes, sizeof *positions);
+    if (positions == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", migration->lanes);
+    }
+    for (int lane = 0; lane < migration->lanes; lane++) {
+        positions[lane] = (Position){lanes[lane].commit_lsn, lanes[lane].sequence};
+    }
+    SchedulerOptions options = {
+        .lanes = migration->lanes,
+        .workers = pipeline->applier->workers,
+        .batch_rows = pipeline->applier->batch_rows,
+        .batch_bytes = pipeline->applier->batch_bytes,
+        .linger_usec = (uint64_t)pipeline->applier->linger_ms * 1000,
+        .lane_positions = positions,
+        .start = receiver_confirmed(pipeline->receiver),
+    };
+    pipeline->scheduler = scheduler_new(&options);
+    pipeline->progress = progress_new(options.start);
+    free(positions);
+    return 0;
+}
+
+static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    Lsn start = lanes[0].commit_lsn;
+    for (int lane = 1; lane < migration->lanes; lane++) {
+        start = lanes[lane].commit_lsn < start ? lanes[lane].commit_lsn : start;
+    }
+    ReceiverOptions receiver = {
+        .source = pipeline->applier->source,
+        .slot = migration->slot_name,
+        .system = migration->source_system,
+        .database = migration->source_database,
+        .start = start,
+        .slot_wait_ms = SLOT_WAIT_MS,
+        .interrupt_fd = pipeline->options->stop->fd,
+    };
+    DecoderOptions decoder = {
+        .encoding = migration->source_encoding,
+        .max_raw_size = MAX_RAW_SIZE,
+        .account = &pipeline->frame_bytes,
+    };
+    if (decoder_new(&decoder, &pipeline->decoder, error) != 0) {
+        return -1;
+    }
+    return receiver_open(&receiver, &pipeline->receiver, error);
+}
+
+static int start_workers(Pipeline *pipeline, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    const ApplierOptions *applier = pipeline->applier;
+    DispatcherOptions options = {
+        .worker = {.target = applier->target,
+                   .migration = migration->name,
+                   .encoding = migration->source_encoding,
+                   .log = &applier->log},
+        .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
+        .wake = wake,
+        .context = pipeline,
+    };
+    return dispatcher_new(&options, &pipeline->dispatcher, error);
+}
+
+static int make(Pipeline *pipeline, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    LanePosition *lanes = calloc((size_t)migration->lanes, sizeof *lanes);
+    if (lanes == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", migration->lanes);
+    }
+    int status = -1;
+    if (state_load_lanes(pipeline->options->target, migration, lanes, error) == 0 &&
+        catalog_new(pipeline->options->target, migration->name, &pipeline->catalog, error) == 0 &&
+        start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0) {
+        pipeline->targets = targets_new(pipeline->catalog);
+        status = make_scheduler(pipeline, lanes, error);
+    }
+    free(lanes);
+    return status;
+}
+
+/* The last status update: the source need not send again what is durable. */
+static void say_goodbye(Pipeline *pipeline)
+{
+    Error ignored;
+    bool pending = true;
+    advance(pipeline);
+    if (send_status(pipeline, false, &ignored) != 0 ||
+        receiver_flush(pipeline->receiver, &pending, &ignored) != 0 || !pending) {
+        return;
+    }
+    struct pollfd descriptor = {.fd = receiver_socket(pipeline->receiver), .events = POLLOUT};
+    if (poll(&descriptor, 1, LAST_STATUS_MS) > 0 &&
+        receiver_flush(pipeline->receiver, &pending, &ignored) != 0) {
+        return;
+    }
+}
+
+static void unmake(Pipeline *pipeline)
+{
+    if (pipeline->dispatcher != NULL) {
+        dispatcher_stop(pipeline->dispatcher);
+        collect_batches(pipeline);
+    }
+    if (pipeline->progress != NULL) {
+        say_goodbye(pipeline);
+        publish(pipeline);
+    }
+    loop_close(pipeline);
+    receiver_close(pipeline->receiver);
+    frame_release(pipeline->frame);
+    dispatcher_free(pipeline->dispatcher);
+    scheduler_free(pipeline->scheduler);
+    progress_free(pipeline->progress);
+    targets_free(pipeline->targets);
+    catalog_free(pipeline->catalog);
+    decoder_free(pipeline->decoder);
+}
+
+int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *streamed, Error *error)
+{
+    Pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (pipeline == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for the pipeline");
+    }
+    totals->runs++;
+    pipeline->options = options;
+    pipeline->applier = options->applier;
+    pipeline->totals = totals;
+    pipeline->before = *totals;
+    loop_init(pipeline);
+    *streamed = make(pipeline, &pipeline->error) == 0;
+    if (*streamed) {
+        char lsn[LSN_TEXT_SIZE];
+        log_line(&pipeline->applier->log, LOG_INFO, "streaming from slot \"%s\" at %s",
+                 options->migration->slot_name, lsn_format(receiver_confirmed(pipeline->receiver), lsn));
+        loop_run(pipeline);
+    }
+    unmake(pipeline);
+    *error = pipeline->error;
+    free(pipeline);
+    return error->code == ERROR_NONE ? 0 : -1;
+}
