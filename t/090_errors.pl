@@ -97,7 +97,7 @@ SQL
     $source->sql('misfit', 'INSERT INTO kept VALUES (100, 1); INSERT INTO lost VALUES (7, 1)');
     is($applier->wait, 3, 'a missing table: status');
     like($applier->log_text, qr/public\.lost\b.*/, 'a missing table: its name');
-    like($applier->log_text, qr{error .*public\.lost.*[0-9A-F]+/[0-9A-F]+}, 'a missing table: the LSN');
+    like($applier->log_text, qr{error .*\b[0-9A-F]+/[0-9A-F]+: .*public\.lost}, 'a missing table: the LSN');
     $target->sql('misfit', 'ALTER TABLE lost_and_found RENAME TO lost');
 
     $target->sql('misfit', 'ALTER TABLE narrow DROP COLUMN w');
