@@ -96,6 +96,26 @@ static void print_applier(FILE *out, const json_t *document)
     }
 }
 
+/* What became of the changes on the target. */
+static void print_batches(FILE *out, const json_t *document)
+{
+    double batches = status_number(document, "applier.statistics.batches");
+    if (batches <= 0) {
+        return;
+    }
+    label(out, "batches");
+    fprintf(out, "%.0f of %.0f changes each, %.0f rows written by %.0f statements\n", batches,
+            status_number(document, "applier.statistics.changes_per_batch"),
+            status_number(document, "applier.statistics.rows_written"),
+            status_number(document, "applier.statistics.statements"));
+    label(out, "");
+    fprintf(out, "%.0f fell back to single rows, %.0f were tried again; %.0f barriers, %.0f truncates\n",
+            status_number(document, "applier.statistics.fallbacks"),
+            status_number(document, "applier.statistics.retries"),
+            status_number(document, "applier.statistics.barriers"),
+            status_number(document, "applier.statistics.truncates"));
+}
+
 static void print_lag(FILE *out, const json_t *document)
 {
     char bytes[32];
@@ -131,6 +151,18 @@ static void print_list(FILE *out, const json_t *document)
     }
 }
 
+/* How the applier treats a table; nothing before its first change. */
+static void print_lanes_of(FILE *out, const json_t *table)
+{
+    const char *lane_class = status_text(table, "lane_class");
+    const char *reason = status_text(table, "lane_reason");
+    if (strcmp(lane_class, "spread") == 0) {
+        fputs("  (all lanes, by key)", out);
+    } else if (lane_class[0] != '\0') {
+        fprintf(out, "  (one lane: %s)", or_dash(reason));
+    }
+}
+
 static void print_tables(FILE *out, const json_t *document)
 {
     char bytes[32];
@@ -139,9 +171,11 @@ static void print_tables(FILE *out, const json_t *document)
     json_array_foreach(status_at(document, "tables"), index, table)
     {
         double rows = status_number(table, "copied_rows");
-        fprintf(out, "%-8s %10s %12.0f rows  %s\n", status_text(table, "state"),
+        fprintf(out, "%-8s %10s %12.0f rows  %s", status_text(table, "state"),
                 status_bytes(status_number(table, "bytes"), bytes, sizeof bytes), rows >= 0 ? rows : 0,
                 status_text(table, "table"));
+        print_lanes_of(out, table);
+        fputc('\n', out);
     }
 }
 
@@ -161,6 +195,7 @@ void status_print(FILE *out, const json_t *document)
                 or_dash(status_text(document, "lanes.lowest_commit_lsn")),
                 or_dash(status_text(document, "lanes.highest_commit_lsn")));
         print_lag(out, document);
+        print_batches(out, document);
     }
     print_list(out, document);
     print_tables(out, document);
