@@ -15,11 +15,9 @@
  * insert gives columns that exist on the target alone, and identity columns, what they get on the source.
  *
  * What cannot be reduced ends the segment and is applied by rows, in order, before the next segment begins:
- *   - an update that changes its key: the row must be moved after what came before it and before what
- * follows;
+ *   - an update that changes its key: the row must be moved after what came before it and before what follows;
  *   - updates and deletes of relations without a key (MATCH_ROW, MATCH_NONE): each touches exactly one row;
- *   - a transition marked "-" above: the rows do not fit the stream, and the error belongs to that one
- * change;
+ *   - a transition marked "-" above: the rows do not fit the stream, and the error belongs to that one change;
  *   - relations without columns: there is nothing to unnest.
  *
  * Segments of different relations are independent of each other, because foreign keys are not checked here.
@@ -312,8 +310,7 @@ static void written_columns(const ApplyRelation *relation, const RowImage *image
     }
 }
 
-/* The group of updates that writes set; the number of groups is what unchanged columns make of it, mostly
- * one. */
+/* The group of updates that writes set; the number of groups is what unchanged columns make of it, mostly one. */
 static uint32_t group_of(Reducer *r, Segment *segment, const ColumnWord *set, size_t words)
 {
     for (size_t g = 0; g < segment->update_count; g++) {
@@ -449,8 +446,7 @@ static void reduce_group(Reducer *r, const Group *group)
     close_segment(r);
 }
 
-/* Gives every change the number of its relation's group, in order of first appearance; returns how many there
- * are. */
+/* Gives every change the number of its relation's group, in order of first appearance; returns how many there are. */
 static size_t number_groups(Arena *arena, const Change *changes, size_t count, uint32_t *numbers,
                             Group *groups)
 {

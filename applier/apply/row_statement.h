@@ -10,7 +10,7 @@
 size_t rows_queue_net(Session *session, Arena *arena, const Segment *segment);
 
 /*
- * Queues one change by itself, with the change as subject. ERROR_CONFLICT when it says too little to find its
- * row; the message does not name the change: conflict_explain does.
+ * Queues one change by itself. ERROR_CONFLICT when it says too little to find its row; the message does not name the
+ * change: conflict_explain does.
  */
 int rows_queue_change(Session *session, Arena *arena, const Change *change, Error *error) MUST_CHECK;

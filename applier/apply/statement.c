@@ -1,17 +1,16 @@
 /*
  * Four decisions shape the text:
  *
- * - Every value is cast to the type of its column on the target, and compared with that type's own equality
- * operator by its qualified name: the search path holds pg_catalog alone, and a citext key compared as text
- * would neither mean the same nor use the index.
- * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same
- * key stay untouched.
- * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per
- * statement. Among rows that are equal but differ in bytes (1.0 and 1.00) the one with the very same bytes
- * comes first.
- * - A GENERATED ALWAYS identity column cannot be written by UPDATE. For many rows it is compared instead, so
- * that a row where it did change is missing in the count and the batch falls back to rows; there the row is
- * deleted and inserted anew in one statement.
+ * - Every value is cast to the type of its column on the target, and compared with that type's own equality operator by
+ *   its qualified name: the search path holds pg_catalog alone, and a citext key compared as text would neither mean the
+ *   same nor use the index.
+ * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same key stay
+ *   untouched.
+ * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per statement. Among
+ *   rows that are equal but differ in bytes (1.0 and 1.00) the one with the very same bytes comes first.
+ * - A GENERATED ALWAYS identity column cannot be written by UPDATE. For many rows it is compared instead, so that a row
+ *   where it did change is missing in the count and its relation falls back to rows; there the row is deleted and
+ *   inserted anew in one statement.
  */
 #include "statement.h"
 

@@ -1,13 +1,12 @@
 /*
- * A queue, a thread that takes from it, and a connection that only the thread uses. One lock guards the queue
- * and the wish to stop; it is never held while a batch is applied or reported.
+ * A queue, a thread that takes from it, and a connection that only the thread uses. One lock guards the queue and the
+ * wish to stop; it is never held while a batch is applied or reported.
  *
  *     RUNNING ──error──► FAILED ──┐      in FAILED the thread has ended: batches submitted since are freed by
- *        └─────worker_stop────────┴──► STOPPING ──► freed                              worker_stop, not
- * reported
+ *        └─────worker_stop────────┴──► STOPPING ──► freed              worker_stop, not reported
  *
- * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to
- * batches that were not reported durable.
+ * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to batches that
+ * were not reported durable.
  */
 #include "worker.h"
 
