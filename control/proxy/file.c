@@ -105,7 +105,7 @@ static int place(const char *path, const char *text, const struct stat *like, Er
     return 0;
 }
 
-int file_replace(const char *path, const char *text, Error *error)
+static int replace(const char *path, const char *text, bool keep, Error *error)
 {
     char real[PATH_MAX], before[PATH_MAX + 32];
     struct stat like;
@@ -119,8 +119,24 @@ int file_replace(const char *path, const char *text, Error *error)
     int result = 0;
     if (strcmp(old, text) != 0) {
         snprintf(before, sizeof before, "%s.penstock-before", real);
-        result = place(before, old, &like, error) != 0 ? -1 : place(real, text, &like, error);
+        result = keep && place(before, old, &like, error) != 0 ? -1 : place(real, text, &like, error);
     }
     free(old);
     return result;
+}
+
+int file_replace(const char *path, const char *text, Error *error)
+{
+    return replace(path, text, true, error);
+}
+
+int file_replace_again(const char *path, const char *text, Error *error)
+{
+    return replace(path, text, false, error);
+}
+
+int file_write(const char *path, const char *text, Error *error)
+{
+    struct stat ours = {.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
+    return place(path, text, &ours, error);
 }

@@ -14,3 +14,9 @@ int file_read(const char *path, char **text, Error *error) MUST_CHECK;
 
 /* Replaces the text of path, keeping the old text beside it. Does nothing when it is the same already. */
 int file_replace(const char *path, const char *text, Error *error) MUST_CHECK;
+
+/* The same, leaving the text that an earlier file_replace kept. */
+int file_replace_again(const char *path, const char *text, Error *error) MUST_CHECK;
+
+/* Makes path hold text, for our user alone, whether it was there or not; durable on return. */
+int file_write(const char *path, const char *text, Error *error) MUST_CHECK;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const ProxyOperations *const kinds[] = {&proxy_pgbouncer, &proxy_none};
+static const ProxyOperations *const kinds[] = {&proxy_pgbouncer, &proxy_pgcat, &proxy_none};
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 

@@ -4,7 +4,8 @@
  *
  * Each kind of proxy is a row of ProxyOperations. Two ways to hold fit the table: a proxy that can pause by
  * itself holds in `hold` and lets go in `release` (PgBouncer); one that cannot is pointed, in `hold`, at a
- * gate that accepts and waits, and the gate is opened in `point_at`. Whoever calls does not know which it is.
+ * gate that accepts and waits, and the gate is opened in `release` (pgcat). Whoever calls does not know which
+ * it is.
  *
  *     open → inspect → remember → hold → [still] → point_at → release → close
  *                                   │                 │
@@ -42,7 +43,6 @@ typedef struct ProxyContext {
     Database *target;
     Endpoint from;      /* the source as --source reaches it */
     Endpoint to;        /* the target as the proxy reaches it */
-    const char *gate;   /* HOST:PORT of the gate that holds, for kinds that need one */
     int drain_limit_ms; /* for hold */
     int hold_limit_ms;  /* that clients may have to wait at most */
     bool (*stop)(void); /* true when the operator wants to end; NULL: never */
@@ -68,7 +68,7 @@ typedef struct ProxyOperations {
     int (*remember)(Proxy *proxy, json_t **out, Error *error);
     /* Holds the clients: on return none of their transactions is open. On failure the caller calls let_go. */
     int (*hold)(Proxy *proxy, const ProxyContext *context, Error *error);
-    /* Makes the proxy use context->to; on return its console says so. */
+    /* Makes the proxy use context->to once it is released; on return nothing but release is left to do. */
     int (*point_at)(Proxy *proxy, const ProxyContext *context, Error *error);
     /* Undoes point_at, whole or half done. */
     int (*restore)(Proxy *proxy, const json_t *remembered, Error *error);
@@ -88,4 +88,4 @@ const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error) MUS
 /* The same by number, for help texts; NULL past the last. */
 const ProxyOperations *proxy_kind(size_t number);
 
-extern const ProxyOperations proxy_pgbouncer, proxy_none;
+extern const ProxyOperations proxy_pgbouncer, proxy_pgcat, proxy_none;

@@ -1,0 +1,41 @@
+/*
+ * The gate: a listener on 127.0.0.1 that accepts connections and keeps them waiting, and later leads each to a
+ * server.
+ *
+ * It is a process of its own and outlives the one that started it: what waits in it goes on waiting when the
+ * operator's command dies. It is commanded by its port alone, through a socket in Linux's abstract namespace
+ * that only the same user (or root) may use, so a later process needs to know nothing but the port. A part of
+ * it keeps the port and begins the other again should that die; connections that were in it are lost then.
+ *
+ *     hold ──► open ──► ending ──► (gone, when its last connection has ended, or after an hour)
+ *
+ * Linux only.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "error.h"
+
+typedef struct GateAnswer {
+    char mode[16]; /* hold, open, ending */
+    int pid;       /* of the part that keeps the port */
+    int waiting;   /* connections that are not led anywhere yet */
+    int led;       /* connections that have a server */
+} GateAnswer;
+
+/* Takes a port: *port, or any when that is 0. The caller closes *fd, or gives it to gate_start. */
+int gate_take_port(int *port, int *fd, Error *error) MUST_CHECK;
+
+/* Starts a gate on the port that gate_take_port took; it holds. Takes over fd. What goes wrong in it is
+ * appended to log. */
+int gate_start(int port, int fd, const char *log, Error *error) MUST_CHECK;
+
+/* True when a gate answers on port. */
+bool gate_answers(int port, GateAnswer *answer);
+
+/* Leads what waits, and what comes, to host and port. */
+int gate_open(int port, const char *host, const char *server_port, Error *error) MUST_CHECK;
+
+/* Ends an open gate once its last connection has ended. */
+int gate_end(int port, Error *error) MUST_CHECK;

@@ -1,0 +1,42 @@
+/*
+ * What goes on in the gate's process: accepted connections, each waiting or joined with one to the server.
+ * Private to this folder.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+typedef enum GateMode { GATE_HOLD, GATE_OPEN, GATE_ENDING } GateMode;
+
+/* What outlives the part that serves: it is in memory shared with the part that keeps the port. */
+typedef struct GateOrders {
+    GateMode mode;
+    struct sockaddr_storage server;
+    long long ending_since; /* ms, monotonic */
+} GateOrders;
+
+typedef struct Pair Pair;
+
+typedef struct Gate {
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_pipe_t control;
+    uv_timer_t timer;
+    GateOrders *orders;
+    FILE *log;
+    Pair *pairs;
+    int waiting;
+    int led;
+    bool accept_later; /* as many as may be: the next is left to the kernel */
+} Gate;
+
+/* Begins to accept on the listener's descriptor. 0, or libuv's error. */
+int splice_listen(Gate *gate, int fd);
+
+/* Leads every waiting connection to the server of the orders. */
+void splice_open(Gate *gate);
+
+void gate_log(Gate *gate, const char *what, int status);

@@ -1,0 +1,356 @@
+/*
+ * A pool is known by its section [pools.NAME], its shards and users by sections below. Whatever the file says in
+ * another form is not seen here; that is why the adapter compares the plan with what the console shows.
+ *
+ * The checks are a table: a key, where it may stand, and what is wrong with it.
+ */
+#include "pgcat_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "toml.h"
+
+static const char *const pools_path[] = {"pools", NULL};
+static const char *const general_path[] = {"general", NULL};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* --- the plan --- */
+
+static int add_server(const char *servers, json_t *plan, const char *pool, Error *error)
+{
+    TomlServer server;
+    if (toml_one_server(servers, &server, error) != 0) {
+        return -1;
+    }
+    if (strcmp(server.role, "primary") != 0) {
+        return error_set(error, ERROR_STATE, "the role of its server is \"%s\", not primary", server.role);
+    }
+    if (text_of(plan, "host") == NULL) {
+        json_object_set_new(plan, "host", json_string(server.host));
+        json_object_set_new(plan, "port", json_string(server.port));
+    }
+    if (strcmp(text_of(plan, "host"), server.host) != 0 || strcmp(text_of(plan, "port"), server.port) != 0) {
+        error_set(error, ERROR_STATE, "it leads to %s:%s, and another of this database to %s:%s", server.host,
+                  server.port, text_of(plan, "host"), text_of(plan, "port"));
+        return error_hint(error, "Name the pool that is meant: --proxy 'pgcat:…,database=%s'.", pool);
+    }
+    return 0;
+}
+
+static int add_place(const char *text, const char *pool, const char *shard, json_t *plan, Error *error)
+{
+    const char *const path[] = {"pools", pool, "shards", shard, NULL};
+    char *servers = toml_raw(text, path, "servers");
+    char *database = toml_raw(text, path, "database");
+    char *mirrors = toml_raw(text, path, "mirrors");
+    int status = 0;
+    if (servers == NULL || !toml_has_table(text, (const char *const[]){"pools", pool, NULL})) {
+        error_set(error, ERROR_STATE, "it cannot be edited");
+        status = error_hint(error, "Give it a header [pools.%s], and `servers` in [pools.%s.shards.%s].",
+                            pool, pool, shard);
+    } else if (mirrors != NULL) {
+        error_set(error, ERROR_STATE, "it has mirrors");
+        status = error_hint(error, "They repeat writes: take them out before the switch.");
+    } else {
+        status = add_server(servers, plan, pool, error);
+    }
+    if (status == 0) {
+        json_array_append_new(json_object_get(plan, "places"),
+                              json_pack("{s:s, s:s, s:s, s:s}", "pool", pool, "shard", shard, "servers",
+                                        servers, "database", database));
+    } else {
+        error_context(error, "shard %s of pool \"%s\"", shard, pool);
+    }
+    free(servers);
+    free(database);
+    free(mirrors);
+    return status;
+}
+
+/* Adds the shards of pool that are of database. */
+static int add_pool(const char *text, const char *pool, const char *database, json_t *plan, Error *error)
+{
+    const char *const shards[] = {"pools", pool, "shards", NULL};
+    size_t before = json_array_size(json_object_get(plan, "places"));
+    int status = 0;
+    char *shard;
+    for (size_t i = 0; status == 0 && (shard = toml_child(text, shards, i)) != NULL; i++) {
+        char *of = toml_text(text, (const char *const[]){"pools", pool, "shards", shard, NULL}, "database");
+        if (of != NULL && strcmp(of, database) == 0) {
+            status = add_place(text, pool, shard, plan, error);
+        }
+        free(of);
+        free(shard);
+    }
+    if (status == 0 && json_array_size(json_object_get(plan, "places")) > before) {
+        char *timeout = toml_raw(text, (const char *const[]){"pools", pool, NULL}, "connect_timeout");
+        json_array_append_new(json_object_get(plan, "pools"),
+                              json_pack("{s:s, s:s?}", "pool", pool, "connect_timeout", timeout));
+        free(timeout);
+    }
+    return status;
+}
+
+int pgcat_plan(const char *text, const char *database, const char *only, json_t **plan, Error *error)
+{
+    *plan = NULL;
+    if (toml_check(text, error) != 0) {
+        return -1;
+    }
+    json_t *made = json_pack("{s:[], s:[]}", "pools", "places");
+    int status = 0;
+    char *pool;
+    for (size_t i = 0; status == 0 && (pool = toml_child(text, pools_path, i)) != NULL; i++) {
+        if (only == NULL || strcmp(only, pool) == 0) {
+            status = add_pool(text, pool, database, made, error);
+        }
+        free(pool);
+    }
+    if (status == 0 && json_array_size(json_object_get(made, "places")) == 0) {
+        error_set(error, ERROR_STATE, "no pool%s%s has a shard of database \"%s\"", only != NULL ? " " : "",
+                  only != NULL ? only : "", database);
+        status =
+            error_hint(error, "Sections are wanted: [pools.NAME] and [pools.NAME.shards.0] with `database`.");
+    }
+    if (status != 0) {
+        json_decref(made);
+        return -1;
+    }
+    *plan = made;
+    return 0;
+}
+
+/* --- settings --- */
+
+typedef enum Refusal { WHEN_SET, WHEN_TRUE, WHEN_SESSION, WHEN_NOT_ZERO, WHEN_REPLICA, WHEN_SHORT } Refusal;
+
+typedef enum Where { IN_GENERAL = 1, IN_POOL = 2, IN_USER = 4 } Where;
+
+typedef struct Rule {
+    const char *key;
+    int where;
+    Refusal when;
+    const char *reason;
+} Rule;
+
+static const Rule rules[] = {
+    {"autoreload", IN_GENERAL, WHEN_NOT_ZERO, "pgcat would read the file by itself, in the middle of a step"},
+    {"verify_server_certificate", IN_GENERAL, WHEN_TRUE, "the gate cannot show the server's certificate"},
+    {"auth_query", IN_GENERAL | IN_POOL, WHEN_SET, "RELOAD would wait for a server behind the gate"},
+    {"checkout_failure_limit", IN_POOL, WHEN_SET, "it would disconnect clients that wait"},
+    {"pool_mode", IN_POOL | IN_USER, WHEN_SESSION, "a session never moves until its client leaves"},
+    {"default_role", IN_POOL, WHEN_REPLICA, "only a primary can be moved"},
+    {"connect_timeout", IN_USER, WHEN_SHORT, "it would end the wait of that user's clients"},
+};
+
+static bool refuses(const Rule *rule, const char *value, int hold_limit_ms)
+{
+    switch (rule->when) {
+    case WHEN_SET:
+        return true;
+    case WHEN_TRUE:
+        return strcmp(value, "true") == 0;
+    case WHEN_SESSION:
+        return strcmp(value, "session") == 0;
+    case WHEN_NOT_ZERO:
+        return strcmp(value, "0") != 0;
+    case WHEN_REPLICA:
+        return strcmp(value, "replica") == 0;
+    case WHEN_SHORT:
+        return atof(value) <= hold_limit_ms;
+    }
+    return false;
+}
+
+static int check_table(const char *text, const char *const *table, Where where, int hold_limit_ms,
+                       Error *error)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char *value = rules[i].where & where ? toml_text(text, table, rules[i].key) : NULL;
+        bool refused = value != NULL && refuses(&rules[i], value, hold_limit_ms);
+        free(value);
+        if (refused) {
+            error_set(error, ERROR_STATE, "pgcat's %s in [%s%s%s] does not allow a hold: %s", rules[i].key,
+                      table[0], table[1] != NULL ? "." : "", table[1] != NULL ? table[1] : "",
+                      rules[i].reason);
+            return error_hint(error, "Change it in pgcat's file and RELOAD before the cutover.");
+        }
+    }
+    return 0;
+}
+
+/* With validate_config, a pool with min_pool_size makes RELOAD wait for servers, and fail half-way. */
+static int check_minimum(const char *text, const char *const *user, Error *error)
+{
+    char *validate = toml_text(text, general_path, "validate_config");
+    char *minimum = toml_text(text, user, "min_pool_size");
+    bool refused =
+        (validate == NULL || strcmp(validate, "false") != 0) && minimum != NULL && atoi(minimum) > 0;
+    free(validate);
+    free(minimum);
+    if (!refused) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "pool \"%s\" has min_pool_size, and validate_config is on", user[1]);
+    return error_hint(error,
+                      "RELOAD would wait for servers: set validate_config = false in [general], or take "
+                      "min_pool_size out, and RELOAD.");
+}
+
+static int check_users(const char *text, const char *pool, int hold_limit_ms, Error *error)
+{
+    const char *const users[] = {"pools", pool, "users", NULL};
+    int status = 0;
+    char *name;
+    for (size_t i = 0; status == 0 && (name = toml_child(text, users, i)) != NULL; i++) {
+        const char *const user[] = {"pools", pool, "users", name, NULL};
+        status = check_table(text, user, IN_USER, hold_limit_ms, error);
+        if (status == 0) {
+            status = check_minimum(text, user, error);
+        }
+        free(name);
+    }
+    return status;
+}
+
+int pgcat_check_settings(const char *text, const json_t *plan, int hold_limit_ms, Error *error)
+{
+    int status = check_table(text, general_path, IN_GENERAL, hold_limit_ms, error);
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(plan, "pools"), i, one)
+    {
+        const char *pool = text_of(one, "pool");
+        if (status == 0) {
+            status =
+                check_table(text, (const char *const[]){"pools", pool, NULL}, IN_POOL, hold_limit_ms, error);
+        }
+        if (status == 0) {
+            status = check_users(text, pool, hold_limit_ms, error);
+        }
+    }
+    return status;
+}
+
+/* --- editing --- */
+
+/* Puts the result of an edit in the place of *text. */
+static int edit(char **text, const char *const *table, const char *key, const char *raw, Error *error)
+{
+    char *edited;
+    if (toml_set(*text, table, key, raw, &edited, error) != 0) {
+        return -1;
+    }
+    free(*text);
+    *text = edited;
+    return 0;
+}
+
+static int edit_timeouts(char **text, const json_t *plan, const char *timeout, Error *error)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(plan, "pools"), i, one)
+    {
+        const char *const table[] = {"pools", text_of(one, "pool"), NULL};
+        const char *raw = timeout != NULL ? timeout : text_of(one, "connect_timeout");
+        if (edit(text, table, "connect_timeout", raw, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* where NULL: to where it led. */
+static int edit_place(char **text, const json_t *place, const Endpoint *where, Error *error)
+{
+    const char *const table[] = {"pools", text_of(place, "pool"), "shards", text_of(place, "shard"), NULL};
+    if (where == NULL) {
+        return edit(text, table, "servers", text_of(place, "servers"), error) != 0
+                   ? -1
+                   : edit(text, table, "database", text_of(place, "database"), error);
+    }
+    char *servers;
+    if (toml_point_server(text_of(place, "servers"), where->host, where->port, &servers, error) != 0) {
+        return -1;
+    }
+    int status = edit(text, table, "servers", servers, error);
+    free(servers);
+    if (status == 0) {
+        char *database = where->database[0] != '\0' ? toml_quote(where->database) : NULL;
+        status =
+            edit(text, table, "database", database != NULL ? database : text_of(place, "database"), error);
+        free(database);
+    }
+    return status;
+}
+
+static int point(const char *text, const json_t *plan, const Endpoint *where, const char *timeout, char **out,
+                 Error *error)
+{
+    char *edited = strdup(text);
+    int status = edit_timeouts(&edited, plan, timeout, error);
+    size_t i;
+    json_t *place;
+    json_array_foreach(json_object_get(plan, "places"), i, place)
+    {
+        status = status == 0 ? edit_place(&edited, place, where, error) : status;
+    }
+    if (status != 0) {
+        free(edited);
+        edited = NULL;
+    }
+    *out = edited;
+    return status;
+}
+
+int pgcat_point(const char *text, const json_t *plan, const Endpoint *where, int timeout_ms, char **out,
+                Error *error)
+{
+    char timeout[16];
+    snprintf(timeout, sizeof timeout, "%d", timeout_ms);
+    return point(text, plan, where, timeout_ms > 0 ? timeout : NULL, out, error);
+}
+
+int pgcat_point_back(const char *text, const json_t *plan, char **out, Error *error)
+{
+    return point(text, plan, NULL, NULL, out, error);
+}
+
+/* --- users --- */
+
+bool pgcat_user(const char *text, const char *pool, size_t number, PgcatUser *out)
+{
+    char *user = toml_child(text, (const char *const[]){"pools", pool, "users", NULL}, number);
+    if (user == NULL) {
+        return false;
+    }
+    const char *const table[] = {"pools", pool, "users", user, NULL};
+    *out = (PgcatUser){.name = toml_text(text, table, "username"),
+                       .password = toml_text(text, table, "password"),
+                       .server_name = toml_text(text, table, "server_username"),
+                       .server_password = toml_text(text, table, "server_password")};
+    out->name = out->name != NULL ? out->name : strdup("");
+    if (out->server_name == NULL) {
+        out->server_name = strdup(out->name);
+    }
+    if (out->server_password == NULL && out->password != NULL) {
+        out->server_password = strdup(out->password);
+    }
+    free(user);
+    return true;
+}
+
+void pgcat_user_free(PgcatUser *user)
+{
+    free(user->name);
+    free(user->password);
+    free(user->server_name);
+    free(user->server_password);
+}

@@ -1,0 +1,95 @@
+# A pgcat of the test's own, with its configuration, port and log: the real one ($PGCAT, or from PATH), or the stand-in
+# that behaves as it does in what a cutover touches.
+package PenstockTest::Pgcat;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use PenstockTest::Program qw(background run_program wait_until);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+my $stand_in = abs_path(dirname(__FILE__)) . '/pgcat_stand_in';
+
+# The path of a real pgcat; undef when there is none.
+sub real
+{
+    return (grep { -x $_ } ($ENV{PGCAT} // ()), map { "$_/pgcat" } split /:/, $ENV{PATH})[0];
+}
+
+# start_new(NAME, PROGRAM or undef for the stand-in, DATABASE => SERVER)
+sub start_new
+{
+    my ($class, $name, $program, $database, $server) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir($name);
+    my $self = bless {
+        name   => $name,
+        port   => PostgreSQL::Test::Cluster::get_free_port(),
+        config => "$folder/pgcat.toml",
+    }, $class;
+    my $port = $server->port;
+    PostgreSQL::Test::Utils::append_to_file($self->{config}, <<CONF);
+[general]
+host = "127.0.0.1"
+port = $self->{port}
+admin_username = "admin"
+admin_password = "secret"
+connect_timeout = 5000   # for new connections to a server
+
+[pools.$database]   # the application's
+pool_mode = "transaction"
+default_role = "primary"
+prepared_statements_cache_size = 500
+
+[pools.$database.users.0]
+username = "app"
+password = "app"
+pool_size = 20
+
+[pools.$database.shards.0]
+database = "$database"
+servers = [
+    # host, port, role
+    ["127.0.0.1", $port, "primary"], # the source
+]
+CONF
+    $self->{process} = background($name, defined $program ? $program : ($^X, $stand_in), $self->{config});
+    wait_until("$name to answer", sub { $self->answers });
+    return $self;
+}
+
+# The file that it reads on RELOAD.
+sub config
+{
+    return $_[0]{config};
+}
+
+# The connection string by which clients reach a database through it.
+sub uri
+{
+    my ($self, $database) = @_;
+    return "postgresql://app:app\@127.0.0.1:$self->{port}/$database";
+}
+
+sub admin_uri
+{
+    my ($self) = @_;
+    return "postgresql://admin:secret\@127.0.0.1:$self->{port}/pgcat";
+}
+
+sub run
+{
+    my ($self, $uri, $sql) = @_;
+    return run_program('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $uri, '-c', $sql);
+}
+
+sub answers
+{
+    my ($self) = @_;
+    die "$self->{name} has ended:\n" . $self->{process}->log_tail . "\n" unless $self->{process}->is_running;
+    return $self->run($self->admin_uri, 'SHOW VERSION')->{status} eq '0';
+}
+
+1;
