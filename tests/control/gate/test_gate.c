@@ -1,0 +1,190 @@
+/*
+ * The gate as its user sees it: what is sent into it waits, then arrives; it outlives a part of itself; it ends
+ * when its last connection has ended.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gate.h"
+
+static int start(void)
+{
+    int port = 0, fd;
+    Error error;
+    assert_int_equal(gate_take_port(&port, &fd, &error), 0);
+    assert_int_equal(gate_start(port, fd, "/dev/null", &error), 0);
+    return port;
+}
+
+static int connect_to(int port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool readable(int fd, int ms)
+{
+    return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ms) == 1;
+}
+
+static void expect(int fd, const char *text)
+{
+    char got[64] = "";
+    assert_true(readable(fd, 5000));
+    assert_int_equal(recv(fd, got, sizeof got - 1, 0), strlen(text));
+    assert_string_equal(got, text);
+}
+
+/* Waits until the gate is gone (or there again), for at most limit_ms. */
+static bool becomes(int port, bool there, int limit_ms)
+{
+    for (int waited = 0; waited < limit_ms; waited += 10) {
+        if (gate_answers(port, &(GateAnswer){0}) == there) {
+            return true;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
+    }
+    return false;
+}
+
+static void what_is_sent_waits_and_then_arrives(void **state)
+{
+    (void)state;
+    Error error;
+    GateAnswer answer;
+    int server_port = 0, listener;
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    char text[8];
+    snprintf(text, sizeof text, "%d", server_port);
+
+    int port = start();
+    int client = connect_to(port);
+    assert_int_equal(send(client, "hello", 5, 0), 5);
+    assert_false(readable(listener, 100));
+    assert_true(gate_answers(port, &answer));
+    assert_string_equal(answer.mode, "hold");
+    assert_int_equal(answer.waiting, 1);
+    assert_int_equal(gate_end(port, &error), -1);
+
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    assert_true(readable(listener, 5000));
+    int server = accept(listener, NULL, NULL);
+    expect(server, "hello");
+    assert_int_equal(send(server, "welcome", 7, 0), 7);
+    expect(client, "welcome");
+
+    assert_int_equal(gate_end(port, &error), 0);
+    assert_false(becomes(port, false, 500));
+    assert_int_equal(send(client, "more", 4, 0), 4);
+    expect(server, "more");
+    close(server);
+    assert_true(readable(client, 5000));
+    assert_true(becomes(port, false, 5000));
+    close(client);
+    close(listener);
+}
+
+static void a_server_that_comes_late_is_reached(void **state)
+{
+    (void)state;
+    Error error;
+    int server_port = 0, listener;
+    char text[8];
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    snprintf(text, sizeof text, "%d", server_port);
+    close(listener);
+
+    int port = start();
+    int client = connect_to(port);
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    assert_true(readable(listener, 5000));
+    int server = accept(listener, NULL, NULL);
+    close(client);
+    assert_true(readable(server, 5000));
+    assert_int_equal(gate_end(port, &error), 0);
+    assert_true(becomes(port, false, 5000));
+    close(server);
+    close(listener);
+}
+
+static void a_gate_that_died_is_made_again_on_its_port(void **state)
+{
+    (void)state;
+    Error error;
+    GateAnswer answer;
+    int port = start(), fd;
+    assert_true(gate_answers(port, &answer));
+    int waiting = connect_to(port);
+    assert_int_equal(kill(answer.pid, SIGKILL), 0);
+    assert_true(becomes(port, false, 1000));
+    assert_int_equal(gate_take_port(&port, &fd, &error), 0);
+    assert_int_equal(gate_start(port, fd, "/dev/null", &error), 0);
+    close(waiting);
+    int client = connect_to(port);
+    assert_true(client >= 0);
+    close(client);
+    assert_true(gate_answers(port, &answer));
+    kill(answer.pid, SIGKILL);
+    assert_true(becomes(port, false, 1000));
+}
+
+/* The child of the keeper. */
+static int child_of(int keeper)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", keeper, keeper);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &child), 1);
+    fclose(file);
+    return child;
+}
+
+static void the_port_answers_again_by_itself(void **state)
+{
+    (void)state;
+    GateAnswer answer;
+    int port = start();
+    assert_true(gate_answers(port, &answer));
+    int child = child_of(answer.pid);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    int client = connect_to(port);
+    assert_true(client >= 0);
+    assert_true(becomes(port, true, 1000));
+    close(client);
+    kill(answer.pid, SIGKILL);
+    assert_true(becomes(port, false, 1000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_sent_waits_and_then_arrives),
+        cmocka_unit_test(a_server_that_comes_late_is_reached),
+        cmocka_unit_test(a_gate_that_died_is_made_again_on_its_port),
+        cmocka_unit_test(the_port_answers_again_by_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
