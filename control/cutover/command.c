@@ -37,7 +37,8 @@ enum {
 
 static const struct argp_option options_table[] = {
     {"proxy", OPTION_PROXY, "KIND:…", 0,
-     "What holds and leads the clients: pgbouncer:ADMIN_URI[,config=FILE][,database=NAME], or none. May be "
+     "What holds and leads the clients: pgbouncer:ADMIN_URI[,config=FILE][,database=NAME], the same with "
+     "pgcat, or none. May be "
      "repeated",
      0},
     {"target-address", OPTION_TARGET_ADDRESS, "HOST:PORT", 0,

@@ -13,6 +13,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -96,9 +98,14 @@ static void keep(int listener, int control, GateOrders *orders, FILE *log)
     }
 }
 
-/* Leaves nothing of the command behind: descriptors, signals, name. */
-static void become_keeper(int listener, int control, FILE *log)
+/* Leaves nothing of the command behind: descriptors, signals, name. Its folder is that of its log. */
+static void become_keeper(int listener, int control, FILE *log, const char *log_path)
 {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", log_path);
+    if (chdir(dirname(folder)) != 0) {
+        _exit(1);
+    }
     int kept[] = {listener, control, fileno(log)};
     long limit = sysconf(_SC_OPEN_MAX);
     for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
@@ -121,9 +128,6 @@ static void become_keeper(int listener, int control, FILE *log)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_NAME, "penstock-gate");
-    if (chdir("/") != 0) {
-        _exit(1);
-    }
 }
 
 int gate_take_port(int *port, int *fd, Error *error)
@@ -145,13 +149,13 @@ int gate_take_port(int *port, int *fd, Error *error)
     return 0;
 }
 
-static void begin(int listener, int control, GateOrders *orders, FILE *log)
+static void begin(int listener, int control, GateOrders *orders, FILE *log, const char *log_path)
 {
     pid_t between = fork();
     if (between == 0) {
         setsid();
         if (fork() == 0) {
-            become_keeper(listener, control, log);
+            become_keeper(listener, control, log, log_path);
             keep(listener, control, orders, log);
         }
         _exit(0);
@@ -172,7 +176,7 @@ int gate_start(int port, int fd, const char *log, Error *error)
                            port, log, strerror(errno));
     } else {
         orders->mode = GATE_HOLD;
-        begin(fd, control, orders, file);
+        begin(fd, control, orders, file, log);
     }
     if (orders != MAP_FAILED) {
         munmap(orders, sizeof *orders);
