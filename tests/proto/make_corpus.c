@@ -1,6 +1,6 @@
 /*
  * Writes the seeds of the fuzzers: one small connection for fuzz-reader, and the records of its transaction for
- * fuzz-records. They are kept in corpus/; run this again when the format has changed.
+ * fuzz-records. They are kept in corpus/, in a folder per fuzzer; run this again when the format has changed.
  */
 #include "fixture.h"
 
@@ -81,8 +81,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;
     }
-    save_connection(argv[1], WIRE_CODEC_ZSTD, "reader-zstd");
-    save_connection(argv[1], WIRE_CODEC_NONE, "reader-plain");
-    save_records(argv[1], "records");
+    save_connection(argv[1], WIRE_CODEC_ZSTD, "fuzz-reader/zstd");
+    save_connection(argv[1], WIRE_CODEC_NONE, "fuzz-reader/plain");
+    save_records(argv[1], "fuzz-records/records");
     return 0;
 }
