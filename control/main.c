@@ -17,7 +17,8 @@
 #define USAGE_WIDTH 12
 
 static const Command *const commands[] = {
-    &command_check, &command_copy, &command_follow, &command_status, &command_cutover, &command_finish,
+    &command_check,   &command_copy,     &command_follow, &command_status,
+    &command_cutover, &command_rollback, &command_finish,
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

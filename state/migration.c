@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const phase_names[] = {
-    [PHASE_CREATED] = "created",   [PHASE_COPYING] = "copying",   [PHASE_COPIED] = "copied",
-    [PHASE_SWITCHED] = "switched", [PHASE_FINISHED] = "finished",
+    [PHASE_CREATED] = "created",   [PHASE_COPYING] = "copying",         [PHASE_COPIED] = "copied",
+    [PHASE_SWITCHED] = "switched", [PHASE_ROLLED_BACK] = "rolled back", [PHASE_FINISHED] = "finished",
 };
 
 #define PHASES (sizeof phase_names / sizeof phase_names[0])

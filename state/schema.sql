@@ -9,7 +9,7 @@ COMMENT ON SCHEMA penstock IS 'Penstock state, layout 2';
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
     name             text PRIMARY KEY,
-    phase            text NOT NULL CHECK (phase IN ('created', 'copying', 'copied', 'switched', 'finished')),
+    phase            text NOT NULL CHECK (phase IN ('created', 'copying', 'copied', 'switched', 'rolled back', 'finished')),
     slot_name        text NOT NULL,
     source_system    text NOT NULL,          -- system_identifier of IDENTIFY_SYSTEM
     source_database  text NOT NULL,
@@ -74,7 +74,7 @@ CREATE TABLE penstock.applier (
 CREATE TABLE IF NOT EXISTS penstock.journal (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     migration  text NOT NULL,
-    operation  text NOT NULL,                -- copy, cutover, finish
+    operation  text NOT NULL,                -- copy, cutover, rollback, finish
     step       text NOT NULL,
     event      text NOT NULL CHECK (event IN ('begin', 'done', 'failed', 'undone')),
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),

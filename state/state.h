@@ -15,7 +15,14 @@
 #include "error.h"
 #include "lsn.h"
 
-typedef enum Phase { PHASE_CREATED, PHASE_COPYING, PHASE_COPIED, PHASE_SWITCHED, PHASE_FINISHED } Phase;
+typedef enum Phase {
+    PHASE_CREATED,
+    PHASE_COPYING,
+    PHASE_COPIED,
+    PHASE_SWITCHED,
+    PHASE_ROLLED_BACK,
+    PHASE_FINISHED
+} Phase;
 
 typedef struct Migration {
     char name[64];

@@ -20,12 +20,15 @@
 
 typedef enum CutoverMode { CUTOVER_RUN, CUTOVER_PLAN, CUTOVER_RESUME, CUTOVER_UNDO } CutoverMode;
 
+struct Cutover;
+
 typedef struct CutoverOptions {
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
-    const char *target_address; /* HOST:PORT as the proxy reaches the target, or NULL */
-    const char *probe;          /* connection string through the proxy, or NULL: found out */
-    double drain_limit;         /* seconds; 0 in any of these: the default */
+    const char *address;          /* HOST:PORT where the proxy reaches the side that is gone to, or NULL */
+    const char *reverse_conninfo; /* the target as the source reaches it, or NULL: as --target says */
+    const char *probe;            /* connection string through the proxy, or NULL: found out */
+    double drain_limit;           /* seconds; 0 in any of these: the default */
     double hold_limit;
     double max_transaction_age;
     int64_t max_lag; /* bytes */
@@ -33,23 +36,24 @@ typedef struct CutoverOptions {
     CutoverMode mode;
     bool verify;
     bool yes;
+    bool no_reverse;
+    bool accept_loss; /* of updates and deletes that cannot come back */
 } CutoverOptions;
 
-typedef enum StepNumber {
-    CUTOVER_PREFLIGHT,
-    CUTOVER_HOLD,
-    CUTOVER_DRAIN,
-    CUTOVER_FENCE,
-    CUTOVER_POSITION,
-    CUTOVER_CATCH_UP,
-    CUTOVER_SEQUENCES,
-    CUTOVER_SNAPSHOT,
-    CUTOVER_POINT,
-    CUTOVER_RELEASE,
-    CUTOVER_PROBE,
-    CUTOVER_SWITCHED,
-    CUTOVER_STEPS,
-} StepNumber;
+#define MAX_STEPS 20
+
+/* The one way or the other: what differs between them. */
+typedef struct Road {
+    const char *operation; /* in the journal; the command's name */
+    const char *from;      /* "source": the side that clients leave, as people call it … */
+    const char *to;        /* … and the side that they go to */
+    DatabaseEnd leaving;
+    const Step *steps;
+    int count;
+    Phase begins; /* the phase in which it may begin … */
+    Phase ends;   /* … and the one after it */
+    int (*preflight)(struct Cutover *cutover, Error *error);
+} Road;
 
 typedef struct CutoverProxy {
     ProxySpec spec;
@@ -61,8 +65,12 @@ typedef struct CutoverProxy {
 typedef struct Cutover {
     const Settings *settings;
     const CutoverOptions *options;
+    const Road *road;
     Database *source;
-    Database *target;
+    Database *target;   /* which holds the state, whatever the road */
+    Database *leaving;  /* one of the two … */
+    Database *entering; /* … and the other */
+    char *reverse_conninfo;
     Database *snapshot_holder; /* keeps the exported snapshot of the switch point alive */
     Database *guard;           /* keeps small tables from being emptied until they are compared; NULL then */
     char snapshot[64];         /* "" when none was taken */
@@ -71,7 +79,7 @@ typedef struct Cutover {
     size_t proxy_count;
     bool holds; /* some proxy holds its clients */
     ProxyContext context;
-    char target_system[32];
+    char entering_system[32];
     Lsn final_lsn;
     int64_t hold_started; /* clock_ms, 0 before */
     int64_t hold_ended;
@@ -79,10 +87,13 @@ typedef struct Cutover {
     json_t *told;   /* array: the steps, for --json */
 } Cutover;
 
-extern const Step cutover_steps[CUTOVER_STEPS];
+extern const Road road_cutover, road_rollback;
 
 /* Seconds that the step may take; 0 where nothing waits. */
-double cutover_limit(const Cutover *cutover, StepNumber step);
+double cutover_limit(const Cutover *cutover, const Step *step);
+
+/* Sets the words that a step has to say. */
+void cutover_note(Cutover *cutover, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Milliseconds until clients have been held for as long as they may; ERROR_LIMIT when that has passed. */
 int cutover_hold_left(const Cutover *cutover, int *left_ms, Error *error) MUST_CHECK;
@@ -92,6 +103,7 @@ bool cutover_interrupted(void);
 
 /* The checks before anything is touched. */
 int cutover_preflight(Cutover *cutover, Error *error) MUST_CHECK;
+int rollback_preflight(Cutover *cutover, Error *error) MUST_CHECK;
 
 /* Tells the operator of one event of a step. */
 void cutover_tell(void *context, const Step *step, StepEvent event, double elapsed, const Error *error);

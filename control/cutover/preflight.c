@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "cutover.h"
 #include "records.h"
+#include "reverse.h"
 
 #define APPLIER_SILENCE 10.0 /* seconds after which a report is no longer believed */
 #define LAG_PATIENCE_MS 20000
@@ -25,25 +26,33 @@ static int check_phase(Cutover *cutover, Error *error)
                                                                      : "Let penstock copy end first.");
 }
 
-static int check_source(Cutover *cutover, Error *error)
+static int check_superuser(Database *database, const char *side, Error *error)
 {
-    char *super = NULL, *prepared = NULL;
-    int status = database_value(cutover->source, &super, error,
+    char *super = NULL;
+    int status = database_value(database, &super, error,
                                 "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", 0);
     if (status == 0 && (super == NULL || *super != 't')) {
-        error_set(error, ERROR_SOURCE, "the role of --source is not superuser");
+        error_set(error, ERROR_STATE, "the role of --%s is not superuser", side);
         status = error_hint(error, "The fence would shut it out: only superusers pass CONNECTION LIMIT 0.");
     }
+    free(super);
+    return status;
+}
+
+static int check_leaving(Cutover *cutover, Error *error)
+{
+    char *prepared = NULL;
+    int status = check_superuser(cutover->leaving, cutover->road->from, error);
     if (status == 0) {
         status = database_value(
-            cutover->source, &prepared, error,
+            cutover->leaving, &prepared, error,
             "SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = current_database()", 0);
     }
     if (status == 0 && prepared != NULL) {
-        error_set(error, ERROR_STATE, "there are prepared transactions on the source: %.300s", prepared);
+        error_set(error, ERROR_STATE, "there are prepared transactions on the %s: %.300s",
+                  cutover->road->from, prepared);
         status = error_hint(error, "No fence stops COMMIT PREPARED: commit or roll them back first.");
     }
-    free(super);
     free(prepared);
     return status;
 }
@@ -118,14 +127,14 @@ static int check_applier(Cutover *cutover, Error *error)
 
 static int check_transactions(Cutover *cutover, Error *error)
 {
-    return activity_check_age(cutover->source, cutover->options->max_transaction_age, error);
+    return activity_check_age(cutover->leaving, cutover->options->max_transaction_age, error);
 }
 
 /* Superusers pass the fence if they insist: not an error, but it must be said. */
 static int name_superusers(Cutover *cutover, Error *error)
 {
     char *who = NULL;
-    if (database_value(cutover->source, &who, error,
+    if (database_value(cutover->leaving, &who, error,
                        "SELECT string_agg(DISTINCT a.usename::text, ', ') FROM pg_stat_activity a"
                        "  JOIN pg_roles r ON r.rolname = a.usename AND r.rolsuper"
                        " WHERE a.datname = current_database() AND a.backend_type = 'client backend'"
@@ -135,10 +144,9 @@ static int name_superusers(Cutover *cutover, Error *error)
     }
     if (who != NULL) {
         log_line(&cutover->settings->log, LOG_WARNING,
-                 "superusers are connected to the source (%s): the fence ends their sessions and makes new "
-                 "ones read-only, "
-                 "but cannot keep them out",
-                 who);
+                 "superusers are connected to the %s (%s): the fence ends their sessions and makes new "
+                 "ones read-only, but cannot keep them out",
+                 cutover->road->from, who);
     }
     free(who);
     return 0;
@@ -166,15 +174,117 @@ static int check_proxies(Cutover *cutover, Error *error)
     return 0;
 }
 
-int cutover_preflight(Cutover *cutover, Error *error)
+/* --- the way back --- */
+
+static int check_reverse(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_phase,   check_source,       check_slot,
-                                                        check_applier, check_transactions, name_superusers,
-                                                        check_proxies};
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+    char warning[1600];
+    if (cutover->options->no_reverse) {
+        return 0;
+    }
+    if (reverse_check(cutover->source, cutover->target, &cutover->migration, cutover->reverse_conninfo,
+                      warning, sizeof warning, error) != 0) {
+        return -1;
+    }
+    if (*warning != '\0') {
+        log_line(&cutover->settings->log, LOG_WARNING, "the way back: %s", warning);
+    }
+    return 0;
+}
+
+static int check_entering(Cutover *cutover, Error *error)
+{
+    return check_superuser(cutover->entering, cutover->road->to, error);
+}
+
+/* The fence has stood since the cutover, or what is on the source is not what the way back thinks it is. */
+static int check_fence(Cutover *cutover, Error *error)
+{
+    char *fenced = NULL;
+    if (database_value(cutover->source, &fenced, error,
+                       "SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()",
+                       0) != 0) {
+        return -1;
+    }
+    bool stands = fenced != NULL && *fenced == 't';
+    free(fenced);
+    if (stands) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "the source is not fenced any more");
+    return error_hint(error,
+                      "Find out what was written there since. When it may stay: ALTER DATABASE … CONNECTION "
+                      "LIMIT 0, and again.");
+}
+
+static int check_losses(Cutover *cutover, Error *error)
+{
+    char inserts[512], nothing[512];
+    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0) {
+        return -1;
+    }
+    if ((*inserts == '\0' && *nothing == '\0') || cutover->options->accept_loss) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "not everything comes back: updates and deletes of %s; anything of %s",
+              *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table");
+    return error_hint(error,
+                      "If nothing of the kind was done since the switch, or it may be lost: --accept-loss.");
+}
+
+/* Like the applier's lag: nobody is held yet, so it may go down by itself. */
+static int check_way_back(Cutover *cutover, Error *error)
+{
+    int64_t deadline = clock_ms() + LAG_PATIENCE_MS;
+    while (true) {
+        ReverseState state;
+        if (reverse_state(cutover->target, &cutover->migration, &state, error) != 0) {
+            return -1;
+        }
+        if (!state.exists) {
+            error_set(error, ERROR_STATE, "there is no way back: the target has no slot for it");
+            return error_hint(
+                error, "The cutover was made with --no-reverse, or the slot was dropped. Writes made on "
+                       "the target since would be lost.");
+        }
+        cutover_note(cutover, "lag %lld bytes", (long long)state.lag);
+        if (state.active && state.lag <= cutover->options->max_lag) {
+            return 0;
+        }
+        if (cutover_interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (clock_ms() > deadline) {
+            error_set(error, ERROR_STATE, "the source is %lld bytes behind, and its subscription %s",
+                      (long long)state.lag, state.active ? "is at work" : "does not run");
+            return error_hint(error, "The log of the source says why. --max-lag allows more.");
+        }
+        clock_pause_ms(100);
+    }
+}
+
+static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *), size_t count, Error *error)
+{
+    for (size_t i = 0; i < count; i++) {
         if (checks[i](cutover, error) != 0) {
             return -1;
         }
     }
     return 0;
+}
+
+int cutover_preflight(Cutover *cutover, Error *error)
+{
+    static int (*const checks[])(Cutover *, Error *) = {check_phase,     check_leaving, check_slot,
+                                                        check_applier,   check_reverse, check_transactions,
+                                                        name_superusers, check_proxies};
+    return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
+}
+
+int rollback_preflight(Cutover *cutover, Error *error)
+{
+    static int (*const checks[])(Cutover *, Error *) = {check_leaving,   check_entering, check_fence,
+                                                        check_losses,    check_way_back, check_transactions,
+                                                        name_superusers, check_proxies};
+    return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }

@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPERATION "cutover"
+typedef struct Reading {
+    const Road *road;
+    StepRecord *records;
+} Reading;
 
-static int step_number(const char *name)
+static int step_number(const Road *road, const char *name)
 {
-    for (int i = 0; i < CUTOVER_STEPS; i++) {
-        if (strcmp(cutover_steps[i].name, name) == 0) {
+    for (int i = 0; i < road->count; i++) {
+        if (strcmp(road->steps[i].name, name) == 0) {
             return i;
         }
     }
@@ -35,26 +38,28 @@ static void take_event(StepRecord *record, const char *event, const char *detail
 
 static void take_line(void *context, const char *step, const char *event, const char *detail)
 {
-    StepRecord *records = context;
-    int number = step_number(step);
+    const Reading *reading = context;
+    int number = step_number(reading->road, step);
     if (number >= 0) {
-        take_event(&records[number], event, detail);
+        take_event(&reading->records[number], event, detail);
     }
 }
 
-int records_load(Cutover *cutover, StepRecord records[CUTOVER_STEPS], Error *error)
+int records_load(Cutover *cutover, const Road *road, StepRecord records[MAX_STEPS], Error *error)
 {
-    for (int i = 0; i < CUTOVER_STEPS; i++) {
+    for (int i = 0; i < MAX_STEPS; i++) {
         records[i] = (StepRecord){.event = STEP_UNDONE};
     }
-    return state_read_journal(cutover->target, cutover->migration.name, OPERATION, take_line, records, error);
+    Reading reading = {.road = road, .records = records};
+    return state_read_journal(cutover->target, cutover->migration.name, road->operation, take_line, &reading,
+                              error);
 }
 
 int records_journal(void *context, const Step *step, StepEvent event, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    int status = state_journal(cutover->target, cutover->migration.name, OPERATION, step->name,
+    int status = state_journal(cutover->target, cutover->migration.name, cutover->road->operation, step->name,
                                step_event_name(event), text, error);
     free(text);
     return status;

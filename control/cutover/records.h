@@ -1,12 +1,12 @@
 /*
- * The journal of a cutover, as the machine wants it: one record for each step.
+ * The journal of a road, as the machine wants it: one record for each step.
  */
 #pragma once
 
 #include "cutover.h"
 
-/* Fills one record per step from the journal. The caller frees them with step_records_free. */
-int records_load(Cutover *cutover, StepRecord records[CUTOVER_STEPS], Error *error) MUST_CHECK;
+/* Fills one record per step of the road from the journal. The caller frees them with step_records_free. */
+int records_load(Cutover *cutover, const Road *road, StepRecord records[MAX_STEPS], Error *error) MUST_CHECK;
 
 /* A hook of the machine: one line of the journal. */
 int records_journal(void *context, const Step *step, StepEvent event, const json_t *detail, Error *error);

@@ -7,12 +7,7 @@
 
 #include "cutover.h"
 
-static StepNumber number_of(const Step *step)
-{
-    return (StepNumber)(step - cutover_steps);
-}
-
-static void limit_text(const Cutover *cutover, StepNumber step, char out[32])
+static void limit_text(const Cutover *cutover, const Step *step, char out[32])
 {
     double limit = cutover_limit(cutover, step);
     out[0] = '\0';
@@ -25,7 +20,7 @@ static void collect(Cutover *cutover, const Step *step, StepEvent event, double 
 {
     json_t *entry =
         json_pack("{s:s, s:s, s:f}", "step", step->name, "event", step_event_name(event), "seconds", elapsed);
-    double limit = cutover_limit(cutover, number_of(step));
+    double limit = cutover_limit(cutover, step);
     if (limit > 0) {
         json_object_set_new(entry, "limit_seconds", json_real(limit));
     }
@@ -44,7 +39,7 @@ void cutover_tell(void *context, const Step *step, StepEvent event, double elaps
         [STEP_BEGIN] = "", [STEP_DONE] = "", [STEP_FAILED] = "FAILED  ", [STEP_UNDONE] = "undone  "};
     Cutover *cutover = context;
     char limit[32];
-    limit_text(cutover, number_of(step), limit);
+    limit_text(cutover, step, limit);
     if (event == STEP_BEGIN) {
         cutover->note[0] = '\0';
         if (!cutover->settings->json && cutover->settings->terminal) {
@@ -67,24 +62,29 @@ void cutover_tell(void *context, const Step *step, StepEvent event, double elaps
 void cutover_print_plan(const Cutover *cutover)
 {
     const Endpoint *from = &cutover->context.from, *to = &cutover->context.to;
-    printf("Cutover of migration \"%s\": %s:%s/%s (PostgreSQL %d) to %s:%s/%s (PostgreSQL %d)\n",
-           cutover->migration.name, from->host, from->port, from->database,
-           database_version(cutover->source) / 10000, to->host, to->port, to->database,
-           database_version(cutover->target) / 10000);
+    printf("%s of migration \"%s\": %s:%s/%s (PostgreSQL %d) to %s:%s/%s (PostgreSQL %d)\n",
+           cutover->road == &road_cutover ? "Cutover" : "Rollback", cutover->migration.name, from->host,
+           from->port, from->database, database_version(cutover->leaving) / 10000, to->host, to->port,
+           to->database, database_version(cutover->entering) / 10000);
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         const CutoverProxy *proxy = &cutover->proxies[i];
         printf("  proxy %zu: %s%s%s\n", i + 1, proxy->operations->name,
                proxy->spec.config != NULL ? ", " : "", proxy->spec.config != NULL ? proxy->spec.config : "");
+    }
+    if (cutover->road == &road_cutover) {
+        printf("  %s\n", cutover->options->no_reverse
+                             ? "without a way back: there will be no rollback"
+                             : "with a way back: the target's changes go to the source after the switch");
     }
     printf(
         "  drain limit %g s, hold limit %g s, lag at most %lld bytes, transactions at most %g s old, %s\n\n",
         cutover->options->drain_limit, cutover->options->hold_limit, (long long)cutover->options->max_lag,
         cutover->options->max_transaction_age,
         cutover->options->verify ? "with a comparison of the switch point" : "no comparison");
-    for (int i = 0; i < CUTOVER_STEPS; i++) {
+    for (int i = 0; i < cutover->road->count; i++) {
         char limit[32];
-        const Step *step = &cutover_steps[i];
-        limit_text(cutover, (StepNumber)i, limit);
+        const Step *step = &cutover->road->steps[i];
+        limit_text(cutover, step, limit);
         printf("  %2d  %-10s  %-8s  %s%s\n", i + 1, step->name, limit, step->text,
                step->undo != NULL ? " (undone if a later step fails)" : "");
     }

@@ -1,0 +1,66 @@
+/*
+ * The way back: what is written to the target after the switch goes to the fenced source, by the servers' own logical
+ * replication. On the target two publications and a slot (pgoutput), on the source one subscription.
+ *
+ *     target:  penstock_reverse_X  (all changes)     ──┐
+ *              penstock_inserts_X  (INSERT, TRUNCATE) ─┴─► slot penstock_reverse_X ──► source: subscription of that name
+ *
+ * The second is for tables of which no row can be found again: an UPDATE of one that published it would fail on the
+ * target.
+ *
+ * The apply worker begins read-only behind the fence like everyone, and writes all the same: it runs no statements. Only
+ * what its triggers do (ENABLE ALWAYS, ENABLE REPLICA) is refused there.
+ *
+ * Each function can be repeated, and finds out for itself what is left to do.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "database.h"
+#include "error.h"
+#include "state.h"
+
+/* The name of slot, subscription and publication. ERROR_USAGE when the migration's name is too long for one. */
+int reverse_name(const Migration *migration, char out[64], Error *error) MUST_CHECK;
+
+/*
+ * What can be known beforehand: settings of both servers, and a login at the target from the source, done there. What
+ * will not come back is written to warning, "" when everything will.
+ */
+int reverse_check(Database *source, Database *target, const Migration *migration, const char *conninfo,
+                  char *warning, size_t size, Error *error) MUST_CHECK;
+
+/* The tables of which only INSERT and TRUNCATE come back, and those of which nothing does; "" for none. */
+int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,
+                   Error *error) MUST_CHECK;
+
+int reverse_publish(Database *target, const Migration *migration, Error *error) MUST_CHECK;
+int reverse_unpublish(Database *target, const Migration *migration, Error *error) MUST_CHECK;
+
+/* limit_ms: a long transaction on the target holds up the making of the slot. */
+int reverse_make_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
+int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
+
+/* Makes the subscription and waits until its worker streams. conninfo is the target as the source reaches it. */
+int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
+                      int limit_ms, Error *error) MUST_CHECK;
+int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
+
+/* Where the way back stands. */
+typedef struct ReverseState {
+    bool exists; /* the slot; nothing else is set otherwise */
+    bool active;
+    Lsn confirmed;
+    int64_t lag; /* bytes */
+} ReverseState;
+
+int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error) MUST_CHECK;
+
+/*
+ * Ends the stream from source to target by dropping its slot, so that what comes back to the source is not sent to the
+ * target once more, over newer rows.
+ */
+int reverse_end_forward(Database *source, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
