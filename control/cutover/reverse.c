@@ -31,6 +31,12 @@
     "  FROM penstock.relation r JOIN pg_class c"                                                             \
     "   ON c.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.migration = $1) t"
 
+/* A migration with a longer name has no way back. */
+static bool has_name(const Migration *migration)
+{
+    return strlen(migration->slot_name) + strlen("reverse_") <= 63;
+}
+
 static void publication_names(const Migration *migration, char all[64], char inserts[64])
 {
     const char *name = migration->slot_name + strlen("penstock_");
@@ -40,7 +46,7 @@ static void publication_names(const Migration *migration, char all[64], char ins
 
 int reverse_name(const Migration *migration, char out[64], Error *error)
 {
-    if (strlen(migration->slot_name) + strlen("reverse_") > 63) {
+    if (!has_name(migration)) {
         error_set(error, ERROR_USAGE, "the migration's name is too long for the slot of the way back");
         return error_hint(error, "46 characters at most; or go without a way back: --no-reverse.");
     }
@@ -228,6 +234,9 @@ int reverse_unpublish(Database *target, const Migration *migration, Error *error
 {
     char all[64], inserts[64], sql[256];
     publication_names(migration, all, inserts);
+    if (!has_name(migration)) {
+        return 0;
+    }
     snprintf(sql, sizeof sql, "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS %s, %s", all,
              inserts);
     return database_execute(target, error, sql, 0);
@@ -241,6 +250,9 @@ int reverse_state(Database *target, const Migration *migration, ReverseState *ou
     PGresult *result;
     publication_names(migration, name, unused);
     *out = (ReverseState){.exists = false};
+    if (!has_name(migration)) {
+        return 0;
+    }
     if (database_query(target, &result, error,
                        "SELECT active, confirmed_flush_lsn,"
                        " greatest(pg_current_wal_lsn() - confirmed_flush_lsn, 0)::int8"
@@ -327,6 +339,9 @@ int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms
 {
     char name[64], unused[64];
     publication_names(migration, name, unused);
+    if (!has_name(migration)) {
+        return 0;
+    }
     return drop_slot(target, name, limit_ms, error);
 }
 
@@ -403,6 +418,9 @@ int reverse_unsubscribe(Database *source, const Migration *migration, Error *err
     char name[64], inserts[64], sql[320];
     bool exists;
     publication_names(migration, name, inserts);
+    if (!has_name(migration)) {
+        return 0;
+    }
     if (subscription_exists(source, name, &exists, error) != 0) {
         return -1;
     }

@@ -37,15 +37,42 @@ static int cutover_is_open(Database *target, const Migration *migration, bool *o
     return 0;
 }
 
+/* Keeps whether a rollback stands between its first step and its last. */
+static void take_rollback(void *context, const char *step, const char *event, const char *detail)
+{
+    bool *open = context;
+    (void)detail;
+    if (strcmp(step, "hold") == 0) {
+        *open = strcmp(event, "undone") != 0;
+    }
+}
+
+static int check_rollback(Database *target, const Migration *migration, Error *error)
+{
+    bool open = false;
+    if (migration->phase != PHASE_SWITCHED) {
+        return 0;
+    }
+    if (state_read_journal(target, migration->name, "rollback", take_rollback, &open, error) != 0) {
+        return -1;
+    }
+    if (open) {
+        error_set(error, ERROR_STATE, "a rollback of migration \"%s\" was begun and not ended",
+                  migration->name);
+        return error_hint(error, "Run `penstock rollback --resume` or `penstock rollback --undo` first.");
+    }
+    return 0;
+}
+
 int finish_allowed(Database *target, const Migration *migration, const FinishOptions *options, Error *error)
 {
     bool open = false;
-    bool over = migration->phase == PHASE_SWITCHED || migration->phase == PHASE_FINISHED;
+    bool over = migration->phase >= PHASE_SWITCHED;
     if (take_locks(target, migration, error) != 0) {
         return -1;
     }
     if (over) {
-        return 0;
+        return check_rollback(target, migration, error);
     }
     if (!options->abandon) {
         error_set(error, ERROR_STATE,

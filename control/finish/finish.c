@@ -1,7 +1,7 @@
 /*
  * `penstock finish`: takes away what Penstock made. In this order, so that a run that was cut short can be repeated:
  *
- *     slot at the source  →  phase finished  →  schema penstock on the target
+ *     the way back  →  slot at the source  →  phase finished  →  schema penstock on the target
  *
  * The schema goes last because it knows the name of the slot. Rows and tables that were copied stay, whatever the
  * phase: nothing here deletes anyone's data. The fence stays too; how to lift it is said.
@@ -15,8 +15,10 @@
 
 #include "number.h"
 #include "overview.h"
+#include "reverse.h"
 
 #define WAIT_SECONDS 30
+#define REVERSE_LIMIT_MS 5000
 
 typedef struct FinishResult {
     bool nothing; /* there was no such migration */
@@ -27,6 +29,12 @@ typedef struct FinishResult {
 
 static const char fence_sql[] =
     "SELECT (datconnlimit = 0)::text FROM pg_database WHERE datname = current_database()";
+
+/* One of the two databases may be fenced: new sessions begin read-only there. */
+static int may_write(Database *database, Error *error)
+{
+    return database_execute(database, error, "SET default_transaction_read_only = off", 0);
+}
 
 static int clean_source(const Settings *settings, const Migration *migration, const FinishOptions *options,
                         FinishResult *result, Error *error)
@@ -39,7 +47,13 @@ static int clean_source(const Settings *settings, const Migration *migration, co
     if (database_connect(settings->source, DATABASE_SOURCE, "finish", &source, error) != 0) {
         return error_hint(error, "If the source is gone for good, give --skip-source.");
     }
-    int status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
+    int status = may_write(source, error);
+    if (status == 0) {
+        status = reverse_unsubscribe(source, migration, error);
+    }
+    if (status == 0) {
+        status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
+    }
     if (status == 0) {
         status = database_value(source, &fenced, error, fence_sql, 0);
         result->fenced = fenced != NULL && strcmp(fenced, "true") == 0;
@@ -72,6 +86,8 @@ static int finish_migration(const Settings *settings, Database *target, const Mi
     }
     if (journal(target, migration, "slot", "done", error) != 0 ||
         journal(target, migration, "schema", "begin", error) != 0 ||
+        reverse_drop_slot(target, migration, REVERSE_LIMIT_MS, error) != 0 ||
+        reverse_unpublish(target, migration, error) != 0 ||
         state_set_phase(target, migration->name, PHASE_FINISHED, error) != 0 ||
         state_forget(target, migration->name, options->keep_journal, error) != 0) {
         return -1;
@@ -87,7 +103,10 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
     if (database_connect(settings->target, DATABASE_TARGET, "finish", &target, error) != 0) {
         return -1;
     }
-    int status = state_exists(target, &exists, error);
+    int status = may_write(target, error);
+    if (status == 0) {
+        status = state_exists(target, &exists, error);
+    }
     if (status == 0 && exists && state_load(target, settings->migration, &migration, error) == 0) {
         memcpy(result->database, migration.source_database, sizeof result->database);
         status = finish_migration(settings, target, &migration, options, result, error);
@@ -190,7 +209,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "\vDrops the slot at the source and schema penstock on the target. Moved tables stay, and so does "
+    .doc = "\vDrops the slot at the source, the way back on both sides, and schema penstock on the target. "
+           "Moved tables stay, and so does "
            "the fence at the source. Can be run again, also when it was cut short.",
 };
 

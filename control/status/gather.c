@@ -29,9 +29,27 @@ static const char source_sql[] =
     "  'kept_bytes', pg_wal_lsn_diff(e.lsn, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1), "
     "'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'temporary', temporary, "
     "  'database', database) ORDER BY slot_name), '[]') FROM pg_replication_slots WHERE plugin = "
-    "'penstock'))::text "
+    "'penstock'), "
+    "'subscriptions', (SELECT coalesce(json_agg(s.subname ORDER BY s.subname), '[]') FROM pg_subscription s "
+    "  WHERE s.subname LIKE 'penstock\\_reverse\\_%' AND s.subdbid = "
+    "  (SELECT oid FROM pg_database WHERE datname = current_database())))::text "
     "FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END "
     "AS lsn) e";
+
+/* The way back, $1 is the name of the slot of the way there: see reverse.h. */
+static const char reverse_sql[] =
+    "SELECT json_build_object("
+    "'fenced', (SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()) "
+    "  AND EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = "
+    "  (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "  AND 'default_transaction_read_only=on' = ANY (setconfig)), "
+    "'slot', (SELECT json_build_object('name', slot_name, 'active', active, 'confirmed_lsn', "
+    "  confirmed_flush_lsn, 'lag_bytes', greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), "
+    "confirmed_flush_lsn), 0), "
+    "  'kept_bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots "
+    "  WHERE slot_name = 'penstock_reverse_' || substr($1, 10)), "
+    "'publications', (SELECT coalesce(json_agg(pubname ORDER BY pubname), '[]') FROM pg_publication "
+    "  WHERE pubname LIKE 'penstock\\_reverse\\_%' OR pubname LIKE 'penstock\\_inserts\\_%'))::text";
 
 /* An open connection whose server answers, or NULL in *database. */
 static int ensure_connection(Database **database, const char *uri, DatabaseEnd end, Error *error)
@@ -105,6 +123,17 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
     if (tables != NULL) {
         json_object_set_new(*document, "tables", take_json(tables));
     }
+    return 0;
+}
+
+static int gather_reverse(StatusSession *session, json_t *document, Error *error)
+{
+    char *text = NULL;
+    if (database_value(session->target, &text, error, reverse_sql, 1,
+                       status_text(document, "migration.slot_name")) != 0) {
+        return -1;
+    }
+    json_object_set_new(document, "reverse", take_json(text));
     return 0;
 }
 
@@ -182,9 +211,14 @@ static void add_made(json_t *made, const char *where, const char *what)
 /* Everything that Penstock made and that finish, or a person, has to take away again. */
 static void list_made(json_t *document)
 {
-    json_t *made = json_array(), *slot;
+    json_t *made = json_array(), *slot, *name;
     size_t index;
     char what[160];
+    json_array_foreach(json_object_get(json_object_get(document, "source"), "subscriptions"), index, name)
+    {
+        snprintf(what, sizeof what, "subscription %s", json_string_value(name));
+        add_made(made, "source", what);
+    }
     json_array_foreach(json_object_get(json_object_get(document, "source"), "slots"), index, slot)
     {
         snprintf(what, sizeof what, "%sreplication slot %s",
@@ -194,17 +228,30 @@ static void list_made(json_t *document)
     if (status_true(document, "source.fenced")) {
         add_made(made, "source", "fence: connection limit 0 and read-only by default on the database");
     }
+    json_array_foreach(status_at(document, "reverse.publications"), index, name)
+    {
+        snprintf(what, sizeof what, "publication %s", json_string_value(name));
+        add_made(made, "target", what);
+    }
+    if (json_is_object(status_at(document, "reverse.slot"))) {
+        snprintf(what, sizeof what, "replication slot %s", status_text(document, "reverse.slot.name"));
+        add_made(made, "target", what);
+    }
+    if (status_true(document, "reverse.fenced")) {
+        add_made(made, "target", "fence: connection limit 0 and read-only by default on the database");
+    }
     if (status_true(document, "schema")) {
         add_made(made, "target", "schema penstock");
     }
     json_object_set_new(document, "made", made);
     json_object_del(document, "schema");
     json_object_del(json_object_get(document, "source"), "slots");
+    json_object_del(json_object_get(document, "source"), "subscriptions");
 }
 
 int status_gather(StatusSession *session, const json_t *previous, json_t **document, Error *error)
 {
-    if (gather_state(session, document, error) != 0) {
+    if (gather_state(session, document, error) != 0 || gather_reverse(session, *document, error) != 0) {
         return -1;
     }
     json_object_set_new(*document, "source",

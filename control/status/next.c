@@ -68,14 +68,29 @@ static bool slot_lost(const json_t *document)
     return in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
 }
 
-/* The last step of the journal belongs to a cutover that neither ended nor was undone. */
-static bool cutover_open(const json_t *document)
+/* The last step of the journal belongs to an operation that neither ended nor was undone. */
+static bool operation_open(const json_t *document, const char *operation)
 {
     const json_t *journal = status_at(document, "journal");
     const json_t *last = json_array_get(journal, json_array_size(journal) - 1);
     const char *event = status_text(last, "event");
-    return in_phase(document, "copied") && strcmp(status_text(last, "operation"), "cutover") == 0 &&
+    return strcmp(status_text(last, "operation"), operation) == 0 &&
            (strcmp(event, "begin") == 0 || strcmp(event, "done") == 0);
+}
+
+static bool cutover_open(const json_t *document)
+{
+    return in_phase(document, "copied") && operation_open(document, "cutover");
+}
+
+static bool rollback_open(const json_t *document)
+{
+    return in_phase(document, "switched") && operation_open(document, "rollback");
+}
+
+static bool rollback_runs(const json_t *document)
+{
+    return rollback_open(document) && status_true(document, "running.control");
 }
 
 static bool cutover_runs(const json_t *document)
@@ -115,6 +130,22 @@ static bool near(const json_t *document)
     return in_phase(document, "copied");
 }
 
+static bool way_back_stands_still(const json_t *document)
+{
+    return in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
+           !status_true(document, "reverse.slot.active");
+}
+
+static bool way_back(const json_t *document)
+{
+    return in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot"));
+}
+
+static bool rolled_back(const json_t *document)
+{
+    return in_phase(document, "rolled back");
+}
+
 static bool switched(const json_t *document)
 {
     return in_phase(document, "switched");
@@ -138,6 +169,15 @@ static const struct {
     {applier_waits, "Nothing, unless it lasts: the applier waits for a server and tries again by itself."},
     {far_behind, "Wait until the lag is small; then `penstock cutover`."},
     {near, "`penstock cutover`, when you are ready: the target is close behind."},
+    {rollback_runs, "Wait: the rollback is running."},
+    {rollback_open,
+     "A rollback was cut short: `penstock rollback --resume` to go on, or `penstock rollback --undo`."},
+    {way_back_stands_still,
+     "The source does not follow the target, which keeps WAL for it: its log says why. Without a way back: "
+     "`penstock finish`."},
+    {way_back,
+     "See that the applications work on the target; then `penstock finish`, or `penstock rollback`."},
+    {rolled_back, "The applications are on the source again: `penstock finish`, then begin anew."},
     {switched, "See that the applications work on the target; then `penstock finish`."},
 };
 

@@ -134,6 +134,21 @@ static void print_lag(FILE *out, const json_t *document)
     }
 }
 
+/* The way back, from the switch on. */
+static void print_reverse(FILE *out, const json_t *document)
+{
+    char lag[32], kept[32];
+    if (!json_is_object(status_at(document, "reverse.slot"))) {
+        return;
+    }
+    label(out, "way back");
+    fprintf(out, "%s, lag %s, the source has confirmed %s; the target keeps %s of WAL for it\n",
+            status_true(document, "reverse.slot.active") ? "streaming" : "NOT STREAMING",
+            status_bytes(status_number(document, "reverse.slot.lag_bytes"), lag, sizeof lag),
+            status_text(document, "reverse.slot.confirmed_lsn"),
+            status_bytes(status_number(document, "reverse.slot.kept_bytes"), kept, sizeof kept));
+}
+
 static void print_list(FILE *out, const json_t *document)
 {
     const json_t *entry;
@@ -196,6 +211,7 @@ void status_print(FILE *out, const json_t *document)
                 or_dash(status_text(document, "lanes.highest_commit_lsn")));
         print_lag(out, document);
         print_batches(out, document);
+        print_reverse(out, document);
     }
     print_list(out, document);
     print_tables(out, document);

@@ -1,0 +1,173 @@
+# There and back again behind PgBouncer while clients write: none of them sees an error, and what they wrote on the target
+# is on the source afterwards.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+
+my $source = start_source('source');
+my $target = start_target('target');
+
+foreach my $server ($source, $target) {
+    $server->sql('postgres', 'CREATE ROLE app LOGIN');
+    $server->sql('postgres', 'CREATE DATABASE app');
+}
+$source->sql('app', <<'SQL');
+CREATE TABLE written (id bigserial PRIMARY KEY, client int, n int);
+CREATE TABLE counted (client int PRIMARY KEY, writes int NOT NULL DEFAULT 0);
+CREATE TABLE parts (id int NOT NULL, place text) PARTITION BY LIST (id);
+CREATE TABLE parts_1 PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (1);
+CREATE TABLE parts_2 PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (2);
+CREATE TABLE lines (said text);
+CREATE TABLE emptied (id int PRIMARY KEY);
+INSERT INTO counted (client) SELECT generate_series(0, 11);
+INSERT INTO parts VALUES (1, 'source'), (2, 'source');
+INSERT INTO emptied VALUES (1);
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app;
+SQL
+
+my $proxy = start_pgbouncer('pgbouncer', app => $source);
+my @proxy = ('--proxy', 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config, '--max-lag', '1000000000');
+my @cutover = ('cutover', @proxy, '--target-address', '127.0.0.1:' . $target->port);
+my @rollback = ('rollback', @proxy, '--source-address', '127.0.0.1:' . $source->port);
+my $migration = migration($source, $target, database => 'app');
+$migration->ok('copy');
+my $applier = $migration->follow;
+$migration->wait_until_caught_up;
+
+my $script = "$PostgreSQL::Test::Utils::tmp_check/rollback.sql";
+PostgreSQL::Test::Utils::append_to_file($script, <<'SQL') unless -e $script;
+\set n random(1, 1000000)
+BEGIN;
+INSERT INTO written (client, n) VALUES (:client_id, :n);
+UPDATE counted SET writes = writes + 1 WHERE client = :client_id;
+COMMIT;
+SQL
+
+# Twelve clients, a row and a count in each transaction; pgbench says at its end how many were acknowledged.
+my $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=3600', '--client=12',
+    '--jobs=2', "--file=$script", $proxy->uri('app', user => 'app'));
+sub rows { return $_[0]->sql('app', 'SELECT count(*) FROM written') }
+sub writes_go_on
+{
+    my ($server, $what) = @_;
+    my $before = rows($server);
+    wait_until("$what: more rows", sub { rows($server) > $before + 100 });
+    ok($load->is_running, "$what: the clients are still at work");
+    return;
+}
+sub limit { return $_[0]->sql('postgres', q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'}) }
+sub made
+{
+    return join('|', $source->sql('app', 'SELECT count(*) FROM pg_subscription'),
+        $target->sql('app', 'SELECT count(*) FROM pg_publication'),
+        $target->sql('app', 'SELECT count(*) FROM pg_replication_slots'));
+}
+sub last_step
+{
+    my ($operation) = @_;
+    return $target->sql('app', "SELECT step || ' ' || event FROM penstock.journal WHERE operation = '$operation' "
+          . 'ORDER BY id DESC LIMIT 1');
+}
+writes_go_on($source, 'before');
+
+# Without a switch there is nothing to go back from; a way back that cannot be is found out before clients are held.
+$migration->exits(3, @rollback, '--yes');
+my $result = $migration->exits(3, @cutover, '--yes', '--reverse-conninfo', 'host=127.0.0.1 port=1 dbname=app');
+like($result->{stderr}, qr/way back.*--reverse-conninfo/s, 'the source cannot reach the target: said beforehand');
+is(made(), '0|0|0', 'and nothing was made');
+
+# Undone after the way back was made: nothing of it is left.
+my $config = PostgreSQL::Test::Utils::slurp_file($proxy->config);
+$target->sql('app', 'CREATE TABLE busy (); ');
+my $writer = background('writer', $target->installed_command('psql'), '-X', '-d', $target->uri('app'),
+    '-c', 'BEGIN; INSERT INTO busy DEFAULT VALUES; SELECT pg_sleep(3600)');
+wait_until('a transaction on the target', sub {
+    $target->sql('app', q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND backend_xid IS NOT NULL})
+      == 1 });
+$result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '2');
+like($result->{stdout}, qr/publish .* undone/, 'the slot could not be made within the hold limit: undone');
+is(made(), '0|0|0', 'nothing of the way back is left');
+is(limit($source), '-1', 'the source is open');
+writes_go_on($source, 'after giving up');
+$target->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
+    AND pid <> pg_backend_pid()});
+$writer->wait;
+$target->sql('app', 'DROP TABLE busy');
+
+# The switch.
+$result = $migration->ok(@cutover, '--yes');
+like($result->{stderr}, qr/only INSERT and TRUNCATE will come back: public\.lines/, 'a table without identity is named');
+is(made(), '1|2|1', 'the way back stands');
+is($source->sql('app', q{SELECT count(*) FROM pg_replication_slots WHERE plugin = 'penstock'}), '0',
+    'the way there has ended');
+writes_go_on($target, 'after the switch');
+writes_go_on($source, 'coming back to the fenced source');
+$target->sql('app', <<'SQL');
+UPDATE parts SET place = 'target' WHERE id = 2;
+INSERT INTO lines VALUES ('said on the target');
+TRUNCATE emptied;
+SQL
+$result = $migration->ok('status');
+like($result->{stdout}, qr/way back/, 'status shows the way back');
+
+# What cannot come back is named before anything is done.
+$result = $migration->exits(3, @rollback, '--yes');
+like($result->{stderr}, qr/public\.lines.*--accept-loss/s, 'losses are named');
+push @rollback, '--accept-loss';
+$result = $migration->ok(@rollback, '--plan');
+like($result->{stdout}, qr/Rollback of migration .* open /s, 'the plan names the steps');
+
+# Killed while clients are held, and undone: clients go on at the target.
+my ($worker) = $source->sql('app', 'SELECT pid FROM pg_stat_subscription');
+kill('STOP', $worker);
+my $killed = background('killed', $migration->command(@rollback, '--yes', '--hold-limit', '40'));
+wait_until('the rollback to wait for the source', sub { last_step('rollback') eq 'catch up begin' });
+is(limit($target), '0', 'the fence of the target stands');
+$killed->kill9;
+$result = $migration->exits(3, @rollback, '--yes');
+like($result->{stderr}, qr/--resume.*--undo/, 'a new rollback does not start over it');
+$migration->ok(@rollback, '--undo');
+kill('CONT', $worker);
+is(limit($target), '-1', 'undone: the target is open');
+is(limit($source), '0', 'and the source is fenced');
+writes_go_on($target, 'after undo');
+
+# Killed again, and carried on with: back.
+($worker) = $source->sql('app', 'SELECT pid FROM pg_stat_subscription');
+kill('STOP', $worker);
+$killed = background('killed again', $migration->command(@rollback, '--yes', '--hold-limit', '40'));
+wait_until('the rollback to wait for the source', sub { last_step('rollback') eq 'catch up begin' });
+$killed->kill9;
+kill('CONT', $worker);
+$result = $migration->ok(@rollback, '--resume', '--probe', $proxy->uri('app', user => 'app'));
+like($result->{stdout}, qr/version 11 answers through the proxy/, 'the probe met the source');
+is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'rolled back', 'the migration is rolled back');
+is(limit($source), '-1', 'the source is open');
+is(limit($target), '0', 'the target is fenced');
+is(made(), '0|0|0', 'the way back is taken away');
+writes_go_on($source, 'after the rollback');
+$migration->exits(3, @rollback, '--yes');
+$migration->exits(3, @cutover, '--yes');
+
+is($load->stop('ALRM'), 0, 'the clients end well');
+my ($acknowledged) = $load->log_text =~ /number of transactions actually processed: (\d+)/;
+my ($failed) = $load->log_text =~ /number of failed transactions: (\d+)/;
+is($failed, 0, 'no client saw an error');
+unlike($load->log_text, qr/aborted|ERROR|FATAL/, 'no client was disconnected');
+is(rows($source), $acknowledged, 'every acknowledged row is there, and no other');
+is($source->sql('app', 'SELECT sum(writes) FROM counted'), $acknowledged, 'every acknowledged update, too');
+is($source->sql('app', 'SELECT count(DISTINCT id) FROM written'), $acknowledged, 'none is doubled');
+is($source->sql('app', q{SELECT last_value >= (SELECT max(id) FROM written) FROM written_id_seq}), 't',
+    'the sequence went on');
+is($source->sql('app', q{SELECT string_agg(place, ' ' ORDER BY id) FROM parts}), 'source target',
+    'partitions came back');
+is($source->sql('app', 'SELECT count(*) FROM lines'), '1', 'an insert without identity came back');
+is($source->sql('app', 'SELECT count(*) FROM emptied'), '0', 'TRUNCATE came back');
+
+$migration->ok('finish');
+is($target->sql('app', q{SELECT to_regnamespace('penstock') IS NULL}), 't', 'finish takes the rest away');
+done_testing();
