@@ -65,7 +65,7 @@ static int check_phase(const Migration *migration, Error *error)
     }
     error_set(error, ERROR_STATE, "migration \"%s\" is in phase \"%s\"", migration->name,
               state_phase_name(migration->phase));
-    return error_hint(error, migration->phase == PHASE_FINISHED
+    return error_hint(error, migration->phase >= PHASE_ROLLED_BACK
                                  ? "It is over: there is nothing to apply."
                                  : "Run penstock copy until it is done; then the changes can be applied.");
 }
@@ -127,6 +127,12 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
     Lsn before = supervisor->totals.low_water;
     bool streamed = false;
     int status = pipeline_run(&options, &supervisor->totals, &streamed, error);
+    if (status != 0 && error->code == ERROR_STATE && migration.final_lsn != LSN_INVALID) {
+        /* The cutover drops the slot before clients write to the target. */
+        error_hint(error,
+                   "A cutover has ended the stream; penstock status says how it stands. After it there "
+                   "is nothing more to apply.");
+    }
     supervisor->streamed_before |= streamed;
     if (supervisor->totals.low_water > before) {
         supervisor->backoff_ms = FIRST_BACKOFF_MS;

@@ -121,28 +121,34 @@ push @rollback, '--accept-loss';
 $result = $migration->ok(@rollback, '--plan');
 like($result->{stdout}, qr/Rollback of migration .* open /s, 'the plan names the steps');
 
-# Killed while clients are held, and undone: clients go on at the target.
-my ($worker) = $source->sql('app', 'SELECT pid FROM pg_stat_subscription');
-kill('STOP', $worker);
-my $killed = background('killed', $migration->command(@rollback, '--yes', '--hold-limit', '40'));
-wait_until('the rollback to wait for the source', sub { last_step('rollback') eq 'catch up begin' });
-is(limit($target), '0', 'the fence of the target stands');
-$killed->kill9;
+# Killed while clients are held, and undone: clients go on at the target. A lock on the source makes the way back wait.
+sub kill_in_catch_up
+{
+    my ($name) = @_;
+    my $lock = background("lock $name", $source->installed_command('psql'), '-X', '-d', $source->uri('app'),
+        '-c', 'BEGIN; LOCK TABLE counted; SELECT pg_sleep(3600)');
+    wait_until('the worker to wait for the lock', sub {
+        $source->sql('app', q{SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_subscription)})
+          == 1 });
+    my $killed = background($name, $migration->command(@rollback, '--yes', '--hold-limit', '50'));
+    wait_until('the rollback to wait for the source', sub { die "it ended\n" unless $killed->is_running; last_step('rollback') eq 'catch up begin' });
+    is(limit($target), '0', "$name: the fence of the target stands");
+    $killed->kill9;
+    $source->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
+        AND pid <> pg_backend_pid()});
+    $lock->wait;
+    return;
+}
+kill_in_catch_up('killed');
 $result = $migration->exits(3, @rollback, '--yes');
 like($result->{stderr}, qr/--resume.*--undo/, 'a new rollback does not start over it');
 $migration->ok(@rollback, '--undo');
-kill('CONT', $worker);
 is(limit($target), '-1', 'undone: the target is open');
 is(limit($source), '0', 'and the source is fenced');
 writes_go_on($target, 'after undo');
 
 # Killed again, and carried on with: back.
-($worker) = $source->sql('app', 'SELECT pid FROM pg_stat_subscription');
-kill('STOP', $worker);
-$killed = background('killed again', $migration->command(@rollback, '--yes', '--hold-limit', '40'));
-wait_until('the rollback to wait for the source', sub { last_step('rollback') eq 'catch up begin' });
-$killed->kill9;
-kill('CONT', $worker);
+kill_in_catch_up('killed again');
 $result = $migration->ok(@rollback, '--resume', '--probe', $proxy->uri('app', user => 'app'));
 like($result->{stdout}, qr/version 11 answers through the proxy/, 'the probe met the source');
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'rolled back', 'the migration is rolled back');
