@@ -131,7 +131,10 @@ sub kill_in_catch_up
         $source->sql('app', q{SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_subscription)})
           == 1 });
     my $killed = background($name, $migration->command(@rollback, '--yes', '--hold-limit', '50'));
-    wait_until('the rollback to wait for the source', sub { die "it ended\n" unless $killed->is_running; last_step('rollback') eq 'catch up begin' });
+    wait_until('the rollback to wait for the source', sub {
+        die "it ended\n" unless $killed->is_running;
+        return last_step('rollback') eq 'catch up begin';
+    });
     is(limit($target), '0', "$name: the fence of the target stands");
     $killed->kill9;
     $source->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'

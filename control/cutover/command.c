@@ -343,6 +343,7 @@ static void close_all(Cutover *cutover)
     }
     database_close(cutover->guard);
     database_close(cutover->snapshot_holder);
+    database_close(cutover->source_holder);
     database_close(cutover->source);
     database_close(cutover->target);
     json_decref(cutover->told);

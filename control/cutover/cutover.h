@@ -74,6 +74,8 @@ typedef struct Cutover {
     Database *snapshot_holder; /* keeps the exported snapshot of the switch point alive */
     Database *guard;           /* keeps small tables from being emptied until they are compared; NULL then */
     char snapshot[64];         /* "" when none was taken */
+    Database *source_holder;   /* the same of the source, which the way back changes after the release */
+    char source_snapshot[64];
     Migration migration;
     CutoverProxy proxies[MAX_PROXIES];
     size_t proxy_count;

@@ -283,24 +283,35 @@ static int sequences(void *context, json_t *detail, Error *error)
     return 0;
 }
 
+/* Keeps one side as it is now, for as long as *holder lives. */
+static int export_snapshot(const char *uri, DatabaseEnd end, Database **holder, char out[64], Error *error)
+{
+    char *name = NULL;
+    if (database_connect(uri, end, "cutover snapshot", holder, error) != 0 ||
+        database_execute(*holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
+        database_value(*holder, &name, error, "SELECT pg_export_snapshot()", 0) != 0) {
+        return -1;
+    }
+    snprintf(out, 64, "%s", name != NULL ? name : "");
+    free(name);
+    return 0;
+}
+
 static int snapshot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    char *name = NULL;
+    const Settings *settings = cutover->settings;
     (void)detail;
     if (!cutover->options->verify) {
         cutover_note(cutover, "not asked for (--verify)");
         return 0;
     }
-    if (database_connect(cutover->settings->target, DATABASE_TARGET, "cutover snapshot",
-                         &cutover->snapshot_holder, error) != 0 ||
-        database_execute(cutover->snapshot_holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                         0) != 0 ||
-        database_value(cutover->snapshot_holder, &name, error, "SELECT pg_export_snapshot()", 0) != 0) {
+    if (export_snapshot(settings->source, DATABASE_SOURCE, &cutover->source_holder, cutover->source_snapshot,
+                        error) != 0 ||
+        export_snapshot(settings->target, DATABASE_TARGET, &cutover->snapshot_holder, cutover->snapshot,
+                        error) != 0) {
         return -1;
     }
-    snprintf(cutover->snapshot, sizeof cutover->snapshot, "%s", name != NULL ? name : "");
-    free(name);
     return cutover_guard(cutover, error);
 }
 
@@ -578,7 +589,7 @@ static const Step cutover_steps[] = {
     {.name = "catch up", .text = "wait until the target has everything", .perform = catch_up},
     {.name = "sequences", .text = "set and compare the sequences", .perform = sequences},
     {.name = "snapshot",
-     .text = "keep this moment of the target for the comparison",
+     .text = "keep this moment of both sides for the comparison",
      .perform = snapshot,
      .volatile_result = true},
     {.name = "publish",

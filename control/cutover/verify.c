@@ -1,6 +1,6 @@
 /*
- * The switch point, proven: the target as it was just before the release, by the snapshot taken then, against the source,
- * which is fenced and does not change. Sequences were compared during the hold already: they know no snapshots.
+ * The switch point, proven: both sides as they were just before the release, by snapshots taken then; after it both go on,
+ * the source by the way back. Sequences were compared during the hold already: they know no snapshots.
  */
 #include <stdio.h>
 
@@ -47,6 +47,7 @@ static CompareOptions compare_options(Cutover *cutover)
 {
     return (CompareOptions){.source_uri = cutover->settings->source,
                             .target_uri = cutover->settings->target,
+                            .source_snapshot = cutover->source_snapshot,
                             .target_snapshot = cutover->snapshot,
                             .migration = cutover->migration.name,
                             .jobs = cutover->options->jobs,

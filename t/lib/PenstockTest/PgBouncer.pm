@@ -53,6 +53,7 @@ pool_mode = transaction
 max_client_conn = 200
 default_pool_size = 20
 server_reset_query_always = 0
+server_login_retry = 1
 CONF
     return;
 }
