@@ -538,6 +538,10 @@ static int pgcat_point_at(Proxy *proxy, const ProxyContext *context, Error *erro
     if (status == 0) {
         status = need_gate(proxy, state, error);
     }
+    GateAnswer answer;
+    if (status == 0 && gate_answers(port_of(state), &answer) && strcmp(answer.mode, "hold") != 0) {
+        status = error_set(error, ERROR_STATE, "the gate is open already: an undo had begun");
+    }
     json_decref(state);
     return status;
 }
