@@ -85,6 +85,13 @@ sub run
     return run_program('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $uri, '-c', $sql);
 }
 
+sub kill9
+{
+    my ($self) = @_;
+    $self->{process}->kill9;
+    return;
+}
+
 sub answers
 {
     my ($self) = @_;
