@@ -14,10 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_SIZE 512
 #define ANSWER_MS 5000
+#define DYING_MS 1000
 
 static socklen_t address_of(int port, struct sockaddr_un *out)
 {
@@ -26,12 +28,23 @@ static socklen_t address_of(int port, struct sockaddr_un *out)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
+int bind_when_free(int fd, const struct sockaddr *address, socklen_t size)
+{
+    for (int waited = 0; bind(fd, address, size) != 0 || listen(fd, 1024) != 0; waited += 10) {
+        if (errno != EADDRINUSE || waited >= DYING_MS) {
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
+    }
+    return 0;
+}
+
 int control_bind(int port)
 {
     struct sockaddr_un address;
     socklen_t size = address_of(port, &address);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && (bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 16) != 0)) {
+    if (fd >= 0 && bind_when_free(fd, (struct sockaddr *)&address, size) != 0) {
         close(fd);
         return -1;
     }

@@ -4,8 +4,14 @@
  */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "gate.h"
 #include "splice.h"
+
+/* Binds fd to address and listens. A gate that was killed keeps its names for a moment: waits for them, at most
+ * a second. 0, or -1 with errno set. */
+int bind_when_free(int fd, const struct sockaddr *address, socklen_t size);
 
 /* Makes the socket that the gate on port listens at. -1 with errno set. */
 int control_bind(int port);

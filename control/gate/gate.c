@@ -59,10 +59,13 @@ static void on_look(uv_timer_t *timer)
     }
 }
 
-static int serve(int listener, int control, GateOrders *orders, FILE *log)
+static int serve(pid_t keeper, int listener, int control, GateOrders *orders, FILE *log)
 {
     Gate gate = {.orders = orders, .log = log};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != keeper) {
+        return 1;
+    }
     uv_loop_init(&gate.loop);
     uv_timer_init(&gate.loop, &gate.timer);
     gate.timer.data = &gate;
@@ -83,10 +86,11 @@ static int serve(int listener, int control, GateOrders *orders, FILE *log)
 
 static void keep(int listener, int control, GateOrders *orders, FILE *log)
 {
+    pid_t keeper = getpid();
     while (true) {
         pid_t server = fork();
         if (server == 0) {
-            _exit(serve(listener, control, orders, log));
+            _exit(serve(keeper, listener, control, orders, log));
         }
         int status;
         while (server > 0 && waitpid(server, &status, 0) < 0 && errno == EINTR) {
@@ -137,7 +141,7 @@ int gate_take_port(int *port, int *fd, Error *error)
     socklen_t size = sizeof address;
     *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
-        bind(*fd, (struct sockaddr *)&address, size) != 0 || listen(*fd, 1024) != 0 ||
+        bind_when_free(*fd, (struct sockaddr *)&address, size) != 0 ||
         getsockname(*fd, (struct sockaddr *)&address, &size) != 0) {
         error_set(error, ERROR_SYSTEM, "the gate cannot have port %d: %s", *port, strerror(errno));
         if (*fd >= 0) {
