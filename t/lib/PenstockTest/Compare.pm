@@ -21,9 +21,10 @@ my $settings = join(' ',
 
 my $rows_shown = 10;
 
-# Name and row expression of each table, of the source's columns in the source's order.
+# Name and row expression of each table, of the source's columns in the source's order. A partitioned table stands for its
+# partitions too, because the other side may have others, or none.
 my $list_tables = <<'SQL';
-SELECT format('%I.%I', n.nspname, c.relname),
+SELECT format('%I.%I', n.nspname, c.relname), CASE c.relkind WHEN 'r' THEN 'ONLY' ELSE '' END,
        'ROW(' || coalesce(string_agg(format(CASE
            WHEN a.atttypid = 'float4'::regtype THEN 'float4send(%I)'
            WHEN a.atttypid = 'float8'::regtype THEN 'float8send(%I)'
@@ -33,10 +34,10 @@ SELECT format('%I.%I', n.nspname, c.relname),
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'penstock')
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'penstock')
   AND n.nspname !~ '^pg_toast' AND NOT EXISTS
       (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-GROUP BY n.nspname, c.relname ORDER BY 1
+GROUP BY n.nspname, c.relname, c.relkind ORDER BY 1
 SQL
 
 my $list_sequences = <<'SQL';
@@ -72,32 +73,40 @@ sub row_differences
     my @missing = grep { !exists $there{$_} } sort keys %tables;
     my @common = grep { exists $there{$_} } sort keys %tables;
     return 'the source has no table' unless %tables;
-    my $here = _hashes($source, $database, \%tables, @common);
-    my $over_there = _hashes($target, $database, \%tables, @common);
+    my %row = map { $_ => $tables{$_}{row} } @common;
+    my $here = _hashes($source, $database, \%tables, \%row);
+    my $over_there = _hashes($target, $database, \%there, \%row);
     my @different = grep { $here->{$_} ne $over_there->{$_} } @common;
     return (
         (map { "$_ is missing at the target" } @missing),
         (map {
             "$_ differs: $here->{$_} at the source, $over_there->{$_} at the target. "
-              . _first_differing_rows($source, $target, $database, $_, $tables{$_})
+              . _first_differing_rows($row{$_}, [$source, $database, $tables{$_}], [$target, $database, $there{$_}])
         } @different)
     );
 }
 
+# Name → {from, row}.
 sub _tables
 {
     my ($server, $database) = @_;
-    return map { split /\|/, $_, 2 } split /\n/, _psql($server, $database, $list_tables);
+    my %tables;
+    foreach my $line (split /\n/, _psql($server, $database, $list_tables)) {
+        my ($name, $only, $row) = split /\|/, $line, 3;
+        $tables{$name} = {from => "$only $name", row => $row};
+    }
+    return %tables;
 }
 
 # Table → "count hash".
 sub _hashes
 {
-    my ($server, $database, $tables, @names) = @_;
+    my ($server, $database, $tables, $row) = @_;
     my $queries = '';
+    my @names = sort keys %$row;
     foreach my $name (@names) {
         $queries .= "SELECT count(*) || ' rows, hash ' || md5(coalesce(string_agg(h, '' ORDER BY h), '')) "
-          . "FROM (SELECT md5($tables->{$name}) AS h FROM ONLY $name) AS rows;\n";
+          . "FROM (SELECT md5($row->{$name}) AS h FROM $tables->{$name}{from}) AS rows;\n";
     }
     my %hashes;
     @hashes{@names} = split /\n/, _psql($server, $database, $queries);
@@ -106,10 +115,11 @@ sub _hashes
 
 sub _first_differing_rows
 {
-    my ($source, $target, $database, $table, $row) = @_;
-    my $query = qq{SELECT $row FROM ONLY $table ORDER BY ($row) COLLATE "C"};
+    my ($row, @sides) = @_;
     my @files;
-    foreach my $server ($source, $target) {
+    foreach my $side (@sides) {
+        my ($server, $database, $table) = @$side;
+        my $query = qq{SELECT $row FROM $table->{from} ORDER BY ($row) COLLATE "C"};
         my $file = PostgreSQL::Test::Utils::tempdir() . '/rows';
         PostgreSQL::Test::Utils::append_to_file($file, _psql($server, $database, $query) . "\n");
         push @files, $file;
