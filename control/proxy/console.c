@@ -4,9 +4,9 @@
  */
 #include "console.h"
 
-#include <poll.h>
 #include <string.h>
-#include <time.h>
+
+#include "patience.h"
 
 void console_close(Console *console)
 {
@@ -35,33 +35,6 @@ int console_run(Console *console, const char *command, PGresult **out, Error *er
     return 0;
 }
 
-static long long now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int wait_for_answer(PGconn *connection, int limit_ms, bool (*stop)(void), Error *error)
-{
-    long long deadline = now_ms() + limit_ms;
-    while (PQisBusy(connection)) {
-        if (stop != NULL && stop()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
-        }
-        long long left = deadline - now_ms();
-        if (left <= 0) {
-            return error_set(error, ERROR_LIMIT, "not done within %.1f s", limit_ms / 1000.0);
-        }
-        struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};
-        poll(&fd, 1, left < 100 ? (int)left : 100);
-        if (!PQconsumeInput(connection)) {
-            return error_set(error, ERROR_CONNECTION, "the proxy closed the connection");
-        }
-    }
-    return 0;
-}
-
 int console_run_within(const char *uri, const char *command, int limit_ms, bool (*stop)(void), Error *error)
 {
     Database *database;
@@ -69,8 +42,12 @@ int console_run_within(const char *uri, const char *command, int limit_ms, bool 
         return -1;
     }
     PGconn *connection = database_connection(database);
-    int status = PQsendQuery(connection, command) ? wait_for_answer(connection, limit_ms, stop, error)
-                                                  : database_error(database, NULL, error);
+    int status = PQsendQuery(connection, command)
+                     ? patience_answer(connection, patience_until(limit_ms), stop, error)
+                     : database_error(database, NULL, error);
+    if (status != 0 && error->code == ERROR_LIMIT) {
+        error_set(error, ERROR_LIMIT, "not done within %.1f s", limit_ms / 1000.0);
+    }
     if (status == 0) {
         PGresult *result = PQgetResult(connection);
         if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {

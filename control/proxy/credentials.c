@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "patience.h"
+
+#define LOGIN_LIMIT_MS 5000
 
 /* Reads one "quoted" word with doubled quotes; returns what follows it, or NULL. */
 static const char *read_word(const char *at, char **word)
@@ -70,11 +73,10 @@ static int same_verifier(Database *source, Database *target, const char *user, E
         status = verifier(source, user, &here, error);
     }
     if (status == 0 && there == NULL) {
-        error_set(error, ERROR_TARGET, "the target has no role \"%s\" that may log in", user);
-        status = error_hint(error, "Create it there as it is on the source (pg_dumpall --roles-only).");
+        error_set(error, ERROR_TARGET, "where clients are to go is no role \"%s\" that may log in", user);
+        status = error_hint(error, "Create it as it is on the other server (pg_dumpall --roles-only).");
     } else if (status == 0 && (here == NULL || strcmp(here, there) != 0)) {
-        error_set(error, ERROR_TARGET, "role \"%s\" has another password on the target than on the source",
-                  user);
+        error_set(error, ERROR_TARGET, "role \"%s\" has another verifier where clients are to go", user);
         status = error_hint(error,
                             "Give it the same verifier: ALTER ROLE … PASSWORD with the text of rolpassword.");
     }
@@ -83,50 +85,44 @@ static int same_verifier(Database *source, Database *target, const char *user, E
     return status;
 }
 
-/* A fenced database lets nobody in, so a login proves nothing there. */
-static int is_fenced(Database *target, bool *fenced, Error *error)
+/*
+ * Logs in as user. A fenced database turns everybody away, but only after the password: "too many connections" (53300) is
+ * what one hears who would get in. The verbose form of an error begins with its SQLSTATE.
+ */
+static int try_login(const Endpoint *to, const char *user, const char *password, bool *unknown_password,
+                     Error *error)
 {
-    char *answer = NULL;
-    int status = database_value(target, &answer, error,
-                                "SELECT datconnlimit = 0 FROM pg_catalog.pg_database"
-                                " WHERE datname = pg_catalog.current_database()",
-                                0);
-    *fenced = answer != NULL && *answer == 't';
-    free(answer);
+    const char *const keywords[] = {"host", "port", "dbname", "user", "password", "application_name", NULL};
+    const char *const values[] = {to->host, to->port, to->database, user, password, "penstock preflight",
+                                  NULL};
+    PGconn *connection = PQconnectStartParams(keywords, values, 0);
+    if (connection == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for a connection");
+    }
+    PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+    int status = patience_connect(connection, patience_until(LOGIN_LIMIT_MS), error);
+    if (status != 0 && strncmp(error->message, "53300:", 6) == 0) {
+        status = 0;
+    }
+    *unknown_password = status != 0 && password == NULL && PQconnectionNeedsPassword(connection);
+    PQfinish(connection);
     return status;
 }
 
 int credentials_check(Database *source, Database *target, const Endpoint *to, const char *user,
                       const char *password, Error *error)
 {
-    const char *const keywords[] = {
-        "host", "port", "dbname", "user", "password", "connect_timeout", "application_name", NULL};
-    const char *const values[] = {to->host, to->port, to->database,         user,
-                                  password, "5",      "penstock preflight", NULL};
-    bool fenced;
-    if (is_fenced(target, &fenced, error) != 0) {
-        return -1;
+    bool unknown_password;
+    if (try_login(to, user, password, &unknown_password, error) == 0) {
+        return 0;
     }
-    if (fenced) {
+    if (unknown_password) {
         return same_verifier(source, target, user, error);
     }
-    PGconn *connection = PQconnectdbParams(keywords, values, 0);
-    int status = 0;
-    if (PQstatus(connection) != CONNECTION_OK) {
-        if (PQconnectionNeedsPassword(connection) && password == NULL) {
-            status = same_verifier(source, target, user, error);
-        } else {
-            const char *message = PQerrorMessage(connection);
-            const char *fatal = strstr(message, "FATAL:  ");
-            message = fatal != NULL ? fatal + 8 : message;
-            error_set(error, ERROR_TARGET,
-                      "\"%s\", a user of the proxy, cannot log in at the target %s:%s: %.*s", user, to->host,
-                      to->port, (int)strcspn(message, "\n"), message);
-            status = error_hint(
-                error, "Its clients would be disconnected by the switch: see to the role, its password "
-                       "and pg_hba.conf there. --target-address says how the proxy reaches the target.");
-        }
-    }
-    PQfinish(connection);
-    return status;
+    error_context(error, "\"%s\", a user of the proxy, cannot log in at %s:%s", user, to->host, to->port);
+    error->code = ERROR_TARGET;
+    return error_hint(error,
+                      "Its clients would be disconnected by the switch: see to the role, its password and "
+                      "pg_hba.conf there. --target-address (--source-address on the way back) says how the "
+                      "proxy reaches that server.");
 }

@@ -12,9 +12,9 @@
 char *credentials_password(const char *auth_file, const char *user);
 
 /*
- * Checks that user can log in at the target, by doing so with password (or without one when it is NULL).
- * Where the server wants a password that is not known, the role must exist on the target with the same
- * verifier as on the source. So it is, too, where the target's database is fenced.
+ * Checks that user can log in at to, by doing so with password (or without one when it is NULL); it works where a fence
+ * keeps everybody out, too. Where the server wants a password that is not known, the role must exist on target with the
+ * same verifier as on source.
  */
 int credentials_check(Database *source, Database *target, const Endpoint *to, const char *user,
                       const char *password, Error *error) MUST_CHECK;

@@ -74,11 +74,9 @@ static void sync_folder(const char *path)
     }
 }
 
-/* Makes path hold text, by way of a file beside it, with the mode and owner of like. */
-static int place(const char *path, const char *text, const struct stat *like, Error *error)
+/* Makes the file beside path, holding text, with the mode and owner of like. */
+static int write_beside(const char *beside, const char *text, const struct stat *like, Error *error)
 {
-    char beside[PATH_MAX + 32];
-    snprintf(beside, sizeof beside, "%s.penstock-new", path);
     unlink(beside);
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -88,12 +86,21 @@ static int place(const char *path, const char *text, const struct stat *like, Er
     struct stat now;
     if (fstat(fd, &now) != 0 || ((now.st_uid != like->st_uid || now.st_gid != like->st_gid) &&
                                  fchown(fd, like->st_uid, like->st_gid) != 0)) {
-        result = failed(error, "keep the owner of", path);
-        error_hint(error, "Run as the owner of the file, or as root.");
+        result = failed(error, "give its owner to", beside);
+        error_hint(error, "Run as the owner of the file that it is to replace, or as root.");
     } else if (fchmod(fd, like->st_mode & 07777) != 0 || write_all(fd, text) != 0) {
         result = failed(error, "write", beside);
     }
     close(fd);
+    return result;
+}
+
+/* Makes path hold text, by way of a file beside it. */
+static int place(const char *path, const char *text, const struct stat *like, Error *error)
+{
+    char beside[PATH_MAX + 32];
+    snprintf(beside, sizeof beside, "%s.penstock-new", path);
+    int result = write_beside(beside, text, like, error);
     if (result == 0 && rename(beside, path) != 0) {
         result = failed(error, "replace", path);
     }
@@ -105,15 +112,33 @@ static int place(const char *path, const char *text, const struct stat *like, Er
     return 0;
 }
 
+/* The file itself, behind symbolic links. */
+static int find(const char *path, char real[PATH_MAX], struct stat *like, Error *error)
+{
+    return realpath(path, real) != NULL && stat(real, like) == 0 ? 0 : failed(error, "find", path);
+}
+
+int file_check(const char *path, Error *error)
+{
+    char real[PATH_MAX], beside[PATH_MAX + 32];
+    struct stat like;
+    char *text = NULL;
+    if (find(path, real, &like, error) != 0 || file_read(real, &text, error) != 0) {
+        return -1;
+    }
+    snprintf(beside, sizeof beside, "%s.penstock-new", real);
+    int result = write_beside(beside, text, &like, error);
+    unlink(beside);
+    free(text);
+    return result == 0 ? 0 : error_context(error, "\"%s\" cannot be replaced", path);
+}
+
 static int replace(const char *path, const char *text, bool keep, Error *error)
 {
     char real[PATH_MAX], before[PATH_MAX + 32];
     struct stat like;
-    if (realpath(path, real) == NULL || stat(real, &like) != 0) {
-        return failed(error, "find", path);
-    }
     char *old = NULL;
-    if (file_read(real, &old, error) != 0) {
+    if (find(path, real, &like, error) != 0 || file_read(real, &old, error) != 0) {
         return -1;
     }
     int result = 0;

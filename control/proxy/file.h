@@ -12,6 +12,9 @@
 /* The whole text of path, which must hold no NUL. The caller frees *text. */
 int file_read(const char *path, char **text, Error *error) MUST_CHECK;
 
+/* That path could be replaced with mode and owner kept, by making all but the rename. */
+int file_check(const char *path, Error *error) MUST_CHECK;
+
 /* Replaces the text of path, keeping the old text beside it. Does nothing when it is the same already. */
 int file_replace(const char *path, const char *text, Error *error) MUST_CHECK;
 

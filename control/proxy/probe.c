@@ -1,16 +1,15 @@
 /*
- * One connection, driven by poll() so that a proxy that holds its clients cannot hold us for longer than the
- * limit. All questions go as one simple query: a transaction pool may give every transaction another server
+ * All questions go as one simple query: a transaction pool may give every transaction another server
  * connection.
  */
 #include "probe.h"
 
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "patience.h"
 
 /*
  * The update of no row is refused by a read-only server like any other; it takes the first table that this
@@ -38,46 +37,13 @@ static const char question[] =
     "  FROM pg_catalog.pg_control_system();"
     "ROLLBACK";
 
-static long long now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int failed(PGconn *connection, const PGresult *result, Error *error)
 {
-    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *message = primary != NULL ? primary : PQerrorMessage(connection);
-    const char *fatal = strstr(message, "FATAL:  ");
-    message = fatal != NULL ? fatal : message;
-    return error_set(error, ERROR_PROXY, "probe through the proxy: %.*s", (int)strcspn(message, "\n"),
-                     message);
-}
-
-static int wait_for(PGconn *connection, short events, long long deadline, Error *error)
-{
-    long long left = deadline - now_ms();
-    struct pollfd fd = {.fd = PQsocket(connection), .events = events};
-    if (left <= 0 || poll(&fd, 1, (int)left) == 0) {
-        return error_set(error, ERROR_LIMIT, "probe through the proxy: no answer within its limit");
-    }
-    return 0;
-}
-
-static int connect_within(PGconn *connection, long long deadline, Error *error)
-{
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    while (status != PGRES_POLLING_OK) {
-        if (PQstatus(connection) == CONNECTION_BAD || status == PGRES_POLLING_FAILED) {
-            return failed(connection, NULL, error);
-        }
-        if (wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline, error) != 0) {
-            return -1;
-        }
-        status = PQconnectPoll(connection);
-    }
-    return 0;
+    int length;
+    const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    length = words != NULL ? (int)strlen(words) : 0;
+    words = words != NULL ? words : patience_words(connection, &length);
+    return error_set(error, ERROR_PROXY, "%.*s", length, words);
 }
 
 static int ask(PGconn *connection, long long deadline, ProbeAnswer *out, Error *error)
@@ -88,13 +54,8 @@ static int ask(PGconn *connection, long long deadline, ProbeAnswer *out, Error *
     int status = 0;
     bool answered = false;
     while (true) {
-        while (PQisBusy(connection)) {
-            if (wait_for(connection, POLLIN, deadline, error) != 0) {
-                return -1;
-            }
-            if (!PQconsumeInput(connection)) {
-                return failed(connection, NULL, error);
-            }
+        if (patience_answer(connection, deadline, NULL, error) != 0) {
+            return -1;
         }
         PGresult *result = PQgetResult(connection);
         if (result == NULL) {
@@ -117,16 +78,16 @@ int probe(const char *uri, int limit_ms, ProbeAnswer *out, Error *error)
 {
     static const char *const keywords[] = {"dbname", "application_name", NULL};
     const char *values[] = {uri, "penstock probe", NULL};
-    long long deadline = now_ms() + limit_ms;
+    long long deadline = patience_until(limit_ms);
     *out = (ProbeAnswer){0};
     PGconn *connection = PQconnectStartParams(keywords, values, 1);
     if (connection == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for a connection to the proxy");
     }
-    int status = connect_within(connection, deadline, error);
+    int status = patience_connect(connection, deadline, error);
     if (status == 0) {
         status = ask(connection, deadline, out, error);
     }
     PQfinish(connection);
-    return status;
+    return status == 0 ? 0 : error_context(error, "probe through the proxy");
 }

@@ -1,0 +1,94 @@
+/*
+ * Order makes it safe: a port is taken, then noted durably, then the gate is started on it; so no gate is ever lost
+ * out of sight. What the note says is believed until it is taken away.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "gate.h"
+#include "pgcat.h"
+#include "pgcat_file.h"
+
+/* *state is NULL when nothing is held. */
+int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)
+{
+    *state = NULL;
+    if (access(proxy->state, F_OK) != 0) {
+        return errno == ENOENT ? 0
+                               : error_set(error, ERROR_SYSTEM, "\"%s\": %s", proxy->state, strerror(errno));
+    }
+    json_error_t where;
+    *state = json_load_file(proxy->state, 0, &where);
+    if (*state != NULL) {
+        return 0;
+    }
+    error_set(error, ERROR_SYSTEM, "\"%s\" cannot be read: %s", proxy->state, where.text);
+    return error_hint(
+        error, "It says where the held clients are. The old configuration is in \"%.200s.penstock-before\".",
+        proxy->config);
+}
+
+int pgcat_save_state(Proxy *proxy, const json_t *state, Error *error)
+{
+    char *text = json_dumps(state, JSON_INDENT(2));
+    int status = file_write(proxy->state, text, error);
+    free(text);
+    return status;
+}
+
+int pgcat_read_plan(Proxy *proxy, char **text, json_t **plan, Error *error)
+{
+    if (file_read(proxy->config, text, error) != 0) {
+        return -1;
+    }
+    if (pgcat_plan(*text, proxy->database, proxy->pool, plan, error) == 0) {
+        return 0;
+    }
+    free(*text);
+    return error_context(error, "%s", proxy->config);
+}
+
+int pgcat_gate_port(const json_t *state)
+{
+    return (int)json_integer_value(json_object_get(state, "gate"));
+}
+
+/* Takes a port, keeps it in the state, and starts the gate there: in this order, so that no gate is lost. */
+static int start_gate(Proxy *proxy, json_t *state, Error *error)
+{
+    int port = pgcat_gate_port(state), fd;
+    if (gate_take_port(&port, &fd, error) != 0) {
+        return -1;
+    }
+    json_object_set_new(state, "gate", json_integer(port));
+    if (pgcat_save_state(proxy, state, error) != 0) {
+        close(fd);
+        return -1;
+    }
+    return gate_start(port, fd, proxy->gate_log, error);
+}
+
+/* A gate that answers on the port of the state. */
+int pgcat_need_gate(Proxy *proxy, json_t *state, Error *error)
+{
+    return gate_answers(pgcat_gate_port(state), &(GateAnswer){0}) ? 0 : start_gate(proxy, state, error);
+}
+
+/* A gate that holds: one that an undo has opened already is left to end, and another takes its place. */
+int pgcat_need_holding_gate(Proxy *proxy, json_t *state, Error *error)
+{
+    GateAnswer answer;
+    if (pgcat_gate_port(state) > 0 && gate_answers(pgcat_gate_port(state), &answer)) {
+        if (strcmp(answer.mode, "hold") == 0) {
+            return 0;
+        }
+        if (gate_end(pgcat_gate_port(state), error) != 0) {
+            return -1;
+        }
+        json_object_del(state, "gate");
+    }
+    return start_gate(proxy, state, error);
+}

@@ -1,0 +1,81 @@
+/*
+ * What would make clients see an error, or hold them for ever, must be found while nobody waits.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "pgcat.h"
+#include "pgcat_file.h"
+#include "route.h"
+
+#define MIN_TIMEOUT_MS 60000
+
+static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *text, const json_t *plan,
+                         ProxyReport *report, Error *error)
+{
+    size_t i;
+    json_t *one;
+    int status = 0;
+    json_array_foreach(json_object_get(plan, "pools"), i, one)
+    {
+        PgcatUser user;
+        const char *pool = pgcat_text(one, "pool");
+        for (size_t number = 0; status == 0 && pgcat_user(text, pool, number, &user); number++) {
+            RouteUser route = {.database = pool,
+                               .name = user.name,
+                               .password = user.password,
+                               .server_name = user.server_name,
+                               .server_password = user.server_password};
+            status = route_inspect(&proxy->console, context, &route, report, error);
+            pgcat_user_free(&user);
+        }
+    }
+    return status;
+}
+
+static int check_files(Proxy *proxy, Error *error)
+{
+    if (access(proxy->state, F_OK) == 0) {
+        error_set(error, ERROR_STATE, "\"%s\" is there: clients are held already", proxy->state);
+        return error_hint(error, "End that cutover with --resume or --undo.");
+    }
+    return file_check(proxy->config, error);
+}
+
+int pgcat_timeout_ms(const ProxyContext *context)
+{
+    return context->hold_limit_ms * 2 > MIN_TIMEOUT_MS ? context->hold_limit_ms * 2 : MIN_TIMEOUT_MS;
+}
+
+int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    char *text, *edited = NULL;
+    json_t *plan;
+    *report = (ProxyReport){0};
+    if (check_files(proxy, error) != 0 || pgcat_read_plan(proxy, &text, &plan, error) != 0) {
+        return -1;
+    }
+    int status = pgcat_check_settings(text, plan, context->hold_limit_ms, error);
+    /* The edit of the switch, made for nothing: what cannot be edited must show now. */
+    if (status == 0) {
+        status = pgcat_point(text, plan, &context->to, pgcat_timeout_ms(context), &edited, error);
+    }
+    if (status == 0) {
+        status = pgcat_check_shown(proxy, plan, error);
+    }
+    if (status == 0) {
+        status = inspect_users(proxy, context, text, plan, report, error);
+    }
+    if (status == 0) {
+        snprintf(report->summary, sizeof report->summary,
+                 "pgcat: %zu pools of \"%s\" at %s:%s, by transaction",
+                 json_array_size(json_object_get(plan, "pools")), proxy->database, pgcat_text(plan, "host"),
+                 pgcat_text(plan, "port"));
+    }
+    free(edited);
+    free(text);
+    json_decref(plan);
+    return status;
+}

@@ -1,0 +1,69 @@
+/*
+ * A user whom the proxy does not let in with what we know is no error: many proxies keep only hashes of passwords. One
+ * whom it lets in must meet the server that clients are about to leave.
+ */
+#include "route.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "credentials.h"
+#include "probe.h"
+#include "text.h"
+
+#define PROBE_LIMIT_MS 5000
+
+/* The caller frees it. */
+static char *uri_through(const Console *console, const RouteUser *user)
+{
+    PGconn *connection = database_connection(console->database);
+    Text uri = {0};
+    text_conninfo_add(&uri, "host", PQhost(connection));
+    text_conninfo_add(&uri, "port", PQport(connection));
+    text_conninfo_add(&uri, "dbname", user->database);
+    text_conninfo_add(&uri, "user", user->name);
+    text_conninfo_add(&uri, "password", user->password != NULL ? user->password : "");
+    return uri.data;
+}
+
+static int check_answer(const ProxyContext *context, const RouteUser *user, const ProbeAnswer *answer,
+                        Error *error)
+{
+    char *identifier = NULL;
+    if (database_value(context->source, &identifier, error,
+                       "SELECT system_identifier FROM pg_control_system()", 0) != 0) {
+        return -1;
+    }
+    bool same = identifier != NULL && strcmp(identifier, answer->system_identifier) == 0;
+    free(identifier);
+    if (same) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "\"%s\" of the proxy does not lead to %s:%s, but to another server",
+              user->database, context->from.host, context->from.port);
+    return error_hint(error, "A server of version %d answers there. Is it the right proxy?",
+                      answer->version / 10000);
+}
+
+int route_inspect(const Console *console, const ProxyContext *context, const RouteUser *user,
+                  ProxyReport *report, Error *error)
+{
+    ProbeAnswer answer;
+    Error ignored;
+    if (credentials_check(context->source, context->target, &context->to, user->server_name,
+                          user->server_password, error) != 0) {
+        return -1;
+    }
+    if (report->probe[0] != '\0') {
+        return 0;
+    }
+    char *uri = uri_through(console, user);
+    int status = 0;
+    if (probe(uri, PROBE_LIMIT_MS, &answer, &ignored) == 0) {
+        status = check_answer(context, user, &answer, error);
+        snprintf(report->probe, sizeof report->probe, "%s", status == 0 ? uri : "");
+    }
+    free(uri);
+    return status;
+}

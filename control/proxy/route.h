@@ -1,0 +1,21 @@
+/*
+ * The way that one user of a proxy takes: does it lead where we think, and will it lead where it is to go?
+ */
+#pragma once
+
+#include "console.h"
+#include "proxy.h"
+
+/* Everything is borrowed; a password is NULL when it is not known. */
+typedef struct RouteUser {
+    const char *database; /* as clients name it to the proxy */
+    const char *name, *password;
+    const char *server_name, *server_password; /* with which the proxy logs in at the server */
+} RouteUser;
+
+/*
+ * Fails when the user cannot log in at context->to, or when its way through the proxy of console leads to another
+ * server than context->source. The first user that gets an answer through the proxy becomes report->probe.
+ */
+int route_inspect(const Console *console, const ProxyContext *context, const RouteUser *user,
+                  ProxyReport *report, Error *error) MUST_CHECK;
