@@ -1,12 +1,16 @@
 /*
  * Reads a logical slot from where it stands to a given LSN, throws everything away, and says what that cost:
  *
- *     bench-decode-receive CONNECTION SLOT END_LSN [NAME=VALUE …]
+ *     bench-decode-receive [--lazy] CONNECTION SLOT END_LSN [NAME=VALUE …]
  *     → seconds  CPU seconds of the walsender  messages  bytes
  *
  * Bytes are what goes over the connection for data: of each CopyData message its five bytes of framing, the 24
  * and one of XLogData, and the payload. Nothing is confirmed, so the same slot can be read again. The clock
  * stops with the last message of data; whether the end was reached is asked when there is a pause.
+ *
+ * Each time bytes come while the reader sleeps, the sending process has to wake it, which on one machine is the dearest
+ * part of sending. With --lazy the reader sleeps until LOW_WATER bytes are there, or for TICK_MS, and nobody wakes it
+ * for a single message.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -14,15 +18,19 @@
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lsn.h"
 
-#define PAUSE_MS 200
+#define LOW_WATER (64 * 1024)
+#define TICK_MS 5
+#define PAUSE_TICKS 40 /* without a byte: ask how far the server is */
 #define COPY_DATA_HEAD 5
 
 typedef struct Receive {
@@ -94,25 +102,41 @@ static void take(Receive *receive, const char *message, int size)
     receive->last = now();
 }
 
+/* A Unix socket does not know it: there every byte wakes the reader. */
+static void sleep_longer(const Receive *receive)
+{
+    int bytes = LOW_WATER;
+    setsockopt(PQsocket(receive->connection), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
+/* Takes the messages that are here whole; true when there was one. */
+static bool take_all(Receive *receive)
+{
+    char *message;
+    int size;
+    uint64_t before = receive->messages;
+    while ((size = PQgetCopyData(receive->connection, &message, 1)) > 0) {
+        take(receive, message, size);
+        PQfreemem(message);
+    }
+    if (size < 0 || PQconsumeInput(receive->connection) != 1) {
+        fail("stream", receive->connection);
+    }
+    return receive->messages > before;
+}
+
 static void receive_all(Receive *receive)
 {
-    while (receive->reached < receive->end) {
-        char *message;
-        int size = PQgetCopyData(receive->connection, &message, 1);
-        if (size > 0) {
-            take(receive, message, size);
-            PQfreemem(message);
-            continue;
-        }
-        if (size < 0) {
-            fail("stream", receive->connection);
-        }
+    for (int idle = 0; receive->reached < receive->end; idle++) {
         struct pollfd wait = {.fd = PQsocket(receive->connection), .events = POLLIN};
-        int ready = poll(&wait, 1, PAUSE_MS);
-        if (ready == 0) {
+        if (take_all(receive)) {
+            idle = 0;
+        } else if (poll(&wait, 1, TICK_MS) < 0 && errno != EINTR) {
+            fail("poll", receive->connection);
+        }
+        if (idle == PAUSE_TICKS) {
             ask(receive);
-        } else if (ready > 0 && PQconsumeInput(receive->connection) != 1) {
-            fail("stream", receive->connection);
+            idle = 0;
         }
     }
 }
@@ -139,13 +163,19 @@ static double cpu_seconds(int pid)
 int main(int argc, char **argv)
 {
     Receive receive = {0};
+    bool lazy = argc > 1 && strcmp(argv[1], "--lazy") == 0;
+    argv += lazy;
+    argc -= lazy;
     if (argc < 4 || !lsn_parse(argv[3], &receive.end)) {
-        fprintf(stderr, "usage: bench-decode-receive CONNECTION SLOT END_LSN [NAME=VALUE …]\n");
+        fprintf(stderr, "usage: bench-decode-receive [--lazy] CONNECTION SLOT END_LSN [NAME=VALUE …]\n");
         return 2;
     }
     receive.connection = PQconnectdb(argv[1]);
     if (PQstatus(receive.connection) != CONNECTION_OK) {
         fail("connection", receive.connection);
+    }
+    if (lazy) {
+        sleep_longer(&receive);
     }
     int pid = PQbackendPID(receive.connection);
     start(&receive, argv[2], argv + 4, argc - 4);
