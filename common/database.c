@@ -52,8 +52,8 @@ static const struct {
 };
 
 /*
- * Under these, values of both majors compare equal, and no limit that a role carries for its applications
- * ends a long copy.
+ * Under these, values of both majors compare equal, no limit that a role carries for its applications ends a
+ * long copy, and the fence that a cutover raises around a database does not stop us.
  */
 static const char session_settings[] = "SET datestyle = 'ISO';"
                                        "SET intervalstyle = 'postgres';"
@@ -65,6 +65,7 @@ static const char session_settings[] = "SET datestyle = 'ISO';"
                                        "SET statement_timeout = 0;"
                                        "SET lock_timeout = 0;"
                                        "SET idle_in_transaction_session_timeout = 0;"
+                                       "SET default_transaction_read_only = off;"
                                        "SET search_path = 'pg_catalog'";
 
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end)

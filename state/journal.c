@@ -4,6 +4,8 @@
  */
 #include "state.h"
 
+#include <stdlib.h>
+
 int state_journal(Database *target, const char *name, const char *operation, const char *step,
                   const char *event, const char *detail, Error *error)
 {
@@ -32,4 +34,22 @@ int state_read_journal(Database *target, const char *name, const char *operation
     }
     PQclear(lines);
     return 0;
+}
+
+int state_operation_open(Database *target, const char *name, const char *operation, const char *last_step,
+                         bool *open, Error *error)
+{
+    char *answer = NULL;
+    int status = database_value(
+        target, &answer, error,
+        "WITH lines AS (SELECT j.* FROM penstock.journal j"
+        "  JOIN penstock.migration m ON m.name = j.migration AND m.created_at <= j.at"
+        "  WHERE j.migration = $1 AND j.operation = $2),"
+        " latest AS (SELECT DISTINCT ON (step) event FROM lines WHERE id > coalesce("
+        "  (SELECT max(id) FROM lines WHERE step = $3 AND event = 'done'), 0) ORDER BY step, id DESC)"
+        " SELECT EXISTS (SELECT FROM latest WHERE event <> 'undone')",
+        3, name, operation, last_step);
+    *open = answer != NULL && *answer == 't';
+    free(answer);
+    return status == 0 ? 0 : error_context(error, "reading the journal of migration \"%s\"", name);
 }

@@ -138,6 +138,21 @@ int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error
                             final_lsn != LSN_INVALID ? lsn_format(final_lsn, text) : NULL, error);
 }
 
+int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *error)
+{
+    char text[LSN_TEXT_SIZE];
+    return update_migration(
+        target,
+        "WITH begun AS (UPDATE penstock.migration SET phase = 'copied', slot_lsn = $2::pg_lsn, final_lsn = "
+        "NULL"
+        "  WHERE name = $1 AND phase <> 'copied' RETURNING name),"
+        " moved AS (UPDATE penstock.lane SET commit_lsn = $2::pg_lsn, sequence = 0"
+        "  WHERE migration IN (SELECT name FROM begun) AND commit_lsn < $2::pg_lsn),"
+        " silent AS (DELETE FROM penstock.applier WHERE migration IN (SELECT name FROM begun))"
+        " SELECT name FROM penstock.migration WHERE name = $1",
+        name, lsn_format(slot_lsn, text), error);
+}
+
 int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
 {
     PGresult *result = NULL;

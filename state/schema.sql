@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 2';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 3';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS penstock.journal (
     migration  text NOT NULL,
     operation  text NOT NULL,                -- copy, cutover, rollback, finish
     step       text NOT NULL,
-    event      text NOT NULL CHECK (event IN ('begin', 'done', 'failed', 'undone')),
+    event      text NOT NULL CHECK (event IN ('begin', 'done', 'failed', 'undoing', 'undone')),
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     detail     jsonb NOT NULL DEFAULT '{}'
 );

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "Penstock state, layout 2"
-#define LAYOUT_JOURNAL "Penstock journal, layout 1"
+#define LAYOUT "Penstock state, layout 3"
+#define LAYOUT_JOURNAL "Penstock journal, layout 2"
 
 extern const char state_schema_sql[];
 

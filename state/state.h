@@ -87,6 +87,12 @@ int state_set_phase(Database *target, const char *name, Phase phase, Error *erro
 int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
 const char *state_phase_name(Phase phase);
 
+/*
+ * After a rollback: the migration is copied again, and its stream begins at slot_lsn, where both sides are equal. Lanes
+ * that are further stay there; nothing changes in a migration that is copied already.
+ */
+int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *error) MUST_CHECK;
+
 /* Fills positions[0 … lanes). */
 int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions,
                      Error *error) MUST_CHECK;
@@ -110,13 +116,17 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
  */
 int state_lock(Database *target, const char *name, const char *role, Error *error) MUST_CHECK;
 
-/* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undone. */
+/* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undoing, undone. */
 int state_journal(Database *target, const char *name, const char *operation, const char *step,
                   const char *event, const char *detail, Error *error) MUST_CHECK;
 
 /* Hands every line of the operation to take, oldest first; only lines written since the migration was recorded. */
 int state_read_journal(Database *target, const char *name, const char *operation, JournalReader take,
                        void *context, Error *error) MUST_CHECK;
+
+/* True in *open when the operation was begun and neither came to its last step nor was undone. */
+int state_operation_open(Database *target, const char *name, const char *operation, const char *last_step,
+                         bool *open, Error *error) MUST_CHECK;
 
 /*
  * Remembers how the applier treats a table: lane_class "spread" or "whole", why it is whole (NULL when it is not), and

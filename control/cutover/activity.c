@@ -9,14 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SESSIONS                                                                                             \
+#define APPLICATIONS                                                                                         \
     " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"          \
-    "  AND pid <> pg_backend_pid() AND application_name NOT LIKE 'penstock %' AND state <> 'idle'"
+    "  AND pid <> pg_backend_pid() AND application_name NOT LIKE 'penstock %'"
+#define AT_WORK APPLICATIONS " AND state <> 'idle'"
+
+/* One session, for people. */
+#define LINE                                                                                                 \
+    "format('pid %s (%s), %s%s: %s', pid, usename, state,"                                                   \
+    "       ', open for ' || round(extract(epoch FROM clock_timestamp() - xact_start)::numeric, 1) || ' s'," \
+    "       left(regexp_replace(query, '\\s+', ' ', 'g'), 80))"
+#define MOST_NAMED "4"
 
 int activity_busy(Database *source, int *count, Error *error)
 {
     char *value = NULL;
-    int status = database_value(source, &value, error, "SELECT count(*)" SESSIONS, 0);
+    int status = database_value(source, &value, error, "SELECT count(*)" AT_WORK, 0);
     *count = value != NULL ? atoi(value) : 0;
     free(value);
     return status;
@@ -27,15 +35,11 @@ static int blockers(Database *source, double older_than, char *out, size_t size,
     char seconds[32];
     char *text = NULL;
     snprintf(seconds, sizeof seconds, "%f", older_than);
-    int status =
-        database_value(source, &text, error,
-                       "SELECT string_agg(line, '; ') FROM ("
-                       "SELECT format('pid %s (%s), %s, open for %s s: %s', pid, usename, state,"
-                       "       round(extract(epoch FROM clock_timestamp() - xact_start)::numeric, 1),"
-                       "       left(regexp_replace(query, '\\s+', ' ', 'g'), 80)) AS line" SESSIONS
-                       " AND xact_start < clock_timestamp() - $1::float8 * interval '1 second'"
-                       " ORDER BY xact_start LIMIT 4) s",
-                       1, seconds);
+    int status = database_value(source, &text, error,
+                                "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line" AT_WORK
+                                " AND xact_start < clock_timestamp() - $1::float8 * interval '1 second'"
+                                " ORDER BY xact_start LIMIT " MOST_NAMED ") s",
+                                1, seconds);
     snprintf(out, size, "%s", text != NULL ? text : "");
     free(text);
     return status;
@@ -48,6 +52,77 @@ void activity_name_blockers(Database *source, Error *error)
     if (blockers(source, 0, text, sizeof text, &ignored) == 0 && *text != '\0') {
         error_hint(error, "In the way: %s. End them, or wait for them, and try again.", text);
     }
+}
+
+/* Adds the answer of a query to the hint: whom it names is in the way. */
+static void add_names(Database *database, const char *query, Error *error)
+{
+    char *text = NULL;
+    char before[sizeof error->hint];
+    Error ignored;
+    if (database_value(database, &text, &ignored, query, 0) == 0 && text != NULL) {
+        snprintf(before, sizeof before, "%s", error->hint);
+        error_hint(error, "%.200s%sIn the way: %.280s", before, *before != '\0' ? " " : "", text);
+    }
+    free(text);
+}
+
+void activity_name_sessions(Database *database, Error *error)
+{
+    add_names(database,
+              "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line" APPLICATIONS
+              " ORDER BY xact_start LIMIT " MOST_NAMED ") s",
+              error);
+}
+
+void activity_name_waiters(Database *database, Error *error)
+{
+    add_names(database,
+              "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line FROM pg_stat_activity"
+              " WHERE pid IN (SELECT unnest(pg_blocking_pids(w.pid)) FROM pg_stat_activity w"
+              "   WHERE w.datname = current_database() AND (w.application_name LIKE 'penstock %'"
+              "     OR w.backend_type LIKE 'logical replication%')) ORDER BY xact_start LIMIT " MOST_NAMED
+              ") s",
+              error);
+}
+
+int activity_oldest(Database *source, double *seconds, char **who, Error *error)
+{
+    PGresult *result;
+    *seconds = 0;
+    *who = NULL;
+    if (database_query(source, &result, error,
+                       "SELECT extract(epoch FROM clock_timestamp() - xact_start), " LINE AT_WORK
+                       " AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1",
+                       0) != 0) {
+        return -1;
+    }
+    if (PQntuples(result) > 0) {
+        *seconds = atof(PQgetvalue(result, 0, 0));
+        *who = strdup(PQgetvalue(result, 0, 1));
+    }
+    PQclear(result);
+    return 0;
+}
+
+int activity_left(Database *database, int *others, char **who, Error *error)
+{
+    PGresult *result;
+    *others = 0;
+    *who = NULL;
+    if (database_query(database, &result, error,
+                       "SELECT count(*) FILTER (WHERE NOT super),"
+                       "       string_agg(format('pid %s (%s, %s)', pid, usename, application_name), '; ')"
+                       "  FROM (SELECT pid, usename, application_name, coalesce(rolsuper, false) AS super"
+                       "    FROM (SELECT pid, usename, usesysid, application_name" APPLICATIONS
+                       "    ) a LEFT JOIN pg_roles r ON r.oid = a.usesysid) s",
+                       0) != 0) {
+        return -1;
+    }
+    *others = atoi(PQgetvalue(result, 0, 0));
+    *who = PQgetisnull(result, 0, 1) ? NULL : strdup(PQgetvalue(result, 0, 1));
+    PQclear(result);
+    return 0;
 }
 
 int activity_check_age(Database *source, double limit, Error *error)

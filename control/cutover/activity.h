@@ -9,8 +9,22 @@
 /* How many application sessions are not idle. */
 int activity_busy(Database *source, int *count, Error *error) MUST_CHECK;
 
-/* Appends those sessions, oldest transaction first, to error's hint: pid, user, state, age, query. */
+/* Makes those sessions error's hint, oldest transaction first: pid, user, state, age, query. */
 void activity_name_blockers(Database *source, Error *error);
+
+/* Adds application sessions, idle or not, to error's hint. */
+void activity_name_sessions(Database *database, Error *error);
+
+/* Adds the sessions that one of ours, or a subscription, waits for. */
+void activity_name_waiters(Database *database, Error *error);
+
+/* Age of the oldest open transaction of an application, and whose it is; 0 and NULL without one. The caller frees
+ * *who. */
+int activity_oldest(Database *source, double *seconds, char **who, Error *error) MUST_CHECK;
+
+/* Application sessions that are there: *others of them are no superusers. *who names all, NULL for none; the caller
+ * frees it. */
+int activity_left(Database *database, int *others, char **who, Error *error) MUST_CHECK;
 
 /* ERROR_STATE, naming them, when a transaction of an application is older than limit seconds. */
 int activity_check_age(Database *source, double limit, Error *error) MUST_CHECK;

@@ -2,7 +2,7 @@
  * What the steps of a cutover share: options, connections, what was found out, what is told. Private to this
  * folder.
  *
- * Everything here belongs to one thread. steps.c fills and uses it, command.c makes and frees it.
+ * Everything here belongs to one thread. session.c fills and frees it, command.c drives it.
  */
 #pragma once
 
@@ -13,34 +13,29 @@
 #include "compare.h"
 #include "database.h"
 #include "machine.h"
+#include "options.h"
 #include "proxy.h"
 #include "state.h"
 
-#define MAX_PROXIES 8
-
-typedef enum CutoverMode { CUTOVER_RUN, CUTOVER_PLAN, CUTOVER_RESUME, CUTOVER_UNDO } CutoverMode;
+#define MAX_STEPS 24
 
 struct Cutover;
 
-typedef struct CutoverOptions {
-    const char *proxies[MAX_PROXIES];
-    size_t proxy_count;
-    const char *address;          /* HOST:PORT where the proxy reaches the side that is gone to, or NULL */
-    const char *reverse_conninfo; /* the target as the source reaches it, or NULL: as --target says */
-    const char *probe;            /* connection string through the proxy, or NULL: found out */
-    double drain_limit;           /* seconds; 0 in any of these: the default */
-    double hold_limit;
-    double max_transaction_age;
-    int64_t max_lag; /* bytes */
-    int jobs;        /* of the comparison */
-    CutoverMode mode;
-    bool verify;
-    bool yes;
-    bool no_reverse;
-    bool accept_loss; /* of updates and deletes that cannot come back */
-} CutoverOptions;
+/* How a step is bounded. */
+typedef enum LimitKind {
+    LIMIT_NONE,
+    LIMIT_DRAIN,     /* --drain-limit, while clients are held */
+    LIMIT_FENCE,     /* FENCE_LIMIT_S */
+    LIMIT_HOLD,      /* what is left of --hold-limit */
+    LIMIT_SUBSCRIBE, /* SUBSCRIBE_LIMIT_S */
+    LIMIT_PROBE,     /* PROBE_LIMIT_S */
+    LIMIT_WARM_UP,   /* --warm-up-limit */
+} LimitKind;
 
-#define MAX_STEPS 20
+#define FENCE_LIMIT_S 5.0
+#define PROBE_LIMIT_S 10.0
+#define SUBSCRIBE_LIMIT_S 5.0
+#define END_STREAM_LIMIT_MS 3000
 
 /* The one way or the other: what differs between them. */
 typedef struct Road {
@@ -49,9 +44,8 @@ typedef struct Road {
     const char *to;        /* … and the side that they go to */
     DatabaseEnd leaving;
     const Step *steps;
+    const LimitKind *limits; /* one for each step */
     int count;
-    Phase begins; /* the phase in which it may begin … */
-    Phase ends;   /* … and the one after it */
     int (*preflight)(struct Cutover *cutover, Error *error);
 } Road;
 
@@ -61,6 +55,8 @@ typedef struct CutoverProxy {
     Proxy *proxy;
     ProxyReport report;
 } CutoverProxy;
+
+typedef struct Ticker Ticker;
 
 typedef struct Cutover {
     const Settings *settings;
@@ -86,10 +82,16 @@ typedef struct Cutover {
     int64_t hold_started; /* clock_ms, 0 before */
     int64_t hold_ended;
     char note[512]; /* what the step under way has to say */
+    char limit_text[32];
     json_t *told;   /* array: the steps, for --json */
+    Ticker *ticker; /* redraws the line of the step under way; NULL without a terminal */
 } Cutover;
 
 extern const Road road_cutover, road_rollback;
+
+/* Opens everything that a run needs: both servers, the migration and its lock, the proxies. */
+int cutover_open(Cutover *cutover, Error *error) MUST_CHECK;
+void cutover_close(Cutover *cutover);
 
 /* Seconds that the step may take; 0 where nothing waits. */
 double cutover_limit(const Cutover *cutover, const Step *step);
@@ -100,9 +102,6 @@ void cutover_note(Cutover *cutover, const char *format, ...) __attribute__((form
 /* Milliseconds until clients have been held for as long as they may; ERROR_LIMIT when that has passed. */
 int cutover_hold_left(const Cutover *cutover, int *left_ms, Error *error) MUST_CHECK;
 
-/* True when a signal asked us to stop. */
-bool cutover_interrupted(void);
-
 /* The checks before anything is touched. */
 int cutover_preflight(Cutover *cutover, Error *error) MUST_CHECK;
 int rollback_preflight(Cutover *cutover, Error *error) MUST_CHECK;
@@ -110,8 +109,17 @@ int rollback_preflight(Cutover *cutover, Error *error) MUST_CHECK;
 /* Tells the operator of one event of a step. */
 void cutover_tell(void *context, const Step *step, StepEvent event, double elapsed, const Error *error);
 
+/* "of 10 s", or "". */
+void cutover_limit_text(const Cutover *cutover, const Step *step, char out[32]);
+
+/* A warning for the operator, beside the line of the step under way. */
+void cutover_warn(Cutover *cutover, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Prints the steps with all values filled in. */
 void cutover_print_plan(const Cutover *cutover);
+
+/* --dry-run: the checks, and what the hold would take. Changes nothing. */
+ExitStatus cutover_dry_run(Cutover *cutover, Error *error) MUST_CHECK;
 
 /* Opens the guard of the switch point's snapshot; see compare.h. */
 int cutover_guard(Cutover *cutover, Error *error) MUST_CHECK;

@@ -11,12 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "activity.h"
 #include "clock.h"
-
-int fence_pass(Database *source, Error *error)
-{
-    return database_execute(source, error, "SET default_transaction_read_only = off", 0);
-}
 
 int fence_remember(Database *source, json_t *detail, Error *error)
 {
@@ -56,35 +52,39 @@ static int alter(Database *source, const char *first, const char *second, Error 
 }
 
 /* Ends the client sessions that are there; *found is how many were. */
-static int end_sessions(Database *source, int *found, Error *error)
+static int end_sessions(Database *source, bool spare_ours, int *found, Error *error)
 {
     char *count = NULL;
     int status = database_value(source, &count, error,
                                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                                 " WHERE datname = current_database() AND backend_type = 'client backend'"
-                                "   AND pid <> pg_backend_pid()",
-                                0);
+                                "   AND pid <> pg_backend_pid()"
+                                "   AND NOT ($1::bool AND application_name LIKE 'penstock %')",
+                                1, spare_ours ? "true" : "false");
     *found = count != NULL ? atoi(count) : 0;
     free(count);
     return status;
 }
 
-int fence_raise(Database *source, int limit_ms, bool (*stop)(void), Error *error)
+int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error)
 {
     int64_t deadline = clock_ms() + limit_ms;
     if (alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error) != 0) {
         return -1;
     }
     for (int quiet = 0, found; quiet < 2;) {
-        if (end_sessions(source, &found, error) != 0) {
+        if (end_sessions(source, spare_ours, &found, error) != 0) {
             return -1;
         }
         quiet = found == 0 ? quiet + 1 : 0;
-        if (stop() || clock_ms() > deadline) {
-            return stop()
-                       ? error_set(error, ERROR_INTERRUPTED, "interrupted")
-                       : error_set(error, ERROR_LIMIT, "%d sessions on the source did not end within %.1f s",
-                                   found, limit_ms / 1000.0);
+        if (stop()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (quiet < 2 && clock_ms() > deadline) {
+            error_set(error, ERROR_LIMIT, "%d sessions behind the fence did not end within %.1f s", found,
+                      limit_ms / 1000.0);
+            activity_name_sessions(source, error);
+            return -1;
         }
         clock_pause_ms(10);
     }

@@ -4,7 +4,8 @@
  * Per database, not per server: CONNECTION LIMIT 0 turns new sessions away (superusers excepted),
  * default_transaction_read_only makes those that still get in read-only, and every client session that is
  * there is ended, again and again until none is left. Walsenders stay: the applier must read the end of the
- * stream. The role that fences must be superuser, or it would shut itself out.
+ * stream. The role that fences must be superuser, or it would shut itself out; every connection that
+ * database_connect makes begins read-write whatever the default is.
  *
  * A superuser who insists (SET default_transaction_read_only = off) is not stopped by this: preflight names
  * them.
@@ -16,14 +17,14 @@
 #include "database.h"
 #include "error.h"
 
-/* Makes our own session able to write behind the fence. For every connection to the source that must. */
-int fence_pass(Database *source, Error *error) MUST_CHECK;
-
 /* Puts into detail what fence_lift needs: the settings as they are now. */
 int fence_remember(Database *source, json_t *detail, Error *error) MUST_CHECK;
 
-/* Raises the fence and ends sessions until none is left, for at most limit_ms. */
-int fence_raise(Database *source, int limit_ms, bool (*stop)(void), Error *error) MUST_CHECK;
+/*
+ * Raises the fence and ends sessions until none is left, for at most limit_ms; ERROR_LIMIT names those that stay.
+ * spare_ours: but for those of Penstock itself, which go by their application_name.
+ */
+int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error) MUST_CHECK;
 
 /* Puts the settings back as fence_remember found them. */
 int fence_lift(Database *source, const json_t *detail, Error *error) MUST_CHECK;

@@ -3,8 +3,16 @@
  * it are undone in reverse.
  *
  *     perform:  begin → (prepare, begin is journaled with what undo needs) → perform → done
- *     a step fails, or the operator stops it:  failed → undo of it and of every one before → undone
+ *     a step fails, or the operator stops it:  failed → undoing, undo, undone: of it and of every one before
  *     from the begin of a step that commits, nothing is undone any more: the only way is forward.
+ *
+ * Where a step stands is one state, and step_move alone changes it:
+ *
+ *     UNTOUCHED ──begin──► BEGUN ──done──► COMPLETE          failed leaves it BEGUN: half done
+ *         ▲                 ▲ │                │
+ *         │               begin undoing     undoing          undone leads back from each of the three: what has
+ *         │                 │ ▼                ▼             nothing to undo goes there at once
+ *         └────undone─── RETREATING ◄──────────┘
  *
  * The machine knows nothing of databases: the journal and the screen are given to it. What a run that was
  * killed had done comes in as records, and the same machine carries on or goes back from there.
@@ -31,11 +39,20 @@ typedef struct Step {
     bool commits;         /* the point of no return */
 } Step;
 
-typedef enum StepEvent { STEP_BEGIN, STEP_DONE, STEP_FAILED, STEP_UNDONE } StepEvent;
+typedef enum StepEvent {
+    STEP_BEGIN,
+    STEP_DONE,
+    STEP_FAILED,
+    STEP_UNDOING,
+    STEP_UNDONE,
+    STEP_EVENTS
+} StepEvent;
 
-/* What the journal says last of a step; detail is that of its begin. STEP_UNDONE for one that never began. */
+typedef enum StepState { STEP_UNTOUCHED, STEP_BEGUN, STEP_COMPLETE, STEP_RETREATING, STEP_STATES } StepState;
+
+/* Where a step stands; detail is that of the begin that left UNTOUCHED. Zeroed: it never began. */
 typedef struct StepRecord {
-    StepEvent event;
+    StepState state;
     json_t *detail; /* owned, or NULL */
 } StepRecord;
 
@@ -43,8 +60,8 @@ typedef struct MachineHooks {
     void *context; /* for the steps and for the hooks */
     /* Keeps one event durably. */
     int (*journal)(void *context, const Step *step, StepEvent event, const json_t *detail, Error *error);
-    /* Tells the operator; elapsed is in seconds. error is set for STEP_FAILED, and for STEP_UNDONE when
-     * undoing failed. */
+    /* Tells the operator of a begin, a done, a failure or an undone; elapsed is in seconds. error is set for
+     * STEP_FAILED, and for STEP_UNDONE when undoing failed. */
     void (*tell)(void *context, const Step *step, StepEvent event, double elapsed, const Error *error);
     /* True when the operator wants to stop. */
     bool (*stop)(void *context);
@@ -57,9 +74,12 @@ typedef enum MachineResult {
                      */
 } MachineResult;
 
+/* Moves *state by event. False, and nothing moved, when that event cannot happen in that state. */
+bool step_move(StepState *state, StepEvent event) MUST_CHECK;
+
 /*
- * Performs the steps that records does not show as done, in order. records has one entry per step and is kept
- * up to date.
+ * Performs the steps that records does not show as complete, in order. records has one entry per step and is
+ * kept up to date.
  */
 MachineResult machine_run(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                           Error *error);

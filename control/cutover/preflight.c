@@ -9,10 +9,10 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
-#include "records.h"
+#include "measure.h"
 #include "reverse.h"
+#include "warm.h"
 
-#define APPLIER_SILENCE 10.0 /* seconds after which a report is no longer believed */
 #define LAG_PATIENCE_MS 20000
 
 static int check_phase(Cutover *cutover, Error *error)
@@ -76,52 +76,26 @@ static int check_slot(Cutover *cutover, Error *error)
     return error_hint(error, "Start penstock follow and let it catch up.");
 }
 
-static int measure_lag(Cutover *cutover, int64_t *bytes, Error *error)
-{
-    ApplierStatus applier;
-    char *lag = NULL;
-    char lsn[LSN_TEXT_SIZE];
-    if (state_read_applier(cutover->target, cutover->migration.name, &applier, error) != 0) {
-        return -1;
-    }
-    if (!applier.exists || applier.age > APPLIER_SILENCE || strcmp(applier.state, "stopped") == 0 ||
-        strcmp(applier.state, "failed") == 0) {
-        error_set(error, ERROR_STATE, "the applier does not run%s%s", *applier.message != '\0' ? ": " : "",
-                  applier.message);
-        return error_hint(error, "Start penstock follow and let it catch up.");
-    }
-    if (database_value(cutover->source, &lag, error,
-                       "SELECT greatest(pg_current_wal_lsn() - $1::pg_lsn, 0)::int8", 1,
-                       lsn_format(applier.low_water_lsn, lsn)) != 0) {
-        return -1;
-    }
-    *bytes = atoll(lag);
-    free(lag);
-    return 0;
-}
-
 /* Nobody is held yet, so a lag that is a little too high may go down by itself. */
-static int check_applier(Cutover *cutover, Error *error)
+static int check_lag(Cutover *cutover, Error *error)
 {
-    int64_t deadline = clock_ms() + LAG_PATIENCE_MS;
-    while (true) {
+    for (int64_t deadline = clock_ms() + LAG_PATIENCE_MS;; clock_pause_ms(100)) {
         int64_t bytes;
         if (measure_lag(cutover, &bytes, error) != 0) {
             return -1;
         }
-        snprintf(cutover->note, sizeof cutover->note, "lag %lld bytes", (long long)bytes);
+        cutover_note(cutover, "lag %lld bytes", (long long)bytes);
         if (bytes <= cutover->options->max_lag) {
             return 0;
         }
-        if (cutover_interrupted()) {
+        if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
         if (clock_ms() > deadline) {
-            error_set(error, ERROR_STATE, "the applier is %lld bytes behind, more than --max-lag (%lld)",
-                      (long long)bytes, (long long)cutover->options->max_lag);
+            error_set(error, ERROR_STATE, "the %s is %lld bytes behind, more than --max-lag (%lld)",
+                      cutover->road->to, (long long)bytes, (long long)cutover->options->max_lag);
             return error_hint(error, "Wait until it has caught up (penstock status --watch), or allow more.");
         }
-        clock_pause_ms(100);
     }
 }
 
@@ -135,7 +109,9 @@ static int name_superusers(Cutover *cutover, Error *error)
 {
     char *who = NULL;
     if (database_value(cutover->leaving, &who, error,
-                       "SELECT string_agg(DISTINCT a.usename::text, ', ') FROM pg_stat_activity a"
+                       "SELECT string_agg(format('pid %s: %s, %s', a.pid, a.usename,"
+                       "   coalesce(nullif(a.application_name, ''), 'without application_name')), '; ')"
+                       "  FROM pg_stat_activity a"
                        "  JOIN pg_roles r ON r.rolname = a.usename AND r.rolsuper"
                        " WHERE a.datname = current_database() AND a.backend_type = 'client backend'"
                        "   AND a.pid <> pg_backend_pid() AND a.application_name NOT LIKE 'penstock %'",
@@ -143,12 +119,28 @@ static int name_superusers(Cutover *cutover, Error *error)
         return -1;
     }
     if (who != NULL) {
-        log_line(&cutover->settings->log, LOG_WARNING,
-                 "superusers are connected to the %s (%s): the fence ends their sessions and makes new "
-                 "ones read-only, but cannot keep them out",
-                 cutover->road->from, who);
+        cutover_warn(cutover,
+                     "superusers are connected to the %s (%s): the fence ends their sessions and makes new "
+                     "ones read-only, but cannot keep them out",
+                     cutover->road->from, who);
     }
     free(who);
+    return 0;
+}
+
+static int name_without_statistics(Cutover *cutover, Error *error)
+{
+    char *names = NULL;
+    if (warm_without_statistics(cutover, &names, error) != 0) {
+        return -1;
+    }
+    if (names != NULL && !cutover->options->warm_up) {
+        cutover_warn(cutover,
+                     "the target has no statistics of these tables, and would plan badly: %s. ANALYZE them, "
+                     "or give --warm-up",
+                     names);
+    }
+    free(names);
     return 0;
 }
 
@@ -160,13 +152,13 @@ static int check_proxies(Cutover *cutover, Error *error)
             return -1;
         }
         if (*proxy->report.warning != '\0') {
-            log_line(&cutover->settings->log, LOG_WARNING, "%s", proxy->report.warning);
+            cutover_warn(cutover, "%s", proxy->report.warning);
         }
         if (proxy->operations->holds && *proxy->report.probe == '\0' && cutover->options->probe == NULL) {
-            log_line(&cutover->settings->log, LOG_WARNING,
-                     "no way through the proxy for a probe after the switch: no user of it with a known "
-                     "password; --probe "
-                     "takes a connection string");
+            cutover_warn(cutover,
+                         "no way through the proxy for a probe after the switch: no user of it with a known "
+                         "password; --probe "
+                         "takes a connection string");
         }
         size_t used = strlen(cutover->note);
         snprintf(cutover->note + used, sizeof cutover->note - used, "; %s", proxy->report.summary);
@@ -187,7 +179,7 @@ static int check_reverse(Cutover *cutover, Error *error)
         return -1;
     }
     if (*warning != '\0') {
-        log_line(&cutover->settings->log, LOG_WARNING, "the way back: %s", warning);
+        cutover_warn(cutover, "the way back: %s", warning);
     }
     return 0;
 }
@@ -232,34 +224,24 @@ static int check_losses(Cutover *cutover, Error *error)
                       "If nothing of the kind was done since the switch, or it may be lost: --accept-loss.");
 }
 
-/* Like the applier's lag: nobody is held yet, so it may go down by itself. */
 static int check_way_back(Cutover *cutover, Error *error)
 {
-    int64_t deadline = clock_ms() + LAG_PATIENCE_MS;
-    while (true) {
+    for (int64_t deadline = clock_ms() + LAG_PATIENCE_MS;; clock_pause_ms(100)) {
         ReverseState state;
         if (reverse_state(cutover->target, &cutover->migration, &state, error) != 0) {
             return -1;
         }
-        if (!state.exists) {
-            error_set(error, ERROR_STATE, "there is no way back: the target has no slot for it");
-            return error_hint(
-                error, "The cutover was made with --no-reverse, or the slot was dropped. Writes made on "
-                       "the target since would be lost.");
+        if (state.active || !state.exists) {
+            return check_lag(cutover, error);
         }
-        cutover_note(cutover, "lag %lld bytes", (long long)state.lag);
-        if (state.active && state.lag <= cutover->options->max_lag) {
-            return 0;
-        }
-        if (cutover_interrupted()) {
+        if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
         if (clock_ms() > deadline) {
-            error_set(error, ERROR_STATE, "the source is %lld bytes behind, and its subscription %s",
-                      (long long)state.lag, state.active ? "is at work" : "does not run");
-            return error_hint(error, "The log of the source says why. --max-lag allows more.");
+            error_set(error, ERROR_STATE, "the subscription on the source does not run, %lld bytes behind",
+                      (long long)state.lag);
+            return error_hint(error, "The log of the source says why.");
         }
-        clock_pause_ms(100);
     }
 }
 
@@ -275,9 +257,9 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_phase,     check_leaving, check_slot,
-                                                        check_applier,   check_reverse, check_transactions,
-                                                        name_superusers, check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {
+        check_phase,     check_leaving,           check_slot,   check_lag, check_reverse, check_transactions,
+        name_superusers, name_without_statistics, check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 

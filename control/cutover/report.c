@@ -1,13 +1,15 @@
 /*
- * One line per step: what it is, how long it took, how long it might have taken, what it found. For --json the same is
- * collected and printed once at the end.
+ * One line per step: what it is, how long it took, how long it might have taken, what it found. On a terminal the line of
+ * the step under way has a running clock; for --json the same is collected and printed once at the end.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cutover.h"
+#include "ticker.h"
 
-static void limit_text(const Cutover *cutover, const Step *step, char out[32])
+void cutover_limit_text(const Cutover *cutover, const Step *step, char out[32])
 {
     double limit = cutover_limit(cutover, step);
     out[0] = '\0';
@@ -35,57 +37,36 @@ static void collect(Cutover *cutover, const Step *step, StepEvent event, double 
 
 void cutover_tell(void *context, const Step *step, StepEvent event, double elapsed, const Error *error)
 {
-    static const char *const words[] = {
-        [STEP_BEGIN] = "", [STEP_DONE] = "", [STEP_FAILED] = "FAILED  ", [STEP_UNDONE] = "undone  "};
+    static const char *const words[STEP_EVENTS] = {[STEP_BEGIN] = "",
+                                                   [STEP_DONE] = "",
+                                                   [STEP_FAILED] = "FAILED  ",
+                                                   [STEP_UNDOING] = "",
+                                                   [STEP_UNDONE] = "undone  "};
     Cutover *cutover = context;
-    char limit[32];
-    limit_text(cutover, step, limit);
+    cutover_limit_text(cutover, step, cutover->limit_text);
     if (event == STEP_BEGIN) {
         cutover->note[0] = '\0';
-        if (!cutover->settings->json && cutover->settings->terminal) {
-            printf("  %-10s %9s   %-8s  %s …", step->name, "", limit, step->text);
-            fflush(stdout);
-        }
+        ticker_show(cutover->ticker, step->name, cutover->limit_text, step->text);
         return;
     }
+    ticker_clear(cutover->ticker);
     collect(cutover, step, event, elapsed, error);
     if (cutover->settings->json) {
         return;
     }
     const char *note = error != NULL ? error->message : event == STEP_UNDONE ? "" : cutover->note;
-    bool redraw = cutover->settings->terminal && event != STEP_UNDONE;
-    printf("%s  %-10s %7.2f s   %-8s  %s%s\n", redraw ? "\r\033[K" : "", step->name, elapsed, limit,
+    printf("  %-10s %7.2f s   %-8s  %s%s\n", step->name, elapsed, cutover->limit_text,
            error != NULL && event == STEP_UNDONE ? "UNDO FAILED  " : words[event], note);
     fflush(stdout);
 }
 
-void cutover_print_plan(const Cutover *cutover)
+void cutover_warn(Cutover *cutover, const char *format, ...)
 {
-    const Endpoint *from = &cutover->context.from, *to = &cutover->context.to;
-    printf("%s of migration \"%s\": %s:%s/%s (PostgreSQL %d) to %s:%s/%s (PostgreSQL %d)\n",
-           cutover->road == &road_cutover ? "Cutover" : "Rollback", cutover->migration.name, from->host,
-           from->port, from->database, database_version(cutover->leaving) / 10000, to->host, to->port,
-           to->database, database_version(cutover->entering) / 10000);
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        const CutoverProxy *proxy = &cutover->proxies[i];
-        printf("  proxy %zu: %s%s%s\n", i + 1, proxy->operations->name,
-               proxy->spec.config != NULL ? ", " : "", proxy->spec.config != NULL ? proxy->spec.config : "");
-    }
-    if (cutover->road == &road_cutover) {
-        printf("  %s\n", cutover->options->no_reverse
-                             ? "without a way back: there will be no rollback"
-                             : "with a way back: the target's changes go to the source after the switch");
-    }
-    printf(
-        "  drain limit %g s, hold limit %g s, lag at most %lld bytes, transactions at most %g s old, %s\n\n",
-        cutover->options->drain_limit, cutover->options->hold_limit, (long long)cutover->options->max_lag,
-        cutover->options->max_transaction_age,
-        cutover->options->verify ? "with a comparison of the switch point" : "no comparison");
-    for (int i = 0; i < cutover->road->count; i++) {
-        char limit[32];
-        const Step *step = &cutover->road->steps[i];
-        limit_text(cutover, step, limit);
-        printf("  %2d  %-10s  %-8s  %s%s\n", i + 1, step->name, limit, step->text,
-               step->undo != NULL ? " (undone if a later step fails)" : "");
-    }
+    char text[2400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ticker_interrupt(cutover->ticker);
+    log_line(&cutover->settings->log, LOG_WARNING, "%s", text);
 }

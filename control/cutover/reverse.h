@@ -49,6 +49,18 @@ int reverse_subscribe(Database *source, Database *target, const Migration *migra
                       int limit_ms, Error *error) MUST_CHECK;
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
+/*
+ * The way there once more, for a rollback: the slot on the source by which the target can follow it again, and where its
+ * stream begins; LSN_INVALID when there is no such slot.
+ */
+int reverse_make_forward(Database *source, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
+int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error) MUST_CHECK;
+
+/* Is there a slot for the stream that comes after the switch: the way back's on the target, or else the way there's on
+ * the source? */
+int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
+                        bool *exists, Error *error) MUST_CHECK;
+
 /* Where the way back stands. */
 typedef struct ReverseState {
     bool exists; /* the slot; nothing else is set otherwise */

@@ -52,7 +52,7 @@ static CompareOptions compare_options(Cutover *cutover)
                             .migration = cutover->migration.name,
                             .jobs = cutover->options->jobs,
                             .max_keys = KEYS_SHOWN,
-                            .stop = cutover_interrupted,
+                            .stop = interrupted,
                             .guard = &cutover->guard};
 }
 

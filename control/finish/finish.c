@@ -30,12 +30,6 @@ typedef struct FinishResult {
 static const char fence_sql[] =
     "SELECT (datconnlimit = 0)::text FROM pg_database WHERE datname = current_database()";
 
-/* One of the two databases may be fenced: new sessions begin read-only there. */
-static int may_write(Database *database, Error *error)
-{
-    return database_execute(database, error, "SET default_transaction_read_only = off", 0);
-}
-
 static int clean_source(const Settings *settings, const Migration *migration, const FinishOptions *options,
                         FinishResult *result, Error *error)
 {
@@ -47,10 +41,7 @@ static int clean_source(const Settings *settings, const Migration *migration, co
     if (database_connect(settings->source, DATABASE_SOURCE, "finish", &source, error) != 0) {
         return error_hint(error, "If the source is gone for good, give --skip-source.");
     }
-    int status = may_write(source, error);
-    if (status == 0) {
-        status = reverse_unsubscribe(source, migration, error);
-    }
+    int status = reverse_unsubscribe(source, migration, error);
     if (status == 0) {
         status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
     }
@@ -103,10 +94,7 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
     if (database_connect(settings->target, DATABASE_TARGET, "finish", &target, error) != 0) {
         return -1;
     }
-    int status = may_write(target, error);
-    if (status == 0) {
-        status = state_exists(target, &exists, error);
-    }
+    int status = state_exists(target, &exists, error);
     if (status == 0 && exists && state_load(target, settings->migration, &migration, error) == 0) {
         memcpy(result->database, migration.source_database, sizeof result->database);
         status = finish_migration(settings, target, &migration, options, result, error);

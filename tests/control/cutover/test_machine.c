@@ -107,7 +107,7 @@ static bool stop(void *context)
 static void fresh(StepRecord records[STEPS])
 {
     for (int i = 0; i < STEPS; i++) {
-        records[i] = (StepRecord){.event = STEP_UNDONE};
+        records[i] = (StepRecord){.state = STEP_UNTOUCHED};
     }
 }
 
@@ -134,15 +134,16 @@ static void a_failure_undoes_in_reverse(void **state)
     (void)state;
     StepRecord records[STEPS];
     fresh(records);
-    check(&(Script){.fail = 'a'}, records, MACHINE_UNDONE, "begin a, do a, failed a, undo a, undone a");
+    check(&(Script){.fail = 'a'}, records, MACHINE_UNDONE,
+          "begin a, do a, failed a, undoing a, undo a, undone a");
     fresh(records);
     check(&(Script){.fail = 'b'}, records, MACHINE_UNDONE,
-          "begin a, do a, done a, begin b, do b, failed b, undone b, undo a, undone a");
+          "begin a, do a, done a, begin b, do b, failed b, undone b, undoing a, undo a, undone a");
     fresh(records);
     check(&(Script){.fail = 'c'}, records, MACHINE_UNDONE,
-          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undo c, undone c, undone "
-          "b, undo a, "
-          "undone a");
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undoing c, undo c, undone "
+          "c, undone b, "
+          "undoing a, undo a, undone a");
 }
 
 static void nothing_is_undone_past_the_point_of_no_return(void **state)
@@ -160,7 +161,7 @@ static void a_stop_between_steps_undoes(void **state)
     StepRecord records[STEPS];
     fresh(records);
     check(&(Script){.stop = 'b'}, records, MACHINE_UNDONE,
-          "begin a, do a, done a, begin b, do b, done b, undone b, undo a, undone a");
+          "begin a, do a, done a, begin b, do b, done b, undone b, undoing a, undo a, undone a");
 }
 
 static void a_failing_undo_leaves_the_rest_for_later(void **state)
@@ -169,7 +170,7 @@ static void a_failing_undo_leaves_the_rest_for_later(void **state)
     StepRecord records[STEPS];
     fresh(records);
     check(&(Script){.fail = 'c', .fail_undo = 'c'}, records, MACHINE_STUCK,
-          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undo c");
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undoing c, undo c");
 }
 
 /* Records as a killed run leaves them: the first `begun` steps are done, the one after has begun. */
@@ -177,7 +178,7 @@ static void killed(StepRecord records[STEPS], int begun)
 {
     fresh(records);
     for (int i = 0; i <= begun && i < STEPS; i++) {
-        records[i].event = i < begun ? STEP_DONE : STEP_BEGIN;
+        records[i].state = i < begun ? STEP_COMPLETE : STEP_BEGUN;
         records[i].detail = i == 0 ? json_pack("{s:i}", "number", 1) : json_object();
     }
 }
@@ -201,10 +202,53 @@ static void what_died_with_the_process_is_done_again(void **state)
     (void)state;
     StepRecord records[STEPS];
     killed(records, 3);
-    records[3].event = STEP_UNDONE;
+    records[3].state = STEP_UNTOUCHED;
     check(&(Script){0}, records, MACHINE_DONE, "begin c, do c, done c, begin d, do d, done d");
     killed(records, 3); /* d has begun: from there on only forward */
     check(&(Script){0}, records, MACHINE_DONE, "begin d, do d, done d");
+}
+
+/* c is undone, the undo of a was cut short: a looks neither done nor untouched, and is done again on the way forward. */
+static void a_killed_undo_is_carried_on_either_way(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    Script script = {.prepared = 7};
+    Error error;
+    const MachineHooks hooks = {.context = &script, .journal = journal, .tell = tell, .stop = stop};
+    killed(records, 0);
+    records[0].state = STEP_RETREATING;
+    assert_int_equal(machine_undo(steps, STEPS, records, &hooks, &error), MACHINE_UNDONE);
+    assert_string_equal(script.log, "undoing a, undo a, undone a");
+    step_records_free(records, STEPS);
+    killed(records, 0);
+    records[0].state = STEP_RETREATING;
+    check(&(Script){.prepared = 7}, records, MACHINE_DONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, done d");
+}
+
+static void every_move_has_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        StepState from;
+        StepEvent event;
+        StepState to; /* STEP_STATES: it cannot happen */
+    } rows[] = {
+        {STEP_UNTOUCHED, STEP_BEGIN, STEP_BEGUN},       {STEP_UNTOUCHED, STEP_DONE, STEP_STATES},
+        {STEP_UNTOUCHED, STEP_UNDOING, STEP_STATES},    {STEP_UNTOUCHED, STEP_UNDONE, STEP_STATES},
+        {STEP_BEGUN, STEP_BEGIN, STEP_BEGUN},           {STEP_BEGUN, STEP_DONE, STEP_COMPLETE},
+        {STEP_BEGUN, STEP_FAILED, STEP_BEGUN},          {STEP_BEGUN, STEP_UNDOING, STEP_RETREATING},
+        {STEP_BEGUN, STEP_UNDONE, STEP_UNTOUCHED},      {STEP_COMPLETE, STEP_BEGIN, STEP_BEGUN},
+        {STEP_COMPLETE, STEP_DONE, STEP_STATES},        {STEP_COMPLETE, STEP_UNDOING, STEP_RETREATING},
+        {STEP_RETREATING, STEP_BEGIN, STEP_BEGUN},      {STEP_RETREATING, STEP_DONE, STEP_STATES},
+        {STEP_RETREATING, STEP_UNDONE, STEP_UNTOUCHED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        StepState at = rows[i].from;
+        assert_int_equal(step_move(&at, rows[i].event), rows[i].to != STEP_STATES);
+        assert_int_equal(at, rows[i].to != STEP_STATES ? rows[i].to : rows[i].from);
+    }
 }
 
 static void a_killed_run_is_undone(void **state)
@@ -218,7 +262,7 @@ static void a_killed_run_is_undone(void **state)
     assert_true(machine_has_begun(records, STEPS));
     assert_false(machine_has_committed(steps, records, STEPS));
     assert_int_equal(machine_undo(steps, STEPS, records, &hooks, &error), MACHINE_UNDONE);
-    assert_string_equal(script.log, "undo c, undone c, undone b, undo a, undone a");
+    assert_string_equal(script.log, "undoing c, undo c, undone c, undone b, undoing a, undo a, undone a");
     assert_false(machine_has_begun(records, STEPS));
     step_records_free(records, STEPS);
 }
@@ -234,6 +278,8 @@ int main(void)
         cmocka_unit_test(a_killed_run_is_carried_on),
         cmocka_unit_test(what_died_with_the_process_is_done_again),
         cmocka_unit_test(a_killed_run_is_undone),
+        cmocka_unit_test(a_killed_undo_is_carried_on_either_way),
+        cmocka_unit_test(every_move_has_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

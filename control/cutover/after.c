@@ -1,0 +1,122 @@
+/*
+ * Once clients have gone on: proof that they are where they should be and nobody is where they were, and the last words
+ * in the state. Nothing here is undone; what fails here is tried again by --resume.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activity.h"
+#include "clock.h"
+#include "cutover.h"
+#include "probe.h"
+#include "reverse.h"
+#include "steps.h"
+
+#define LOOK_AGAIN_MS 50
+
+static int probe_one(Cutover *cutover, const char *uri, Error *error)
+{
+    ProbeAnswer answer;
+    if (probe(uri, (int)(PROBE_LIMIT_S * 1000), &answer, error) != 0) {
+        return -1;
+    }
+    if (strcmp(answer.system_identifier, cutover->entering_system) != 0) {
+        return error_set(error, ERROR_PROXY, "the proxy does not lead to the %s: version %d answers",
+                         cutover->road->to, answer.version / 10000);
+    }
+    if (!answer.writable) {
+        return error_set(error, ERROR_STATE, "the %s answers through the proxy, but is read-only",
+                         cutover->road->to);
+    }
+    cutover_note(cutover, "version %d answers through the proxy, system %s, and takes writes",
+                 answer.version / 10000, answer.system_identifier);
+    return 0;
+}
+
+int step_probe(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    cutover_note(cutover,
+                 cutover->holds ? "no credentials to look through the proxy" : "no proxy to look through");
+    if (cutover->options->probe != NULL) {
+        return probe_one(cutover, cutover->options->probe, error);
+    }
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        if (*cutover->proxies[i].report.probe != '\0' &&
+            probe_one(cutover, cutover->proxies[i].report.probe, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Connections that the proxy keeps to the side that clients left. The fence has ended them all, and lets only superusers
+ * in again: of those it is said, since a monitor may well be one.
+ */
+int step_gone(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    char *who = NULL;
+    (void)detail;
+    for (int64_t deadline = clock_ms() + (int64_t)(FENCE_LIMIT_S * 1000);; clock_pause_ms(LOOK_AGAIN_MS)) {
+        int others;
+        free(who);
+        if (activity_left(cutover->leaving, &others, &who, error) != 0) {
+            return -1;
+        }
+        if (others == 0) {
+            break;
+        }
+        if (clock_ms() > deadline) {
+            error_set(error, ERROR_STATE, "%d sessions are on the %s: %.300s", others, cutover->road->from,
+                      who);
+            free(who);
+            return error_hint(error,
+                              "Is its fence still there (CONNECTION LIMIT 0)? End them, then --resume.");
+        }
+    }
+    if (who != NULL) {
+        cutover_warn(cutover, "superusers are on the %s still: %s", cutover->road->from, who);
+    }
+    cutover_note(cutover, "%s on the %s", who != NULL ? "only superusers are" : "nobody is",
+                 cutover->road->from);
+    free(who);
+    return 0;
+}
+
+int step_switched(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    cutover_note(cutover, "the source stays fenced");
+    cutover->migration.phase = PHASE_SWITCHED;
+    return state_set_phase(cutover->target, cutover->migration.name, PHASE_SWITCHED, error);
+}
+
+/*
+ * The way back is taken away; its subscription went before the release. With a stream the migration stands again where it
+ * did before the cutover, both sides equal at the position where the stream begins; without, it is over.
+ */
+int step_back(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    Lsn begins;
+    (void)detail;
+    if (reverse_unsubscribe(cutover->source, &cutover->migration, error) != 0 ||
+        reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error) != 0 ||
+        reverse_unpublish(cutover->target, &cutover->migration, error) != 0 ||
+        reverse_forward_begins(cutover->source, &cutover->migration, &begins, error) != 0) {
+        return -1;
+    }
+    if (begins != LSN_INVALID) {
+        cutover_note(cutover, "the target stays fenced, and can be followed to");
+        cutover->migration.phase = PHASE_COPIED;
+        return state_begin_again(cutover->target, cutover->migration.name, begins, error);
+    }
+    cutover_note(cutover, "the target stays fenced; the way back is taken away");
+    cutover->migration.phase = PHASE_ROLLED_BACK;
+    return state_set_phase(cutover->target, cutover->migration.name, PHASE_ROLLED_BACK, error);
+}

@@ -1,0 +1,72 @@
+/*
+ * Both sides have a fence of their own (fence.h). That of the side that clients leave is raised, and stays; that of the
+ * side that they come to, where an earlier switch raised one, is lifted before they are let in.
+ */
+#include <string.h>
+
+#include "cutover.h"
+#include "fence.h"
+#include "records.h"
+#include "steps.h"
+
+int step_fence_prepare(void *context, json_t *detail, Error *error)
+{
+    return fence_remember(((Cutover *)context)->leaving, detail, error);
+}
+
+int step_fence(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    int left, limit = (int)(FENCE_LIMIT_S * 1000);
+    (void)detail;
+    if (cutover_hold_left(cutover, &left, error) != 0) {
+        return -1;
+    }
+    return fence_raise(cutover->leaving, false, left < limit ? left : limit, interrupted, error);
+}
+
+int step_unfence(void *context, const json_t *detail, Error *error)
+{
+    return fence_lift(((Cutover *)context)->leaving, detail, error);
+}
+
+/* What the fence of the other road found before it was raised; nothing when that road was never gone. */
+int step_open_prepare(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    const Road *other = cutover->road == &road_cutover ? &road_rollback : &road_cutover;
+    StepRecord records[MAX_STEPS];
+    int status = records_load(cutover, other, records, error);
+    for (int i = 0; status == 0 && i < other->count; i++) {
+        if (strcmp(other->steps[i].name, "fence") == 0 && records[i].state == STEP_COMPLETE) {
+            json_object_update(detail, records[i].detail);
+        }
+    }
+    step_records_free(records, MAX_STEPS);
+    return status;
+}
+
+int step_open(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    if (json_object_size(detail) == 0) {
+        cutover_note(cutover, "the %s has no fence", cutover->road->to);
+        return 0;
+    }
+    return fence_lift(cutover->entering, detail, error);
+}
+
+static bool never(void)
+{
+    return false;
+}
+
+/* The applier goes on writing to a target that is fenced again; at the source nobody is left. */
+int step_close(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    if (json_object_size(detail) == 0) {
+        return 0;
+    }
+    return fence_raise(cutover->entering, true, (int)(FENCE_LIMIT_S * 1000), never, error);
+}

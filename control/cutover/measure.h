@@ -1,0 +1,26 @@
+/*
+ * How things stand, without changing anything: for the preflight and for --dry-run. Private to this folder.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "cutover.h"
+
+/* Bytes of WAL that the side that clients go to has not made its own yet; ERROR_STATE when nothing works on them. */
+int measure_lag(Cutover *cutover, int64_t *bytes, Error *error) MUST_CHECK;
+
+typedef struct Measure {
+    int64_t lag_bytes;
+    double
+        lag_seconds; /* until what was written when we looked was durable there; -1: not within patience_ms */
+    double oldest;   /* seconds, of the oldest transaction that was open meanwhile */
+    char *oldest_who; /* or NULL; owned */
+    double at_work;   /* sessions, on average */
+    int most_at_work;
+    int looks;
+} Measure;
+
+/* Looks for a while; the caller frees *out with measure_free. */
+int measure(Cutover *cutover, Measure *out, Error *error) MUST_CHECK;
+void measure_free(Measure *measure);

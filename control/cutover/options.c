@@ -1,0 +1,202 @@
+/*
+ * Two argps over one parser: what both commands take, and what each has for itself.
+ */
+#include "options.h"
+
+#include <stdlib.h>
+
+#include "number.h"
+
+#define DEFAULT_DRAIN_LIMIT 10.0
+#define DEFAULT_HOLD_LIMIT 30.0
+#define DEFAULT_MAX_LAG (8LL * 1024 * 1024)
+#define DEFAULT_TRANSACTION_AGE 60.0
+#define DEFAULT_WARM_UP_LIMIT 60.0
+#define DEFAULT_JOBS 4
+#define MOST_JOBS 64
+
+enum {
+    OPTION_PROXY = 0x200,
+    OPTION_PROBE,
+    OPTION_DRAIN_LIMIT,
+    OPTION_HOLD_LIMIT,
+    OPTION_MAX_AGE,
+    OPTION_MAX_LAG,
+    OPTION_JOBS,
+    OPTION_YES,
+    OPTION_PLAN,
+    OPTION_DRY_RUN,
+    OPTION_RESUME,
+    OPTION_UNDO,
+    OPTION_VERIFY,
+    OPTION_WARM_UP,
+    OPTION_WARM_UP_LIMIT,
+    OPTION_TARGET_ADDRESS,
+    OPTION_NO_REVERSE,
+    OPTION_REVERSE_CONNINFO,
+    OPTION_SOURCE_ADDRESS,
+    OPTION_ACCEPT_LOSS,
+};
+
+static const struct argp_option common_options[] = {
+    {"proxy", OPTION_PROXY, "KIND:…", 0,
+     "What holds and leads the clients: pgbouncer:ADMIN_URI[,config=FILE][,database=NAME], the same with "
+     "pgcat, or none. May be "
+     "repeated",
+     0},
+    {"probe", OPTION_PROBE, "URI", 0,
+     "A connection through the proxy, to look at the other side after the switch", 0},
+    {"drain-limit", OPTION_DRAIN_LIMIT, "SECONDS", 0, "How long to wait for open transactions (10)", 0},
+    {"hold-limit", OPTION_HOLD_LIMIT, "SECONDS", 0, "How long clients may be held in all (30)", 0},
+    {"max-lag", OPTION_MAX_LAG, "BYTES", 0, "Do not start when the other side is further behind (8388608)",
+     0},
+    {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
+    {"plan", OPTION_PLAN, NULL, 0, "Print what would be done, with all values, and end", 1},
+    {"dry-run", OPTION_DRY_RUN, NULL, 0,
+     "Check everything, measure how long clients would be held, and end; nothing is changed", 1},
+    {"yes", OPTION_YES, NULL, 0, "Do not ask", 1},
+    {"resume", OPTION_RESUME, NULL, 0, "Carry on with one that was killed", 1},
+    {"undo", OPTION_UNDO, NULL, 0, "Undo one that was killed, as long as clients were not released", 1},
+    {0}};
+
+static const struct argp_option cutover_options[] = {
+    {"target-address", OPTION_TARGET_ADDRESS, "HOST:PORT", 0,
+     "The target as the proxy reaches it (default: as --target says)", 0},
+    {"verify", OPTION_VERIFY, NULL, 0, "Compare both sides at the switch point, after the release", 0},
+    {"jobs", OPTION_JOBS, "N", 0, "Tables compared at the same time (4)", 0},
+    {"warm-up", OPTION_WARM_UP, NULL, 0,
+     "Before clients are held: ANALYZE of target tables that have no statistics, and pg_prewarm of what the "
+     "source reads most",
+     0},
+    {"warm-up-limit", OPTION_WARM_UP_LIMIT, "SECONDS", 0, "How long that may take (60)", 0},
+    {"reverse-conninfo", OPTION_REVERSE_CONNINFO, "CONNINFO", 0,
+     "The target as the server of the source reaches it, for the way back; stays in pg_subscription there "
+     "(default: as --target says)",
+     0},
+    {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
+    {0}};
+
+static const struct argp_option rollback_options[] = {
+    {"source-address", OPTION_SOURCE_ADDRESS, "HOST:PORT", 0,
+     "The source as the proxy reaches it (default: as --source says)", 0},
+    {"accept-loss", OPTION_ACCEPT_LOSS, NULL, 0,
+     "Go back although updates and deletes of some tables cannot come back", 0},
+    {0}};
+
+static double read_number(const char *text, const char *option, struct argp_state *state)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value > 0) || value > 1e15) {
+        argp_error(state, "--%s wants a number above 0, not \"%s\"", option, text);
+    }
+    return value;
+}
+
+static void set_defaults(CutoverOptions *options)
+{
+    options->drain_limit = DEFAULT_DRAIN_LIMIT;
+    options->hold_limit = DEFAULT_HOLD_LIMIT;
+    options->max_transaction_age = DEFAULT_TRANSACTION_AGE;
+    options->max_lag = DEFAULT_MAX_LAG;
+    options->warm_up_limit = DEFAULT_WARM_UP_LIMIT;
+    options->jobs = DEFAULT_JOBS;
+}
+
+static void set_mode(CutoverOptions *options, CutoverMode mode, struct argp_state *state)
+{
+    if (options->mode != CUTOVER_RUN && options->mode != mode) {
+        argp_error(state, "--plan, --dry-run, --resume and --undo exclude each other");
+    }
+    options->mode = mode;
+}
+
+static void add_proxy(CutoverOptions *options, const char *proxy, struct argp_state *state)
+{
+    if (options->proxy_count == MAX_PROXIES) {
+        argp_error(state, "at most %d proxies", MAX_PROXIES);
+        return;
+    }
+    options->proxies[options->proxy_count++] = proxy;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    CutoverOptions *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        if (state->root_argp != NULL && state->child_inputs != NULL) {
+            state->child_inputs[0] = options;
+        }
+        set_defaults(options);
+        return 0;
+    case OPTION_PROXY:
+        add_proxy(options, argument, state);
+        return 0;
+    case OPTION_TARGET_ADDRESS:
+    case OPTION_SOURCE_ADDRESS:
+        options->address = argument;
+        return 0;
+    case OPTION_REVERSE_CONNINFO:
+        options->reverse_conninfo = argument;
+        return 0;
+    case OPTION_PROBE:
+        options->probe = argument;
+        return 0;
+    case OPTION_DRAIN_LIMIT:
+        options->drain_limit = read_number(argument, "drain-limit", state);
+        return 0;
+    case OPTION_HOLD_LIMIT:
+        options->hold_limit = read_number(argument, "hold-limit", state);
+        return 0;
+    case OPTION_MAX_AGE:
+        options->max_transaction_age = read_number(argument, "max-transaction-age", state);
+        return 0;
+    case OPTION_MAX_LAG:
+        options->max_lag = (int64_t)read_number(argument, "max-lag", state);
+        return 0;
+    case OPTION_WARM_UP_LIMIT:
+        options->warm_up_limit = read_number(argument, "warm-up-limit", state);
+        return 0;
+    case OPTION_JOBS:
+        options->jobs = number_option(state, "jobs", argument, 1, MOST_JOBS);
+        return 0;
+    case OPTION_NO_REVERSE:
+        options->no_reverse = true;
+        return 0;
+    case OPTION_ACCEPT_LOSS:
+        options->accept_loss = true;
+        return 0;
+    case OPTION_WARM_UP:
+        options->warm_up = true;
+        return 0;
+    case OPTION_VERIFY:
+        options->verify = true;
+        return 0;
+    case OPTION_YES:
+        options->yes = true;
+        return 0;
+    case OPTION_PLAN:
+        set_mode(options, CUTOVER_PLAN, state);
+        return 0;
+    case OPTION_DRY_RUN:
+        set_mode(options, CUTOVER_DRY_RUN, state);
+        return 0;
+    case OPTION_RESUME:
+        set_mode(options, CUTOVER_RESUME, state);
+        return 0;
+    case OPTION_UNDO:
+        set_mode(options, CUTOVER_UNDO, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp common_argp = {.options = common_options, .parser = parse_option};
+static const struct argp_child common_children[] = {{.argp = &common_argp}, {0}};
+
+const struct argp cutover_argp = {
+    .options = cutover_options, .parser = parse_option, .children = common_children};
+const struct argp rollback_argp = {
+    .options = rollback_options, .parser = parse_option, .children = common_children};

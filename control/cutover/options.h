@@ -1,0 +1,42 @@
+/*
+ * The command lines of penstock cutover and penstock rollback. Private to this folder.
+ */
+#pragma once
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_PROXIES 8
+
+typedef enum CutoverMode {
+    CUTOVER_RUN,
+    CUTOVER_PLAN,
+    CUTOVER_DRY_RUN,
+    CUTOVER_RESUME,
+    CUTOVER_UNDO
+} CutoverMode;
+
+/* Zeroed before parsing; when that ends, every default is filled in. */
+typedef struct CutoverOptions {
+    const char *proxies[MAX_PROXIES];
+    size_t proxy_count;
+    const char *address;          /* HOST:PORT where the proxy reaches the side that is gone to, or NULL */
+    const char *reverse_conninfo; /* the target as the source reaches it, or NULL: as --target says */
+    const char *probe;            /* connection string through the proxy, or NULL: found out */
+    double drain_limit;           /* seconds */
+    double hold_limit;
+    double max_transaction_age;
+    double warm_up_limit;
+    int64_t max_lag; /* bytes */
+    int jobs;        /* of the comparison */
+    CutoverMode mode;
+    bool verify;
+    bool yes;
+    bool no_reverse;
+    bool warm_up;
+    bool accept_loss; /* of updates and deletes that cannot come back */
+} CutoverOptions;
+
+extern const struct argp cutover_argp, rollback_argp;

@@ -1,0 +1,27 @@
+/*
+ * What the files of the way back share. Private to them.
+ */
+#pragma once
+
+#include "reverse.h"
+
+#define REVERSE_LOOK_MS 10
+
+/* False for a migration whose name is too long: it has no way back. */
+bool reverse_possible(const Migration *migration);
+
+/* The publication of all changes, after which slot and subscription are called, too; and that of inserts. */
+void reverse_names(const Migration *migration, char all[64], char inserts[64]);
+
+/* The statement that makes the subscription; keeps conninfo out of the log. Wants a transaction. rest is what follows
+ * on CONNECTION. */
+int reverse_create_subscription(Database *source, const char *name, const char *conninfo, const char *rest,
+                                Error *error) MUST_CHECK;
+
+/* Ends the transaction that failed with status, and keeps its error. */
+int reverse_rollback(Database *database, int status);
+
+/* Names the tables of the migration of which that much comes back, with separator between them; NULL for none. The
+ * caller frees *out. */
+int reverse_table_list(Database *target, const Migration *migration, const char *comes_back,
+                       const char *separator, char **out, Error *error) MUST_CHECK;

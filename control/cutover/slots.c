@@ -1,0 +1,168 @@
+/*
+ * The slots of both ways. Each is made while clients are held and both sides are equal: the WAL behind it holds what
+ * clients write there and nothing else of these tables.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activity.h"
+#include "clock.h"
+#include "reverse_parts.h"
+
+int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error)
+{
+    char name[64], unused[64];
+    PGresult *result;
+    reverse_names(migration, name, unused);
+    *out = (ReverseState){.exists = false};
+    if (!reverse_possible(migration)) {
+        return 0;
+    }
+    if (database_query(target, &result, error,
+                       "SELECT active, confirmed_flush_lsn,"
+                       " greatest(pg_current_wal_lsn() - confirmed_flush_lsn, 0)::int8"
+                       " FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()",
+                       1, name) != 0) {
+        return -1;
+    }
+    if (PQntuples(result) > 0) {
+        out->exists = true;
+        out->active = PQgetvalue(result, 0, 0)[0] == 't';
+        out->lag = atoll(PQgetvalue(result, 0, 2));
+        if (!lsn_parse(PQgetvalue(result, 0, 1), &out->confirmed)) {
+            out->confirmed = LSN_INVALID;
+        }
+    }
+    PQclear(result);
+    return 0;
+}
+
+static int slot_exists(Database *database, const char *name, bool *exists, Error *error)
+{
+    char *found = NULL;
+    int status = database_value(database, &found, error,
+                                "SELECT slot_name FROM pg_replication_slots"
+                                " WHERE slot_name = $1 AND database = current_database()",
+                                1, name);
+    *exists = found != NULL;
+    free(found);
+    return status;
+}
+
+static int make_slot(Database *database, const char *name, const char *plugin, int limit_ms, Error *error)
+{
+    char sql[320];
+    bool exists;
+    if (slot_exists(database, name, &exists, error) != 0) {
+        return -1;
+    }
+    if (exists) {
+        return 0;
+    }
+    snprintf(sql, sizeof sql,
+             "BEGIN; SET LOCAL statement_timeout = %d;"
+             " SELECT pg_create_logical_replication_slot('%.63s', '%.63s'); COMMIT",
+             limit_ms, name, plugin);
+    if (database_execute(database, error, sql, 0) == 0) {
+        return 0;
+    }
+    error_context(error, "making slot %s", name);
+    error_hint(error, "It waits for the transactions that write anywhere on that server.");
+    int status = reverse_rollback(database, -1);
+    activity_name_blockers(database, error);
+    return status;
+}
+
+int reverse_make_slot(Database *target, const Migration *migration, int limit_ms, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    return make_slot(target, name, "pgoutput", limit_ms, error);
+}
+
+int reverse_make_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
+{
+    return make_slot(source, migration->slot_name, "penstock", limit_ms, error);
+}
+
+int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
+                        bool *exists, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    *exists = false;
+    if (!back) {
+        return slot_exists(source, migration->slot_name, exists, error);
+    }
+    return reverse_possible(migration) ? slot_exists(target, name, exists, error) : 0;
+}
+
+int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
+{
+    char *lsn = NULL;
+    *out = LSN_INVALID;
+    int status = database_value(source, &lsn, error,
+                                "SELECT confirmed_flush_lsn FROM pg_replication_slots"
+                                " WHERE slot_name = $1 AND database = current_database()",
+                                1, migration->slot_name);
+    if (status == 0 && lsn != NULL && !lsn_parse(lsn, out)) {
+        status = error_set(error, ERROR_STATE, "slot %s has no position", migration->slot_name);
+    }
+    free(lsn);
+    return status;
+}
+
+/* Ends who uses the slot and drops it; the server of a subscription that was dropped takes a moment to see it. */
+static int drop_slot(Database *database, const char *name, int limit_ms, Error *error)
+{
+    int64_t deadline = clock_ms() + limit_ms;
+    for (;;) {
+        char *left = NULL;
+        int status = database_execute(database, error,
+                                      "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+                                      " WHERE slot_name = $1 AND active",
+                                      1, name);
+        if (status == 0) {
+            status = database_execute(database, error,
+                                      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                                      " WHERE slot_name = $1 AND NOT active",
+                                      1, name);
+        }
+        if (status != 0 && PQstatus(database_connection(database)) != CONNECTION_OK) {
+            return -1;
+        }
+        Error failure;
+        if (database_value(database, &left, &failure,
+                           "SELECT slot_name FROM pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
+            *error = failure;
+            return -1;
+        }
+        bool gone = left == NULL;
+        free(left);
+        if (gone) {
+            *error = (Error){.code = ERROR_NONE};
+            return 0;
+        }
+        if (clock_ms() > deadline) {
+            return error_set(error, ERROR_LIMIT, "slot %s could not be dropped within %.1f s", name,
+                             limit_ms / 1000.0);
+        }
+        clock_pause_ms(REVERSE_LOOK_MS);
+    }
+}
+
+int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    if (!reverse_possible(migration)) {
+        return 0;
+    }
+    return drop_slot(target, name, limit_ms, error);
+}
+
+int reverse_end_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
+{
+    return drop_slot(source, migration->slot_name, limit_ms, error);
+}

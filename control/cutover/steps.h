@@ -1,0 +1,57 @@
+/*
+ * The functions that the roads are made of; their contract is that of Step in machine.h, with the Cutover as context.
+ * Most serve both roads: they work on the side that clients leave and the one that they go to, whichever it is.
+ * Private to this folder.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "error.h"
+
+/* traffic.c: what the proxies do. */
+int step_hold_prepare(void *context, json_t *detail, Error *error);
+int step_hold(void *context, json_t *detail, Error *error);
+int step_let_go(void *context, const json_t *detail, Error *error);
+int step_drain(void *context, json_t *detail, Error *error);
+int step_point(void *context, json_t *detail, Error *error);
+int step_restore(void *context, const json_t *detail, Error *error);
+int step_release(void *context, json_t *detail, Error *error);
+
+/* gates.c: the fences of both sides. */
+int step_fence_prepare(void *context, json_t *detail, Error *error);
+int step_fence(void *context, json_t *detail, Error *error);
+int step_unfence(void *context, const json_t *detail, Error *error);
+int step_open_prepare(void *context, json_t *detail, Error *error);
+int step_open(void *context, json_t *detail, Error *error);
+int step_close(void *context, const json_t *detail, Error *error);
+
+/* last.c: until the side that is gone to has everything. */
+int step_position(void *context, json_t *detail, Error *error);
+int step_forget_position(void *context, const json_t *detail, Error *error);
+int step_catch_up(void *context, json_t *detail, Error *error);
+int step_catch_up_back(void *context, json_t *detail, Error *error);
+int step_sequences(void *context, json_t *detail, Error *error);
+int step_snapshot(void *context, json_t *detail, Error *error);
+
+/* ways.c: the stream that there will be after the switch, and the end of the one before. */
+int step_publish(void *context, json_t *detail, Error *error);
+int step_unpublish(void *context, const json_t *detail, Error *error);
+int step_slot(void *context, json_t *detail, Error *error);
+int step_drop_slot(void *context, const json_t *detail, Error *error);
+int step_subscribe(void *context, json_t *detail, Error *error);
+int step_unsubscribe(void *context, const json_t *detail, Error *error);
+int step_stream(void *context, json_t *detail, Error *error);
+int step_drop_stream(void *context, const json_t *detail, Error *error);
+
+/* after.c: once clients have gone on. */
+int step_probe(void *context, json_t *detail, Error *error);
+int step_gone(void *context, json_t *detail, Error *error);
+int step_switched(void *context, json_t *detail, Error *error);
+int step_back(void *context, json_t *detail, Error *error);
+
+/* warm.c: before they are held. */
+int step_warm_up(void *context, json_t *detail, Error *error);
+
+/* The road's own preflight. */
+int step_preflight(void *context, json_t *detail, Error *error);
