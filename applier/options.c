@@ -20,6 +20,8 @@ enum Key {
     KEY_LINGER,
     KEY_STATUS_INTERVAL,
     KEY_RETRY_LIMIT,
+    KEY_ON_CONFLICT,
+    KEY_SKIP_LSN,
     KEY_LOG_LEVEL,
     KEY_DUMP,
 };
@@ -37,6 +39,13 @@ static const struct argp_option rows[] = {
     {"status-interval", KEY_STATUS_INTERVAL, "MS", 0, "between status updates to the source (1000)", 2},
     {"retry-limit", KEY_RETRY_LIMIT, "SECONDS", 0,
      "give up when a lost server has not come back for so long (0: never)", 2},
+    {"on-conflict", KEY_ON_CONFLICT, "[SCHEMA.TABLE=]POLICY", 0,
+     "what to do with a change that does not fit the target's rows: stop, overwrite them, or skip it (stop); "
+     "for "
+     "one table or for all, may be repeated; what was done is in penstock.conflict",
+     2},
+    {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
+     "leave out what is left of the source transaction at LSN, which the applier stopped at", 2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
     {"dump", KEY_DUMP, "FILE", 0,
      "print the frames in FILE (\"-\": standard input) as text, one CopyData payload in hex per line, and "
@@ -113,6 +122,14 @@ static void set_level(const char *text, ApplierOptions *options, struct argp_sta
     argp_error(state, "--log-level: \"%s\" is not one of debug, info, warning, error", text);
 }
 
+static void add_policy(const char *text, ApplierOptions *options, struct argp_state *state)
+{
+    Error error;
+    if (policies_add(&options->policies, text, &error) != 0) {
+        argp_error(state, "--on-conflict: %s", error.message);
+    }
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     ApplierOptions *options = state->input;
@@ -135,6 +152,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_UNTIL:
         if (!lsn_parse(argument, &options->until)) {
             argp_error(state, "--until: \"%s\" is not an LSN like 16/B374D848", argument);
+        }
+        return 0;
+    case KEY_ON_CONFLICT:
+        add_policy(argument, options, state);
+        return 0;
+    case KEY_SKIP_LSN:
+        if (!lsn_parse(argument, &options->policies.skip_lsn)) {
+            argp_error(state, "--skip-lsn: \"%s\" is not an LSN like 16/B374D848", argument);
         }
         return 0;
     case KEY_LOG_LEVEL:

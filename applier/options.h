@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "lsn.h"
+#include "policy.h"
 
 typedef struct ApplierOptions {
     const char *source; /* connection strings; NULL: libpq's defaults */
@@ -22,6 +23,7 @@ typedef struct ApplierOptions {
     int linger_ms;          /* a change waits at most so long for company */
     int status_interval_ms; /* between status updates to the source */
     int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
+    Policies policies;      /* what is done with changes that do not fit */
     const char *dump;       /* a file, or "-": print the frames in it instead of applying anything */
     Log log;
 } ApplierOptions;

@@ -106,10 +106,37 @@ static int start_reporter(Supervisor *supervisor, Error *error)
     return 0;
 }
 
+/* --skip-lsn must name the transaction that the applier stopped at; asked before the first report covers that up. */
+static int check_skip(const Supervisor *supervisor, Database *target, const char *migration, Error *error)
+{
+    ApplierStatus status;
+    char asked[LSN_TEXT_SIZE], blocked[LSN_TEXT_SIZE];
+    Lsn skip = supervisor->options->policies.skip_lsn;
+    if (skip == LSN_INVALID || supervisor->locked_before) {
+        return 0;
+    }
+    if (state_read_applier(target, migration, &status, error) != 0) {
+        return -1;
+    }
+    if (status.blocked_lsn == skip) {
+        return 0;
+    }
+    lsn_format(skip, asked);
+    if (status.blocked_lsn == LSN_INVALID) {
+        error_set(error, ERROR_STATE, "--skip-lsn %s: the applier did not stop at any transaction", asked);
+        return error_hint(error,
+                          "Start it without --skip-lsn; an error names the transaction that it stops at.");
+    }
+    error_set(error, ERROR_STATE, "--skip-lsn %s: the transaction that the applier stopped at is %s", asked,
+              lsn_format(status.blocked_lsn, blocked));
+    return error_hint(error, "Its error was: %s", status.message);
+}
+
 static int run_on(Supervisor *supervisor, Database *target, Error *error)
 {
     Migration migration;
     if (load_migration(supervisor, target, &migration, error) != 0 ||
+        check_skip(supervisor, target, migration.name, error) != 0 ||
         start_reporter(supervisor, error) != 0) {
         return -1;
     }

@@ -16,6 +16,7 @@ int error_set(Error *error, ErrorCode code, const char *format, ...)
     va_end(args);
     error->code = code;
     error->sqlstate[0] = '\0';
+    error->lsn = 0;
     error->hint[0] = '\0';
     strcpy(error->message, text);
     return -1;

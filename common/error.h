@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
@@ -33,6 +34,7 @@ typedef enum ErrorCode {
 typedef struct Error {
     ErrorCode code;
     char sqlstate[6];   /* of the server's error, or "" */
+    uint64_t lsn;       /* commit LSN of the source transaction that it stops at; 0: of none */
     char message[1024]; /* what happened, to which object, at which LSN; outermost context first */
     char hint[512];     /* what to do now, or "" */
 } Error;

@@ -68,7 +68,7 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         "timestamptz '2000-01-01 00:00:00+00' + $8::int8 * interval '1 microsecond', $9, $10, "
         "coalesce($11::jsonb, '{}'), "
         "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', $13::text, "
-        "'message', $14::text, 'hint', $15::text) END, clock_timestamp()) "
+        "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, clock_timestamp()) "
         "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, "
         "host = excluded.host, workers = excluded.workers, received_lsn = excluded.received_lsn, "
         "low_water_lsn = excluded.low_water_lsn, last_commit_time = excluded.last_commit_time, "
@@ -76,7 +76,7 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         "statistics = excluded.statistics, error = excluded.error, updated_at = excluded.updated_at, "
         "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host "
         "AND excluded.state <> 'starting' THEN a.started_at ELSE excluded.started_at END";
-    char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE];
+    char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE], lsn[LSN_TEXT_SIZE];
     char commit_time[24], transactions[24], changes[24], host[HOST_SIZE] = "";
     char message[sizeof report->error->message] = "", hint[sizeof report->error->hint] = "";
     bool failed = report->error != NULL && report->error->code != ERROR_NONE;
@@ -92,11 +92,12 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         make_valid(report->error->hint, hint, sizeof hint);
     }
     if (database_execute(
-            target, error, sql, 15, name, report->state, pid, host, workers,
+            target, error, sql, 16, name, report->state, pid, host, workers,
             lsn_format(report->received_lsn, received), lsn_format(report->low_water_lsn, low_water),
             report->last_commit_time != 0 ? commit_time : NULL, transactions, changes, report->statistics,
             failed ? error_code_name(report->error->code) : NULL, failed ? report->error->sqlstate : NULL,
-            failed ? message : NULL, failed ? hint : NULL) != 0) {
+            failed ? message : NULL, failed ? hint : NULL,
+            failed && report->error->lsn != LSN_INVALID ? lsn_format(report->error->lsn, lsn) : NULL) != 0) {
         return error_context(error, "reporting the applier's state");
     }
     return 0;
@@ -108,7 +109,7 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
     *out = (ApplierStatus){.low_water_lsn = LSN_INVALID};
     if (database_query(target, &row, error,
                        "SELECT state, extract(epoch FROM clock_timestamp() - updated_at), low_water_lsn, "
-                       "error ->> 'message' FROM penstock.applier WHERE migration = $1",
+                       "error ->> 'message', error ->> 'lsn' FROM penstock.applier WHERE migration = $1",
                        1, name) != 0) {
         return error_context(error, "reading the applier's state");
     }
@@ -120,6 +121,9 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
             out->low_water_lsn = LSN_INVALID;
         }
         snprintf(out->message, sizeof out->message, "%s", PQgetvalue(row, 0, 3));
+        if (!lsn_parse(PQgetvalue(row, 0, 4), &out->blocked_lsn)) {
+            out->blocked_lsn = LSN_INVALID;
+        }
     }
     PQclear(row);
     return 0;

@@ -13,6 +13,13 @@ SELECT json_build_object(
             'commit_age_seconds', round(extract(epoch FROM now() - last_commit_time)::numeric, 3),
             'transactions', transactions, 'changes', changes, 'statistics', statistics, 'error', error)
         FROM penstock.applier WHERE migration = $1),
+    'conflicts', (
+        SELECT json_build_object(
+            'count', count(*),
+            'overwritten', count(*) FILTER (WHERE action = 'overwritten'),
+            'skipped', count(*) FILTER (WHERE action = 'skipped'),
+            'last_at', max(at))
+        FROM penstock.conflict WHERE migration = $1),
     'copy', (
         SELECT json_build_object(
             'tables', count(*),

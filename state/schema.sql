@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 3';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 4';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -66,9 +66,29 @@ CREATE TABLE penstock.applier (
     transactions     bigint NOT NULL,        -- since the start of this applier
     changes          bigint NOT NULL,
     statistics       jsonb NOT NULL DEFAULT '{}',
-    error            jsonb,                  -- {code, sqlstate, message, hint} when state is failed
+    error            jsonb,                  -- {code, sqlstate, message, hint, lsn} when state is waiting or failed
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 10);
+
+-- Changes that did not fit the rows here, and what was done instead as --on-conflict or --skip-lsn said: written in the
+-- transaction that did it.
+CREATE TABLE penstock.conflict (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    commit_lsn  pg_lsn NOT NULL,             -- the change: commit record of its transaction at the source …
+    sequence    bigint NOT NULL,             -- … and its number in there
+    schema_name text,                        -- null for a truncate of several tables
+    table_name  text,
+    kind        text NOT NULL CHECK (kind IN ('insert', 'update', 'delete', 'truncate')),
+    problem     text NOT NULL CHECK (problem IN ('refused', 'missing', 'several', 'transaction skipped')),
+    sqlstate    text,                        -- when the server refused it
+    message     text,
+    action      text NOT NULL CHECK (action IN ('overwritten', 'skipped')),
+    key         json,                        -- by what the row is found: the key, or all of the old row
+    new_row     json                         -- the row as the source has it now, without what it did not send
+);
+CREATE INDEX ON penstock.conflict (migration, commit_lsn, sequence);
 
 -- Every step of every operation that changes something: written before it is done and again when it is.
 CREATE TABLE IF NOT EXISTS penstock.journal (

@@ -62,6 +62,7 @@ typedef struct ApplierStatus {
     double age; /* seconds since it said so */
     Lsn low_water_lsn;
     char message[512]; /* of its error, or "" */
+    Lsn blocked_lsn;   /* commit LSN of the transaction that the error is about, or LSN_INVALID */
 } ApplierStatus;
 
 /* Takes one line of the journal; detail is a JSON object. */
@@ -102,6 +103,14 @@ int state_load_lanes(Database *target, const Migration *migration, LanePosition 
  * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence.
  */
 const char *state_lane_update_sql(void);
+
+/*
+ * The statement that records a conflict, to be run in the transaction that settles it: $1 text migration, $2 text
+ * commit LSN, $3 text sequence, $4 text schema, $5 text table, $6 text kind, $7 text problem, $8 text SQLSTATE, $9 text
+ * message, $10 text action; key and new_row are SQL expressions of type json, over parameters from $11 on. The caller
+ * frees it.
+ */
+char *state_conflict_sql(const char *key, const char *new_row);
 
 /* Writes what the applier says of itself. pid and host are this process's. */
 int state_report_applier(Database *target, const char *name, const ApplierReport *report,

@@ -133,6 +133,48 @@ SQL
     is($applier->stop, 0, 'the applier ends cleanly');
 };
 
+# What a policy settles does not stop the applier, is counted, and is listed.
+subtest 'policies for what does not fit' => sub {
+    my $migration = migration($source, $target, database => 'misfit', name => 'misfit');
+    like($migration->exits(2, 'follow', '--on-conflict', 'public.kept=ignore')->{stderr}, qr/neither stop, overwrite or skip/, 'no such policy');
+    $target->sql('misfit', q{DELETE FROM kept WHERE id IN (1, 2); INSERT INTO lost VALUES (50, -50)});
+    my $applier = $migration->follow('--on-conflict', 'public.lost=overwrite', '--on-conflict=public.kept=skip');
+    $source->sql('misfit', <<'SQL');
+UPDATE kept SET v = 0 WHERE id <= 3;
+INSERT INTO lost SELECT i, i FROM generate_series(45, 55) AS i;
+DELETE FROM kept WHERE id = 2;
+SQL
+    $migration->wait_until_caught_up;
+    is($target->sql('misfit', 'SELECT id, v FROM lost WHERE id BETWEEN 49 AND 51 ORDER BY id'), "49|49\n50|50\n51|51", 'overwritten');
+    is($target->sql('misfit', 'SELECT id, v FROM kept WHERE id <= 3'), '3|0', 'skipped');
+    is($target->sql('misfit', q{SELECT table_name, kind, action, key::text FROM penstock.conflict ORDER BY commit_lsn, sequence}), <<'END' =~ s/\n$//r, 'all listed');
+kept|update|skipped|{"id" : "1"}
+kept|update|skipped|{"id" : "2"}
+lost|insert|overwritten|{"id" : "50"}
+kept|delete|skipped|{"id" : "2"}
+END
+    like($migration->run('status')->{stdout}, qr/^conflicts +1 overwritten, 3 skipped/m, 'status counts them');
+    like($migration->run('status', '--json')->{stdout}, qr/"conflicts": ?\{[^}]*"count": ?4/, 'status --json too');
+    is($applier->stop, 0, 'the applier ends cleanly');
+
+    $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    $target->sql('misfit', 'INSERT INTO lost VALUES (61, -61)');
+    $source->sql('misfit', 'INSERT INTO lost SELECT i, i FROM generate_series(60, 62) AS i; INSERT INTO lost VALUES (70, 70)');
+    is($applier->wait, 3, 'without a policy it stops');
+    my ($lsn) = $applier->log_text =~ qr{insert .*"lost" \(id=61\) at ([0-9A-F]+/[0-9A-F]+), change 2.*SQLSTATE 23505.*\n.*--on-conflict public\.lost=overwrite or =skip, or with --skip-lsn \1};
+    ok($lsn, 'and says the SQLSTATE, the key, where, and what to do') or diag($applier->log_tail(3));
+    like($migration->exits(3, 'follow', '--skip-lsn', '0/1234')->{stderr}, qr/stopped at is \Q$lsn\E.*/, 'another transaction is not skipped');
+    $applier = $migration->follow('--skip-lsn', $lsn);
+    $migration->wait_until_caught_up;
+    my $listed = q{SELECT (new_row ->> 'v')::int FROM penstock.conflict WHERE problem = 'transaction skipped'};
+    is($target->sql('misfit', "SELECT v FROM lost WHERE id >= 60 UNION ALL ($listed) ORDER BY 1"), "-61\n60\n61\n62\n70",
+        'of that transaction each change is on the target, in another lane, or listed; the next is not left out');
+    is($target->sql('misfit', "SELECT 61 IN ($listed)"), 't', 'the one that did not fit is listed');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    like($migration->exits(3, 'follow', '--skip-lsn', $lsn)->{stderr}, qr/did not stop at any transaction/, 'nothing is skipped twice');
+};
+
 subtest 'a second applier' => sub {
     my $migration = migration($source, $target, database => 'misfit', name => 'misfit');
     my $first = $migration->follow;

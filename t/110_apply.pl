@@ -297,6 +297,74 @@ subtest 'errors name the change' => sub {
     is($target->sql('postgres', 'SELECT count(*) FROM plain WHERE id IN (70, 71)'), '0', 'nothing of a failed batch stays');
 };
 
+# What script does under the policy, and what penstock.conflict has of it: sequence, kind, problem, SQLSTATE, action, key, row.
+sub settles
+{
+    my ($name, $text, $query, $rows, $conflicts) = @_;
+    $target->sql('postgres', 'DELETE FROM penstock.conflict');
+    unlike(script($text), qr/^error/m, "$name: no error");
+    is($target->sql('postgres', $query), $rows, "$name: rows");
+    is($target->sql('postgres', q{SELECT sequence, kind, problem, sqlstate, action, key::text, new_row::text FROM penstock.conflict ORDER BY id}),
+        $conflicts, "$name: penstock.conflict");
+}
+
+subtest 'policies' => sub {
+    $target->sql('postgres', q{DELETE FROM plain; INSERT INTO plain VALUES (1, 'mine', 'mine'), (2, 'mine', 'mine')});
+    my $changes = <<'END';
+plain I 1 a b
+plain U 3 c d
+plain D 4
+plain U 2 > 1 e f
+plain U 9 only ~
+plain I 5 fits fits
+mail I 77 beside
+apply
+END
+    settles('skip', "policy public.plain=skip\n$changes", q{SELECT * FROM plain ORDER BY id}, "1|mine|mine\n2|mine|mine\n5|fits|fits", <<'END' =~ s/\n$//r);
+1|insert|refused|23505|skipped|{"id" : "1"}|{"id" : "1", "a" : "a", "b" : "b"}
+2|update|missing||skipped|{"id" : "3"}|{"id" : "3", "a" : "c", "b" : "d"}
+3|delete|missing||skipped|{"id" : "4"}|
+4|update|refused|23505|skipped|{"id" : "2"}|{"id" : "1", "a" : "e", "b" : "f"}
+5|update|missing||skipped|{"id" : "9"}|{"id" : "9", "a" : "only"}
+END
+    $target->sql('postgres', q{DELETE FROM plain WHERE id = 5; DELETE FROM mail WHERE id = 77});
+    $changes =~ s/plain U 9 .*\n//;
+    settles('overwrite', "policy overwrite\npolicy public.other=skip\n$changes", q{SELECT * FROM plain ORDER BY id}, "1|e|f\n3|c|d\n5|fits|fits", <<'END' =~ s/\n$//r);
+1|insert|refused|23505|overwritten|{"id" : "1"}|{"id" : "1", "a" : "a", "b" : "b"}
+2|update|missing||overwritten|{"id" : "3"}|{"id" : "3", "a" : "c", "b" : "d"}
+3|delete|missing||overwritten|{"id" : "4"}|
+4|update|refused|23505|overwritten|{"id" : "2"}|{"id" : "1", "a" : "e", "b" : "f"}
+END
+    is($target->sql('postgres', 'SELECT address FROM mail WHERE id = 77'), 'beside', 'other tables of the batch are applied');
+
+    fails('overwrite does not invent values that were not sent', "policy overwrite\nplain U 9 only ~\napply\n", qr/\(id=9\) .*no such row/);
+    fails('overwrite does not touch a row in the way of another constraint', "policy overwrite\nmail I 78 beside\napply\n", qr/ 23505: insert into "public"."mail" \(id=78\)/);
+    fails('a policy for one table is none for others', "policy public.mail=skip\nplain I 1 a b\napply\n",
+        qr/ 23505: insert .*\nhint: .*--on-conflict public\.plain=overwrite or =skip, or with --skip-lsn 0\/1 /);
+
+    settles('rows without a key', <<'END', 'SELECT a, b FROM keyless WHERE a > 1 ORDER BY a', "2|x\n7|new", <<'RECORDED' =~ s/\n$//r);
+policy public.keyless=overwrite
+keyless D 9 x - - - - -
+keyless U 8 y - - - - - > 7 new - - - - -
+apply
+END
+1|delete|missing||overwritten|{"a" : "9", "b" : "x", "j" : null, "n" : null, "x" : null, "p" : null, "g" : null}|
+2|update|missing||overwritten|{"a" : "8", "b" : "y", "j" : null, "n" : null, "x" : null, "p" : null, "g" : null}|{"a" : "7", "b" : "new", "j" : null, "n" : null, "x" : null, "p" : null, "g" : null}
+RECORDED
+
+    settles('a transaction that is left out', <<'END', 'SELECT count(*) FROM plain', '3', <<'RECORDED' =~ s/\n$//r);
+leave-out
+plain I 90 a b
+plain D 5
+apply
+truncate plain
+END
+1|insert|transaction skipped||skipped|{"id" : "90"}|{"id" : "90", "a" : "a", "b" : "b"}
+2|delete|transaction skipped||skipped|{"id" : "5"}|
+3|truncate|transaction skipped||skipped||
+RECORDED
+};
+
 is($target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'penstock%'}),
     '0', 'no connection stays');
 

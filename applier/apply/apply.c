@@ -8,7 +8,8 @@
  *       │                                             │
  *       ├── once more, with the changes of the relation that failed one by one ◄── ROLLBACK
  *       │                                             │
- *       │                                             ├ they were one by one: the error of that one change
+ *       │                                             ├ they were one by one: the error of that one change, unless the
+ *       │                                             │ relation has a policy for what does not fit (careful.c)
  *       │                                             └ connection lost, or told to stop: error
  *
  * Only the relation whose statement failed is applied by rows then; the others of the batch stay sets. Each relation
@@ -27,7 +28,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "careful.h"
 #include "conflict.h"
+#include "record.h"
 #include "row_statement.h"
 
 #define MAX_TRIES 10
@@ -84,8 +87,16 @@ static void queue_begin(Applying *a, const Batch *batch)
     }
 }
 
-static void queue_truncate(Applying *a, const Batch *batch)
+static const Settled left_out = {
+    .problem = "transaction skipped", .sqlstate = "", .message = "", .action = "skipped"};
+
+static void queue_truncate(Applying *a, Batch *batch)
 {
+    if (policies_skip_truncate(a->policies, batch)) {
+        record_truncate(a->session, a->arena, a->migration, batch, &left_out);
+        batch->conflicts++;
+        return;
+    }
     char *sql = statement_truncate_sql(batch->truncated, batch->truncate->relation_count,
                                        batch->truncate->restart_identity);
     if (sql != NULL) {
@@ -112,54 +123,115 @@ static int queue_relation(Applying *a, Batch *batch, const ApplyRelation *relati
 {
     for (size_t i = 0; i < batch->count; i++) {
         const Change *change = &batch->changes[i];
-        if (change->relation == relation && queue_changes(a, &change, 1, failed, error) != 0) {
+        if (change->relation != relation || policies_skip_change(a->policies, change)) {
+            continue;
+        }
+        if (queue_changes(a, &change, 1, failed, error) != 0) {
             return -1;
         }
-        batch->reduced += change->relation == relation;
+        batch->reduced++;
     }
     return 0;
 }
 
-static int queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, const Change **failed, Error *error)
+/* The changes that are to be applied; those of the transaction to leave out are recorded instead. */
+static const Change *select_changes(Applying *a, Batch *batch, size_t *count)
 {
-    batch->reduced = 0;
-    const ApplyRelation *done = NULL; /* the segments of one relation stand together */
-    for (const Segment *s = reduce(a->arena, batch->changes, batch->count); s != NULL; s = s->next) {
-        int status = 0;
-        if (by_rows_has(by_rows, s->relation)) {
-            status = s->relation != done ? queue_relation(a, batch, s->relation, failed, error) : 0;
-            done = s->relation;
-        } else if (s->by_rows) {
-            batch->reduced += s->change_count;
-            status = queue_changes(a, s->changes, s->change_count, failed, error);
-        } else {
-            batch->reduced += rows_queue_net(a->session, a->arena, s);
+    Change *kept = NULL;
+    *count = batch->count;
+    for (size_t i = 0; i < batch->count && a->policies->skip_lsn != LSN_INVALID; i++) {
+        const Change *change = &batch->changes[i];
+        bool skip = policies_skip_change(a->policies, change);
+        if (skip && kept == NULL) {
+            kept = arena_alloc(a->arena, sizeof *kept * batch->count);
+            memcpy(kept, batch->changes, sizeof *kept * i);
+            *count = i;
         }
-        if (status != 0) {
-            return -1;
+        if (skip) {
+            record_change(a->session, a->arena, a->migration, change, &left_out);
+            batch->conflicts++;
+        } else if (kept != NULL) {
+            kept[(*count)++] = *change;
         }
     }
-    return 0;
+    return kept != NULL ? kept : batch->changes;
+}
+
+/* What became of queueing: UNSENDABLE and FAILED fill a failure, which of an unsendable change comes last of all. */
+typedef enum Queued { QUEUED, UNSENDABLE, FAILED } Queued;
+
+static Queued sendable(int status, const Change *change, const Error *error, Failure *failure)
+{
+    if (status == 0) {
+        return QUEUED;
+    }
+    *failure = (Failure){.relation = change->relation, .change = change, .error = *error};
+    return UNSENDABLE;
+}
+
+/* The changes of a relation whose statement failed before. */
+static Queued queue_again(Applying *a, Batch *batch, const ApplyRelation *relation, Failure *failure)
+{
+    const Change *unclear = NULL;
+    Error error;
+    if (policies_of(a->policies, relation) != POLICY_STOP) {
+        return careful_apply(a, batch, relation, failure) == 0 ? QUEUED : FAILED;
+    }
+    int status = queue_relation(a, batch, relation, &unclear, &error);
+    return sendable(status, unclear, &error, failure);
+}
+
+static Queued queue_segment(Applying *a, Batch *batch, const Segment *segment, Failure *failure)
+{
+    const Change *unclear = NULL;
+    Error error;
+    if (!segment->by_rows) {
+        batch->reduced += rows_queue_net(a->session, a->arena, segment);
+        return QUEUED;
+    }
+    batch->reduced += segment->change_count;
+    int status = queue_changes(a, segment->changes, segment->change_count, &unclear, &error);
+    return sendable(status, unclear, &error, failure);
+}
+
+static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure)
+{
+    size_t count;
+    const Change *changes = select_changes(a, batch, &count);
+    const ApplyRelation *done = NULL; /* the segments of one relation stand together */
+    for (const Segment *s = reduce(a->arena, changes, count); s != NULL; s = s->next) {
+        Queued queued = QUEUED;
+        if (!by_rows_has(by_rows, s->relation)) {
+            queued = queue_segment(a, batch, s, failure);
+        } else if (s->relation != done) {
+            queued = queue_again(a, batch, s->relation, failure);
+            done = s->relation;
+        }
+        if (queued != QUEUED) {
+            return queued;
+        }
+    }
+    return QUEUED;
 }
 
 /* Sends the batch's work and checks it, without ending the transaction. */
 static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure)
 {
-    const Change *unclear = NULL; /* a change that cannot even be sent */
-    Error error = {0};
-    int queued = 0;
+    Queued queued = QUEUED;
+    Failure queueing;
+    batch->reduced = batch->conflicts = 0;
     queue_begin(a, batch);
     if (batch->kind == BATCH_TRUNCATE) {
         queue_truncate(a, batch);
     } else if (batch->kind == BATCH_ROWS) {
-        queued = queue_rows(a, batch, by_rows, &unclear, &error);
+        queued = queue_rows(a, batch, by_rows, &queueing);
     }
     session_lanes(a->session, a->migration, batch->lanes, batch->lane_count, batch->last);
-    if (session_finish(a->session, failure) != 0) {
-        return -1; /* of a change before the unclear one, or of all */
+    if (session_finish(a->session, failure) != 0 && queued != FAILED) {
+        return -1; /* of a change before the unsendable one, or of all */
     }
-    if (queued != 0) {
-        *failure = (Failure){.relation = unclear->relation, .change = unclear, .error = error};
+    if (queued != QUEUED) {
+        *failure = queueing;
         return -1;
     }
     return 0;
@@ -213,6 +285,7 @@ static int give_up(Applying *a, const Batch *batch, const Failure *failure, Erro
     }
     char lsn[LSN_TEXT_SIZE];
     lsn_format(batch->last.commit_lsn, lsn);
+    error->lsn = batch->kind == BATCH_TRUNCATE ? batch->last.commit_lsn : LSN_INVALID;
     if (failure->miscounted) {
         error_set(error, ERROR_STATE,
                   "the lanes of this migration are not as they were when the applier started");

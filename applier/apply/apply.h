@@ -4,12 +4,14 @@
 #pragma once
 
 #include "log.h"
+#include "policy.h"
 #include "session.h"
 
 typedef struct Applying {
     Session *session;
     Arena *arena; /* for the batch under way; reset by apply_batch */
     const char *migration;
+    const Policies *policies;
     const Log *log;
     /* Waits; false when the worker is to stop. */
     bool (*pause)(void *context, unsigned milliseconds);

@@ -114,8 +114,7 @@ static char *describe_key(Session *session, const Change *change)
     return text;
 }
 
-/* The class of an SQLSTATE that is about the rows, not about the table or the server. */
-static bool is_about_rows(const char *sqlstate)
+bool conflict_is_about_rows(const char *sqlstate)
 {
     static const char *const classes[] = {"21", "22", "23", "27", "44", "P0"};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -126,39 +125,56 @@ static bool is_about_rows(const char *sqlstate)
     return false;
 }
 
-static void advise(Error *error)
+/* What to do where no more is known than the error itself. */
+static const char *advice(const Error *error)
 {
     if (strcmp(error->sqlstate, "23505") == 0 || strcmp(error->sqlstate, "23P01") == 0) {
+        return "a row on the target is in the way: find out what else writes there, remove or change that "
+               "row";
+    }
+    if (error->code == ERROR_CONFLICT) {
+        return "make the target's table and rows fit this change";
+    }
+    return "make the target accept this statement";
+}
+
+/* The ways on that are always there. */
+static void add_ways_on(const Change *change, Error *error)
+{
+    char lsn[LSN_TEXT_SIZE];
+    lsn_format(change->position.commit_lsn, lsn);
+    const SourceRelation *source = change->relation->source;
+    if (error->code == ERROR_CONFLICT) {
         error_hint(
             error,
-            "a row on the target is in the way: find out what else writes there, remove or change that "
-            "row, and start again; the applier goes on with this very change");
-    } else if (error->code == ERROR_CONFLICT) {
-        error_hint(
-            error,
-            "make the target's table and rows fit this change and start again; the applier goes on with "
-            "this very change");
+            "%s, and start again: the applier goes on with this very change. Or start it with "
+            "--on-conflict %s.%s=overwrite or =skip, or with --skip-lsn %s to leave out what is left of "
+            "the transaction",
+            error->hint, source->schema, source->name, lsn);
     } else {
         error_hint(
             error,
-            "make the target accept this statement and start again; the applier goes on with this very "
-            "change");
+            "%s, and start again: the applier goes on with this very change. Or start it with --skip-lsn "
+            "%s to leave out what is left of the transaction",
+            error->hint, lsn);
     }
 }
 
 void conflict_explain(Session *session, const Change *change, Error *error)
 {
-    if (is_about_rows(error->sqlstate)) {
+    if (conflict_is_about_rows(error->sqlstate)) {
         error->code = ERROR_CONFLICT;
     }
     if (error->hint[0] == '\0') {
-        advise(error);
+        error_hint(error, "%s", advice(error));
     }
+    add_ways_on(change, error);
     char *key = describe_key(session, change);
     char lsn[LSN_TEXT_SIZE];
     error_context(error, "%s %s%s at %s, change %llu", verbs[change->rows->kind], change->relation->qualified,
                   key, lsn_format(change->position.commit_lsn, lsn),
                   (unsigned long long)change->position.sequence);
+    error->lsn = change->position.commit_lsn;
     free(key);
 }
 
@@ -170,16 +186,16 @@ void conflict_miscounted(const Change *change, uint64_t rows, Error *error)
         error_hint(
             error,
             "a trigger that is enabled ALWAYS or REPLICA, or a rule, on the target's table changes what is "
-            "inserted: disable it until the cutover, and start again");
+            "inserted: disable it until the cutover");
     } else if (rows == 0) {
         error_set(error, ERROR_CONFLICT, "the target has no such row");
         error_hint(error,
                    "find out what else writes on the target (or which trigger there suppresses the change), "
-                   "bring the row back, and start again; the applier goes on with this very change");
+                   "bring the row back");
     } else {
         error_set(error, ERROR_CONFLICT, "the target has %llu such rows", (unsigned long long)rows);
         error_hint(error,
                    "the key must be unique on the target: give the table the source's primary key or unique "
-                   "index, remove the doubled rows, and start again");
+                   "index, remove the doubled rows");
     }
 }

@@ -12,5 +12,8 @@
  */
 void conflict_explain(Session *session, const Change *change, Error *error);
 
+/* The class of an SQLSTATE that is about the rows, not about the table or the server. */
+bool conflict_is_about_rows(const char *sqlstate);
+
 /* The error of a change that concerned `rows` rows instead of one. */
 void conflict_miscounted(const Change *change, uint64_t rows, Error *error);

@@ -218,3 +218,36 @@ int rows_queue_change(Session *session, Arena *arena, const Change *change, Erro
     queue(session, arena, change->relation, shape, &row, 1, change);
     return 0;
 }
+
+static bool image_complete(const ApplyRelation *relation, const RowImage *image)
+{
+    for (uint32_t c = 0; c < relation->source->column_count; c++) {
+        if (!relation->columns[c].generated && !image_has(image, c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rows_queue_new_row(Session *session, Arena *arena, const Change *change, ChangeKind kind)
+{
+    const ApplyRelation *relation = change->relation;
+    RowImage image = change_image(change);
+    NetRow row = {.image = image, .key = image};
+    Shape shape = {.kind = kind, .single = true};
+    ColumnWord *written = writable_set(arena, relation, &image);
+    const ColumnWord *none = new_set(arena, relation);
+    const ColumnWord *keys = key_set(arena, relation);
+    if (kind == CHANGE_INSERT ? !image_complete(relation, &image) : relation->match != MATCH_KEY) {
+        return false;
+    }
+    for (uint32_t c = 0; kind == CHANGE_UPDATE && c < relation->source->column_count; c++) {
+        if (column_in(keys, c)) {
+            written[c / 64] &= ~((ColumnWord)1 << (c % 64));
+        }
+    }
+    shape.set = kind == CHANGE_DELETE ? none : written;
+    shape.find = kind == CHANGE_INSERT ? none : keys;
+    queue(session, arena, relation, shape, &row, 1, change);
+    return true;
+}

@@ -185,6 +185,14 @@ void session_command(Session *session, const char *sql)
     note_sent(session, PQsendQueryParams(session->connection, sql, 0, NULL, NULL, NULL, NULL, 0), (Sent){0});
 }
 
+void session_command_with(Session *session, const char *sql, int count, const Oid *types,
+                          const char *const *values, const int *lengths)
+{
+    int taken =
+        PQsendQueryParams(session->connection, sql, count, types, values, lengths, session->formats, 0);
+    note_sent(session, taken, (Sent){.counted = true, .expected = 1});
+}
+
 /* Makes the statement known to us and queues its Parse. */
 static Statement *prepare(Session *session, const ApplyRelation *relation, const Shape *shape,
                           const Change *change, const uint64_t *key, size_t key_size)

@@ -47,6 +47,13 @@ void session_command(Session *session, const char *sql);
 void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
                      const char *const *values, const int *lengths, uint64_t expected, const Change *change);
 
+/*
+ * Queues a command with parameters in binary format (which text is, too) that must concern exactly one row and is not
+ * worth preparing.
+ */
+void session_command_with(Session *session, const char *sql, int count, const Oid *types,
+                          const char *const *values, const int *lengths);
+
 /* Queues the move of lanes to last. */
 void session_lanes(Session *session, const char *migration, const int *lanes, int count, Position last);
 

@@ -98,6 +98,7 @@ static void *run_worker(void *context)
     Applying applying = {.session = worker->session,
                          .arena = arena_new(ARENA_CHUNK),
                          .migration = worker->migration,
+                         .policies = worker->options.policies,
                          .log = worker->options.log,
                          .pause = pause_worker,
                          .context = worker};

@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "error.h"
 #include "log.h"
+#include "policy.h"
 
 typedef struct Worker Worker;
 
@@ -20,6 +21,7 @@ typedef struct WorkerOptions {
     const char *target; /* connection string */
     const char *migration;
     const char *encoding; /* of the source database: becomes client_encoding */
+    const Policies *policies;
     const Log *log;
 } WorkerOptions;
 

@@ -64,6 +64,7 @@ typedef struct Batch {
     uint64_t reduced;    /* rows that were written after reduction */
     uint64_t
         by_rows; /* runs of changes of one relation whose set-based statements failed: replayed by rows */
+    uint64_t conflicts; /* changes and truncates settled by a policy or skipped, and recorded */
     uint64_t retries;   /* how often it was tried again after an error that passes */
     uint64_t busy_usec; /* from its begin to its commit */
 } Batch;

@@ -73,6 +73,7 @@ static int start_workers(Pipeline *pipeline, Error *error)
         .worker = {.target = applier->target,
                    .migration = migration->name,
                    .encoding = migration->source_encoding,
+                   .policies = &applier->policies,
                    .log = &applier->log},
         .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
         .wake = wake,

@@ -13,6 +13,7 @@ typedef struct PipelineTotals {
     uint64_t statements; /* sent to the target */
     uint64_t written;    /* rows written after reduction */
     uint64_t by_rows;    /* runs of changes of one table that had to be applied one by one after all */
+    uint64_t conflicts;  /* changes that a policy settled, or that were skipped */
     uint64_t barriers;
     uint64_t truncates;
     uint64_t retries;   /* of batches, by workers */

@@ -19,11 +19,15 @@
 #include "number.h"
 
 #define APPLIER "penstock-applier"
-#define OWN_ARGUMENTS 10
+#define MAX_CONFLICTS 256
+#define OWN_ARGUMENTS (12 + 2 * MAX_CONFLICTS)
 
 typedef struct FollowOptions {
     const char *workers;
     const char *until;
+    const char *skip_lsn;
+    char *conflicts[MAX_CONFLICTS];
+    int conflict_count;
     char **more; /* behind --, for the applier as they are */
     int more_count;
 } FollowOptions;
@@ -64,6 +68,14 @@ static char **make_arguments(const Settings *settings, const FollowOptions *opti
         arguments[count++] = "--until";
         arguments[count++] = (char *)options->until;
     }
+    if (options->skip_lsn != NULL) {
+        arguments[count++] = "--skip-lsn";
+        arguments[count++] = (char *)options->skip_lsn;
+    }
+    for (int i = 0; i < options->conflict_count; i++) {
+        arguments[count++] = "--on-conflict";
+        arguments[count++] = options->conflicts[i];
+    }
     arguments[count++] = "--migration";
     arguments[count++] = (char *)settings->migration;
     if (settings->log.level != LOG_INFO) {
@@ -94,28 +106,51 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     return EXIT_FAILED;
 }
 
-enum { KEY_UNTIL = 0x2000 };
+enum { KEY_UNTIL = 0x2000, KEY_ON_CONFLICT, KEY_SKIP_LSN };
 
 static const struct argp_option options[] = {
     {"workers", 'w', "N", 0, "Connections that apply in parallel", 0},
     {"until", KEY_UNTIL, "LSN", 0, "End when everything up to LSN is on the target", 0},
+    {"on-conflict", KEY_ON_CONFLICT, "[SCHEMA.TABLE=]POLICY", 0,
+     "What to do with a change that does not fit the target's rows: stop (default), overwrite or skip", 0},
+    {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
+     "Leave out what is left of the source transaction that the applier stopped at", 0},
     {0},
 };
+
+static void take_lsn(struct argp_state *state, const char *name, const char *text, const char **out)
+{
+    Lsn lsn;
+    if (!lsn_parse(text, &lsn)) {
+        argp_error(state, "--%s takes an LSN such as 16/B374D848, not \"%s\"", name, text);
+    }
+    *out = text;
+}
+
+static void take_conflict(struct argp_state *state, char *text, FollowOptions *parsed)
+{
+    if (parsed->conflict_count == MAX_CONFLICTS) {
+        argp_error(state, "--on-conflict: more than %d of them", MAX_CONFLICTS);
+    }
+    parsed->conflicts[parsed->conflict_count++] = text;
+}
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     FollowOptions *parsed = state->input;
-    Lsn lsn;
     switch (key) {
     case 'w':
         number_option(state, "workers", argument, 1, 128);
         parsed->workers = argument;
         return 0;
     case KEY_UNTIL:
-        if (!lsn_parse(argument, &lsn)) {
-            argp_error(state, "--until takes an LSN such as 16/B374D848, not \"%s\"", argument);
-        }
-        parsed->until = argument;
+        take_lsn(state, "until", argument, &parsed->until);
+        return 0;
+    case KEY_SKIP_LSN:
+        take_lsn(state, "skip-lsn", argument, &parsed->skip_lsn);
+        return 0;
+    case KEY_ON_CONFLICT:
+        take_conflict(state, argument, parsed);
         return 0;
     case ARGP_KEY_ARGS:
         if (state->quoted == 0 || state->next < state->quoted) {

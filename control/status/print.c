@@ -116,6 +116,18 @@ static void print_batches(FILE *out, const json_t *document)
             status_number(document, "applier.statistics.truncates"));
 }
 
+/* What a policy did that the applier would have stopped at otherwise. */
+static void print_conflicts(FILE *out, const json_t *document)
+{
+    double count = status_number(document, "conflicts.count");
+    if (count > 0) {
+        label(out, "conflicts");
+        fprintf(out, "%.0f overwritten, %.0f skipped, the last %.19s: penstock.conflict lists them\n",
+                status_number(document, "conflicts.overwritten"),
+                status_number(document, "conflicts.skipped"), status_text(document, "conflicts.last_at"));
+    }
+}
+
 static void print_lag(FILE *out, const json_t *document)
 {
     char bytes[32];
@@ -211,6 +223,7 @@ void status_print(FILE *out, const json_t *document)
                 or_dash(status_text(document, "lanes.highest_commit_lsn")));
         print_lag(out, document);
         print_batches(out, document);
+        print_conflicts(out, document);
         print_reverse(out, document);
     }
     print_list(out, document);

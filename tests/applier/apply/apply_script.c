@@ -5,9 +5,11 @@
  *     show NAME                                       prints its lane class, match class and reason
  *     NAME I|U|D …                                    adds a change to the batch
  *     truncate NAME…                                  a batch of its own, with restart of identities
+ *     policy TEXT                                     takes a value of --on-conflict
+ *     leave-out                                       everything belongs to the transaction of --skip-lsn
  *     apply [open]                                    applies the batch; open leaves the transaction open
  *
- * Every batch prints one line: "ok by_rows=0 statements=2 reduced=5", or the error, after which the program
+ * Every batch prints one line: "ok by_rows=0 statements=2 reduced=5 conflicts=0", or the error, after which the program
  * goes on with a new worker. Batches move lane 0.
  */
 #include <pthread.h>
@@ -26,6 +28,7 @@ typedef struct Program {
     Database *database;
     Catalog *catalog;
     WorkerOptions options;
+    Policies policies;
     Worker *worker;
     Batch *batch;
     uint64_t sequence;
@@ -51,8 +54,9 @@ static void batch_done(void *context, Batch *batch, const Error *error)
     pthread_mutex_lock(&p->lock);
     p->error = *error;
     if (error->code == ERROR_NONE) {
-        printf("ok by_rows=%llu statements=%llu reduced=%llu\n", (unsigned long long)batch->by_rows,
-               (unsigned long long)batch->statements, (unsigned long long)batch->reduced);
+        printf("ok by_rows=%llu statements=%llu reduced=%llu conflicts=%llu\n",
+               (unsigned long long)batch->by_rows, (unsigned long long)batch->statements,
+               (unsigned long long)batch->reduced, (unsigned long long)batch->conflicts);
     }
     batch_free(batch);
     p->finished = true;
@@ -139,6 +143,14 @@ static void truncate_tables(Program *p, char *line)
     submit(p, batch);
 }
 
+static void take_policy(Program *p, const char *text)
+{
+    Error error;
+    if (policies_add(&p->policies, arena_strndup(p->arena, text, strlen(text)), &error) != 0) {
+        die(&error);
+    }
+}
+
 static void run_line(Program *p, char *line)
 {
     char *word = strsep(&line, " ");
@@ -148,6 +160,10 @@ static void run_line(Program *p, char *line)
         show(find(p, line));
     } else if (strcmp(word, "truncate") == 0) {
         truncate_tables(p, line);
+    } else if (strcmp(word, "policy") == 0) {
+        take_policy(p, line);
+    } else if (strcmp(word, "leave-out") == 0) {
+        p->policies.skip_lsn = 1;
     } else if (strcmp(word, "apply") == 0) {
         p->batch->commits = line == NULL;
         submit(p, p->batch);
@@ -168,7 +184,8 @@ int main(int argc, char **argv)
         return 2;
     }
     p.arena = arena_new(65536);
-    p.options = (WorkerOptions){.target = argv[1], .migration = argv[2], .encoding = "UTF8", .log = &log};
+    p.options = (WorkerOptions){
+        .target = argv[1], .migration = argv[2], .encoding = "UTF8", .policies = &p.policies, .log = &log};
     if (database_connect(argv[1], DATABASE_TARGET, "apply_script", &p.database, &error) != 0 ||
         catalog_new(p.database, argv[2], &p.catalog, &error) != 0) {
         die(&error);
@@ -188,6 +205,7 @@ int main(int argc, char **argv)
     worker_stop(p.worker);
     catalog_free(p.catalog);
     database_close(p.database);
+    policies_free(&p.policies);
     arena_free(p.arena);
     return 0;
 }
