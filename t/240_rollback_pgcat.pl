@@ -58,6 +58,7 @@ sub there_and_back
     $writers->go_on($source, 'after the rollback');
     is(slurp($proxy->config), $config, 'the configuration is that of before the cutover, to the byte');
     ok(!-e $state, 'nothing is held');
+    wait_until('all gates to end', sub { !$proxy->gates });
     $writers->end_well($source);
     return;
 }

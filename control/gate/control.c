@@ -107,10 +107,7 @@ static const char *obey(Gate *gate, const char *line)
         if (gate->orders->mode == GATE_HOLD) {
             return "it holds: open it first";
         }
-        if (gate->orders->mode != GATE_ENDING) {
-            gate->orders->ending_since = (long long)(uv_hrtime() / 1000000);
-            gate->orders->mode = GATE_ENDING;
-        }
+        gate->orders->mode = GATE_ENDING;
         return NULL;
     }
     return strcmp(line, "show") == 0 ? NULL : "there is no such command";

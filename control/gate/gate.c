@@ -29,7 +29,6 @@
 #include "control.h"
 #include "splice.h"
 
-#define ENDING_LIMIT_MS (60 * 60 * 1000LL)
 #define LOOK_MS 200
 #define RESTART_MS 50
 #define START_LIMIT_MS 2000
@@ -50,11 +49,11 @@ void gate_log(Gate *gate, const char *what, int status)
 static void on_look(uv_timer_t *timer)
 {
     Gate *gate = timer->data;
-    long long now = (long long)(uv_hrtime() / 1000000);
     if (gate->orders->mode != GATE_ENDING) {
         return;
     }
-    if (gate->waiting + gate->led == 0 || now - gate->orders->ending_since > ENDING_LIMIT_MS) {
+    splice_end_unused(gate);
+    if (gate->waiting + gate->led == 0) {
         uv_stop(&gate->loop);
     }
 }

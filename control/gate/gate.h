@@ -7,7 +7,10 @@
  * that only the same user (or root) may use, so a later process needs to know nothing but the port. A part of
  * it keeps the port and begins the other again should that die; connections that were in it are lost then.
  *
- *     hold ──► open ──► ending ──► (gone, when its last connection has ended, or after an hour)
+ *     hold ──► open ──► ending ──► (gone, when its last connection has ended)
+ *
+ * A gate that is ending closes idle sessions after 5 seconds without a byte; a query or an open transaction it lets end,
+ * however long that takes. A connection in TLS cannot be looked into: it is closed after an hour without a byte.
  *
  * Linux only.
  */

@@ -11,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "watch.h"
+
 #define MAX_PAIRS 4096
 #define BUFFER_SIZE 16384
 #define TRY_AGAIN_MS 100
 #define TRIES 100
+#define IDLE_MS 5000
+#define OPAQUE_MS (60 * 60 * 1000)
 
 /* One end of a pair, and what was read from it and is on its way to the other. */
 typedef struct Side {
@@ -32,6 +36,8 @@ struct Pair {
     uv_timer_t again;
     Gate *gate;
     Pair *next, *previous;
+    Watch watch;
+    uint64_t moved; /* when bytes last went either way, ms */
     int tries;
     int open_handles;
     bool server_made;
@@ -107,6 +113,11 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         return;
     }
     uv_read_stop(stream);
+    if (got > 0) {
+        (from == &from->pair->client ? watch_client : watch_server)(&from->pair->watch, buffer->base,
+                                                                    (size_t)got);
+        from->pair->moved = uv_now(&from->pair->gate->loop);
+    }
     uv_buf_t data = uv_buf_init(buffer->base, got > 0 ? (unsigned)got : 0);
     from->write.data = from;
     if (got < 0 || uv_write(&from->write, (uv_stream_t *)&from->other->tcp, &data, 1, on_written) != 0) {
@@ -195,12 +206,25 @@ void splice_open(Gate *gate)
     }
 }
 
+void splice_end_unused(Gate *gate)
+{
+    for (Pair *pair = gate->pairs; pair != NULL; pair = pair->next) {
+        uint64_t quiet = uv_now(&gate->loop) - pair->moved;
+        bool opaque = pair->watch.state == WATCH_OPAQUE;
+        if (pair->led &&
+            ((watch_is_idle(&pair->watch) && quiet > IDLE_MS) || (opaque && quiet > OPAQUE_MS))) {
+            close_pair(pair);
+        }
+    }
+}
+
 /* --- accepting --- */
 
 static Pair *make_pair(Gate *gate)
 {
     Pair *pair = calloc(1, sizeof *pair);
     pair->gate = gate;
+    pair->moved = uv_now(&gate->loop);
     pair->client.pair = pair->server.pair = pair;
     pair->client.other = &pair->server;
     pair->server.other = &pair->client;

@@ -15,7 +15,6 @@ typedef enum GateMode { GATE_HOLD, GATE_OPEN, GATE_ENDING } GateMode;
 typedef struct GateOrders {
     GateMode mode;
     struct sockaddr_storage server;
-    long long ending_since; /* ms, monotonic */
 } GateOrders;
 
 typedef struct Pair Pair;
@@ -38,5 +37,12 @@ int splice_listen(Gate *gate, int fd);
 
 /* Leads every waiting connection to the server of the orders. */
 void splice_open(Gate *gate);
+
+/*
+ * Closes led connections that nobody uses any more: idle sessions, quiet for 5 seconds, and those that cannot be looked
+ * into (TLS), quiet for an hour. Never one with a query under way or an open transaction. For a gate that is ending: the
+ * proxy has other servers by then, and only a pool that it has given up can still hold these.
+ */
+void splice_end_unused(Gate *gate);
 
 void gate_log(Gate *gate, const char *what, int status);

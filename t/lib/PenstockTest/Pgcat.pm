@@ -55,7 +55,7 @@ servers = [
     ["127.0.0.1", $port, "primary"], # the source
 ]
 CONF
-    $self->{process} = background($name, defined $program ? $program : ($^X, $stand_in), $self->{config});
+    $self->{process} = background($name, defined $program ? ($program, '--log-level', 'WARN') : ($^X, $stand_in), $self->{config});
     wait_until("$name to answer", sub { $self->answers });
     return $self;
 }
@@ -77,6 +77,15 @@ sub admin_uri
 {
     my ($self) = @_;
     return "postgresql://admin:secret\@127.0.0.1:$self->{port}/pgcat";
+}
+
+# The processes of gates that were made for it: their working folder is that of its file.
+sub gates
+{
+    my ($self) = @_;
+    my $folder = dirname($self->{config});
+    return grep { (readlink("/proc/$_/cwd") // '') eq $folder && PostgreSQL::Test::Utils::slurp_file("/proc/$_/comm") =~ /penstock-gate/ }
+      map { m{/proc/(\d+)/cwd\z} ? $1 : () } glob('/proc/[0-9]*/cwd');
 }
 
 sub run

@@ -104,6 +104,43 @@ static void what_is_sent_waits_and_then_arrives(void **state)
     close(listener);
 }
 
+/* A session through the gate, whose server has said that its transaction is in that state. */
+static void join(int port, int listener, const char *ready, int *client, int *server)
+{
+    *client = connect_to(port);
+    assert_int_equal(send(*client, "\0\0\0\011\0\003\0\0\0", 9, 0), 9);
+    *server = accept(listener, NULL, NULL);
+    assert_int_equal(send(*server, ready, 6, 0), 6);
+    assert_true(readable(*client, 5000));
+    char got[8];
+    assert_int_equal(recv(*client, got, sizeof got, 0), 6);
+}
+
+static void a_gate_that_ends_closes_idle_sessions_only(void **state)
+{
+    (void)state;
+    Error error;
+    int server_port = 0, listener, idle, busy, server_of_idle, server_of_busy;
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    char text[8];
+    snprintf(text, sizeof text, "%d", server_port);
+    int port = start();
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    join(port, listener, "Z\0\0\0\005I", &idle, &server_of_idle);
+    join(port, listener, "Z\0\0\0\005T", &busy, &server_of_busy);
+    assert_int_equal(gate_end(port, &error), 0);
+    assert_true(readable(idle, 20000));
+    assert_int_equal(recv(idle, text, sizeof text, 0), 0);
+    assert_false(readable(busy, 500));
+    assert_true(gate_answers(port, &(GateAnswer){0}));
+    close(server_of_busy);
+    assert_true(becomes(port, false, 5000));
+    close(server_of_idle);
+    close(idle);
+    close(busy);
+    close(listener);
+}
+
 static void a_server_that_comes_late_is_reached(void **state)
 {
     (void)state;
@@ -182,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sent_waits_and_then_arrives),
+        cmocka_unit_test(a_gate_that_ends_closes_idle_sessions_only),
         cmocka_unit_test(a_server_that_comes_late_is_reached),
         cmocka_unit_test(a_gate_that_died_is_made_again_on_its_port),
         cmocka_unit_test(the_port_answers_again_by_itself),
