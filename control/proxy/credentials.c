@@ -102,6 +102,7 @@ static int try_login(const Endpoint *to, const char *user, const char *password,
     PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
     int status = patience_connect(connection, patience_until(LOGIN_LIMIT_MS), error);
     if (status != 0 && strncmp(error->message, "53300:", 6) == 0) {
+        *error = (Error){.code = ERROR_NONE};
         status = 0;
     }
     *unknown_password = status != 0 && password == NULL && PQconnectionNeedsPassword(connection);
