@@ -52,6 +52,28 @@ int step_probe(void *context, json_t *detail, Error *error)
     return 0;
 }
 
+int step_streams(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    bool streams;
+    (void)detail;
+    if (cutover->options->no_reverse) {
+        cutover_note(cutover, "there is no way back (--no-reverse)");
+        return 0;
+    }
+    if (reverse_streams(cutover->target, &cutover->migration, (int)(STREAMS_LIMIT_S * 1000), &streams,
+                        error) != 0) {
+        return -1;
+    }
+    if (streams) {
+        return 0;
+    }
+    error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %g s",
+              STREAMS_LIMIT_S);
+    return error_hint(error,
+                      "The log of the source says why. The target keeps what is written for it meanwhile.");
+}
+
 /*
  * Connections that the proxy keeps to the side that clients left. The fence has ended them all, and lets only superusers
  * in again: of those it is said, since a monitor may well be one.

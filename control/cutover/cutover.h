@@ -29,12 +29,14 @@ typedef enum LimitKind {
     LIMIT_HOLD,      /* what is left of --hold-limit */
     LIMIT_SUBSCRIBE, /* SUBSCRIBE_LIMIT_S */
     LIMIT_PROBE,     /* PROBE_LIMIT_S */
+    LIMIT_STREAMS,   /* STREAMS_LIMIT_S */
     LIMIT_WARM_UP,   /* --warm-up-limit */
 } LimitKind;
 
 #define FENCE_LIMIT_S 5.0
 #define PROBE_LIMIT_S 10.0
-#define SUBSCRIBE_LIMIT_S 5.0
+#define SUBSCRIBE_LIMIT_S 0.2
+#define STREAMS_LIMIT_S 20.0
 #define END_STREAM_LIMIT_MS 3000
 
 /* The one way or the other: what differs between them. */

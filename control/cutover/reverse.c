@@ -157,28 +157,22 @@ static int subscription_exists(Database *source, const char *name, bool *exists,
     return status;
 }
 
-static int wait_until_streaming(Database *target, const Migration *migration, int limit_ms, Error *error)
+int reverse_streams(Database *target, const Migration *migration, int limit_ms, bool *streams, Error *error)
 {
     int64_t deadline = clock_ms() + limit_ms;
-    for (;;) {
+    for (;; clock_pause_ms(REVERSE_LOOK_MS)) {
         ReverseState state;
         if (reverse_state(target, migration, &state, error) != 0) {
             return -1;
         }
-        if (state.active) {
+        *streams = state.active;
+        if (state.active || clock_ms() > deadline) {
             return 0;
         }
-        if (clock_ms() > deadline) {
-            error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %.1f s",
-                      limit_ms / 1000.0);
-            return error_hint(error, "The log of the source says why.");
-        }
-        clock_pause_ms(REVERSE_LOOK_MS);
     }
 }
 
-int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
-                      int limit_ms, Error *error)
+int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo, Error *error)
 {
     char name[64], inserts[64], rest[320];
     bool exists;
@@ -186,23 +180,20 @@ int reverse_subscribe(Database *source, Database *target, const Migration *migra
     if (subscription_exists(source, name, &exists, error) != 0) {
         return -1;
     }
-    if (!exists) {
-        snprintf(
-            rest, sizeof rest,
-            "PUBLICATION %s, %s WITH (enabled = true, create_slot = false, copy_data = false, slot_name = "
-            "%s, synchronous_commit = off)",
-            name, inserts, name);
-        if (database_execute(source, error, "BEGIN", 0) != 0) {
-            return -1;
-        }
-        if (reverse_create_subscription(source, name, conninfo, rest, error) != 0) {
-            return reverse_rollback(source, -1);
-        }
-        if (database_execute(source, error, "COMMIT", 0) != 0) {
-            return -1;
-        }
+    if (exists) {
+        return 0;
     }
-    return wait_until_streaming(target, migration, limit_ms, error);
+    snprintf(rest, sizeof rest,
+             "PUBLICATION %s, %s WITH (enabled = true, create_slot = false, copy_data = false, slot_name = "
+             "%s, synchronous_commit = off)",
+             name, inserts, name);
+    if (database_execute(source, error, "BEGIN", 0) != 0) {
+        return -1;
+    }
+    if (reverse_create_subscription(source, name, conninfo, rest, error) != 0) {
+        return reverse_rollback(source, -1);
+    }
+    return database_execute(source, error, "COMMIT", 0);
 }
 
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)

@@ -44,9 +44,9 @@ int reverse_unpublish(Database *target, const Migration *migration, Error *error
 int reverse_make_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
 
-/* Makes the subscription and waits until its worker streams. conninfo is the target as the source reaches it. */
-int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
-                      int limit_ms, Error *error) MUST_CHECK;
+/* Makes the subscription. conninfo is the target as the source reaches it. */
+int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo,
+                      Error *error) MUST_CHECK;
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
@@ -70,6 +70,10 @@ typedef struct ReverseState {
 } ReverseState;
 
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error) MUST_CHECK;
+
+/* Waits for the subscription's worker to stream, for at most limit_ms; *streams is what came of it. */
+int reverse_streams(Database *target, const Migration *migration, int limit_ms, bool *streams,
+                    Error *error) MUST_CHECK;
 
 /*
  * Ends the stream from source to target by dropping its slot, so that what comes back to the source is not sent to the

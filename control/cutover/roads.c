@@ -3,7 +3,7 @@
  * undone when something fails, from there on the only way is forward, since clients may have written.
  *
  *     cutover:   preflight  warm up  hold  drain  fence  position  catch up  sequences  snapshot
- *                           publish  slot  subscribe  open  point  RELEASE  probe  gone  switched
+ *                           publish  slot  subscribe  open  point  RELEASE  probe  streams  gone  switched
  *     rollback:  preflight           hold  drain  fence  position  catch up  sequences
  *                           stream                    open  point  RELEASE  probe  gone  back
  */
@@ -67,14 +67,15 @@ static const Step cutover_steps[] = {
      .perform = step_release,
      .commits = true},
     {.name = "probe", .text = "look through the proxy at the target", .perform = step_probe},
+    {.name = "streams", .text = "the way back: see that the source follows", .perform = step_streams},
     {.name = "gone", .text = "see that nobody is left on the source", .perform = step_gone},
     {.name = "switched", .text = "mark the migration as switched", .perform = step_switched},
 };
 
 static const LimitKind cutover_limits[] = {
-    LIMIT_NONE, LIMIT_WARM_UP, LIMIT_DRAIN, LIMIT_DRAIN, LIMIT_FENCE, LIMIT_NONE,
-    LIMIT_HOLD, LIMIT_NONE,    LIMIT_NONE,  LIMIT_NONE,  LIMIT_HOLD,  LIMIT_SUBSCRIBE,
-    LIMIT_NONE, LIMIT_NONE,    LIMIT_NONE,  LIMIT_PROBE, LIMIT_FENCE, LIMIT_NONE,
+    LIMIT_NONE, LIMIT_WARM_UP, LIMIT_DRAIN,   LIMIT_DRAIN, LIMIT_FENCE,     LIMIT_NONE, LIMIT_HOLD,
+    LIMIT_NONE, LIMIT_NONE,    LIMIT_NONE,    LIMIT_HOLD,  LIMIT_SUBSCRIBE, LIMIT_NONE, LIMIT_NONE,
+    LIMIT_NONE, LIMIT_PROBE,   LIMIT_STREAMS, LIMIT_FENCE, LIMIT_NONE,
 };
 
 static const Step rollback_steps[] = {
@@ -165,6 +166,8 @@ double cutover_limit(const Cutover *cutover, const Step *step)
         return options->hold_limit;
     case LIMIT_SUBSCRIBE:
         return options->no_reverse ? 0 : SUBSCRIBE_LIMIT_S;
+    case LIMIT_STREAMS:
+        return options->no_reverse ? 0 : STREAMS_LIMIT_S;
     case LIMIT_PROBE:
         return cutover->holds ? PROBE_LIMIT_S : 0;
     case LIMIT_WARM_UP:

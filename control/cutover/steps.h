@@ -46,6 +46,7 @@ int step_drop_stream(void *context, const json_t *detail, Error *error);
 
 /* after.c: once clients have gone on. */
 int step_probe(void *context, json_t *detail, Error *error);
+int step_streams(void *context, json_t *detail, Error *error);
 int step_gone(void *context, json_t *detail, Error *error);
 int step_switched(void *context, json_t *detail, Error *error);
 int step_back(void *context, json_t *detail, Error *error);

@@ -51,18 +51,28 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
     return reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error);
 }
 
+/*
+ * Clients do not wait for the worker for long. A server starts one at once, but not within wal_retrieve_retry_interval
+ * (5 s) of another; what is written meanwhile is kept by the slot, and step_streams sees to it later.
+ */
 int step_subscribe(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    bool streams;
     int left, limit = (int)(SUBSCRIBE_LIMIT_S * 1000);
     (void)detail;
     if (without_way_back(cutover)) {
         return 0;
     }
-    return cutover_hold_left(cutover, &left, error) != 0
-               ? -1
-               : reverse_subscribe(cutover->source, cutover->target, &cutover->migration,
-                                   cutover->reverse_conninfo, left < limit ? left : limit, error);
+    if (reverse_subscribe(cutover->source, &cutover->migration, cutover->reverse_conninfo, error) != 0 ||
+        reverse_streams(cutover->target, &cutover->migration, limit, &streams, error) != 0 ||
+        cutover_hold_left(cutover, &left, error) != 0) {
+        return -1;
+    }
+    if (!streams) {
+        cutover_note(cutover, "it does not stream yet: looked at again once clients go on");
+    }
+    return 0;
 }
 
 int step_unsubscribe(void *context, const json_t *detail, Error *error)
