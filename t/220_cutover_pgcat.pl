@@ -117,6 +117,7 @@ SQL
         # Killed in the hold again, and carried on with.
         $kill_in_hold->();
         $result = $migration->ok(@cutover, '--resume');
+        like($result->{stdout}, qr/version 14 answers through the proxy/, 'the probe finds its way by itself');
     };
     if ($straight) {
         $result = $migration->ok(@cutover, '--yes', '--verify');

@@ -44,8 +44,13 @@ int step_probe(void *context, json_t *detail, Error *error)
         return probe_one(cutover, cutover->options->probe, error);
     }
     for (size_t i = 0; i < cutover->proxy_count; i++) {
-        if (*cutover->proxies[i].report.probe != '\0' &&
-            probe_one(cutover, cutover->proxies[i].report.probe, error) != 0) {
+        CutoverProxy *proxy = &cutover->proxies[i];
+        /* A run that was carried on with has not passed the preflight. */
+        if (*proxy->report.probe == '\0' &&
+            proxy->operations->find_probe(proxy->proxy, &cutover->context, &proxy->report, error) != 0) {
+            return -1;
+        }
+        if (*proxy->report.probe != '\0' && probe_one(cutover, proxy->report.probe, error) != 0) {
             return -1;
         }
     }

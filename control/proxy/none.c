@@ -37,6 +37,15 @@ static int none_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *
     return 0;
 }
 
+static int none_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    (void)proxy;
+    (void)context;
+    (void)error;
+    report->probe[0] = '\0';
+    return 0;
+}
+
 static int none_remember(Proxy *proxy, json_t **out, Error *error)
 {
     (void)proxy;
@@ -75,6 +84,7 @@ const ProxyOperations proxy_none = {
     .open = none_open,
     .close = none_close,
     .inspect = none_inspect,
+    .find_probe = none_find_probe,
     .remember = none_remember,
     .hold = none_with_context,
     .point_at = none_with_context,

@@ -99,6 +99,7 @@ const ProxyOperations proxy_pgbouncer = {
     .open = pgbouncer_open,
     .close = pgbouncer_close,
     .inspect = pgbouncer_inspect,
+    .find_probe = pgbouncer_find_probe,
     .remember = pgbouncer_remember,
     .hold = pgbouncer_hold,
     .point_at = pgbouncer_point_at,

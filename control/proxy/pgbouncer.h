@@ -18,12 +18,17 @@ struct Proxy {
  * line. */
 int pgbouncer_show_entry(Proxy *proxy, PGresult **out, int *row, Error *error) MUST_CHECK;
 
+/* The text of the configuration file, which the caller frees. */
+int pgbouncer_read_config(Proxy *proxy, char **text, Error *error) MUST_CHECK;
+
 /* Finds the configuration file, when it was not named, in SHOW CONFIG. */
 int pgbouncer_find_config(Proxy *proxy, const PGresult *config, Error *error) MUST_CHECK;
 
 /* See proxy.h. */
 int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report,
                       Error *error) MUST_CHECK;
+int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report,
+                         Error *error) MUST_CHECK;
 int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error) MUST_CHECK;
 int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error) MUST_CHECK;
 int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error) MUST_CHECK;

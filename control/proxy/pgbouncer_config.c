@@ -35,7 +35,7 @@ int pgbouncer_find_config(Proxy *proxy, const PGresult *config, Error *error)
     return 0;
 }
 
-static int with_config(Proxy *proxy, char **text, Error *error)
+int pgbouncer_read_config(Proxy *proxy, char **text, Error *error)
 {
     if (proxy->config == NULL) {
         PGresult *config;
@@ -55,7 +55,7 @@ int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error)
 {
     char *text = NULL, *line = NULL;
     bool fallback;
-    if (with_config(proxy, &text, error) != 0) {
+    if (pgbouncer_read_config(proxy, &text, error) != 0) {
         return -1;
     }
     int status = ini_database_line(text, proxy->entry, &line, &fallback, error);
@@ -100,7 +100,7 @@ static int verify_shown(Proxy *proxy, const char *host, const char *port, Error 
 int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     char *text = NULL, *edited = NULL;
-    if (with_config(proxy, &text, error) != 0) {
+    if (pgbouncer_read_config(proxy, &text, error) != 0) {
         return -1;
     }
     int status = ini_database_point(text, proxy->entry, &context->to, &edited, error);
@@ -142,7 +142,7 @@ int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
                       .port = (char *)json_string_value(json_object_get(remembered, "port")),
                       .dbname = (char *)json_string_value(json_object_get(remembered, "dbname"))};
     char *text = NULL, *edited = NULL;
-    if (with_config(proxy, &text, error) != 0) {
+    if (pgbouncer_read_config(proxy, &text, error) != 0) {
         return -1;
     }
     int status = ini_database_restore(text, proxy->entry, &place, &edited, error);

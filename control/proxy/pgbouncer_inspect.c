@@ -11,6 +11,10 @@
 #include "pgbouncer.h"
 #include "route.h"
 
+#define SESSION_HINT                                                                                         \
+    "It cannot be held until every client has left. Use transaction pooling, or --proxy none with the "      \
+    "clients stopped."
+
 /* A limit of PgBouncer's, in seconds, that ends clients while they are held. 0 means that there is none. */
 static int check_limit(const PGresult *config, const char *name, int hold_limit_ms, Error *error)
 {
@@ -23,6 +27,24 @@ static int check_limit(const PGresult *config, const char *name, int hold_limit_
     return error_hint(error, "It would disconnect held clients. Raise it and RELOAD, or lower --hold-limit.");
 }
 
+/*
+ * A login that PAUSE cuts off counts as a failed one: PgBouncer waits that long before the first login after RESUME, and
+ * every client with it.
+ */
+static int check_retry(const PGresult *config, const ProxyContext *context, Error *error)
+{
+    double seconds = atof(console_field(config, console_row(config, "key", "server_login_retry"), "value"));
+    if (seconds <= 1 || seconds * 1000 <= context->drain_limit_ms) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE,
+              "PgBouncer's server_login_retry (%g s) is longer than the drain limit (%g s)", seconds,
+              context->drain_limit_ms / 1000.0);
+    return error_hint(
+        error, "All clients might have to wait that long after the switch. Set server_login_retry = 1 in "
+               "its file and RELOAD.");
+}
+
 static int check_state(Proxy *proxy, const PGresult *config, const PGresult *databases, int row,
                        const char **mode, Error *error)
 {
@@ -32,9 +54,7 @@ static int check_state(Proxy *proxy, const PGresult *config, const PGresult *dat
     }
     if (strcmp(*mode, "session") == 0) {
         error_set(error, ERROR_STATE, "PgBouncer pools \"%s\" by session", proxy->entry);
-        return error_hint(
-            error, "It cannot be held until every client has left. Use transaction pooling, or --proxy none "
-                   "with the clients stopped.");
+        return error_hint(error, SESSION_HINT);
     }
     if (atoi(console_field(databases, row, "paused")) != 0) {
         error_set(error, ERROR_STATE, "\"%s\" is paused in PgBouncer already", proxy->entry);
@@ -43,8 +63,19 @@ static int check_state(Proxy *proxy, const PGresult *config, const PGresult *dat
     return 0;
 }
 
-static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *line, const PGresult *config,
-                         ProxyReport *report, Error *error)
+/* A user may be pooled in another mode than the database. */
+static int check_pool_mode(Proxy *proxy, const PGresult *pools, int row, Error *error)
+{
+    if (strcmp(console_field(pools, row, "pool_mode"), "session") != 0) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "PgBouncer pools \"%s\" of user \"%s\" by session", proxy->entry,
+              console_field(pools, row, "user"));
+    return error_hint(error, SESSION_HINT);
+}
+
+static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *line,
+                       const PGresult *config, ProxyReport *report, Error *error)
 {
     PGresult *pools;
     if (console_run(&proxy->console, "SHOW POOLS", &pools, error) != 0) {
@@ -73,7 +104,10 @@ static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *
                            .password = password,
                            .server_name = user,
                            .server_password = password};
-        status = route_inspect(&proxy->console, context, &route, report, error);
+        status = check_pool_mode(proxy, pools, row, error);
+        if (status == 0) {
+            status = visit(&proxy->console, context, &route, report, error);
+        }
         free(password);
     }
     free(forced);
@@ -83,8 +117,27 @@ static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *
     return status;
 }
 
+/* What PgBouncer does must be what its file says, or the RELOAD of the switch changes more than the switch. */
+static int check_shown(Proxy *proxy, const char *line, const PGresult *databases, int row, Error *error)
+{
+    char *host = ini_line_setting(line, "host"), *port = ini_line_setting(line, "port");
+    const char *shown_host = console_field(databases, row, "host");
+    const char *shown_port = console_field(databases, row, "port");
+    bool same = row < 0 || ((host == NULL || strcmp(host, shown_host) == 0) &&
+                            strcmp(port != NULL ? port : "5432", shown_port) == 0);
+    if (!same) {
+        error_set(error, ERROR_STATE, "\"%s\" leads to %s:%s in PgBouncer, and to %s:%s in its file",
+                  proxy->entry, shown_host, shown_port, host != NULL ? host : "",
+                  port != NULL ? port : "5432");
+        error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?", proxy->config);
+    }
+    free(host);
+    free(port);
+    return same ? 0 : -1;
+}
+
 static int inspect_line(Proxy *proxy, const ProxyContext *context, const PGresult *config,
-                        ProxyReport *report, Error *error)
+                        const PGresult *databases, int row, ProxyReport *report, Error *error)
 {
     char *text = NULL, *line = NULL;
     bool fallback;
@@ -101,7 +154,10 @@ static int inspect_line(Proxy *proxy, const ProxyContext *context, const PGresul
     if (status != 0) {
         error_context(error, "%s", proxy->config);
     } else {
-        status = inspect_users(proxy, context, line, config, report, error);
+        status = check_shown(proxy, line, databases, row, error);
+    }
+    if (status == 0) {
+        status = visit_users(proxy, route_inspect, context, line, config, report, error);
     }
     free(line);
     free(text);
@@ -119,7 +175,7 @@ static int inspect_shown(Proxy *proxy, const ProxyContext *context, const PGresu
     }
     int status = check_state(proxy, config, databases, row, &mode, error);
     if (status == 0) {
-        status = inspect_line(proxy, context, config, report, error);
+        status = inspect_line(proxy, context, config, databases, row, report, error);
     }
     if (status == 0) {
         snprintf(report->summary, sizeof report->summary, "PgBouncer: \"%s\" at %s:%s, %s pooling",
@@ -148,8 +204,32 @@ int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *re
         status = check_limit(config, "client_login_timeout", context->hold_limit_ms, error);
     }
     if (status == 0) {
+        status = check_retry(config, context, error);
+    }
+    if (status == 0) {
         status = inspect_shown(proxy, context, config, report, error);
     }
+    PQclear(config);
+    return status;
+}
+
+int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    PGresult *config;
+    char *text = NULL, *line = NULL;
+    bool fallback;
+    if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
+        return -1;
+    }
+    int status = pgbouncer_read_config(proxy, &text, error);
+    if (status == 0) {
+        status = ini_database_line(text, proxy->entry, &line, &fallback, error);
+    }
+    if (status == 0) {
+        status = visit_users(proxy, route_find, context, line, config, report, error);
+    }
+    free(line);
+    free(text);
     PQclear(config);
     return status;
 }

@@ -93,6 +93,9 @@ static int pgcat_remember(Proxy *proxy, json_t **out, Error *error)
         return -1;
     }
     json_object_set_new(*out, "config", json_string(proxy->config));
+    if (proxy->pool != NULL) {
+        json_object_set_new(*out, "only", json_string(proxy->pool));
+    }
     free(text);
     return 0;
 }
@@ -115,6 +118,13 @@ static int lead_into_gate(Proxy *proxy, const json_t *state, const ProxyContext 
     return status;
 }
 
+/* That the state is of this pool, and not of another --proxy with the same file. */
+static bool is_own(const Proxy *proxy, const json_t *state)
+{
+    const char *only = json_string_value(json_object_get(state, "only"));
+    return proxy->pool == NULL ? only == NULL : only != NULL && strcmp(only, proxy->pool) == 0;
+}
+
 static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     json_t *state;
@@ -122,6 +132,11 @@ static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
         return -1;
     }
     bool first = state == NULL;
+    if (!first && !is_own(proxy, state)) {
+        json_decref(state);
+        error_set(error, ERROR_STATE, "\"%s\" holds other pools of the same file", proxy->state);
+        return error_hint(error, "One --proxy for each file: leave database= out when several pools move.");
+    }
     if (first && pgcat_remember(proxy, &state, error) != 0) {
         return -1;
     }
@@ -244,6 +259,7 @@ const ProxyOperations proxy_pgcat = {
     .open = pgcat_open,
     .close = pgcat_close,
     .inspect = pgcat_inspect,
+    .find_probe = pgcat_find_probe,
     .remember = pgcat_remember,
     .hold = pgcat_hold,
     .point_at = pgcat_point_at,

@@ -27,6 +27,8 @@ const char *pgcat_text(const json_t *object, const char *key);
 /* The checks before a hold; see proxy.h. */
 int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error) MUST_CHECK;
 
+int pgcat_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error) MUST_CHECK;
+
 /* The connect timeout of pools whose clients are held. */
 int pgcat_timeout_ms(const ProxyContext *context);
 

@@ -12,8 +12,8 @@
 
 #define MIN_TIMEOUT_MS 60000
 
-static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *text, const json_t *plan,
-                         ProxyReport *report, Error *error)
+static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *text,
+                       const json_t *plan, ProxyReport *report, Error *error)
 {
     size_t i;
     json_t *one;
@@ -28,7 +28,7 @@ static int inspect_users(Proxy *proxy, const ProxyContext *context, const char *
                                .password = user.password,
                                .server_name = user.server_name,
                                .server_password = user.server_password};
-            status = route_inspect(&proxy->console, context, &route, report, error);
+            status = visit(&proxy->console, context, &route, report, error);
             pgcat_user_free(&user);
         }
     }
@@ -66,7 +66,7 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report
         status = pgcat_check_shown(proxy, plan, error);
     }
     if (status == 0) {
-        status = inspect_users(proxy, context, text, plan, report, error);
+        status = visit_users(proxy, route_inspect, context, text, plan, report, error);
     }
     if (status == 0) {
         snprintf(report->summary, sizeof report->summary,
@@ -75,6 +75,22 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report
                  pgcat_text(plan, "port"));
     }
     free(edited);
+    free(text);
+    json_decref(plan);
+    return status;
+}
+
+int pgcat_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    char *text;
+    json_t *plan;
+    if (pgcat_read_plan(proxy, &text, &plan, error) != 0) {
+        return -1;
+    }
+    int status = console_run(&proxy->console, "SHOW VERSION", NULL, error); /* connects, if it must */
+    if (status == 0) {
+        status = visit_users(proxy, route_find, context, text, plan, report, error);
+    }
     free(text);
     json_decref(plan);
     return status;

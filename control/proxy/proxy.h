@@ -64,6 +64,9 @@ typedef struct ProxyOperations {
     void (*close)(Proxy *proxy);
     /* Reachable, configuration readable, limits long enough, the target usable by its users. Changes nothing. */
     int (*inspect)(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error);
+    /* Fills report->probe as inspect does, for a run that carries on behind it; clients must not be held. "" when no user of
+     * the proxy has a password that is known. */
+    int (*find_probe)(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error);
     /* What restore needs, as a JSON object that the caller frees. */
     int (*remember)(Proxy *proxy, json_t **out, Error *error);
     /* Holds the clients: on return none of their transactions is open. On failure the caller calls let_go. */

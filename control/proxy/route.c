@@ -46,24 +46,39 @@ static int check_answer(const ProxyContext *context, const RouteUser *user, cons
                       answer->version / 10000);
 }
 
+/* False when nobody answers. */
+static bool find(const Console *console, const RouteUser *user, ProxyReport *report, ProbeAnswer *answer)
+{
+    Error ignored;
+    char *uri = uri_through(console, user);
+    bool answers = probe(uri, PROBE_LIMIT_MS, answer, &ignored) == 0;
+    snprintf(report->probe, sizeof report->probe, "%s", answers ? uri : "");
+    free(uri);
+    return answers;
+}
+
+int route_find(const Console *console, const ProxyContext *context, const RouteUser *user,
+               ProxyReport *report, Error *error)
+{
+    ProbeAnswer answer;
+    (void)context;
+    (void)error;
+    if (report->probe[0] == '\0') {
+        find(console, user, report, &answer);
+    }
+    return 0;
+}
+
 int route_inspect(const Console *console, const ProxyContext *context, const RouteUser *user,
                   ProxyReport *report, Error *error)
 {
     ProbeAnswer answer;
-    Error ignored;
     if (credentials_check(context->source, context->target, &context->to, user->server_name,
                           user->server_password, error) != 0) {
         return -1;
     }
-    if (report->probe[0] != '\0') {
+    if (report->probe[0] != '\0' || !find(console, user, report, &answer)) {
         return 0;
     }
-    char *uri = uri_through(console, user);
-    int status = 0;
-    if (probe(uri, PROBE_LIMIT_MS, &answer, &ignored) == 0) {
-        status = check_answer(context, user, &answer, error);
-        snprintf(report->probe, sizeof report->probe, "%s", status == 0 ? uri : "");
-    }
-    free(uri);
-    return status;
+    return check_answer(context, user, &answer, error);
 }

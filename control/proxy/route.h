@@ -13,6 +13,14 @@ typedef struct RouteUser {
     const char *server_name, *server_password; /* with which the proxy logs in at the server */
 } RouteUser;
 
+/* One thing to do with each user of a proxy. */
+typedef int (*RouteVisit)(const Console *console, const ProxyContext *context, const RouteUser *user,
+                          ProxyReport *report, Error *error);
+
+/* Makes report->probe the way of this user, when it has none yet and an answer comes that way. */
+int route_find(const Console *console, const ProxyContext *context, const RouteUser *user,
+               ProxyReport *report, Error *error) MUST_CHECK;
+
 /*
  * Fails when the user cannot log in at context->to, or when its way through the proxy of console leads to another
  * server than context->source. The first user that gets an answer through the proxy becomes report->probe.
