@@ -13,7 +13,7 @@
 
 #include "registry.h"
 
-#define SMALLEST_CHUNK (16 * 1024)
+#define SMALLEST_CHUNK (2 * 1024)
 #define LARGEST_CHUNK (1024 * 1024)
 
 struct Decoder {
@@ -129,7 +129,7 @@ static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, E
 
 static DecodedFrame *new_frame(const Decoder *decoder, size_t payload_size)
 {
-    size_t chunk = payload_size * 2;
+    size_t chunk = payload_size * 4;
     chunk = chunk < SMALLEST_CHUNK ? SMALLEST_CHUNK : chunk > LARGEST_CHUNK ? LARGEST_CHUNK : chunk;
     Arena *arena = arena_new(chunk);
     DecodedFrame *frame = arena_zalloc(arena, sizeof *frame);

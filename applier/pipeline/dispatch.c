@@ -154,6 +154,16 @@ Batch *dispatcher_collect(Dispatcher *dispatcher, Error *error)
     return batch;
 }
 
+int dispatcher_workers(const Dispatcher *dispatcher)
+{
+    return dispatcher->worker_count;
+}
+
+size_t dispatcher_load(const Dispatcher *dispatcher, int worker)
+{
+    return runnable_load(dispatcher->runnable, worker);
+}
+
 size_t dispatcher_waiting(const Dispatcher *dispatcher)
 {
     return runnable_waiting(dispatcher->runnable);

@@ -34,6 +34,11 @@ void dispatcher_run(Dispatcher *dispatcher);
  */
 Batch *dispatcher_collect(Dispatcher *dispatcher, Error *error);
 
+int dispatcher_workers(const Dispatcher *dispatcher);
+
+/* How many batches of worker wait or run. */
+size_t dispatcher_load(const Dispatcher *dispatcher, int worker);
+
 size_t dispatcher_waiting(const Dispatcher *dispatcher);
 size_t dispatcher_running(const Dispatcher *dispatcher);
 

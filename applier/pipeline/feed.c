@@ -172,5 +172,6 @@ bool take_message(Pipeline *pipeline)
         return false;
     }
     pipeline->more = message.kind != RECEIVED_NOTHING;
+    pipeline->came |= message.kind == RECEIVED_DATA;
     return pipeline->more;
 }

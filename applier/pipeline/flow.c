@@ -4,11 +4,25 @@
  * Order of confirmation. A batch that is done was committed; progress_done, then progress_advance, then the mark goes
  * into the next status update. Nothing else writes the mark.
  *
+ * Size. A worker that has one batch to do and one to go on with is busy, and what comes for it meanwhile gathers in its
+ * open batch. So batches are small, and soon there, when little comes, and as large as they may be in catching up.
+ *
  * Memory. Frames and the change lists of batches are counted. Above the limit the socket is not read any more, which
  * makes the source wait, and open batches are closed, because only a batch that is done lets its frames go. At least
  * one frame is always let in, so that one larger than the limit passes too. Status updates go on meanwhile.
  */
 #include "run.h"
+
+#define BUSY_LOAD 2
+
+void close_batches(Pipeline *pipeline)
+{
+    for (int worker = 0; worker < dispatcher_workers(pipeline->dispatcher); worker++) {
+        bool busy = dispatcher_load(pipeline->dispatcher, worker) >= BUSY_LOAD;
+        scheduler_set_busy(pipeline->scheduler, worker, busy);
+    }
+    scheduler_close(pipeline->scheduler, now_usec(), memory_full(pipeline));
+}
 
 void take_batches(Pipeline *pipeline)
 {

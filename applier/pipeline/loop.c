@@ -4,12 +4,16 @@
  * and the socket's poll to what is waited for next. The exception is a relation that is seen for the first time: the
  * catalog is asked at once, one short query.
  *
+ * While messages keep coming the socket is not polled but looked at by the clock, LOOK_MS after it was found empty: the
+ * walsender then need not wake this thread for every message, nor this thread be woken for every one.
+ *
  *     STREAMING ──signal, --until reached──► DRAINING ──nothing runs, or 3 s──► ENDED
  *         └──────────any error───────────────────┴──────────────────────────────► ENDED
  */
 #include "run.h"
 
 #define MESSAGES_PER_TURN 64
+#define LOOK_MS 1
 #define REPORT_MS 200
 #define UNTIL_STATUS_MS 100
 #define DRAIN_MS 3000
@@ -61,6 +65,16 @@ static void status_due(uv_timer_t *timer)
     pump(pipeline);
 }
 
+static void read_source(Pipeline *pipeline)
+{
+    Error error;
+    if (receiver_read(pipeline->receiver, &pipeline->bytes_wait, &error) != 0) {
+        fail(pipeline, &error);
+    }
+    pipeline->came = false;
+    pipeline->more = true;
+}
+
 static void source_ready(uv_poll_t *handle, int status, int events)
 {
     Pipeline *pipeline = handle->data;
@@ -70,11 +84,23 @@ static void source_ready(uv_poll_t *handle, int status, int events)
         fail(pipeline, &error);
         return;
     }
-    if ((events & UV_READABLE) != 0 && receiver_read(pipeline->receiver, &error) != 0) {
-        fail(pipeline, &error);
-        return;
+    if ((events & UV_READABLE) != 0) {
+        read_source(pipeline);
     }
-    pipeline->more = true;
+    pump(pipeline);
+}
+
+static bool reading(const Pipeline *pipeline)
+{
+    return pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
+}
+
+static void look_due(uv_timer_t *timer)
+{
+    Pipeline *pipeline = timer->data;
+    if (reading(pipeline)) {
+        read_source(pipeline);
+    }
     pump(pipeline);
 }
 
@@ -86,8 +112,12 @@ static void poll_source(Pipeline *pipeline)
         fail(pipeline, &error);
         return;
     }
-    bool reading = pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
-    int events = (reading ? UV_READABLE : 0) | (pending ? UV_WRITABLE : 0);
+    bool by_clock = reading(pipeline) && !pipeline->more && pipeline->came && !pipeline->bytes_wait;
+    if (by_clock && !uv_is_active((uv_handle_t *)&pipeline->look_timer)) {
+        uv_timer_start(&pipeline->look_timer, look_due, LOOK_MS, 0);
+    }
+    bool polled = reading(pipeline) && !by_clock && !pipeline->more;
+    int events = (polled ? UV_READABLE : 0) | (pending ? UV_WRITABLE : 0);
     if (events == 0) {
         uv_poll_stop(&pipeline->source_poll);
     } else {
@@ -120,7 +150,7 @@ static void settle(Pipeline *pipeline)
 {
     Error error;
     if (pipeline->state == STREAMING) {
-        scheduler_close(pipeline->scheduler, now_usec(), memory_full(pipeline));
+        close_batches(pipeline);
         take_batches(pipeline);
     }
     if (pipeline->state == STREAMING) {
@@ -214,13 +244,15 @@ void loop_init(Pipeline *pipeline)
     uv_loop_init(&pipeline->loop);
     uv_async_init(&pipeline->loop, &pipeline->done, batch_finished);
     uv_idle_init(&pipeline->loop, &pipeline->turn);
+    uv_timer_init(&pipeline->loop, &pipeline->look_timer);
     uv_timer_init(&pipeline->loop, &pipeline->status_timer);
     uv_timer_init(&pipeline->loop, &pipeline->linger_timer);
     uv_timer_init(&pipeline->loop, &pipeline->report_timer);
     uv_timer_init(&pipeline->loop, &pipeline->drain_timer);
     uv_poll_init(&pipeline->loop, &pipeline->stop_poll, pipeline->options->stop->fd);
     pipeline->done.data = pipeline->turn.data = pipeline->status_timer.data = pipeline->linger_timer.data =
-        pipeline->report_timer.data = pipeline->drain_timer.data = pipeline->stop_poll.data = pipeline;
+        pipeline->report_timer.data = pipeline->drain_timer.data = pipeline->stop_poll.data =
+            pipeline->look_timer.data = pipeline;
 }
 
 static void close_handle(uv_handle_t *handle, void *context)

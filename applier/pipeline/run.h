@@ -55,13 +55,16 @@ typedef struct Pipeline {
     atomic_size_t frame_bytes;
     size_t batch_bytes; /* of the change lists of batches that are out */
     bool more;          /* messages may be left in the receiver's buffer */
+    bool came;          /* a message came since the socket was last read */
+    bool bytes_wait;    /* the socket had more bytes than were read */
     Lsn confirmed;      /* in the last status update */
 
     uv_loop_t loop;
     uv_poll_t source_poll;
     uv_poll_t stop_poll;
     uv_async_t done;
-    uv_idle_t turn; /* active while `more` */
+    uv_idle_t turn;        /* active while `more` */
+    uv_timer_t look_timer; /* active while the source is looked at by the clock */
     uv_timer_t status_timer;
     uv_timer_t linger_timer;
     uv_timer_t report_timer;
@@ -82,6 +85,7 @@ void drain(
 bool take_message(Pipeline *pipeline);
 
 /* flow.c */
+void close_batches(Pipeline *pipeline);   /* those that are due, for workers that are not busy */
 void take_batches(Pipeline *pipeline);    /* from the scheduler to the dispatcher */
 void collect_batches(Pipeline *pipeline); /* those that are done */
 bool all_durable(const Pipeline *pipeline);

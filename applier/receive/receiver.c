@@ -18,6 +18,7 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "database.h"
@@ -137,9 +138,11 @@ Lsn receiver_confirmed(const Receiver *receiver)
     return receiver->confirmed;
 }
 
-int receiver_read(Receiver *receiver, Error *error)
+int receiver_read(Receiver *receiver, bool *bytes_wait, Error *error)
 {
+    int waiting = 0;
     if (PQconsumeInput(database_connection(receiver->database)) == 1) {
+        *bytes_wait = ioctl(receiver_socket(receiver), FIONREAD, &waiting) != 0 || waiting > 0;
         return 0;
     }
     database_error(receiver->database, NULL, error);

@@ -54,8 +54,8 @@ int receiver_socket(const Receiver *receiver);
 /* Where the slot stood when the stream was opened: everything that ends at or before this was confirmed earlier. */
 Lsn receiver_confirmed(const Receiver *receiver);
 
-/* Reads what the socket has. ERROR_CONNECTION when the source is gone. */
-int receiver_read(Receiver *receiver, Error *error) MUST_CHECK;
+/* Reads from the socket; *bytes_wait is true when it had more. ERROR_CONNECTION when the source is gone. */
+int receiver_read(Receiver *receiver, bool *bytes_wait, Error *error) MUST_CHECK;
 
 /* The next message that has been read. */
 int receiver_next(Receiver *receiver, Received *out, Error *error) MUST_CHECK;

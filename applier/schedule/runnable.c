@@ -26,6 +26,7 @@ struct Runnable {
     size_t running;
     bool barrier_running;
     int *running_by_worker;
+    size_t *load;   /* by worker: waiting or running */
     uint64_t *done; /* by worker: number of the last batch that is done */
     bool *held;     /* by worker, during a walk: an earlier batch of it has to wait */
 };
@@ -46,6 +47,7 @@ Runnable *runnable_new(int workers, int depth)
     runnable->depth = depth;
     runnable->end = &runnable->first;
     runnable->running_by_worker = zeroed((size_t)workers, sizeof *runnable->running_by_worker);
+    runnable->load = zeroed((size_t)workers, sizeof *runnable->load);
     runnable->done = zeroed((size_t)workers, sizeof *runnable->done);
     runnable->held = zeroed((size_t)workers, sizeof *runnable->held);
     return runnable;
@@ -58,6 +60,7 @@ void runnable_free(Runnable *runnable)
     }
     runnable_drop(runnable);
     free(runnable->running_by_worker);
+    free(runnable->load);
     free(runnable->done);
     free(runnable->held);
     free(runnable);
@@ -70,6 +73,7 @@ void runnable_add(Runnable *runnable, Batch *batch)
     *runnable->end = node;
     runnable->end = &node->next;
     runnable->waiting++;
+    runnable->load[batch->worker]++;
 }
 
 /* Unhooks the node at *link and gives its batch. */
@@ -138,6 +142,7 @@ void runnable_done(Runnable *runnable, const Batch *batch)
 {
     runnable->running--;
     runnable->running_by_worker[batch->worker]--;
+    runnable->load[batch->worker]--;
     runnable->done[batch->worker] = batch->number;
     runnable->barrier_running = false;
 }
@@ -145,8 +150,15 @@ void runnable_done(Runnable *runnable, const Batch *batch)
 void runnable_drop(Runnable *runnable)
 {
     while (runnable->first != NULL) {
-        batch_free(take(runnable, &runnable->first));
+        Batch *batch = take(runnable, &runnable->first);
+        runnable->load[batch->worker]--;
+        batch_free(batch);
     }
+}
+
+size_t runnable_load(const Runnable *runnable, int worker)
+{
+    return runnable->load[worker];
 }
 
 size_t runnable_waiting(const Runnable *runnable)

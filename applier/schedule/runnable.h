@@ -25,5 +25,8 @@ void runnable_done(Runnable *runnable, const Batch *batch);
 /* Frees what waits. */
 void runnable_drop(Runnable *runnable);
 
+/* How many batches of worker wait or run. */
+size_t runnable_load(const Runnable *runnable, int worker);
+
 size_t runnable_waiting(const Runnable *runnable);
 size_t runnable_running(const Runnable *runnable);

@@ -68,6 +68,7 @@ struct Scheduler {
     SchedulerOptions options;
     Position *start; /* by lane: durable before this run */
     Batch **open;    /* by worker, or NULL */
+    bool *busy;      /* by worker */
     Batch *barrier;  /* the open barrier batch, or NULL; while there is one, nothing else is open */
     Batch **ready;   /* closed batches: a ring */
     size_t ready_first;
@@ -118,6 +119,7 @@ Scheduler *scheduler_new(const SchedulerOptions *options)
     memcpy(scheduler->start, options->lane_positions, (size_t)options->lanes * sizeof *scheduler->start);
     scheduler->options.lane_positions = scheduler->start;
     scheduler->open = zeroed((size_t)scheduler->options.workers, sizeof(Batch *));
+    scheduler->busy = zeroed((size_t)scheduler->options.workers, sizeof *scheduler->busy);
     scheduler->opened = zeroed((size_t)scheduler->options.workers, sizeof *scheduler->opened);
     scheduler->order = order_new(scheduler->options.workers);
     scheduler->even_at = even_at(scheduler);
@@ -142,6 +144,7 @@ void scheduler_free(Scheduler *scheduler)
     batch_free(scheduler->barrier);
     order_free(scheduler->order);
     free(scheduler->opened);
+    free(scheduler->busy);
     free(scheduler->ready);
     free(scheduler->open);
     free(scheduler->start);
@@ -496,8 +499,14 @@ static bool may_fall_due(const Scheduler *scheduler)
 
 static uint64_t due(const Scheduler *scheduler, const Batch *batch)
 {
-    bool may = batch != NULL && !(batch->deferrable && scheduler->in_transaction);
+    bool may = batch != NULL && !(batch->deferrable && scheduler->in_transaction) &&
+               !(scheduler->busy[batch->worker] && !batch->barrier);
     return may ? batch->opened_usec + scheduler->options.linger_usec : UINT64_MAX;
+}
+
+void scheduler_set_busy(Scheduler *scheduler, int worker, bool busy)
+{
+    scheduler->busy[worker] = busy;
 }
 
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)

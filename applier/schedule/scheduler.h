@@ -20,9 +20,9 @@ typedef struct Scheduler Scheduler;
 typedef struct SchedulerOptions {
     int lanes;
     int workers;
-    size_t batch_rows;              /* a batch is closed when it has so many changes … */
-    size_t batch_bytes;             /* … or so many bytes … */
-    uint64_t linger_usec;           /* … or its first change has waited so long */
+    size_t batch_rows;    /* a batch is closed when it has so many changes … */
+    size_t batch_bytes;   /* … or so many bytes … */
+    uint64_t linger_usec; /* … or its first change has waited so long and its worker is not busy */
     const Position *lane_positions; /* lanes entries: what is durable already; copied */
     Lsn start; /* every transaction that ends at or before this is durable already; LSN_INVALID: not known */
 } SchedulerOptions;
@@ -36,6 +36,12 @@ void scheduler_free(Scheduler *scheduler);
  */
 int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
                      const ApplyRelation *const *targets, uint64_t now_usec, Error *error) MUST_CHECK;
+
+/*
+ * A busy worker has enough to do already: its open batch may grow up to the limits of a batch, however old it is,
+ * because nothing would begin it sooner.
+ */
+void scheduler_set_busy(Scheduler *scheduler, int worker, bool busy);
 
 /* Closes every open batch that is due at now_usec, or every one when all is true. */
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
