@@ -84,11 +84,11 @@ static int compress_payload(Seal *seal, Bytes batch, Error *error)
 
 static uint8_t *put_header(uint8_t *at, const Seal *seal, size_t raw_size, bool open, Bytes payload)
 {
-    at = number_field_put(at, 1, seal->started ? 0 : WIRE_VERSION);
-    at = number_field_put(at, 2, seal->started ? 0 : seal->codec);
+    at = number_field_put(at, 1, seal->frames > 0 ? 0 : WIRE_VERSION);
+    at = number_field_put(at, 2, seal->frames > 0 ? 0 : seal->codec);
     at = number_field_put(at, 3, raw_size < SMALL_BATCH_SIZE ? 0 : raw_size);
     at = number_field_put(at, 4, open);
-    at = fixed32_field_put(at, 5, (uint32_t)XXH3_64bits(payload.data, payload.size));
+    at = fixed32_field_put(at, 5, (uint32_t)XXH3_64bits_withSeed(payload.data, payload.size, seal->frames));
     return bytes_field_head(at, 6, payload.size);
 }
 
@@ -115,7 +115,7 @@ int seal_frame(Seal *seal, Bytes batch, bool open, size_t keep, Bytes *frame, Er
     uint8_t *start = seal->out.data + HEADER_ROOM - header_size;
     memcpy(start, header, header_size);
     *frame = bytes_of(start, header_size + payload.size);
-    seal->started = true;
+    seal->frames++;
     return 0;
 }
 

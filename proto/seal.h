@@ -12,7 +12,7 @@
 typedef struct Seal {
     WireCodec codec;
     struct ZSTD_CCtx_s *zstd; /* NULL without compression */
-    bool started;             /* a frame has been sealed */
+    uint64_t frames;          /* sealed so far */
     Buffer out;
 } Seal;
 

@@ -64,12 +64,12 @@ static int check_version(Cursor cursor, Error *error)
     if (field.value == WIRE_VERSION) {
         return 0;
     }
-    return error_set(error, ERROR_PROTOCOL,
-                     "the decoder writes wire version %" PRIu64
-                     ", and this program reads version %d: upgrade %s",
-                     field.value, WIRE_VERSION,
-                     field.value > WIRE_VERSION ? "penstock on the migration host"
-                                                : "the decoder penstock.so in the source server");
+    error_set(error, ERROR_PROTOCOL,
+              "the decoder writes wire version %" PRIu64 ", and this program reads version %d: upgrade %s",
+              field.value, WIRE_VERSION,
+              field.value > WIRE_VERSION ? "penstock on the migration host"
+                                         : "the decoder penstock.so in the source server");
+    return error_hint(error, "install both of one release; that is safe in the middle of a migration");
 }
 
 static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *error)
@@ -77,10 +77,11 @@ static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *e
     if (frame->codec > WIRE_CODEC_ZSTD) {
         return error_set(error, ERROR_PROTOCOL, "codec %u is not known", frame->codec);
     }
-    if (unseal->started && (frame->version != 0 || frame->codec != 0)) {
+    if (unseal->frames > 0 && (frame->version != 0 || frame->codec != 0)) {
         return error_set(error, ERROR_PROTOCOL, "the stream starts again in mid-connection");
     }
-    uint32_t checksum = (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.size);
+    uint32_t checksum =
+        (uint32_t)XXH3_64bits_withSeed(frame->payload.data, frame->payload.size, unseal->frames);
     if (checksum != frame->checksum) {
         return error_set(error, ERROR_PROTOCOL,
                          "the payload of %zu bytes has checksum %08" PRIx32 ", but the frame says %08" PRIx32,
@@ -147,14 +148,13 @@ int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *
 {
     Cursor cursor = cursor_of(bytes);
     FrameMessage frame;
-    if ((!unseal->started && check_version(cursor, error) != 0) ||
+    if ((unseal->frames == 0 && check_version(cursor, error) != 0) ||
         message_decode(&frame_spec, cursor, arena, &frame, error) != 0 ||
         check_frame(unseal, &frame, error) != 0) {
         return -1;
     }
-    if (!unseal->started) {
+    if (unseal->frames++ == 0) {
         unseal->codec = frame.codec;
-        unseal->started = true;
     }
     size_t size = 0;
     uint8_t *raw = arena_alloc(arena, frame.raw_size > 0 ? (size_t)frame.raw_size + 1 : SMALL_BATCH_SIZE);

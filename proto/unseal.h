@@ -10,8 +10,8 @@
 typedef struct Unseal {
     struct ZSTD_DCtx_s *zstd;
     size_t max_raw_size;
-    uint32_t codec; /* of the connection */
-    bool started;   /* a frame has been opened */
+    uint32_t codec;  /* of the connection */
+    uint64_t frames; /* opened so far */
 } Unseal;
 
 int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error) MUST_CHECK;

@@ -40,6 +40,7 @@ void wire_pass(Wire *wire)
     free(copy);
     ok(wire, status);
     wire->frame_bytes = frame.size;
+    wire->passed++;
 }
 
 void wire_hello(Wire *wire)

@@ -24,6 +24,7 @@ typedef struct Wire {
     Record *records;
     size_t count;
     size_t frame_bytes; /* of the last frame */
+    uint64_t passed;    /* frames read so far */
     Error error;
 } Wire;
 

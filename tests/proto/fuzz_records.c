@@ -38,7 +38,7 @@ static size_t seal(Bytes batch, bool first, uint8_t *out)
     frame.version = first ? WIRE_VERSION : 0;
     frame.raw_size = batch.size < SMALL_BATCH_SIZE ? 0 : (uint32_t)batch.size;
     frame.open = true;
-    frame.checksum = (uint32_t)XXH3_64bits(batch.data, batch.size);
+    frame.checksum = (uint32_t)XXH3_64bits_withSeed(batch.data, batch.size, first ? 0 : 1);
     frame.payload = (ProtobufCBinaryData){.len = batch.size, .data = (uint8_t *)batch.data};
     return penstock__frame__pack(&frame, out);
 }

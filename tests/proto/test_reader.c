@@ -14,17 +14,24 @@ static Penstock__Frame *take(Wire *wire)
     return penstock__frame__unpack(NULL, bytes.size, bytes.data);
 }
 
-static int hand_in(Wire *wire, Penstock__Frame *frame)
+static int pass_on(Wire *wire, Penstock__Frame *frame)
 {
-    frame->checksum = (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.len);
     size_t size = penstock__frame__get_packed_size(frame);
     uint8_t *bytes = malloc(size);
     penstock__frame__pack(frame, bytes);
     int status = frame_reader_open(wire->reader, bytes_of(bytes, size), wire->arena, &wire->records,
                                    &wire->count, &wire->error);
+    wire->passed++;
     free(bytes);
     penstock__frame__free_unpacked(frame, NULL);
     return status;
+}
+
+/* With the checksum that suits the payload. */
+static int hand_in(Wire *wire, Penstock__Frame *frame)
+{
+    frame->checksum = (uint32_t)XXH3_64bits_withSeed(frame->payload.data, frame->payload.len, wire->passed);
+    return pass_on(wire, frame);
 }
 
 static void assert_refused(Wire *wire, int status, const char *message)
@@ -74,6 +81,46 @@ static void frame_spoiled_behind_its_checksum_is_noticed_at_commit(void **state)
     wire_commit(wire, 1000);
     assert_int_equal(hand_in(wire, take(wire)), -1);
     assert_non_null(strstr(wire->error.message, "the transaction has checksum"));
+    wire_free(wire);
+}
+
+/* Two more transactions, each a frame that is sound in itself: positions are steps from the transaction before. */
+static void take_two(Wire *wire, Penstock__Frame *frames[2])
+{
+    wire_commit(wire, 1000);
+    wire_pass(wire);
+    for (int i = 0; i < 2; i++) {
+        wire_begin(wire, 2000 + 1000 * (Lsn)i);
+        wire_insert(wire, 5, 1, "same");
+        wire_commit(wire, 2000 + 1000 * (Lsn)i);
+        frames[i] = take(wire);
+    }
+}
+
+static void lost_transaction_is_noticed(void **state)
+{
+    (void)state;
+    Penstock__Frame *frames[2];
+    Wire *wire = wire_with_transaction(WIRE_CODEC_NONE);
+    take_two(wire, frames);
+    penstock__frame__free_unpacked(frames[0], NULL);
+    assert_int_equal(pass_on(wire, frames[1]), -1);
+    assert_non_null(strstr(wire->error.message, "frame 3: the payload of"));
+    wire_free(wire);
+}
+
+static void doubled_transaction_is_noticed(void **state)
+{
+    (void)state;
+    Penstock__Frame *frames[2];
+    Wire *wire = wire_with_transaction(WIRE_CODEC_NONE);
+    take_two(wire, frames);
+    frames[1]->checksum = frames[0]->checksum;
+    memcpy(frames[1]->payload.data, frames[0]->payload.data, frames[0]->payload.len);
+    assert_int_equal(frames[1]->payload.len, frames[0]->payload.len);
+    assert_int_equal(pass_on(wire, frames[0]), 0);
+    assert_int_equal(pass_on(wire, frames[1]), -1);
+    assert_non_null(strstr(wire->error.message, "frame 4: the payload of"));
     wire_free(wire);
 }
 
@@ -214,6 +261,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_frame_is_noticed),
         cmocka_unit_test(frame_spoiled_behind_its_checksum_is_noticed_at_commit),
+        cmocka_unit_test(lost_transaction_is_noticed),
+        cmocka_unit_test(doubled_transaction_is_noticed),
         cmocka_unit_test(position_beyond_all_positions_is_refused),
         cmocka_unit_test(stream_does_not_start_again),
         cmocka_unit_test(payload_that_inflates_to_more_is_refused),
