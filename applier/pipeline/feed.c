@@ -153,6 +153,17 @@ static int take_keepalive(Pipeline *pipeline, const Received *message, Error *er
     return send_status(pipeline, false, error);
 }
 
+/* What came is not what the wire format says. */
+static void explain_damage(Error *error)
+{
+    if (error->code == ERROR_PROTOCOL && error->hint[0] == '\0') {
+        error_hint(
+            error,
+            "nothing of it was applied or confirmed, so that another start gets it anew; when the same "
+            "comes again it is not the network: check the versions of penstock and of the decoder");
+    }
+}
+
 bool take_message(Pipeline *pipeline)
 {
     Received message;
@@ -168,6 +179,7 @@ bool take_message(Pipeline *pipeline)
         status = take_keepalive(pipeline, &message, &error);
     }
     if (status != 0) {
+        explain_damage(&error);
         fail(pipeline, &error);
         return false;
     }
