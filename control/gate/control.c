@@ -121,8 +121,8 @@ static void answer(Talk *talk)
     if (refusal != NULL) {
         snprintf(talk->line, sizeof talk->line, "error %s\n", refusal);
     } else {
-        snprintf(talk->line, sizeof talk->line, "%s %d %d %d\n", modes[gate->orders->mode], (int)getppid(),
-                 gate->waiting, gate->led);
+        snprintf(talk->line, sizeof talk->line, "%s %d %d %d\n", modes[gate->orders->mode],
+                 gate->orders->keeper, gate->waiting, gate->led);
     }
     uv_buf_t data = uv_buf_init(talk->line, (unsigned)strlen(talk->line));
     talk->write.data = &talk->pipe;

@@ -1,36 +1,19 @@
 /*
- * Two processes. The keeper owns the two listening sockets and the orders, in shared memory, and does nothing
- * but wait; the server, its child, runs the loop. When the server dies the keeper starts another: the port
- * was open all the time, and the orders are where they were. When the server ends by itself the keeper ends
- * too.
- *
- * The keeper is made by a double fork, so that it belongs to no terminal, no process group and no parent of
- * ours. It keeps no descriptor but its own: a connection to a database left open in it would outlive the
- * command.
+ * Starting a gate and speaking to it; keeper.c has its processes, splice.c what goes on in them.
  */
 #include "gate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control.h"
-#include "splice.h"
+#include "keeper.h"
 
-#define LOOK_MS 200
-#define RESTART_MS 50
 #define START_LIMIT_MS 2000
 
 void gate_log(Gate *gate, const char *what, int status)
@@ -42,95 +25,6 @@ void gate_log(Gate *gate, const char *what, int status)
     fprintf(gate->log, "%s gate: %s%s%s\n", when, what, status != 0 ? ": " : "",
             status != 0 ? uv_strerror(status) : "");
     fflush(gate->log);
-}
-
-/* --- the server --- */
-
-static void on_look(uv_timer_t *timer)
-{
-    Gate *gate = timer->data;
-    if (gate->orders->mode != GATE_ENDING) {
-        return;
-    }
-    splice_end_unused(gate);
-    if (gate->waiting + gate->led == 0) {
-        uv_stop(&gate->loop);
-    }
-}
-
-static int serve(pid_t keeper, int listener, int control, GateOrders *orders, FILE *log)
-{
-    Gate gate = {.orders = orders, .log = log};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != keeper) {
-        return 1;
-    }
-    uv_loop_init(&gate.loop);
-    uv_timer_init(&gate.loop, &gate.timer);
-    gate.timer.data = &gate;
-    uv_timer_start(&gate.timer, on_look, LOOK_MS, LOOK_MS);
-    int status = splice_listen(&gate, listener);
-    if (status == 0) {
-        status = control_listen(&gate, control);
-    }
-    if (status != 0) {
-        gate_log(&gate, "cannot listen", status);
-        return 1;
-    }
-    uv_run(&gate.loop, UV_RUN_DEFAULT);
-    return 0;
-}
-
-/* --- the keeper --- */
-
-static void keep(int listener, int control, GateOrders *orders, FILE *log)
-{
-    pid_t keeper = getpid();
-    while (true) {
-        pid_t server = fork();
-        if (server == 0) {
-            _exit(serve(keeper, listener, control, orders, log));
-        }
-        int status;
-        while (server > 0 && waitpid(server, &status, 0) < 0 && errno == EINTR) {
-        }
-        if (server > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            _exit(0);
-        }
-        nanosleep(&(struct timespec){.tv_nsec = RESTART_MS * 1000000L}, NULL);
-    }
-}
-
-/* Leaves nothing of the command behind: descriptors, signals, name. Its folder is that of its log. */
-static void become_keeper(int listener, int control, FILE *log, const char *log_path)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", log_path);
-    if (chdir(dirname(folder)) != 0) {
-        _exit(1);
-    }
-    int kept[] = {listener, control, fileno(log)};
-    long limit = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
-        if (fd != kept[0] && fd != kept[1] && fd != kept[2]) {
-            close(fd);
-        }
-    }
-    for (int fd = 0; fd < 3; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            _exit(1);
-        }
-    }
-    static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        signal(ignored[i], SIG_IGN);
-    }
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_NAME, "penstock-gate");
 }
 
 int gate_take_port(int *port, int *fd, Error *error)
@@ -152,21 +46,6 @@ int gate_take_port(int *port, int *fd, Error *error)
     return 0;
 }
 
-static void begin(int listener, int control, GateOrders *orders, FILE *log, const char *log_path)
-{
-    pid_t between = fork();
-    if (between == 0) {
-        setsid();
-        if (fork() == 0) {
-            become_keeper(listener, control, log, log_path);
-            keep(listener, control, orders, log);
-        }
-        _exit(0);
-    }
-    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR) {
-    }
-}
-
 int gate_start(int port, int fd, const char *log, Error *error)
 {
     GateOrders *orders =
@@ -179,7 +58,7 @@ int gate_start(int port, int fd, const char *log, Error *error)
                            port, log, strerror(errno));
     } else {
         orders->mode = GATE_HOLD;
-        begin(fd, control, orders, file, log);
+        keeper_begin(&(GateParts){.listener = fd, .control = control, .orders = orders, .log = file}, log);
     }
     if (orders != MAP_FAILED) {
         munmap(orders, sizeof *orders);

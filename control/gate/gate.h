@@ -4,8 +4,9 @@
  *
  * It is a process of its own and outlives the one that started it: what waits in it goes on waiting when the
  * operator's command dies. It is commanded by its port alone, through a socket in Linux's abstract namespace
- * that only the same user (or root) may use, so a later process needs to know nothing but the port. A part of
- * it keeps the port and begins the other again should that die; connections that were in it are lost then.
+ * that only the same user (or root) may use, so a later process needs to know nothing but the port. Two parts
+ * begin each other again should one die: the port stays open. What is lost with the one that serves are the
+ * connections that were in it; with the one that keeps the port, nothing.
  *
  *     hold ──► open ──► ending ──► (gone, when its last connection has ended)
  *

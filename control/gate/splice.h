@@ -11,9 +11,11 @@
 
 typedef enum GateMode { GATE_HOLD, GATE_OPEN, GATE_ENDING } GateMode;
 
-/* What outlives the part that serves: it is in memory shared with the part that keeps the port. */
+/* What outlives each process of the gate: it is in memory that they share. */
 typedef struct GateOrders {
     GateMode mode;
+    int keeper; /* pid */
+    bool over;  /* it has ended by itself */
     struct sockaddr_storage server;
 } GateOrders;
 

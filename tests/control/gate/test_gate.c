@@ -110,9 +110,11 @@ static void join(int port, int listener, const char *ready, int *client, int *se
     *client = connect_to(port);
     assert_int_equal(send(*client, "\0\0\0\011\0\003\0\0\0", 9, 0), 9);
     *server = accept(listener, NULL, NULL);
+    char got[16];
+    assert_true(readable(*server, 5000));
+    assert_int_equal(recv(*server, got, sizeof got, 0), 9);
     assert_int_equal(send(*server, ready, 6, 0), 6);
     assert_true(readable(*client, 5000));
-    char got[8];
     assert_int_equal(recv(*client, got, sizeof got, 0), 6);
 }
 
@@ -165,27 +167,6 @@ static void a_server_that_comes_late_is_reached(void **state)
     close(listener);
 }
 
-static void a_gate_that_died_is_made_again_on_its_port(void **state)
-{
-    (void)state;
-    Error error;
-    GateAnswer answer;
-    int port = start(), fd;
-    assert_true(gate_answers(port, &answer));
-    int waiting = connect_to(port);
-    assert_int_equal(kill(answer.pid, SIGKILL), 0);
-    assert_true(becomes(port, false, 1000));
-    assert_int_equal(gate_take_port(&port, &fd, &error), 0);
-    assert_int_equal(gate_start(port, fd, "/dev/null", &error), 0);
-    close(waiting);
-    int client = connect_to(port);
-    assert_true(client >= 0);
-    close(client);
-    assert_true(gate_answers(port, &answer));
-    kill(answer.pid, SIGKILL);
-    assert_true(becomes(port, false, 1000));
-}
-
 /* The child of the keeper. */
 static int child_of(int keeper)
 {
@@ -199,20 +180,92 @@ static int child_of(int keeper)
     return child;
 }
 
-static void the_port_answers_again_by_itself(void **state)
+/* Both parts, in the order in which neither has the time to begin the other again. */
+static void kill_whole(int port, int child)
+{
+    GateAnswer answer;
+    assert_true(gate_answers(port, &answer));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(kill(answer.pid, SIGKILL), 0);
+    assert_true(becomes(port, false, 1000));
+}
+
+static void a_gate_that_died_is_made_again_on_its_port(void **state)
+{
+    (void)state;
+    Error error;
+    GateAnswer answer;
+    int port = start(), fd;
+    assert_true(gate_answers(port, &answer));
+    int waiting = connect_to(port);
+    kill_whole(port, child_of(answer.pid));
+    assert_int_equal(gate_take_port(&port, &fd, &error), 0);
+    assert_int_equal(gate_start(port, fd, "/dev/null", &error), 0);
+    close(waiting);
+    int client = connect_to(port);
+    assert_true(client >= 0);
+    close(client);
+    assert_true(gate_answers(port, &answer));
+    kill_whole(port, child_of(answer.pid));
+}
+
+static void without_its_server_it_answers_again_by_itself(void **state)
 {
     (void)state;
     GateAnswer answer;
     int port = start();
     assert_true(gate_answers(port, &answer));
-    int child = child_of(answer.pid);
-    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(kill(child_of(answer.pid), SIGKILL), 0);
     int client = connect_to(port);
     assert_true(client >= 0);
     assert_true(becomes(port, true, 1000));
     close(client);
-    kill(answer.pid, SIGKILL);
-    assert_true(becomes(port, false, 1000));
+    kill_whole(port, child_of(answer.pid));
+}
+
+/* A keeper other than that one, of a gate that answers. */
+static bool has_other_keeper(int port, int keeper, GateAnswer *answer)
+{
+    for (int waited = 0; waited < 1000; waited += 10) {
+        if (gate_answers(port, answer) && answer->pid != keeper) {
+            return true;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
+    }
+    return false;
+}
+
+static void without_its_keeper_nobody_notices(void **state)
+{
+    (void)state;
+    Error error;
+    GateAnswer first, second, third;
+    int server_port = 0, listener;
+    char text[8];
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    snprintf(text, sizeof text, "%d", server_port);
+    int port = start();
+    int client = connect_to(port);
+    assert_int_equal(send(client, "hello", 5, 0), 5);
+    assert_true(gate_answers(port, &first));
+    int child = child_of(first.pid);
+    assert_int_equal(kill(first.pid, SIGKILL), 0);
+    assert_true(has_other_keeper(port, first.pid, &second));
+    assert_int_equal(second.waiting, 1);
+
+    /* The new one keeps the port as the old one did, and is replaced as that was. */
+    assert_int_equal(kill(second.pid, SIGKILL), 0);
+    assert_true(has_other_keeper(port, second.pid, &third));
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    int server = accept(listener, NULL, NULL);
+    expect(server, "hello");
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_true(becomes(port, true, 1000));
+    assert_int_equal(gate_end(port, &error), 0);
+    assert_true(becomes(port, false, 5000));
+    close(server);
+    close(client);
+    close(listener);
 }
 
 int main(void)
@@ -222,7 +275,8 @@ int main(void)
         cmocka_unit_test(a_gate_that_ends_closes_idle_sessions_only),
         cmocka_unit_test(a_server_that_comes_late_is_reached),
         cmocka_unit_test(a_gate_that_died_is_made_again_on_its_port),
-        cmocka_unit_test(the_port_answers_again_by_itself),
+        cmocka_unit_test(without_its_server_it_answers_again_by_itself),
+        cmocka_unit_test(without_its_keeper_nobody_notices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
