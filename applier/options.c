@@ -22,6 +22,7 @@ enum Key {
     KEY_RETRY_LIMIT,
     KEY_ON_CONFLICT,
     KEY_SKIP_LSN,
+    KEY_ON_UNDECODABLE,
     KEY_LOG_LEVEL,
     KEY_DUMP,
 };
@@ -46,6 +47,11 @@ static const struct argp_option rows[] = {
      2},
     {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
      "leave out what is left of the source transaction at LSN, which the applier stopped at", 2},
+    {"on-undecodable", KEY_ON_UNDECODABLE, "error|recopy", 0,
+     "what to do when the source cannot send a change: stop, or go on without the table until `penstock "
+     "copy` has copied "
+     "it again (error)",
+     2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
     {"dump", KEY_DUMP, "FILE", 0,
      "print the frames in FILE (\"-\": standard input) as text, one CopyData payload in hex per line, and "
@@ -160,6 +166,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_SKIP_LSN:
         if (!lsn_parse(argument, &options->policies.skip_lsn)) {
             argp_error(state, "--skip-lsn: \"%s\" is not an LSN like 16/B374D848", argument);
+        }
+        return 0;
+    case KEY_ON_UNDECODABLE:
+        options->recopy = strcmp(argument, "recopy") == 0;
+        if (!options->recopy && strcmp(argument, "error") != 0) {
+            argp_error(state, "--on-undecodable: \"%s\" is not one of error, recopy", argument);
         }
         return 0;
     case KEY_LOG_LEVEL:

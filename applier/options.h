@@ -24,7 +24,8 @@ typedef struct ApplierOptions {
     int status_interval_ms; /* between status updates to the source */
     int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
     Policies policies;      /* what is done with changes that do not fit */
-    const char *dump;       /* a file, or "-": print the frames in it instead of applying anything */
+    bool recopy;      /* a change that cannot be sent makes its table wait for a new copy, and not an error */
+    const char *dump; /* a file, or "-": print the frames in it instead of applying anything */
     Log log;
 } ApplierOptions;
 

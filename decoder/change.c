@@ -11,6 +11,10 @@
  * TOAST table, which may be gone by now. Where the old tuple has the value (identity full, or a key that is
  * itself TOASTed) it is taken from there, else the cell says "unchanged".
  *
+ * A change that cannot be sent (nothing identifies the row, the WAL lacks a value, the row is too long) ends decoding, or
+ * a Recopy record stands in its place, as the option on_undecodable says. What the server itself refuses, an output
+ * function or memory, ends decoding either way: after such an error nothing but ending is safe.
+ *
  * Tuples are always taken apart by heap_deform_tuple, which fills in the defaults of columns added after the
  * row was written.
  */
@@ -25,55 +29,45 @@ typedef struct RowChange {
     HeapTuple tuples[2]; /* by RowSide */
 } RowChange;
 
-static void refuse_unkeyed(const Decoder *decoder, const char *action)
+static int refuse_unkeyed(const char *action, Error *error)
 {
-    ereport(
-        ERROR,
-        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-         errmsg("penstock: %s of a row that nothing identifies", action),
-         errdetail("%s The table has no replica identity, so the WAL does not tell which row it was.",
-                   output_place(decoder)),
-         errhint(
-             "Give the table a primary key or ALTER TABLE … REPLICA IDENTITY FULL; this change was written "
-             "before that: copy the table again with a new slot.")));
+    error_set(error, ERROR_CONFLICT, "%s of a row that nothing identifies", action);
+    return error_hint(
+        error, "The table had no replica identity, so the WAL does not tell which row it was: the table has "
+               "to be copied again. penstock follow --on-undecodable=recopy goes on with the other "
+               "tables until then. For what comes, ALTER TABLE … REPLICA IDENTITY FULL.");
 }
 
-static RowChange row_change_of(const Decoder *decoder, const RelationDefinition *definition,
-                               const ReorderBufferChange *change)
+static int row_change_of(const RelationDefinition *definition, const ReorderBufferChange *change,
+                         RowChange *row, Error *error)
 {
-    RowChange row = {.tuples = {[SIDE_NEW] = change_tuple(change->data.tp.newtuple),
-                                [SIDE_OLD] = change_tuple(change->data.tp.oldtuple)}};
+    *row = (RowChange){.tuples = {[SIDE_NEW] = change_tuple(change->data.tp.newtuple),
+                                  [SIDE_OLD] = change_tuple(change->data.tp.oldtuple)}};
     OldRow old = definition->record.identity == IDENTITY_FULL ? OLD_FULL : OLD_KEY;
     switch (change->action) {
     case REORDER_BUFFER_CHANGE_INSERT:
-        row.kind = CHANGE_INSERT;
-        row.tuples[SIDE_OLD] = NULL;
-        break;
+        row->kind = CHANGE_INSERT;
+        row->tuples[SIDE_OLD] = NULL;
+        return 0;
     case REORDER_BUFFER_CHANGE_UPDATE:
-        row.kind = CHANGE_UPDATE;
-        row.old = row.tuples[SIDE_OLD] != NULL ? old : OLD_NONE;
-        if (!definition->has_identity || (row.old == OLD_NONE && old == OLD_FULL)) {
-            refuse_unkeyed(decoder, "UPDATE");
-        }
-        break;
+        row->kind = CHANGE_UPDATE;
+        row->old = row->tuples[SIDE_OLD] != NULL ? old : OLD_NONE;
+        return !definition->has_identity || (row->old == OLD_NONE && old == OLD_FULL)
+                   ? refuse_unkeyed("UPDATE", error)
+                   : 0;
     default:
-        row.kind = CHANGE_DELETE;
-        row.old = old;
-        row.tuples[SIDE_NEW] = NULL;
-        if (!definition->has_identity || row.tuples[SIDE_OLD] == NULL) {
-            refuse_unkeyed(decoder, "DELETE");
-        }
-        break;
+        row->kind = CHANGE_DELETE;
+        row->old = old;
+        row->tuples[SIDE_NEW] = NULL;
+        return !definition->has_identity || row->tuples[SIDE_OLD] == NULL ? refuse_unkeyed("DELETE", error)
+                                                                          : 0;
     }
-    return row;
 }
 
-static void refuse_incomplete(const Decoder *decoder, const RelationColumnRecord *column)
+static int refuse_incomplete(const RelationColumnRecord *column, Error *error)
 {
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("penstock: the WAL does not have the value of column \"%.*s\"",
-                           (int)column->name.size, (const char *)column->name.data),
-                    errdetail_internal("%s", output_place(decoder))));
+    return error_set(error, ERROR_SOURCE, "the WAL does not have the value of column \"%.*s\"",
+                     (int)column->name.size, (const char *)column->name.data);
 }
 
 /* One cell of the new row. */
@@ -92,13 +86,13 @@ static int write_new_cell(const Decoder *decoder, RelationDefinition *definition
         RowImage old = definition->images[SIDE_OLD];
         bool known = row->old == OLD_FULL || (row->old == OLD_KEY && record->key);
         if (!known && (row->kind == CHANGE_INSERT || record->key)) {
-            refuse_incomplete(decoder, record);
+            return refuse_incomplete(record, error);
         }
         if (!known) {
             return writer_state(decoder->writer, SIDE_NEW, CELL_UNCHANGED, error);
         }
         if (old.nulls[attribute] || value_is_unchanged(&cached->encoder, old.values[attribute])) {
-            refuse_incomplete(decoder, record);
+            return refuse_incomplete(record, error);
         }
         value = old.values[attribute];
     }
@@ -120,25 +114,30 @@ static int write_old_cell(const Decoder *decoder, RelationDefinition *definition
     }
     Datum value = image.values[cached->attribute];
     if (value_is_unchanged(&cached->encoder, value)) {
-        refuse_incomplete(decoder, record);
+        return refuse_incomplete(record, error);
     }
     return value_write(&cached->encoder, value, decoder->writer, SIDE_OLD, error);
 }
 
-static void row_write(const Decoder *decoder, RelationDefinition *definition, const RowChange *row)
+static int row_write(const Decoder *decoder, RelationDefinition *definition, const RowChange *row,
+                     Error *error)
 {
-    Error error;
     uint32_t count = definition->record.column_count;
     FrameWriter *writer = decoder->writer;
-    output_check(decoder, writer_row(writer, definition->record.id, count, row->kind, row->old, &error),
-                 &error);
+    if (writer_row(writer, definition->record.id, count, row->kind, row->old, error) != 0) {
+        return -1;
+    }
     for (uint32_t i = 0; row->tuples[SIDE_NEW] != NULL && i < count; i++) {
-        output_check(decoder, write_new_cell(decoder, definition, row, i, &error), &error);
+        if (write_new_cell(decoder, definition, row, i, error) != 0) {
+            return -1;
+        }
     }
     for (uint32_t i = 0; row->tuples[SIDE_OLD] != NULL && i < count; i++) {
-        output_check(decoder, write_old_cell(decoder, definition, row, i, &error), &error);
+        if (write_old_cell(decoder, definition, row, i, error) != 0) {
+            return -1;
+        }
     }
-    output_check(decoder, writer_row_end(writer, &error), &error);
+    return writer_row_end(writer, error);
 }
 
 static void relation_announce(const Decoder *decoder, const RelationDefinition *definition)
@@ -149,24 +148,57 @@ static void relation_announce(const Decoder *decoder, const RelationDefinition *
     }
 }
 
+static int change_send(const Decoder *decoder, RelationDefinition *definition, TupleDesc description,
+                       const ReorderBufferChange *change, Error *error)
+{
+    RowChange row;
+    if (row_change_of(definition, change, &row, error) != 0) {
+        return -1;
+    }
+    for (int side = 0; side < 2; side++) {
+        if (row.tuples[side] != NULL) {
+            RowImage image = definition->images[side];
+            heap_deform_tuple(row.tuples[side], description, image.values, image.nulls);
+        }
+    }
+    return row_write(decoder, definition, &row, error);
+}
+
+/* True for what is wrong with this one change, and not with the stream. */
+static bool is_undecodable(const Error *error)
+{
+    return error->code == ERROR_CONFLICT || error->code == ERROR_SOURCE || error->code == ERROR_LIMIT;
+}
+
+/* Sends, in the place of a change that could not be, why the relation has to be copied again; or ends decoding. */
+static void give_up(const Decoder *decoder, const RelationDefinition *definition, const Error *why)
+{
+    if (decoder->options.on_undecodable != UNDECODABLE_RECOPY || !is_undecodable(why)) {
+        output_check(decoder, -1, why);
+    }
+    Error error;
+    RecopyRecord recopy = {
+        .relation = definition->record.id,
+        .lsn = decoder->lsn,
+        .reason = bytes_of(why->message, strlen(why->message)),
+    };
+    output_check(decoder, writer_recopy(decoder->writer, &recopy, &error), &error);
+}
+
 void change_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
                   Relation relation, const ReorderBufferChange *change)
 {
+    Error error;
     RelationDefinition *definition = relation_cache_find(decoder->relations, relation);
     if (!definition->published) {
         output_left_out(decoder, ctx, txn->final_lsn);
         return;
     }
-    RowChange row = row_change_of(decoder, definition, change);
-    for (int side = 0; side < 2; side++) {
-        if (row.tuples[side] != NULL) {
-            RowImage image = definition->images[side];
-            heap_deform_tuple(row.tuples[side], RelationGetDescr(relation), image.values, image.nulls);
-        }
-    }
     output_begin(decoder, ctx, txn);
     relation_announce(decoder, definition);
-    row_write(decoder, definition, &row);
+    if (change_send(decoder, definition, RelationGetDescr(relation), change, &error) != 0) {
+        give_up(decoder, definition, &error);
+    }
     output_flush_full(decoder, ctx);
 }
 

@@ -30,16 +30,23 @@ typedef struct OptionSpec {
 
 static const char *const compressions[] = {"none", "zstd", NULL};
 static const char *const origins[] = {"any", "none", NULL};
+static const char *const undecodables[] = {"error", "recopy", NULL};
+
+#define MEGABYTE (1024 * 1024)
+/* Together with what else a frame may hold, and whatever its bytes are, it fits into the 1 GB of a message. */
+#define MAX_ROW (1008 * MEGABYTE)
 
 static const OptionSpec specs[] = {
     {"wire_version", OPTION_NUMBER, AT(wire_version), WIRE_VERSION, WIRE_VERSION, WIRE_VERSION, NULL},
     {"compression", OPTION_CHOICE, AT(compression), WIRE_CODEC_ZSTD, 0, 1, compressions},
     {"level", OPTION_NUMBER, AT(level), 1, 1, 19, NULL},
-    {"frame_size", OPTION_SIZE, AT(frame_size), 256 * 1024, 64 * 1024, 1024 * 1024, NULL},
+    {"frame_size", OPTION_SIZE, AT(frame_size), 256 * 1024, 64 * 1024, MEGABYTE, NULL},
+    {"row_limit", OPTION_SIZE, AT(row_limit), MAX_ROW, MEGABYTE, MAX_ROW, NULL},
     {"binary", OPTION_SWITCH, AT(binary), 1, 0, 1, NULL},
     {"messages", OPTION_SWITCH, AT(messages), 1, 0, 1, NULL},
     {"heartbeat", OPTION_NUMBER, AT(heartbeat), 1000, 0, INT_MAX, NULL},
     {"origin", OPTION_CHOICE, AT(origin), ORIGIN_ANY, 0, 1, origins},
+    {"on_undecodable", OPTION_CHOICE, AT(on_undecodable), UNDECODABLE_ERROR, 0, 1, undecodables},
     {"skip_empty", OPTION_SWITCH, AT(skip_empty), 1, 0, 1, NULL},
     {"tables", OPTION_TABLES, AT(tables), 0, 0, 0, NULL},
     {"skip_tables", OPTION_TABLES, AT(skip_tables), 0, 0, 0, NULL},
@@ -120,7 +127,7 @@ static bool number_parse(const char *text, bool with_unit, int *out)
         number *= 1024;
         end += 2;
     } else if (with_unit && strcmp(end, "MB") == 0) {
-        number *= 1024 * 1024;
+        number *= MEGABYTE;
         end += 2;
     }
     *out = (int)number;

@@ -14,6 +14,12 @@ typedef enum OriginFilter {
     ORIGIN_NONE, /* only what was written here, not what arrived by replication */
 } OriginFilter;
 
+/* What becomes of a change that cannot be sent. */
+typedef enum Undecodable {
+    UNDECODABLE_ERROR,  /* decoding ends there */
+    UNDECODABLE_RECOPY, /* the reader is told to copy the relation again */
+} Undecodable;
+
 /* A list of patterns, and the text it was given as; NULL when it was not given. */
 typedef struct PatternOption {
     const char *text;
@@ -30,6 +36,8 @@ typedef struct Options {
     int messages;         /* bool: pass on pg_logical_emit_message */
     int heartbeat;        /* changes and transactions left out after which a heartbeat is sent; 0: never */
     int origin;           /* OriginFilter */
+    int on_undecodable;   /* Undecodable */
+    int row_limit;        /* bytes of a row that are too many to be sent */
     int skip_empty;       /* bool: transactions without changes send nothing */
     int streaming;        /* bool, must be off */
     int two_phase;        /* bool, must be off */

@@ -29,6 +29,10 @@ char *output_place(const Decoder *decoder)
 static int sqlstate_of(const Error *error)
 {
     switch (error->code) {
+    case ERROR_CONFLICT:
+        return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+    case ERROR_SOURCE:
+        return ERRCODE_DATA_CORRUPTED;
     case ERROR_LIMIT:
         return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
     case ERROR_SYSTEM:
@@ -42,7 +46,8 @@ void output_check(const Decoder *decoder, int status, const Error *error)
 {
     if (status != 0) {
         ereport(ERROR, (errcode(sqlstate_of(error)), errmsg("penstock: %s", error->message),
-                        errdetail_internal("%s", output_place(decoder))));
+                        errdetail_internal("%s", output_place(decoder)),
+                        error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
     }
 }
 

@@ -42,6 +42,7 @@ static void writer_start(Decoder *decoder)
         .codec = (WireCodec)decoder->options.compression,
         .level = decoder->options.level,
         .frame_size = (size_t)decoder->options.frame_size,
+        .row_limit = (size_t)decoder->options.row_limit,
     };
     Error error;
     output_check(decoder, frame_writer_new(&options, &decoder->writer, &error), &error);

@@ -189,6 +189,19 @@ int pack_message(Buffer *batch, const MessageRecord *record, Error *error)
     return append(batch, &packed, error);
 }
 
+int pack_recopy(Buffer *batch, const RecopyRecord *record, Error *error)
+{
+    Penstock__Recopy recopy = PENSTOCK__RECOPY__INIT;
+    recopy.sequence = record->sequence;
+    recopy.relation = record->relation;
+    recopy.lsn = record->lsn;
+    recopy.reason = binary(record->reason);
+    Penstock__Record packed = PENSTOCK__RECORD__INIT;
+    packed.kind_case = PENSTOCK__RECORD__KIND_RECOPY;
+    packed.recopy = &recopy;
+    return append(batch, &packed, error);
+}
+
 int pack_heartbeat(Buffer *batch, const HeartbeatRecord *record, Error *error)
 {
     Penstock__Heartbeat heartbeat = PENSTOCK__HEARTBEAT__INIT;

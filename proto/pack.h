@@ -21,5 +21,6 @@ int pack_relation(Buffer *batch, const RelationRecord *record,
                   Error *error) MUST_CHECK; /* computes fingerprint */
 int pack_truncate(Buffer *batch, const TruncateRecord *record, Error *error) MUST_CHECK;
 int pack_message(Buffer *batch, const MessageRecord *record, Error *error) MUST_CHECK;
+int pack_recopy(Buffer *batch, const RecopyRecord *record, Error *error) MUST_CHECK;
 int pack_heartbeat(Buffer *batch, const HeartbeatRecord *record, Error *error) MUST_CHECK;
 int pack_commit(Buffer *batch, const CommitRecord *record, Error *error) MUST_CHECK;

@@ -283,6 +283,16 @@ static void print_message(FILE *out, const MessageRecord *message)
     fputc('\n', out);
 }
 
+static void print_recopy(const RecordPrinter *printer, const RecopyRecord *recopy)
+{
+    fprintf(printer->out, "recopy #%" PRIu64 " ", recopy->sequence);
+    print_relation_name(printer, recopy->relation);
+    print_lsn(printer->out, " at ", recopy->lsn);
+    fputs(" reason ", printer->out);
+    value_print_text(printer->out, recopy->reason);
+    fputc('\n', printer->out);
+}
+
 static void print_commit(FILE *out, const CommitRecord *commit)
 {
     print_lsn(out, "commit ", commit->commit_lsn);
@@ -321,6 +331,9 @@ void record_print(RecordPrinter *printer, const Record *record)
         break;
     case RECORD_COMMIT:
         print_commit(out, &record->commit);
+        break;
+    case RECORD_RECOPY:
+        print_recopy(printer, &record->recopy);
         break;
     }
 }

@@ -28,6 +28,7 @@ typedef enum RecordKind {
     RECORD_MESSAGE,
     RECORD_HEARTBEAT,
     RECORD_COMMIT,
+    RECORD_RECOPY,
 } RecordKind;
 
 /* One column of one side of a run. Use rows_cell to read it. */
@@ -59,6 +60,7 @@ typedef struct Record {
         MessageRecord message;
         HeartbeatRecord heartbeat;
         CommitRecord commit;
+        RecopyRecord recopy;
     };
 } Record;
 

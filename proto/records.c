@@ -80,6 +80,14 @@ static const FieldSpec message_fields[] = {
 };
 static const MessageSpec message_spec = MESSAGE_SPEC("Message", MessageRecord, false, message_fields);
 
+static const FieldSpec recopy_fields[] = {
+    {"sequence", FIELD_U64, 0, offsetof(RecopyRecord, sequence)},
+    {"relation", FIELD_U32, UINT32_MAX, offsetof(RecopyRecord, relation)},
+    {"lsn", FIELD_U64, 0, offsetof(RecopyRecord, lsn)},
+    {"reason", FIELD_BYTES, 0, offsetof(RecopyRecord, reason)},
+};
+static const MessageSpec recopy_spec = MESSAGE_SPEC("Recopy", RecopyRecord, false, recopy_fields);
+
 static const FieldSpec heartbeat_fields[] = {
     {"lsn", FIELD_U64, 0, offsetof(HeartbeatRecord, lsn)},
     {"time", FIELD_S64, 0, offsetof(HeartbeatRecord, time)},
@@ -182,6 +190,8 @@ static int decode_kind(Cursor body, RowsDecoder *rows, Record *record, Error *er
         return message_decode(&heartbeat_spec, body, arena, &record->heartbeat, error);
     case RECORD_COMMIT:
         return message_decode(&commit_spec, body, arena, &record->commit, error);
+    case RECORD_RECOPY:
+        return message_decode(&recopy_spec, body, arena, &record->recopy, error);
     }
     return -1;
 }
@@ -196,7 +206,7 @@ int record_decode(Cursor body, RowsDecoder *rows, Record *record, Error *error)
     if (cursor_field(&body, &field, error) != 0) {
         return -1;
     }
-    if (field.type != WIRE_BYTES || field.number > RECORD_COMMIT + 1) {
+    if (field.type != WIRE_BYTES || field.number > RECORD_RECOPY + 1) {
         return cursor_error(&start, error, "no record has field %u of wire type %u", field.number,
                             field.type);
     }

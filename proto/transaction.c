@@ -9,6 +9,7 @@
  *   truncate                    OPEN
  *   message             IDLE    OPEN              (transactional ones in OPEN alone)
  *   heartbeat           IDLE
+ *   recopy                      OPEN
  *   commit                      ENDED
  *
  * The table `next_states` is this picture; what a record must say besides is checked per kind, below it.
@@ -49,6 +50,7 @@ static const StreamState next_states[][STREAM_ENDED + 1] = {
     [RECORD_MESSAGE] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
     [RECORD_HEARTBEAT] = {[STREAM_IDLE] = STREAM_IDLE},
     [RECORD_COMMIT] = {[STREAM_OPEN] = STREAM_ENDED},
+    [RECORD_RECOPY] = {[STREAM_OPEN] = STREAM_OPEN},
 };
 
 static const char *const record_names[] = {
@@ -56,6 +58,7 @@ static const char *const record_names[] = {
     [RECORD_RELATION] = "a relation",   [RECORD_ROWS] = "rows",
     [RECORD_TRUNCATE] = "a truncate",   [RECORD_MESSAGE] = "a message",
     [RECORD_HEARTBEAT] = "a heartbeat", [RECORD_COMMIT] = "commit",
+    [RECORD_RECOPY] = "a recopy",
 };
 
 static const char *const state_names[] = {
@@ -204,6 +207,14 @@ static int check_message(TransactionCheck *check, const MessageRecord *message, 
     return check_sequence(check, message->sequence, 1, error);
 }
 
+static int check_recopy(TransactionCheck *check, const RecopyRecord *recopy, Error *error)
+{
+    if (find_relation(check, recopy->relation, error) == NULL) {
+        return -1;
+    }
+    return check_sequence(check, recopy->sequence, 1, error);
+}
+
 static int check_commit(TransactionCheck *check, CommitRecord *commit, size_t offset, Error *error)
 {
     char begun[LSN_TEXT_SIZE];
@@ -248,6 +259,8 @@ static int check_contents(TransactionCheck *check, Record *record, size_t offset
         return 0;
     case RECORD_COMMIT:
         return check_commit(check, &record->commit, offset, error);
+    case RECORD_RECOPY:
+        return check_recopy(check, &record->recopy, error);
     }
     return 0;
 }

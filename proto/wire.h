@@ -89,6 +89,13 @@ typedef struct MessageRecord {
     Bytes content;
 } MessageRecord;
 
+typedef struct RecopyRecord {
+    uint64_t sequence;
+    uint32_t relation;
+    Lsn lsn;
+    Bytes reason;
+} RecopyRecord;
+
 typedef struct HeartbeatRecord {
     Lsn lsn;
     int64_t time;

@@ -37,6 +37,7 @@ static const char *const state_names[] = {
 struct FrameWriter {
     WriterState state;
     size_t frame_size;
+    size_t row_limit;
     size_t keep; /* bytes that a buffer may keep from frame to frame */
     Buffer batch;
     Run run;
@@ -61,6 +62,7 @@ int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error
         return error_set(error, ERROR_SYSTEM, "no memory for a frame writer");
     }
     writer->frame_size = options->frame_size;
+    writer->row_limit = options->row_limit != 0 ? options->row_limit : SIZE_MAX;
     writer->keep = KEPT_FRAMES * options->frame_size + 4096;
     writer->hash = XXH3_createState();
     if (writer->hash == NULL) {
@@ -167,6 +169,20 @@ int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *er
     return 0;
 }
 
+int writer_recopy(FrameWriter *writer, const RecopyRecord *record, Error *error)
+{
+    if (writer->state != WRITER_OPEN) {
+        return refuse(writer, "a recopy", error);
+    }
+    RecopyRecord numbered = *record;
+    numbered.sequence = writer->last_sequence + 1;
+    if (close_run(writer, error) != 0 || pack_recopy(&writer->batch, &numbered, error) != 0) {
+        return -1;
+    }
+    writer->last_sequence++;
+    return 0;
+}
+
 int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error)
 {
     if (writer->state != WRITER_OPEN && (writer->state != WRITER_IDLE || record->transactional)) {
@@ -235,6 +251,9 @@ int writer_row(FrameWriter *writer, uint32_t relation, uint32_t column_count, Ch
 
 int writer_value(FrameWriter *writer, RowSide side, const void *data, size_t size, Error *error)
 {
+    if (size > writer->row_limit || writer->run.row_size > writer->row_limit - size) {
+        return error_set(error, ERROR_LIMIT, "a row of more than %zu bytes", writer->row_limit);
+    }
     return run_value(&writer->run, side, data, size, error);
 }
 

@@ -1,10 +1,10 @@
 /*
  * Writing the wire format: hand in records, take out frames.
  *
- *     writer_begin → (writer_relation | row calls | writer_truncate | writer_message)* → writer_commit
- *                         │ frame_writer_full()?                                          │ always
- *                         ▼                                                               ▼
- *                    frame_writer_take()                                            frame_writer_take()
+ *     writer_begin → (writer_relation | row calls | writer_truncate | …)* → writer_commit
+ *                         │ frame_writer_full()?                           │ always
+ *                         ▼                                                ▼
+ *                    frame_writer_take()                             frame_writer_take()
  *
  * The writer numbers the changes, gathers consecutive rows of one kind and relation into a column-stored run,
  * keeps the transaction's checksum, and carries the zstd stream from frame to frame. It holds at most one
@@ -25,6 +25,7 @@ typedef struct FrameWriterOptions {
     WireCodec codec;
     int level;         /* zstd level, 1…19 */
     size_t frame_size; /* inflated bytes after which a frame is due */
+    size_t row_limit;  /* a row of more bytes is refused (ERROR_LIMIT) and can be dropped; 0: none */
 } FrameWriterOptions;
 
 /* The caller frees *out with frame_writer_free. */
@@ -40,9 +41,10 @@ int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *er
 
 /*
  * sequence is given by the writer; the one in the record is not read. A message that is not transactional may
- * also stand between transactions.
+ * also stand between transactions. A recopy takes the place of a row that was opened and could not be ended.
  */
 int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *error) MUST_CHECK;
+int writer_recopy(FrameWriter *writer, const RecopyRecord *record, Error *error) MUST_CHECK;
 int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error) MUST_CHECK;
 
 /* change_count and checksum are given by the writer. The frame must then be taken before more is written. */

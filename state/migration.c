@@ -197,3 +197,32 @@ int state_set_class(Database *target, const char *migration, const char *schema,
     }
     return 0;
 }
+
+int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,
+                      Lsn commit_lsn, Lsn lsn, const char *reason, bool *noted, Error *error)
+{
+    char *one = NULL;
+    char commit_text[LSN_TEXT_SIZE], lsn_text[LSN_TEXT_SIZE];
+    if (database_value(target, &one, error,
+                       "UPDATE penstock.relation SET copy_state = 'pending', copy_lsn = NULL, "
+                       "       recopy_lsn = $5::pg_lsn, recopy_reason = $6 "
+                       "WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
+                       "  AND recopy_lsn IS NULL AND copy_lsn <= $4::pg_lsn "
+                       "RETURNING 1",
+                       6, migration, schema, table, lsn_format(commit_lsn, commit_text),
+                       lsn_format(lsn, lsn_text), reason) != 0) {
+        return error_context(error, "noting that %s.%s has to be copied again", schema, table);
+    }
+    *noted = one != NULL;
+    free(one);
+    return 0;
+}
+
+int state_recopy_tables(Database *target, const char *migration, char **tables, Error *error)
+{
+    return database_value(target, tables, error,
+                          "SELECT string_agg(format('%I.%I', schema_name, table_name), ', ' "
+                          "                  ORDER BY schema_name, table_name) "
+                          "FROM penstock.relation WHERE migration = $1 AND recopy_lsn IS NOT NULL",
+                          1, migration);
+}

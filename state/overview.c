@@ -9,6 +9,7 @@ static const char tables_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', format('%I.%I', schema_name, table_name), "
     "'state', copy_state, 'bytes', source_bytes, 'copied_rows', copied_rows, 'copied_bytes', copied_bytes, "
     "'seconds', round(extract(epoch FROM copied_at - started_at)::numeric, 3), 'copy_lsn', copy_lsn, "
+    "'recopy_reason', recopy_reason, "
     "'lane_class', lane_class, 'lane_reason', lane_reason, 'match_class', match_class) "
     "ORDER BY schema_name, table_name), '[]')::text FROM penstock.relation WHERE migration = $1";
 

@@ -27,7 +27,10 @@ SELECT json_build_object(
             'tables_copying', count(*) FILTER (WHERE copy_state = 'copying'),
             'bytes', coalesce(sum(source_bytes), 0),
             'bytes_copied', coalesce(sum(source_bytes) FILTER (WHERE copy_state = 'copied'), 0),
-            'rows_copied', coalesce(sum(copied_rows), 0))
+            'rows_copied', coalesce(sum(copied_rows), 0),
+            'again', coalesce(json_agg(json_build_object(
+                'table', format('%I.%I', schema_name, table_name), 'lsn', recopy_lsn, 'reason', recopy_reason)
+                ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL), '[]'))
         FROM penstock.relation WHERE migration = $1),
     'lanes', (
         SELECT json_build_object(

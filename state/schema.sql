@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 4';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 5';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -35,6 +35,10 @@ CREATE TABLE penstock.relation (
     copied_bytes bigint,
     started_at   timestamptz,
     copied_at    timestamptz,
+    -- Set: a change that was made at the source there could not be sent (--on-undecodable=recopy), and the rows here are
+    -- wrong until the table has been copied again. Its changes are left out meanwhile.
+    recopy_lsn    pg_lsn,
+    recopy_reason text,
     -- How the applier treats it, decided with the first change. The class decides which lane a change is in, so it is
     -- changed only while every lane stands at one point of the stream.
     lane_class   text CHECK (lane_class IN ('spread', 'whole')),

@@ -151,6 +151,17 @@ int state_set_class(Database *target, const char *migration, const char *schema,
                     const TableClass *table_class, Error *error) MUST_CHECK;
 
 /*
+ * Notes that the table has to be copied again, because of what happened at lsn: it counts as not copied from now on. The
+ * first reason stays. *noted is false when the table is copied from a snapshot that has the transaction committed at
+ * commit_lsn, or waits already.
+ */
+int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,
+                      Lsn commit_lsn, Lsn lsn, const char *reason, bool *noted, Error *error) MUST_CHECK;
+
+/* The tables that wait to be copied again, as a list for people, or NULL for none. The caller frees *tables. */
+int state_recopy_tables(Database *target, const char *migration, char **tables, Error *error) MUST_CHECK;
+
+/*
  * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so
  * that what an earlier applier sent to the target has ended one way or the other. Call it while holding the "applier"
  * lock. ERROR_TRANSIENT, naming who is left, after timeout_ms.

@@ -364,7 +364,7 @@ static int look(Catalog *catalog, const SourceRelation *source, bool settle, App
         return -1;
     }
     int status = 0;
-    if (table->listed) {
+    if (table->listed && !table->recopy) {
         *relation = make_relation(catalog, source, table, error);
         status = *relation == NULL ? -1
                  : settle          ? remember_class(catalog, *relation, error)
@@ -415,4 +415,11 @@ int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRe
     free_relation(resolved->relation); /* nothing is under way that could point to it */
     *out = resolved->relation = relation;
     return 0;
+}
+
+int catalog_mark_recopy(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Lsn lsn,
+                        const char *reason, bool *noted, Error *error)
+{
+    return state_mark_recopy(catalog->target, catalog->migration, source->schema, source->name, commit_lsn,
+                             lsn, reason, noted, error);
 }

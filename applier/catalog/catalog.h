@@ -19,7 +19,7 @@ void catalog_free(Catalog *catalog);
 
 /*
  * The target's side of source. *out is NULL when the relation does not take part in the migration (it is not in
- * penstock.relation because the operator excluded it). ERROR_CONFLICT, with what to do, when the target has no such
+ * penstock.relation because the operator excluded it, or it waits there to be copied again). ERROR_CONFLICT, with what to do, when the target has no such
  * table or lacks a column.
  *
  * The lane class is the one that penstock.relation remembers from the first time; (*out)->unsettled says that the table
@@ -34,3 +34,7 @@ int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyR
  */
 int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
                    Error *error) MUST_CHECK;
+
+/* Notes durably that source has to be copied again; see state_mark_recopy. What was resolved stays as it was. */
+int catalog_mark_recopy(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Lsn lsn,
+                        const char *reason, bool *noted, Error *error) MUST_CHECK;

@@ -65,11 +65,12 @@ static const char lookup_sql[] =
     "    i.indnkeyatts "
     "  FROM family f JOIN pg_index i ON i.indrelid = f.oid AND (i.indisunique OR i.indisexclusion) "
     "), listing AS ( "
-    "  SELECT copy_lsn, lane_class FROM penstock.relation "
+    "  SELECT copy_lsn, lane_class, recopy_lsn FROM penstock.relation "
     "  WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
     ") "
     "SELECT t.relkind, "
     "  EXISTS (SELECT FROM listing), "
+    "  EXISTS (SELECT FROM listing WHERE recopy_lsn IS NOT NULL), "
     "  (SELECT copy_lsn FROM listing), "
     "  (SELECT lane_class FROM listing), "
     "  (SELECT u.indexrelid::regclass::text FROM uniques u "
@@ -91,6 +92,7 @@ static const char lookup_sql[] =
 enum {
     KIND,
     LISTED,
+    RECOPY,
     COPY_LSN,
     LANE_CLASS,
     OTHER_UNIQUE,
@@ -169,6 +171,7 @@ static FoundTable *read_table(const PGresult *result)
     int rows = PQntuples(result);
     table->exists = rows > 0 && !PQgetisnull(result, 0, KIND);
     table->listed = rows > 0 && bool_of(result, 0, LISTED);
+    table->recopy = rows > 0 && bool_of(result, 0, RECOPY);
     if (!table->exists) {
         return table;
     }

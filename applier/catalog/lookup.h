@@ -26,6 +26,7 @@ typedef struct FoundTable {
     bool exists;
     char kind;          /* relkind */
     bool listed;        /* in penstock.relation */
+    bool recopy;        /* its rows are wrong until it has been copied again */
     char *copy_lsn;     /* NULL: not copied yet */
     char *lane_class;   /* what an earlier run decided, or NULL */
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */

@@ -120,6 +120,8 @@ static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, E
             return -1;
         }
         return check_shape(&record->rows, frame->sources[index], error);
+    case RECORD_RECOPY:
+        return find_relation(decoder, record->recopy.relation, &frame->sources[index], error);
     case RECORD_TRUNCATE:
         return find_truncated(decoder, frame, index, error);
     default:

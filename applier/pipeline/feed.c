@@ -14,6 +14,10 @@
  * A table that was changed on the target, so that another lane class would be right, keeps the one it had until every
  * lane stands at one point: at once, or after a crash as soon as the stream has passed the lane that was furthest.
  *
+ * A recopy says that the target's rows of a relation are no longer right. It is noted on the target before anything behind
+ * it is scheduled, so before progress can pass it; and a relation that waits to be copied again takes no part. So after
+ * a crash the record may come again, and finds the relation waiting, or copied from a later snapshot: it is noted once.
+ *
  * A keepalive moves the scheduler's own floor, and only when all that came before it has been scheduled, which is always
  * so here: a message is only taken when the frame before it is used up.
  */
@@ -118,6 +122,30 @@ static void schedule_record(Pipeline *pipeline, const Record *record)
     free(many);
 }
 
+/* Leaves the relation out from here on, until it has been copied again. */
+static void note_recopy(Pipeline *pipeline, const SourceRelation *source, const RecopyRecord *recopy)
+{
+    const ApplyRelation *target;
+    char lsn[LSN_TEXT_SIZE], reason[512];
+    bool noted;
+    Error error;
+    if (!targets_find(pipeline->targets, source, &target) || target == NULL) {
+        return;
+    }
+    snprintf(reason, sizeof reason, "%.*s", (int)recopy->reason.size, (const char *)recopy->reason.data);
+    if (catalog_mark_recopy(pipeline->catalog, source, pipeline->transaction, recopy->lsn, reason, &noted,
+                            &error) != 0) {
+        fail(pipeline, &error);
+    } else if (noted) {
+        targets_leave_out(pipeline->targets, source);
+        log_line(&pipeline->applier->log, LOG_WARNING,
+                 "table %s.%s has to be copied again, and its changes are left out until then: %s, at %s. "
+                 "Stop this "
+                 "applier, then penstock copy",
+                 source->schema, source->name, reason, lsn_format(recopy->lsn, lsn));
+    }
+}
+
 /* Schedules what the cursor has; false when it has to wait. */
 static bool feed(Pipeline *pipeline)
 {
@@ -126,6 +154,9 @@ static bool feed(Pipeline *pipeline)
         const Record *record = &pipeline->frame->records[pipeline->record];
         if (!settle_classes(pipeline)) {
             return false;
+        }
+        if (record->kind == RECORD_RECOPY) {
+            note_recopy(pipeline, pipeline->frame->sources[pipeline->record], &record->recopy);
         }
         if (record->kind != RECORD_RELATION) {
             schedule_record(pipeline, record);

@@ -50,6 +50,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .slot = migration->slot_name,
         .system = migration->source_system,
         .database = migration->source_database,
+        .on_undecodable = pipeline->applier->recopy ? "recopy" : "error",
         .start = start,
         .slot_wait_ms = SLOT_WAIT_MS,
         .interrupt_fd = pipeline->options->stop->fd,

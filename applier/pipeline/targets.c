@@ -107,6 +107,16 @@ int targets_resolve(Targets *targets, const SourceRelation *source, Error *error
     return 0;
 }
 
+void targets_leave_out(Targets *targets, const SourceRelation *source)
+{
+    TargetEntry *entry;
+    HASH_FIND_PTR(targets->by_source, &source, entry);
+    if (entry != NULL && entry->target != NULL) {
+        targets->unsettled -= entry->target->unsettled;
+        entry->target = NULL;
+    }
+}
+
 bool targets_unsettled(const Targets *targets)
 {
     return targets->unsettled != 0;

@@ -23,6 +23,9 @@ bool targets_is_changed(const Targets *targets, const SourceRelation *source);
 /* Asks the catalog; blocks for one query. */
 int targets_resolve(Targets *targets, const SourceRelation *source, Error *error) MUST_CHECK;
 
+/* The relation, which was resolved, takes no part from here on. */
+void targets_leave_out(Targets *targets, const SourceRelation *source);
+
 /* Some relation waits for another lane class; targets_settle gives it, and catalog_settle says when that may be. */
 bool targets_unsettled(const Targets *targets);
 int targets_settle(Targets *targets, Error *error) MUST_CHECK;

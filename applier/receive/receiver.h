@@ -21,11 +21,12 @@ typedef struct Receiver Receiver;
 typedef struct ReceiverOptions {
     const char *source; /* connection string */
     const char *slot;
-    const char *system;   /* system identifier that the source must have */
-    const char *database; /* that the connection must lead to */
-    Lsn start;            /* the stream starts here, or where the slot stands when that is further */
-    int slot_wait_ms;     /* how long to wait for a slot that someone else still reads */
-    int interrupt_fd;     /* readable: stop waiting; -1 for none */
+    const char *system;         /* system identifier that the source must have */
+    const char *database;       /* that the connection must lead to */
+    const char *on_undecodable; /* error or recopy: the decoder's option */
+    Lsn start;                  /* the stream starts here, or where the slot stands when that is further */
+    int slot_wait_ms;           /* how long to wait for a slot that someone else still reads */
+    int interrupt_fd;           /* readable: stop waiting; -1 for none */
 } ReceiverOptions;
 
 typedef enum ReceivedKind {

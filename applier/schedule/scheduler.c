@@ -481,6 +481,9 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
             scheduler->newest = (Position){scheduler->commit_lsn, record->message.sequence};
         }
         return 0;
+    case RECORD_RECOPY:
+        scheduler->newest = (Position){scheduler->commit_lsn, record->recopy.sequence};
+        return 0;
     case RECORD_HEARTBEAT:
         scheduler_advance(scheduler, record->heartbeat.lsn);
         return 0;

@@ -120,7 +120,9 @@ static const struct argp copy_argp = {
     .parser = parse_option,
     .doc = "Copies schema, rows and sequences into an empty target while the source is in use.\v"
            "The replication slot is made first, so that nothing written during the copy is lost: penstock "
-           "follow brings it over afterwards. Do not change the source's schema until the migration is "
+           "follow brings it over afterwards. Run again while penstock follow is stopped, it copies the "
+           "tables anew that "
+           "penstock status says have to be. Do not change the source's schema until the migration is "
            "finished. An interrupted copy goes on where it stopped when it is run again. Roles are not "
            "copied: pg_dumpall --roles-only does that.",
 };

@@ -4,6 +4,10 @@
  *
  *     slot ──► schema ──► plan ──► data ──► post-data ──► sequences ──► analyze
  *
+ * or, of a migration that was copied, once more the tables that the applier could not keep right:
+ *
+ *     again
+ *
  * Each step is journaled before and after, and may be run again from its start after any crash (steps.h).
  */
 #pragma once
@@ -33,6 +37,7 @@ typedef struct Copy {
     Database *source;
     Database *target; /* holds the migration's lock */
     Migration migration;
+    bool again; /* all was copied once, and some tables wait to be copied again: only that is done */
     Progress *progress;
 } Copy;
 
@@ -47,3 +52,4 @@ int copy_step_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_post_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_sequences(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_analyze(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_again(Copy *copy, bool repeated, Error *error) MUST_CHECK;

@@ -91,10 +91,19 @@ int queue_copied(Database *target, const char *migration, const Claim *claim, Ls
     snprintf(bytes_text, sizeof(bytes_text), "%lld", (long long)bytes);
     return database_execute(
         target, error,
-        "UPDATE penstock.relation SET copy_state = 'copied', copy_lsn = $4::pg_lsn,"
+        "UPDATE penstock.relation SET copy_state = 'copied', copy_lsn = $4::pg_lsn, recopy_lsn = NULL, "
+        "recopy_reason = NULL,"
         "       copied_rows = $5::int8, copied_bytes = $6::int8, copied_at = clock_timestamp()"
         " WHERE migration = $1 AND schema_name = $2 AND table_name = $3",
         6, migration, claim->schema, claim->table, lsn_format(lsn, lsn_text), rows_text, bytes_text);
+}
+
+int queue_analyze(Database *target, const char *migration, PGresult **out, Error *error)
+{
+    return database_query(target, out, error,
+                          "SELECT format('ANALYZE %I.%I', schema_name, table_name) FROM penstock.relation"
+                          " WHERE migration = $1 AND copy_state <> 'copied'",
+                          1, migration);
 }
 
 int queue_step_event(Database *target, const char *migration, const char *step, char event[16], Error *error)

@@ -43,6 +43,9 @@ int queue_hold(Database *target, const char *migration, const Claim *claim, bool
 int queue_copied(Database *target, const char *migration, const Claim *claim, Lsn lsn, int64_t rows,
                  int64_t bytes, Error *error) MUST_CHECK;
 
+/* A result with one ANALYZE statement for each table that is not copied. */
+int queue_analyze(Database *target, const char *migration, PGresult **out, Error *error) MUST_CHECK;
+
 /* The last event that the journal has for a step of the copy: "begin", "done", "failed", or "" for none. */
 int queue_step_event(Database *target, const char *migration, const char *step, char event[16],
                      Error *error) MUST_CHECK;

@@ -158,17 +158,49 @@ static int describe(Copy *copy, Migration *out, Error *error)
     return 0;
 }
 
+/*
+ * The applier must stand still: what it left out of a table while that was copied would be missing for ever. It goes on
+ * afterwards from where it is, which is before the new snapshot. Its lock is kept for as long as copy runs.
+ */
+static int keep_applier_away(Copy *copy, const char *tables, Error *error)
+{
+    if (state_lock(copy->target, copy->migration.name, "applier", error) != 0) {
+        error_context(error, "%s must be copied again, without an applier at work", tables);
+        return error_hint(
+            error, "Stop penstock follow, run this again, and start penstock follow afterwards: it goes "
+                   "on where it stopped.");
+    }
+    return state_wait_workers(copy->target, copy->migration.name, LEFTOVER_SECONDS * 1000, error);
+}
+
+/* Everything was copied once: is there something to copy again? */
+static int resume_copied(Copy *copy, Error *error)
+{
+    char *tables = NULL;
+    if (copy->migration.phase == PHASE_COPIED &&
+        state_recopy_tables(copy->target, copy->migration.name, &tables, error) != 0) {
+        return -1;
+    }
+    copy->again = tables != NULL;
+    int status = 0;
+    if (copy->again) {
+        status = keep_applier_away(copy, tables, error);
+    } else {
+        error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy",
+                  copy->migration.name, state_phase_name(copy->migration.phase));
+        status =
+            error_hint(error, copy->migration.phase == PHASE_COPIED ? "go on with penstock follow"
+                                                                    : "penstock status says where it stands");
+    }
+    free(tables);
+    return status;
+}
+
 static int resume(Copy *copy, const Migration *found, Error *error)
 {
     Migration *ours = &copy->migration;
     if (state_load(copy->target, copy->settings->migration, ours, error) != 0) {
         return -1;
-    }
-    if (ours->phase != PHASE_CREATED && ours->phase != PHASE_COPYING) {
-        error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy", ours->name,
-                  state_phase_name(ours->phase));
-        return error_hint(error, ours->phase == PHASE_COPIED ? "go on with penstock follow"
-                                                             : "penstock status says where it stands");
     }
     if (strcmp(ours->source_system, found->source_system) != 0 ||
         strcmp(ours->source_database, found->source_database) != 0) {
@@ -178,7 +210,7 @@ static int resume(Copy *copy, const Migration *found, Error *error)
         return error_hint(error,
                           "name the source that it was begun from, or start over with penstock finish");
     }
-    return 0;
+    return ours->phase == PHASE_CREATED || ours->phase == PHASE_COPYING ? 0 : resume_copied(copy, error);
 }
 
 int start_copy(Copy *copy, Error *error)

@@ -1,7 +1,7 @@
 /*
  * A step's entries in the journal: begin, then done or failed; only begin, when the process died. The last of
  * them decides. The phase of the migration is set to copying after the slot is there and to copied at the
- * end.
+ * end. What is copied again afterwards is a step of its own, which may be done any number of times.
  */
 #include "steps.h"
 
@@ -23,6 +23,8 @@ static const Step steps[] = {
     {"data", copy_step_data},       {"post-data", copy_step_post_data}, {"sequences", copy_step_sequences},
     {"analyze", copy_step_analyze},
 };
+
+static const Step again = {"again", copy_step_again};
 
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
@@ -53,13 +55,9 @@ static const char analyze_sql[] =
     "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
     " ORDER BY pg_catalog.pg_table_size(c.oid) DESC";
 
-int copy_step_analyze(Copy *copy, bool repeated, Error *error)
+/* Runs the statement in each row. */
+static int run_rows(Copy *copy, PGresult *rows, Error *error)
 {
-    PGresult *rows = NULL;
-    (void)repeated;
-    if (database_query(copy->target, &rows, error, analyze_sql, 0) != 0) {
-        return -1;
-    }
     int count = PQntuples(rows);
     char **statements = calloc((size_t)count + 1, sizeof(*statements));
     if (statements == NULL) {
@@ -70,6 +68,33 @@ int copy_step_analyze(Copy *copy, bool repeated, Error *error)
     }
     int status = workers_run_on_target(copy, statements, count, "analyzing", error);
     free(statements);
+    return status;
+}
+
+int copy_step_analyze(Copy *copy, bool repeated, Error *error)
+{
+    PGresult *rows = NULL;
+    (void)repeated;
+    if (database_query(copy->target, &rows, error, analyze_sql, 0) != 0) {
+        return -1;
+    }
+    int status = run_rows(copy, rows, error);
+    PQclear(rows);
+    return status;
+}
+
+/* The tables that are not copied, and then their statistics. */
+int copy_step_again(Copy *copy, bool repeated, Error *error)
+{
+    PGresult *rows = NULL;
+    (void)repeated;
+    if (queue_analyze(copy->target, copy->settings->migration, &rows, error) != 0) {
+        return -1;
+    }
+    int status = copy_step_data(copy, false, error);
+    if (status == 0) {
+        status = run_rows(copy, rows, error);
+    }
     PQclear(rows);
     return status;
 }
@@ -89,15 +114,8 @@ static void journal_failure(Copy *copy, const Step *step, const Error *why)
     }
 }
 
-static int run_step(Copy *copy, const Step *step, Error *error)
+static int do_step(Copy *copy, const Step *step, bool repeated, Error *error)
 {
-    char event[16];
-    if (queue_step_event(copy->target, copy->settings->migration, step->name, event, error) != 0) {
-        return -1;
-    }
-    if (strcmp(event, "done") == 0) {
-        return 0;
-    }
     if (interrupted()) {
         return error_set(error, ERROR_INTERRUPTED, "interrupted before the step %s", step->name);
     }
@@ -105,15 +123,27 @@ static int run_step(Copy *copy, const Step *step, Error *error)
         return -1;
     }
     progress_phase(copy->progress, step->name);
-    if (step->run(copy, event[0] != '\0', error) != 0) {
+    if (step->run(copy, repeated, error) != 0) {
         journal_failure(copy, step, error);
         return -1;
     }
     return journal(copy, step, "done", error);
 }
 
+static int run_step(Copy *copy, const Step *step, Error *error)
+{
+    char event[16];
+    if (queue_step_event(copy->target, copy->settings->migration, step->name, event, error) != 0) {
+        return -1;
+    }
+    return strcmp(event, "done") == 0 ? 0 : do_step(copy, step, event[0] != '\0', error);
+}
+
 int steps_run(Copy *copy, Error *error)
 {
+    if (copy->again) {
+        return do_step(copy, &again, false, error);
+    }
     for (size_t i = 0; i < STEPS; i++) {
         if (run_step(copy, &steps[i], error) != 0) {
             return -1;

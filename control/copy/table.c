@@ -4,7 +4,8 @@
  * and receive functions, and is not one of those that hold OIDs of this one database.
  *
  * The target's table is emptied in the transaction that fills it: that makes FREEZE possible, and a crash
- * leaves all rows or none. Only of an extension's table must rows stay that are the extension's own; there,
+ * leaves all rows or none. A table that foreign keys point to, which is so when it is copied again, can only be emptied by
+ * DELETE; there, no FREEZE. And of an extension's table must rows stay that are the extension's own; there,
  * no FREEZE.
  */
 #include "table.h"
@@ -90,10 +91,10 @@ static void build_out(const TableShape *shape, Text *out)
 void table_copy_build(const TableShape *shape, TableCopy *out)
 {
     *out = (TableCopy){0};
-    bool frozen = !has_condition(shape);
+    bool frozen = !has_condition(shape) && !shape->referenced;
     text_append(&out->clear, frozen ? "TRUNCATE ONLY " : "DELETE FROM ONLY ");
     append_name(&out->clear, shape);
-    if (!frozen) {
+    if (has_condition(shape)) {
         text_printf(&out->clear, " %s", shape->condition);
     }
     build_out(shape, &out->out);
@@ -123,10 +124,30 @@ static int table_exists(Database *source, const char *schema, const char *table,
     return 0;
 }
 
-int table_copy_describe(Database *source, const char *schema, const char *table, TableCopy *out, Error *error)
+static int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
+                               Error *error)
+{
+    char *one = NULL;
+    if (database_value(target, &one, error,
+                       "SELECT 1 FROM pg_catalog.pg_constraint k"
+                       "  JOIN pg_catalog.pg_class c ON c.oid = k.confrelid AND k.conrelid <> k.confrelid"
+                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                       " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 LIMIT 1",
+                       2, schema, table) != 0) {
+        return -1;
+    }
+    *referenced = one != NULL;
+    free(one);
+    return 0;
+}
+
+int table_copy_describe(Database *source, Database *target, const char *schema, const char *table,
+                        TableCopy *out, Error *error)
 {
     PGresult *rows = NULL;
+    bool referenced = false;
     if (table_exists(source, schema, table, error) != 0 ||
+        table_is_referenced(target, schema, table, &referenced, error) != 0 ||
         database_query(source, &rows, error, shape_sql, 2, schema, table) != 0) {
         return -1;
     }
@@ -135,8 +156,12 @@ int table_copy_describe(Database *source, const char *schema, const char *table,
     if (columns == NULL) {
         abort();
     }
-    TableShape shape = {
-        .schema = schema, .table = table, .columns = columns, .column_count = count, .binary = true};
+    TableShape shape = {.schema = schema,
+                        .table = table,
+                        .columns = columns,
+                        .column_count = count,
+                        .binary = true,
+                        .referenced = referenced};
     for (int i = 0; i < count; i++) {
         columns[i] = PQgetvalue(rows, i, 0);
         shape.binary = shape.binary && strcmp(PQgetvalue(rows, i, 1), "t") == 0;

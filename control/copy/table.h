@@ -23,12 +23,13 @@ typedef struct TableShape {
     int column_count;
     bool binary;           /* every type has one binary form on both majors */
     const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */
+    bool referenced; /* a foreign key of another table on the target points to it: it cannot be truncated */
 } TableShape;
 
 /* The statements for a table of this shape. Pure. The caller frees them with table_copy_free. */
 void table_copy_build(const TableShape *shape, TableCopy *out);
 
-/* Reads the shape from the source's catalog and builds the statements. */
-int table_copy_describe(Database *source, const char *schema, const char *table, TableCopy *out,
-                        Error *error) MUST_CHECK;
+/* Reads the shape from the catalogs and builds the statements. */
+int table_copy_describe(Database *source, Database *target, const char *schema, const char *table,
+                        TableCopy *out, Error *error) MUST_CHECK;
 void table_copy_free(TableCopy *copy);

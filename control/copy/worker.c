@@ -72,7 +72,8 @@ static int copy_held(Worker *worker, const Claim *claim, Lsn lsn, RelayCount *co
     SessionWait wait = {
         .stop = worker->member->stop, .limit_seconds = copy->options->stall_timeout, .what = "copying rows"};
     TableCopy table = {0};
-    int status = table_copy_describe(worker->source, claim->schema, claim->table, &table, error);
+    int status =
+        table_copy_describe(worker->source, worker->target, claim->schema, claim->table, &table, error);
     if (status == 0) {
         status = move_table(worker, &table, &wait, count, error);
     }

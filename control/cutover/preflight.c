@@ -26,6 +26,22 @@ static int check_phase(Cutover *cutover, Error *error)
                                                                      : "Let penstock copy end first.");
 }
 
+/* What the applier leaves out is not on the target. */
+static int check_copied_again(Cutover *cutover, Error *error)
+{
+    char *tables = NULL;
+    int status = state_recopy_tables(cutover->target, cutover->migration.name, &tables, error);
+    if (status == 0 && tables != NULL) {
+        error_set(error, ERROR_STATE, "not all tables on the target are right: to be copied again: %.700s",
+                  tables);
+        status = error_hint(error,
+                            "Stop penstock follow, run penstock copy, start penstock follow; penstock status "
+                            "--tables says why.");
+    }
+    free(tables);
+    return status;
+}
+
 static int check_superuser(Database *database, const char *side, Error *error)
 {
     char *super = NULL;
@@ -257,9 +273,11 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {
-        check_phase,     check_leaving,           check_slot,   check_lag, check_reverse, check_transactions,
-        name_superusers, name_without_statistics, check_proxies};
+    static int (*const checks[])(Cutover *,
+                                 Error *) = {check_phase,        check_copied_again, check_leaving,
+                                             check_slot,         check_lag,          check_reverse,
+                                             check_transactions, name_superusers,    name_without_statistics,
+                                             check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 

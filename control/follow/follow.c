@@ -20,12 +20,13 @@
 
 #define APPLIER "penstock-applier"
 #define MAX_CONFLICTS 256
-#define OWN_ARGUMENTS (12 + 2 * MAX_CONFLICTS)
+#define OWN_ARGUMENTS (14 + 2 * MAX_CONFLICTS)
 
 typedef struct FollowOptions {
     const char *workers;
     const char *until;
     const char *skip_lsn;
+    const char *on_undecodable;
     char *conflicts[MAX_CONFLICTS];
     int conflict_count;
     char **more; /* behind --, for the applier as they are */
@@ -72,6 +73,10 @@ static char **make_arguments(const Settings *settings, const FollowOptions *opti
         arguments[count++] = "--skip-lsn";
         arguments[count++] = (char *)options->skip_lsn;
     }
+    if (options->on_undecodable != NULL) {
+        arguments[count++] = "--on-undecodable";
+        arguments[count++] = (char *)options->on_undecodable;
+    }
     for (int i = 0; i < options->conflict_count; i++) {
         arguments[count++] = "--on-conflict";
         arguments[count++] = options->conflicts[i];
@@ -106,7 +111,7 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     return EXIT_FAILED;
 }
 
-enum { KEY_UNTIL = 0x2000, KEY_ON_CONFLICT, KEY_SKIP_LSN };
+enum { KEY_UNTIL = 0x2000, KEY_ON_CONFLICT, KEY_SKIP_LSN, KEY_ON_UNDECODABLE };
 
 static const struct argp_option options[] = {
     {"workers", 'w', "N", 0, "Connections that apply in parallel", 0},
@@ -115,6 +120,11 @@ static const struct argp_option options[] = {
      "What to do with a change that does not fit the target's rows: stop (default), overwrite or skip", 0},
     {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
      "Leave out what is left of the source transaction that the applier stopped at", 0},
+    {"on-undecodable", KEY_ON_UNDECODABLE, "error|recopy", 0,
+     "When the source cannot send a change: stop (default), or go on without the table until `penstock copy` "
+     "has "
+     "copied it again",
+     0},
     {0},
 };
 
@@ -135,6 +145,14 @@ static void take_conflict(struct argp_state *state, char *text, FollowOptions *p
     parsed->conflicts[parsed->conflict_count++] = text;
 }
 
+static void take_on_undecodable(struct argp_state *state, const char *text, FollowOptions *parsed)
+{
+    if (strcmp(text, "error") != 0 && strcmp(text, "recopy") != 0) {
+        argp_error(state, "--on-undecodable takes error or recopy, not \"%s\"", text);
+    }
+    parsed->on_undecodable = text;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     FollowOptions *parsed = state->input;
@@ -148,6 +166,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_SKIP_LSN:
         take_lsn(state, "skip-lsn", argument, &parsed->skip_lsn);
+        return 0;
+    case KEY_ON_UNDECODABLE:
+        take_on_undecodable(state, argument, parsed);
         return 0;
     case KEY_ON_CONFLICT:
         take_conflict(state, argument, parsed);

@@ -63,6 +63,17 @@ static bool copy_stopped(const json_t *document)
     return in_phase(document, "created") || in_phase(document, "copying");
 }
 
+/* Some tables cannot be kept right by the applier any more. */
+static bool copy_again(const json_t *document)
+{
+    return in_phase(document, "copied") && json_array_size(status_at(document, "copy.again")) > 0;
+}
+
+static bool copy_again_runs(const json_t *document)
+{
+    return copy_again(document) && status_true(document, "running.control");
+}
+
 static bool slot_lost(const json_t *document)
 {
     return in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
@@ -167,6 +178,9 @@ static const struct {
     {applier_failed, "Solve what the applier's error says, then `penstock follow`."},
     {applier_absent, "`penstock follow`: the applier is not running, and the source keeps WAL for it."},
     {applier_waits, "Nothing, unless it lasts: the applier waits for a server and tries again by itself."},
+    {copy_again_runs, "Wait: the copy is running."},
+    {copy_again,
+     "Stop `penstock follow`, `penstock copy` for what has to be copied again, then `penstock follow`."},
     {far_behind, "Wait until the lag is small; then `penstock cutover`."},
     {near, "`penstock cutover`, when you are ready: the target is close behind."},
     {rollback_runs, "Wait: the rollback is running."},

@@ -117,6 +117,19 @@ static void print_batches(FILE *out, const json_t *document)
 }
 
 /* What a policy did that the applier would have stopped at otherwise. */
+/* Tables that the applier leaves out. */
+static void print_again(FILE *out, const json_t *document)
+{
+    const json_t *table;
+    size_t index;
+    json_array_foreach(status_at(document, "copy.again"), index, table)
+    {
+        label(out, index == 0 ? "copy again" : "");
+        fprintf(out, "%s: %s, at %s\n", status_text(table, "table"), status_text(table, "reason"),
+                status_text(table, "lsn"));
+    }
+}
+
 static void print_conflicts(FILE *out, const json_t *document)
 {
     double count = status_number(document, "conflicts.count");
@@ -201,6 +214,9 @@ static void print_tables(FILE *out, const json_t *document)
         fprintf(out, "%-8s %10s %12.0f rows  %s", status_text(table, "state"),
                 status_bytes(status_number(table, "bytes"), bytes, sizeof bytes), rows >= 0 ? rows : 0,
                 status_text(table, "table"));
+        if (status_text(table, "recopy_reason")[0] != '\0') {
+            fprintf(out, "  (again: %s)", status_text(table, "recopy_reason"));
+        }
         print_lanes_of(out, table);
         fputc('\n', out);
     }
@@ -223,6 +239,7 @@ void status_print(FILE *out, const json_t *document)
                 or_dash(status_text(document, "lanes.highest_commit_lsn")));
         print_lag(out, document);
         print_batches(out, document);
+        print_again(out, document);
         print_conflicts(out, document);
         print_reverse(out, document);
     }

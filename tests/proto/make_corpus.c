@@ -42,6 +42,8 @@ static void write_changes(Wire *wire)
     ok(wire, writer_truncate(wire->writer, &truncate, &wire->error));
     MessageRecord message = {.transactional = true, .prefix = text("p"), .content = text("c")};
     ok(wire, writer_message(wire->writer, &message, &wire->error));
+    RecopyRecord recopy = {.relation = 5, .lsn = 990, .reason = text("r")};
+    ok(wire, writer_recopy(wire->writer, &recopy, &wire->error));
 }
 
 static void save_connection(const char *folder, WireCodec codec, const char *name)

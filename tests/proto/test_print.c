@@ -36,6 +36,8 @@ static void write_changes(Wire *wire)
     ok(wire, writer_truncate(wire->writer, &truncate, &wire->error));
     MessageRecord message = {.transactional = true, .prefix = text("audit"), .content = text("hello")};
     ok(wire, writer_message(wire->writer, &message, &wire->error));
+    RecopyRecord recopy = {.relation = 5, .lsn = 0x16B3700, .reason = text("too long")};
+    ok(wire, writer_recopy(wire->writer, &recopy, &wire->error));
     wire_commit(wire, 0x16B3748);
 }
 
@@ -69,7 +71,8 @@ static void records_are_lines(void **state)
                  "delete \"public\".\"t\" #3 c1='a\\\\' c2=''\n"
                  "truncate #4 \"public\".\"t\", \"public\".\"t\" cascade restart identity\n"
                  "message #5 prefix 'audit' content 'hello'\n"
-                 "commit 0/16B3748 end 0/16B3770 changes 5 1999-12-31 23:59:59.999995+00\n");
+                 "recopy #6 \"public\".\"t\" at 0/16B3700 reason 'too long'\n"
+                 "commit 0/16B3748 end 0/16B3770 changes 6 1999-12-31 23:59:59.999995+00\n");
     free(printed);
     record_printer_free(printer);
     record_printer_free(NULL);

@@ -27,6 +27,7 @@ typedef struct Forged {
     Penstock__Message message;
     Penstock__Heartbeat heartbeat;
     Penstock__Commit commit;
+    Penstock__Recopy recopy;
     Penstock__Record records[8];
     size_t count;
     Penstock__Frame frame;
@@ -107,6 +108,9 @@ static void forge(Forged *f)
     f->begin.lsn_step = 1000;
     forge_relation(f);
     forge_rows(f);
+    penstock__recopy__init(&f->recopy);
+    f->recopy.relation = 5;
+    f->recopy.sequence = 3;
     penstock__truncate__init(&f->truncate);
     f->truncated[0] = 5;
     f->truncate.relations = f->truncated;
@@ -252,7 +256,7 @@ RECORDS(empty_batch, f->batch = text("");)
 RECORDS(batch_field_unknown, f->batch = text("\x12\x00");)
 RECORDS(batch_cut, f->batch = text("\x0a\x05\x0a");)
 RECORDS(record_empty, f->batch = text("\x0a\x00");)
-RECORDS(record_unknown, f->batch = text("\x0a\x02\x4a\x00");)
+RECORDS(record_unknown, f->batch = text("\x0a\x02\x52\x00");)
 RECORDS(record_double, f->batch = text("\x0a\x04\x3a\x00\x3a\x00");)
 RECORDS(varint_endless, f->batch = text("\x0a\x0d\x3a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f");)
 RECORDS(number_too_large, f->batch = text("\x0a\x08\x0a\x06\x10\xff\xff\xff\xff\x7f");)
@@ -351,6 +355,11 @@ RECORDS(truncate_unknown, f->truncated[0] = 8;
         insert_record(f, 4, PENSTOCK__RECORD__KIND_TRUNCATE, &f->truncate);)
 RECORDS(truncate_nothing, f->truncate.n_relations = 0;
         insert_record(f, 4, PENSTOCK__RECORD__KIND_TRUNCATE, &f->truncate);)
+RECORDS(recopy_sequence, f->recopy.sequence = 4;
+        insert_record(f, 4, PENSTOCK__RECORD__KIND_RECOPY, &f->recopy);)
+RECORDS(recopy_unknown, f->recopy.relation = 8;
+        insert_record(f, 4, PENSTOCK__RECORD__KIND_RECOPY, &f->recopy);)
+RECORDS(recopy_early, insert_record(f, 1, PENSTOCK__RECORD__KIND_RECOPY, &f->recopy);)
 RECORDS(commit_empty, f->commit.size = 0;)
 RECORDS(commit_huge, f->commit.size = UINT64_MAX - 999;)
 RECORDS(commit_count, f->commit.change_count = 3;)
@@ -394,7 +403,7 @@ static const Case cases[] = {
     {"batch cut", batch_cut, NULL, ERROR_PROTOCOL, "frame 1: byte 2: 5 bytes wanted, 1 left"},
     {"record empty", record_empty, NULL, ERROR_PROTOCOL, "frame 1: byte 2: an empty record"},
     {"record unknown", record_unknown, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 2: no record has field 9 of wire type 2"},
+     "frame 1: byte 2: no record has field 10 of wire type 2"},
     {"record double", record_double, NULL, ERROR_PROTOCOL,
      "frame 1: byte 4: a record that is two things at once"},
     {"varint endless", varint_endless, NULL, ERROR_PROTOCOL,
@@ -527,6 +536,12 @@ static const Case cases[] = {
      "frame 1, transaction 0/3E8: byte 70: relation 8 has not been described"},
     {"truncate nothing", truncate_nothing, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 74: Truncate.relations is empty"},
+    {"recopy sequence", recopy_sequence, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 70: change 4 follows change 2"},
+    {"recopy unknown", recopy_unknown, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 70: relation 8 has not been described"},
+    {"recopy early", recopy_early, NULL, ERROR_PROTOCOL,
+     "frame 1: byte 6: a recopy cannot stand between transactions"},
     {"commit empty", commit_empty, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 70: the commit record at 0/3E8 cannot have 0 bytes"},
     {"commit huge", commit_huge, NULL, ERROR_PROTOCOL,

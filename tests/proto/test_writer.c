@@ -313,6 +313,35 @@ static void cells_that_do_not_fit_are_refused(void **state)
     wire_free(wire);
 }
 
+/* The row before it stays, the row that is too long is gone, and a recopy takes its number. */
+static void row_too_long_can_be_replaced(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_ZSTD, 65536);
+    frame_writer_free(wire->writer);
+    FrameWriterOptions options = {.codec = WIRE_CODEC_ZSTD, .level = 1, .frame_size = 65536, .row_limit = 8};
+    ok(wire, frame_writer_new(&options, &wire->writer, &wire->error));
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    wire_relation(wire, 5, 2);
+    wire_insert(wire, 5, 2, "a", "b");
+    ok(wire, writer_row(wire->writer, 5, 2, CHANGE_INSERT, OLD_NONE, &wire->error));
+    ok(wire, writer_value(wire->writer, SIDE_NEW, "abcd", 4, &wire->error));
+    refused(wire, writer_value(wire->writer, SIDE_NEW, "efgh", 4, &wire->error), ERROR_LIMIT,
+            "a row of more than 8 bytes");
+    RecopyRecord recopy = {.relation = 5, .lsn = 990, .reason = text("long")};
+    ok(wire, writer_recopy(wire->writer, &recopy, &wire->error));
+    wire_insert(wire, 5, 2, "c", "d");
+    wire_commit(wire, 1000);
+    wire_pass(wire);
+    assert_int_equal(wire->records[3].rows.count, 1);
+    assert_int_equal(wire->records[4].recopy.sequence, 2);
+    assert_int_equal(wire->records[4].recopy.lsn, 990);
+    assert_bytes(wire->records[4].recopy.reason, "long");
+    assert_int_equal(wire->records[5].rows.first_sequence, 3);
+    wire_free(wire);
+}
+
 static void options_are_checked(void **state)
 {
     (void)state;
@@ -352,6 +381,7 @@ int main(void)
         cmocka_unit_test(fingerprint_is_of_the_definition_alone),
         cmocka_unit_test(wrong_order_is_refused),
         cmocka_unit_test(cells_that_do_not_fit_are_refused),
+        cmocka_unit_test(row_too_long_can_be_replaced),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(highest_level_is_readable),
     };

@@ -90,6 +90,20 @@ static void extension_table_keeps_rows_outside_its_condition(void **state)
     table_copy_free(&copy);
 }
 
+static void table_that_foreign_keys_point_to_is_not_truncated(void **state)
+{
+    (void)state;
+    const char *const columns[] = {"id"};
+    TableShape shape = {
+        .schema = "s", .table = "t", .columns = columns, .column_count = 1, .referenced = true};
+    TableCopy copy;
+    table_copy_build(&shape, &copy);
+    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\"");
+    assert_string_equal(copy.out.data, "COPY \"s\".\"t\" (\"id\") TO STDOUT");
+    assert_null(strstr(copy.in.data, "FREEZE"));
+    table_copy_free(&copy);
+}
+
 static void password_leaves_the_connection_string(void **state)
 {
     (void)state;
@@ -167,6 +181,7 @@ int main(void)
         cmocka_unit_test(binary_table_is_truncated_and_frozen),
         cmocka_unit_test(table_without_columns_has_no_list),
         cmocka_unit_test(extension_table_keeps_rows_outside_its_condition),
+        cmocka_unit_test(table_that_foreign_keys_point_to_is_not_truncated),
         cmocka_unit_test(password_leaves_the_connection_string),
         cmocka_unit_test(connection_string_always_names_a_database),
         cmocka_unit_test(ssl_password_is_refused),
