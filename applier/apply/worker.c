@@ -5,6 +5,9 @@
  *     RUNNING ──error──► FAILED ──┐      in FAILED the thread has ended: batches submitted since are freed by
  *        └─────worker_stop────────┴──► STOPPING ──► freed              worker_stop, not reported
  *
+ * libpq's buffers grow and never shrink. So after a batch with very large values the connection is made anew: what the
+ * worker holds while it has nothing to do is small.
+ *
  * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to batches that
  * were not reported durable.
  */
@@ -21,13 +24,15 @@
 
 #define PATIENCE_SECONDS 5
 #define ARENA_CHUNK ((size_t)1 << 20)
+#define LARGE_BATCH ((size_t)32 << 20) /* bytes of values */
 
 struct Worker {
     WorkerOptions options;
     char *migration;
     BatchDone done;
     void *context;
-    Session *session;
+    pthread_mutex_t session_lock; /* held where session is replaced, and where another thread uses it */
+    Session *session;             /* NULL: to be made anew */
     pthread_t thread;
 
     pthread_mutex_t lock;
@@ -92,11 +97,39 @@ static Batch *next_batch(Worker *worker)
     return batch;
 }
 
+static int renew_session(Worker *worker, Error *error)
+{
+    const WorkerOptions *options = &worker->options;
+    pthread_mutex_lock(&worker->session_lock);
+    session_close(worker->session);
+    worker->session = NULL;
+    int status = session_open(options->target, worker->migration, options->encoding, options->index,
+                              &worker->session, error);
+    pthread_mutex_unlock(&worker->session_lock);
+    return status;
+}
+
+/* Applies batch; leaves the worker with a connection of ordinary size, or none. */
+static int work(Worker *worker, Applying *applying, Batch *batch, Error *error)
+{
+    if (worker->session == NULL && renew_session(worker, error) != 0) {
+        return -1;
+    }
+    applying->session = worker->session;
+    if (apply_batch(applying, batch, error) != 0) {
+        return -1;
+    }
+    if (batch->bytes >= LARGE_BATCH && !applying->open) {
+        Error ignored; /* the next batch tries again, and is there to tell */
+        (void)!renew_session(worker, &ignored);
+    }
+    return 0;
+}
+
 static void *run_worker(void *context)
 {
     Worker *worker = context;
-    Applying applying = {.session = worker->session,
-                         .arena = arena_new(ARENA_CHUNK),
+    Applying applying = {.arena = arena_new(ARENA_CHUNK),
                          .migration = worker->migration,
                          .policies = worker->options.policies,
                          .log = worker->options.log,
@@ -108,7 +141,8 @@ static void *run_worker(void *context)
         if (batch == NULL) {
             break;
         }
-        if (apply_batch(&applying, batch, &error) != 0 && is_stopping(worker) && error_is_retryable(&error)) {
+        if (work(worker, &applying, batch, &error) != 0 && is_stopping(worker) &&
+            error_is_retryable(&error)) {
             error_set(&error, ERROR_INTERRUPTED, "worker %d: stopped in the middle of a batch",
                       worker->options.index);
         }
@@ -130,6 +164,7 @@ static void init_lock(Worker *worker)
     pthread_cond_init(&worker->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&worker->lock, NULL);
+    pthread_mutex_init(&worker->session_lock, NULL);
 }
 
 static void free_worker(Worker *worker)
@@ -139,6 +174,7 @@ static void free_worker(Worker *worker)
     }
     session_close(worker->session);
     pthread_mutex_destroy(&worker->lock);
+    pthread_mutex_destroy(&worker->session_lock);
     pthread_cond_destroy(&worker->changed);
     free(worker->queue);
     free(worker->migration);
@@ -198,6 +234,15 @@ void worker_submit(Worker *worker, Batch *batch)
     pthread_mutex_unlock(&worker->lock);
 }
 
+static void cancel_session(Worker *worker)
+{
+    pthread_mutex_lock(&worker->session_lock);
+    if (worker->session != NULL) {
+        session_cancel(worker->session);
+    }
+    pthread_mutex_unlock(&worker->session_lock);
+}
+
 void worker_stop(Worker *worker)
 {
     if (worker == NULL) {
@@ -210,7 +255,7 @@ void worker_stop(Worker *worker)
         struct timespec until = in_milliseconds(PATIENCE_SECONDS * 1000);
         if (pthread_cond_timedwait(&worker->changed, &worker->lock, &until) == ETIMEDOUT && !worker->ended) {
             pthread_mutex_unlock(&worker->lock);
-            session_cancel(worker->session);
+            cancel_session(worker);
             pthread_mutex_lock(&worker->lock);
         }
     }

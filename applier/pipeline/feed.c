@@ -205,6 +205,7 @@ bool take_message(Pipeline *pipeline)
     int status = receiver_next(pipeline->receiver, &message, &error);
     if (status == 0 && message.kind == RECEIVED_DATA) {
         status = decoder_decode(pipeline->decoder, message.data, &pipeline->frame, &error);
+        receiver_release(pipeline->receiver);
         pipeline->record = 0;
     } else if (status == 0 && message.kind == RECEIVED_KEEPALIVE) {
         status = take_keepalive(pipeline, &message, &error);

@@ -7,13 +7,19 @@
  * Size. A worker that has one batch to do and one to go on with is busy, and what comes for it meanwhile gathers in its
  * open batch. So batches are small, and soon there, when little comes, and as large as they may be in catching up.
  *
- * Memory. Frames and the change lists of batches are counted. Above the limit the socket is not read any more, which
+ * Memory. Counted are frames, and what batches take beside them: their lists of changes, and once more the bytes of
+ * their values, which a worker copies to send them. Above the limit the socket is not read any more, which
  * makes the source wait, and open batches are closed, because only a batch that is done lets its frames go. At least
  * one frame is always let in, so that one larger than the limit passes too. Status updates go on meanwhile.
  */
 #include "run.h"
 
 #define BUSY_LOAD 2
+
+static size_t footprint(const Batch *batch)
+{
+    return batch->capacity * sizeof *batch->changes + batch->bytes;
+}
 
 void close_batches(Pipeline *pipeline)
 {
@@ -29,7 +35,7 @@ void take_batches(Pipeline *pipeline)
     for (Batch *batch = scheduler_take(pipeline->scheduler); batch != NULL;
          batch = scheduler_take(pipeline->scheduler)) {
         progress_begin(pipeline->progress, batch);
-        pipeline->batch_bytes += batch->capacity * sizeof *batch->changes;
+        pipeline->batch_bytes += footprint(batch);
         dispatcher_add(pipeline->dispatcher, batch);
     }
 }
@@ -39,7 +45,7 @@ void collect_batches(Pipeline *pipeline)
     Error error = {0};
     for (Batch *batch = dispatcher_collect(pipeline->dispatcher, &error); batch != NULL;
          batch = dispatcher_collect(pipeline->dispatcher, &error)) {
-        pipeline->batch_bytes -= batch->capacity * sizeof *batch->changes;
+        pipeline->batch_bytes -= footprint(batch);
         if (error.code == ERROR_NONE) {
             progress_done(pipeline->progress, batch);
             totals_count(pipeline->totals, batch);

@@ -53,7 +53,7 @@ typedef struct Pipeline {
     bool syncing;    /* it waits until everything before it is durable */
 
     atomic_size_t frame_bytes;
-    size_t batch_bytes; /* of the change lists of batches that are out */
+    size_t batch_bytes; /* that batches which are out take beside their frames */
     bool more;          /* messages may be left in the receiver's buffer */
     bool came;          /* a message came since the socket was last read */
     bool bytes_wait;    /* the socket had more bytes than were read */

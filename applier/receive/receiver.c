@@ -198,10 +198,15 @@ static int stream_ended(Receiver *receiver, Error *error)
     return -1;
 }
 
-int receiver_next(Receiver *receiver, Received *out, Error *error)
+void receiver_release(Receiver *receiver)
 {
     PQfreemem(receiver->message);
     receiver->message = NULL;
+}
+
+int receiver_next(Receiver *receiver, Received *out, Error *error)
+{
+    receiver_release(receiver);
     *out = (Received){.kind = RECEIVED_NOTHING};
     int size = PQgetCopyData(database_connection(receiver->database), &receiver->message, 1);
     if (size > 0) {

@@ -37,8 +37,8 @@ typedef enum ReceivedKind {
 
 typedef struct Received {
     ReceivedKind kind;
-    Bytes data;           /* RECEIVED_DATA: borrowed until the next call of receiver_next or receiver_close */
-    Lsn wal_end;          /* RECEIVED_KEEPALIVE: everything that ends at or before this has been sent */
+    Bytes data;  /* RECEIVED_DATA: borrowed until receiver_release, receiver_next or receiver_close */
+    Lsn wal_end; /* RECEIVED_KEEPALIVE: everything that ends at or before this has been sent */
     bool reply_requested; /* RECEIVED_KEEPALIVE: the source wants a status update now */
 } Received;
 
@@ -60,6 +60,9 @@ int receiver_read(Receiver *receiver, bool *bytes_wait, Error *error) MUST_CHECK
 
 /* The next message that has been read. */
 int receiver_next(Receiver *receiver, Received *out, Error *error) MUST_CHECK;
+
+/* Gives back the message of receiver_next: it may be large. */
+void receiver_release(Receiver *receiver);
 
 /* Says that everything up to written has been received and everything up to durable is safe on the target. */
 int receiver_send_status(Receiver *receiver, Lsn written, Lsn durable, bool request_reply,
