@@ -61,6 +61,15 @@ my $result = $migration->exits(2, @cutover);
 like($result->{stderr}, qr/--yes/, 'without a terminal it wants --yes');
 $result = $migration->ok(@cutover, '--plan');
 like($result->{stdout}, qr/hold .* of 10 s/, 'the plan names steps and limits');
+
+# A dry run measures and changes nothing.
+sub lines { return $target->sql('app', 'SELECT count(*) FROM penstock.journal') }
+my $lines = lines();
+$result = $migration->ok(@cutover, '--dry-run');
+like($result->{stdout}, qr/nothing was changed.*lag +\d+ bytes.*oldest transaction.*expected hold +\d+\.\d+ s of 30 s.*would fit/s,
+    'the dry run says how long clients would be held');
+like($result->{stderr}, qr/no statistics.*public\.written/, 'a table without statistics is named');
+is_deeply([lines(), config(), fence()], [$lines, $config, '-1|0'], 'and nothing was changed');
 $source->sql('app', q{BEGIN; CREATE TABLE in_doubt (); PREPARE TRANSACTION 'left over'});
 $result = $migration->exits(3, @cutover, '--yes');
 like($result->{stderr}, qr/left over/, 'a prepared transaction is named');
@@ -89,6 +98,24 @@ like($result->{stdout}, qr/fence .* undone/, 'the fence was lifted');
 is(fence(), '-1|0', 'the source is as it was');
 writes_go_on($source, 'after the hold limit');
 
+# The same limit when somebody on the target is in the applier's way: who it is is said.
+kill('CONT', $applier->pid);
+$migration->wait_until_caught_up;
+my $lock = background('lock', $target->installed_command('psql'), '-X', '-d', $target->uri('app'),
+    '-c', 'BEGIN; LOCK TABLE written IN EXCLUSIVE MODE; SELECT pg_sleep(7200)');
+wait_until('the applier to wait for the lock', sub {
+    $target->sql('app', 'SELECT count(*) FROM pg_locks WHERE NOT granted') > 0 });
+$result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '1');
+like($result->{stderr}, qr/catch up: .*bytes further.*hold limit.*In the way: pid \d+ \(\Q$user\E\).*pg_sleep\(7200\)/s,
+    'the session that the applier waits for is named');
+is(fence(), '-1|0', 'the source is as it was');
+writes_go_on($source, 'after the lock');
+$target->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(7200)%'
+    AND pid <> pg_backend_pid()});
+$lock->wait;
+$migration->wait_until_caught_up;
+kill('STOP', $applier->pid);
+
 # Killed in the same place; undone from the journal.
 my $killed = background('killed', $migration->command(@cutover, '--yes', '--hold-limit', '40'));
 wait_until('the cutover to wait for the applier', sub {
@@ -105,9 +132,12 @@ kill('CONT', $applier->pid);
 $migration->wait_until_caught_up;
 
 # The switch, with the comparison of its moment.
-$result = $migration->ok(@cutover, '--yes', '--verify');
+$result = $migration->ok(@cutover, '--yes', '--verify', '--warm-up');
+like($result->{stdout}, qr/warm up .* [1-9]\d* tables analyzed, (?:[1-9]\d* relations read|.*no pg_prewarm)/, 'the target was warmed up');
+is($target->sql('app', q{SELECT count(*) FROM pg_extension WHERE extname = 'pg_prewarm'}), '0', 'and nothing of that is left');
 like($result->{stdout}, qr/2 tables, \d+ rows: 0 different/, 'the switch point is equal on both sides');
-like($result->{stdout}, qr/version 14 answers through the proxy/, 'the probe went through the proxy');
+like($result->{stdout}, qr/version 14 answers through the proxy, system \d+, and takes writes/, 'the probe went through the proxy');
+like($result->{stdout}, qr/gone .* nobody is on the source/, 'nobody is left on the source');
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'switched', 'the migration is switched');
 isnt($source->psql('app', 'SELECT 1', connstr => $source->uri('app', user => 'app', tcp => 1)), 0,
     'an application cannot get to the source any more');

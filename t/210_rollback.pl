@@ -90,6 +90,7 @@ wait_until('a transaction on the target', sub {
       == 1 });
 $result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '2');
 like($result->{stdout}, qr/publish .* undone/, 'the slot could not be made within the hold limit: undone');
+like($result->{stderr}, qr/In the way: pid \d+ .*pg_sleep\(3600\)/, 'who is in the way is named');
 is(made(), '0|0|0', 'nothing of the way back is left');
 is(limit($source), '-1', 'the source is open');
 writes_go_on($source, 'after giving up');

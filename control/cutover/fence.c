@@ -1,8 +1,11 @@
 /*
- * The order matters: first the door (limit and read-only default, in one transaction), then the sessions. One
- * that was being let in while the door closed is found by the next look at pg_stat_activity; the loop ends
- * when two looks in a row find nobody, since a backend shows up there a moment after it has passed the check
- * of the limit.
+ * The order matters: first the door (limit and read-only default, in one transaction), then the sessions.
+ *
+ * Which sessions may have come in before the door was closed? Those that are older than that moment, and those that were
+ * starting then: a backend reads its database's settings before it shows up in pg_stat_activity, however long the moment
+ * between may be on a busy server. But all that while it has a lock on the database, which pg_locks shows. So those that
+ * have it are waited for by their pids first; then every session that is older is ended, until none is left. Whoever
+ * begins later is turned away or begins read-only, and is not waited for, however many of them there are.
  */
 #include "fence.h"
 
@@ -13,6 +16,14 @@
 
 #include "activity.h"
 #include "clock.h"
+
+#define LOOK_AGAIN_MS 10
+
+/* The lock that a backend of this database has from before it reads the settings until it shows up as a session. */
+#define STARTING                                                                                             \
+    "locktype = 'object' AND classid = 'pg_database'::regclass AND mode = 'RowExclusiveLock' AND granted"    \
+    " AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())"                          \
+    " AND pid <> pg_backend_pid()"
 
 int fence_remember(Database *source, json_t *detail, Error *error)
 {
@@ -51,44 +62,78 @@ static int alter(Database *source, const char *first, const char *second, Error 
     return status;
 }
 
-/* Ends the client sessions that are there; *found is how many were. */
-static int end_sessions(Database *source, bool spare_ours, int *found, Error *error)
+/* Who has to be gone before the fence stands. */
+typedef struct Suspects {
+    char *starting; /* pids of backends that were on their way in, as an array */
+    char *since;    /* sessions that began later read the new settings */
+} Suspects;
+
+static int list_suspects(Database *source, Suspects *out, Error *error)
 {
-    char *count = NULL;
-    int status = database_value(source, &count, error,
+    *out = (Suspects){0};
+    return database_value(source, &out->starting, error,
+                          "SELECT coalesce(array_agg(pid), '{}') FROM pg_locks WHERE " STARTING, 0) == 0
+               ? database_value(source, &out->since, error, "SELECT clock_timestamp()", 0)
+               : -1;
+}
+
+/* How many of the suspects are left; those that can be are told to end. */
+static int end_suspects(Database *source, const Suspects *suspects, bool spare_ours, int *left, Error *error)
+{
+    char *starting = NULL, *sessions = NULL;
+    int status = database_value(source, &starting, error,
+                                "SELECT count(*) FROM pg_locks WHERE " STARTING " AND pid = ANY ($1::int[])",
+                                1, suspects->starting);
+    if (status == 0) {
+        status = database_value(source, &sessions, error,
                                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                                 " WHERE datname = current_database() AND backend_type = 'client backend'"
-                                "   AND pid <> pg_backend_pid()"
+                                "   AND pid <> pg_backend_pid() AND backend_start <= $2::timestamptz"
                                 "   AND NOT ($1::bool AND application_name LIKE 'penstock %')",
-                                1, spare_ours ? "true" : "false");
-    *found = count != NULL ? atoi(count) : 0;
-    free(count);
+                                2, spare_ours ? "true" : "false", suspects->since);
+    }
+    *left = (starting != NULL ? atoi(starting) : 0) + (sessions != NULL ? atoi(sessions) : 0);
+    free(starting);
+    free(sessions);
     return status;
 }
 
-int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error)
+static int end_sessions(Database *source, const Suspects *suspects, bool spare_ours, int limit_ms,
+                        bool (*stop)(void), Error *error)
 {
     int64_t deadline = clock_ms() + limit_ms;
-    if (alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error) != 0) {
-        return -1;
-    }
-    for (int quiet = 0, found; quiet < 2;) {
-        if (end_sessions(source, spare_ours, &found, error) != 0) {
+    for (int left = 0;; clock_pause_ms(LOOK_AGAIN_MS)) {
+        if (end_suspects(source, suspects, spare_ours, &left, error) != 0) {
             return -1;
         }
-        quiet = found == 0 ? quiet + 1 : 0;
+        if (left == 0) {
+            return 0;
+        }
         if (stop()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
-        if (quiet < 2 && clock_ms() > deadline) {
-            error_set(error, ERROR_LIMIT, "%d sessions behind the fence did not end within %.1f s", found,
+        if (clock_ms() > deadline) {
+            error_set(error, ERROR_LIMIT, "%d sessions behind the fence did not end within %.1f s", left,
                       limit_ms / 1000.0);
             activity_name_sessions(source, error);
             return -1;
         }
-        clock_pause_ms(10);
     }
-    return 0;
+}
+
+int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error)
+{
+    Suspects suspects = {0};
+    int status = alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error);
+    if (status == 0) {
+        status = list_suspects(source, &suspects, error);
+    }
+    if (status == 0) {
+        status = end_sessions(source, &suspects, spare_ours, limit_ms, stop, error);
+    }
+    free(suspects.starting);
+    free(suspects.since);
+    return status;
 }
 
 int fence_lift(Database *source, const json_t *detail, Error *error)

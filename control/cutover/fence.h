@@ -2,8 +2,8 @@
  * The fence around the source database: from when it stands, no application can write there.
  *
  * Per database, not per server: CONNECTION LIMIT 0 turns new sessions away (superusers excepted),
- * default_transaction_read_only makes those that still get in read-only, and every client session that is
- * there is ended, again and again until none is left. Walsenders stay: the applier must read the end of the
+ * default_transaction_read_only makes those that still get in read-only, and every client session that began
+ * before is ended. Walsenders stay: the applier must read the end of the
  * stream. The role that fences must be superuser, or it would shut itself out; every connection that
  * database_connect makes begins read-write whatever the default is.
  *
