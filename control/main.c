@@ -18,7 +18,7 @@
 
 static const Command *const commands[] = {
     &command_check,   &command_copy,     &command_follow, &command_status,
-    &command_cutover, &command_rollback, &command_finish,
+    &command_cutover, &command_rollback, &command_finish, &command_proxy,
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

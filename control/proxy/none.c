@@ -77,6 +77,28 @@ static int none_alone(Proxy *proxy, Error *error)
     return 0;
 }
 
+static int none_show(Proxy *proxy, json_t **rows, Error *error)
+{
+    (void)proxy;
+    (void)error;
+    *rows = json_array();
+    return 0;
+}
+
+static int none_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    (void)proxy;
+    (void)wish;
+    (void)dry_run;
+    *change = NULL;
+    return error_set(error, ERROR_USAGE, "without a proxy there is nothing to set");
+}
+
+static int none_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+{
+    return none_set(proxy, NULL, dry_run, change, error);
+}
+
 const ProxyOperations proxy_none = {
     .name = "none",
     .summary = "no proxy: fence the source, wait, then you point the applications at the target",
@@ -91,4 +113,7 @@ const ProxyOperations proxy_none = {
     .restore = none_restore,
     .release = none_alone,
     .let_go = none_alone,
+    .show = none_show,
+    .set = none_set,
+    .set_back = none_set_back,
 };

@@ -106,4 +106,7 @@ const ProxyOperations proxy_pgbouncer = {
     .restore = pgbouncer_restore,
     .release = pgbouncer_release,
     .let_go = pgbouncer_release,
+    .show = pgbouncer_show,
+    .set = pgbouncer_set,
+    .set_back = pgbouncer_set_back,
 };

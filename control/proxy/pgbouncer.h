@@ -6,6 +6,7 @@
 
 #include "console.h"
 #include "proxy.h"
+#include "route.h"
 
 struct Proxy {
     Console console;
@@ -23,6 +24,22 @@ int pgbouncer_read_config(Proxy *proxy, char **text, Error *error) MUST_CHECK;
 
 /* Finds the configuration file, when it was not named, in SHOW CONFIG. */
 int pgbouncer_find_config(Proxy *proxy, const PGresult *config, Error *error) MUST_CHECK;
+
+/* Runs visit for each user who has a pool of the entry. */
+int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, ProxyReport *report,
+                          Error *error) MUST_CHECK;
+
+/* That PgBouncer leads the entry where text says. */
+int pgbouncer_check_shown(Proxy *proxy, const char *text, Error *error) MUST_CHECK;
+
+/* Makes PgBouncer use the text, and sees that it does. */
+int pgbouncer_apply(Proxy *proxy, const char *text, Error *error) MUST_CHECK;
+
+/* For penstock proxy; see proxy.h. */
+int pgbouncer_show(Proxy *proxy, json_t **rows, Error *error) MUST_CHECK;
+int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change,
+                  Error *error) MUST_CHECK;
+int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error) MUST_CHECK;
 
 /* See proxy.h. */
 int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report,

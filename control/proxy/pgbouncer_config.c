@@ -136,6 +136,15 @@ static int verify_line(Proxy *proxy, const char *text, Error *error)
     return status;
 }
 
+int pgbouncer_apply(Proxy *proxy, const char *text, Error *error)
+{
+    int status = file_replace_again(proxy->config, text, error);
+    if (status == 0) {
+        status = console_run(&proxy->console, "RELOAD", NULL, error);
+    }
+    return status == 0 ? verify_line(proxy, text, error) : status;
+}
+
 int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
 {
     IniPlace place = {.host = (char *)json_string_value(json_object_get(remembered, "host")),
@@ -147,13 +156,7 @@ int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
     }
     int status = ini_database_restore(text, proxy->entry, &place, &edited, error);
     if (status == 0) {
-        status = file_replace_again(proxy->config, edited, error);
-    }
-    if (status == 0) {
-        status = console_run(&proxy->console, "RELOAD", NULL, error);
-    }
-    if (status == 0) {
-        status = verify_line(proxy, edited, error);
+        status = pgbouncer_apply(proxy, edited, error);
     }
     free(edited);
     free(text);

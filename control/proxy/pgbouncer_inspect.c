@@ -213,7 +213,8 @@ int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *re
     return status;
 }
 
-int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, ProxyReport *report,
+                          Error *error)
 {
     PGresult *config;
     char *text = NULL, *line = NULL;
@@ -226,10 +227,33 @@ int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport 
         status = ini_database_line(text, proxy->entry, &line, &fallback, error);
     }
     if (status == 0) {
-        status = visit_users(proxy, route_find, context, line, config, report, error);
+        status = visit_users(proxy, visit, context, line, config, report, error);
     }
     free(line);
     free(text);
     PQclear(config);
+    return status;
+}
+
+int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    return pgbouncer_visit_users(proxy, route_find, context, report, error);
+}
+
+int pgbouncer_check_shown(Proxy *proxy, const char *text, Error *error)
+{
+    PGresult *databases;
+    char *line = NULL;
+    bool fallback;
+    int row;
+    if (ini_database_line(text, proxy->entry, &line, &fallback, error) != 0) {
+        return -1;
+    }
+    int status = pgbouncer_show_entry(proxy, &databases, &row, error);
+    if (status == 0) {
+        status = check_shown(proxy, line, databases, row, error);
+        PQclear(databases);
+    }
+    free(line);
     return status;
 }

@@ -266,4 +266,7 @@ const ProxyOperations proxy_pgcat = {
     .restore = pgcat_restore,
     .release = pgcat_release,
     .let_go = pgcat_let_go,
+    .show = pgcat_show,
+    .set = pgcat_set,
+    .set_back = pgcat_set_back,
 };

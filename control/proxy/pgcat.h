@@ -29,6 +29,11 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report
 
 int pgcat_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error) MUST_CHECK;
 
+/* For penstock proxy; see proxy.h. */
+int pgcat_show(Proxy *proxy, json_t **rows, Error *error) MUST_CHECK;
+int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error) MUST_CHECK;
+int pgcat_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error) MUST_CHECK;
+
 /* The connect timeout of pools whose clients are held. */
 int pgcat_timeout_ms(const ProxyContext *context);
 
@@ -57,6 +62,9 @@ int pgcat_check_shown(Proxy *proxy, const json_t *plan, Error *error) MUST_CHECK
 /* Makes pgcat use the text, which leads to where. first: what stands in the file now is to be kept. */
 int pgcat_apply(Proxy *proxy, const json_t *plan, const char *text, const Endpoint *where, bool first,
                 Error *error) MUST_CHECK;
+
+/* RELOAD; what it replies when it refuses. */
+int pgcat_reload(Proxy *proxy, Error *error) MUST_CHECK;
 
 /* Waits until none of pgcat's servers is at work, twice in a row. */
 int pgcat_drain(Proxy *proxy, const json_t *plan, const ProxyContext *context, Error *error) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pgcat_servers.h"
 #include "toml.h"
 
 static const char *const pools_path[] = {"pools", NULL};
@@ -21,8 +22,8 @@ static const char *text_of(const json_t *object, const char *key)
 
 static int add_server(const char *servers, json_t *plan, const char *pool, Error *error)
 {
-    TomlServer server;
-    if (toml_one_server(servers, &server, error) != 0) {
+    PgcatServer server;
+    if (pgcat_servers_one(servers, &server, error) != 0) {
         return -1;
     }
     if (strcmp(server.role, "primary") != 0) {
@@ -161,8 +162,14 @@ static int edit_place(char **text, const json_t *place, const Endpoint *where, E
                    ? -1
                    : edit(text, table, "database", text_of(place, "database"), error);
     }
+    PgcatServer server;
     char *servers;
-    if (toml_point_server(text_of(place, "servers"), where->host, where->port, &servers, error) != 0) {
+    if (pgcat_servers_one(text_of(place, "servers"), &server, error) != 0) {
+        return -1;
+    }
+    snprintf(server.host, sizeof server.host, "%s", where->host);
+    snprintf(server.port, sizeof server.port, "%s", where->port);
+    if (pgcat_servers_write(text_of(place, "servers"), &server, 1, &servers, error) != 0) {
         return -1;
     }
     int status = edit(text, table, "servers", servers, error);

@@ -82,6 +82,15 @@ static int verify_shown(Proxy *proxy, const json_t *plan, const char *host, cons
                       proxy->config);
 }
 
+int pgcat_reload(Proxy *proxy, Error *error)
+{
+    if (console_run_within(proxy->uri, "RELOAD", RELOAD_LIMIT_MS, NULL, error) != 0) {
+        console_close(&proxy->console);
+        return -1;
+    }
+    return 0;
+}
+
 /* Makes pgcat use the text. first: what stands in the file now is to be kept. */
 int pgcat_apply(Proxy *proxy, const json_t *plan, const char *text, const Endpoint *where, bool first,
                 Error *error)
@@ -89,13 +98,11 @@ int pgcat_apply(Proxy *proxy, const json_t *plan, const char *text, const Endpoi
     Error reply = {0};
     int status =
         first ? file_replace(proxy->config, text, error) : file_replace_again(proxy->config, text, error);
-    if (status == 0 && console_run_within(proxy->uri, "RELOAD", RELOAD_LIMIT_MS, NULL, &reply) != 0) {
-        console_close(&proxy->console);
-    }
+    bool refused = status == 0 && pgcat_reload(proxy, &reply) != 0;
     if (status == 0) {
         status = verify_shown(proxy, plan, where->host, where->port, error);
     }
-    return status != 0 && reply.message[0] != '\0' ? error_context(error, "%.300s", reply.message) : status;
+    return status != 0 && refused ? error_context(error, "%.300s", reply.message) : status;
 }
 
 int pgcat_check_shown(Proxy *proxy, const json_t *plan, Error *error)

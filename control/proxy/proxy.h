@@ -56,6 +56,24 @@ typedef struct ProxyReport {
                           works */
 } ProxyReport;
 
+/* --- what penstock proxy asks for, beside the cutover --- */
+
+#define PROXY_PLACES 8
+
+typedef enum ProxySplit { SPLIT_AS_IT_IS, SPLIT_ON, SPLIT_OFF } ProxySplit;
+
+/* Where a database's clients are to be led: the whole of it, so that what is not named is not there afterwards. */
+typedef struct ProxyWish {
+    Endpoint primary;
+    Endpoint replicas[PROXY_PLACES];
+    size_t replica_count;
+    Endpoint mirrors[PROXY_PLACES];
+    size_t mirror_count;
+    ProxySplit split;
+    bool accept_prepared;      /* prepared statements although writes among them may go to replicas */
+    const char *target_system; /* of the migration's target, which must not be a mirror; NULL: not known */
+} ProxyWish;
+
 typedef struct ProxyOperations {
     const char *name;
     const char *summary; /* for --help */
@@ -79,6 +97,18 @@ typedef struct ProxyOperations {
     int (*release)(Proxy *proxy, Error *error);
     /* … or, on the way back, to the source. Does nothing when they are not held. */
     int (*let_go)(Proxy *proxy, Error *error);
+    /*
+     * What leads where, as an array of {pool, database, mode, role, split, host, port, paused, active, waiting} that the
+     * caller frees; split is null where there is no such thing.
+     */
+    int (*show)(Proxy *proxy, json_t **rows, Error *error);
+    /*
+     * Makes it so, and keeps how to go back beside the file; with dry_run only finds out what would change. *change, which
+     * the caller frees, is {file, changes: [{table: [name…], key, before, after}]}; see change.h.
+     */
+    int (*set)(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error);
+    /* Takes the last set back. */
+    int (*set_back)(Proxy *proxy, bool dry_run, json_t **change, Error *error);
 } ProxyOperations;
 
 /* Reads the argument of --proxy. The caller frees *out with proxy_spec_free. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "toml_scan.h"
+
 typedef struct Item {
     bool is_header;
     bool is_array;               /* [[header]] */
@@ -37,7 +39,7 @@ static const char *skip_comment(const char *at)
 }
 
 /* Blanks, line ends and comments. */
-static const char *skip_space(const char *at)
+const char *toml_skip_space(const char *at)
 {
     while (true) {
         const char *next = skip_comment(at + strspn(at, " \t\r\n"));
@@ -49,7 +51,7 @@ static const char *skip_space(const char *at)
 }
 
 /* What follows a string that begins here; NULL when it does not end. */
-static const char *skip_string(const char *at)
+const char *toml_skip_string(const char *at)
 {
     char quote = *at;
     bool is_long = at[1] == quote && at[2] == quote;
@@ -73,9 +75,9 @@ static const char *skip_nested(const char *at)
 {
     int depth = 0;
     do {
-        at = skip_space(at);
+        at = toml_skip_space(at);
         if (*at == '"' || *at == '\'') {
-            at = skip_string(at);
+            at = toml_skip_string(at);
         } else if (*at != '\0') {
             depth += *at == '[' || *at == '{' ? 1 : *at == ']' || *at == '}' ? -1 : 0;
             at++;
@@ -89,7 +91,7 @@ static const char *skip_nested(const char *at)
 static const char *skip_value(const char *at)
 {
     if (*at == '"' || *at == '\'') {
-        return skip_string(at);
+        return toml_skip_string(at);
     }
     if (*at == '[' || *at == '{') {
         return skip_nested(at);
@@ -102,7 +104,7 @@ static const char *skip_value(const char *at)
 }
 
 /* A string without its quotes and escapes; other text as it is. */
-static char *unquote(const char *from, const char *end)
+char *toml_unquote(const char *from, const char *end)
 {
     char quote = *from;
     char *out = malloc((size_t)(end - from) + 1), *to = out;
@@ -129,11 +131,11 @@ static const char *read_path(const char *at, char **parts)
 {
     for (size_t count = 0; count < TOML_DEPTH; count++) {
         const char *begin = at = skip_blanks(at);
-        at = *at == '"' || *at == '\'' ? skip_string(at) : at + strcspn(at, " \t\r\n.=]#\"'");
+        at = *at == '"' || *at == '\'' ? toml_skip_string(at) : at + strcspn(at, " \t\r\n.=]#\"'");
         if (at == NULL || at == begin) {
             return NULL;
         }
-        parts[count] = unquote(begin, at);
+        parts[count] = toml_unquote(begin, at);
         at = skip_blanks(at);
         if (*at != '.') {
             return at;
@@ -166,7 +168,7 @@ static const char *read_key(const char *at, Item *item)
 static int next_item(const char **at, Item *item)
 {
     *item = (Item){0};
-    const char *from = skip_space(*at);
+    const char *from = toml_skip_space(*at);
     if (*from == '\0') {
         return 0;
     }
@@ -301,11 +303,11 @@ char *toml_text(const char *text, const char *const *table, const char *key)
 {
     Item item;
     const char *header_end;
-    return find_key(text, table, key, &item, &header_end) ? unquote(item.value, item.value_end) : NULL;
+    return find_key(text, table, key, &item, &header_end) ? toml_unquote(item.value, item.value_end) : NULL;
 }
 
 /* text with what is between from and to replaced. */
-static char *replace(const char *text, const char *from, const char *to, const char *with)
+char *toml_replace(const char *text, const char *from, const char *to, const char *with)
 {
     size_t before = (size_t)(from - text), middle = strlen(with), after = strlen(to);
     char *out = malloc(before + middle + after + 1);
@@ -322,7 +324,7 @@ static char *insert(const char *text, const char *at, const char *key, const cha
     size_t size = strlen(key) + strlen(raw) + 8;
     char *line = malloc(size);
     snprintf(line, size, "%s%s = %s%s", has_end ? "" : "\n", key, raw, returns ? "\r\n" : "\n");
-    char *out = replace(text, at, at, line);
+    char *out = toml_replace(text, at, at, line);
     free(line);
     return out;
 }
@@ -334,8 +336,8 @@ int toml_set(const char *text, const char *const *table, const char *key, const 
     const char *header_end;
     *out = NULL;
     if (find_key(text, table, key, &item, &header_end)) {
-        *out = raw != NULL ? replace(text, item.value, item.value_end, raw)
-                           : replace(text, item.begin, item.end, "");
+        *out = raw != NULL ? toml_replace(text, item.value, item.value_end, raw)
+                           : toml_replace(text, item.begin, item.end, "");
     } else if (raw == NULL) {
         *out = strdup(text);
     } else if (header_end != NULL) {
@@ -360,66 +362,4 @@ char *toml_quote(const char *value)
     *to++ = '"';
     *to = '\0';
     return out;
-}
-
-/* --- servers --- */
-
-#define SERVER_WORDS 3
-
-/* Where the words of [["host", port, "role"]] stand. */
-static int server_words(const char *raw, const char *begin[SERVER_WORDS], const char *end[SERVER_WORDS],
-                        Error *error)
-{
-    size_t count = 0, opened = 0;
-    for (const char *at = skip_space(raw); *at != '\0'; at = skip_space(at)) {
-        if (*at == '[' || *at == ']' || *at == ',') {
-            opened += *at++ == '[';
-            continue;
-        }
-        const char *word = at;
-        at = *at == '"' || *at == '\'' ? skip_string(at) : at + strcspn(at, " \t\r\n,]#[");
-        if (at == NULL || at == word || count == SERVER_WORDS) {
-            count = SERVER_WORDS + 1;
-            break;
-        }
-        begin[count] = word;
-        end[count++] = at;
-    }
-    return count == SERVER_WORDS && opened == 2
-               ? 0
-               : error_set(error, ERROR_STATE, "servers is not one [host, port, role]: %.200s", raw);
-}
-
-int toml_one_server(const char *raw, TomlServer *out, Error *error)
-{
-    const char *begin[SERVER_WORDS], *end[SERVER_WORDS];
-    if (server_words(raw, begin, end, error) != 0) {
-        return -1;
-    }
-    char *words[SERVER_WORDS];
-    for (size_t i = 0; i < SERVER_WORDS; i++) {
-        words[i] = unquote(begin[i], end[i]);
-    }
-    snprintf(out->host, sizeof out->host, "%s", words[0]);
-    snprintf(out->port, sizeof out->port, "%s", words[1]);
-    snprintf(out->role, sizeof out->role, "%s", words[2]);
-    for (size_t i = 0; i < SERVER_WORDS; i++) {
-        free(words[i]);
-    }
-    return 0;
-}
-
-int toml_point_server(const char *raw, const char *host, const char *port, char **out, Error *error)
-{
-    const char *begin[SERVER_WORDS], *end[SERVER_WORDS];
-    *out = NULL;
-    if (server_words(raw, begin, end, error) != 0) {
-        return -1;
-    }
-    char *with_port = replace(raw, begin[1], end[1], port);
-    char *quoted = toml_quote(host);
-    *out = replace(with_port, with_port + (begin[0] - raw), with_port + (end[0] - raw), quoted);
-    free(quoted);
-    free(with_port);
-    return 0;
 }

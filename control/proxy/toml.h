@@ -38,17 +38,3 @@ int toml_set(const char *text, const char *const *table, const char *key, const 
 
 /* value as a quoted string. The caller frees it. */
 char *toml_quote(const char *value);
-
-/* One entry of pgcat's `servers`. */
-typedef struct TomlServer {
-    char host[256];
-    char port[8];
-    char role[16];
-} TomlServer;
-
-/* The one server of a raw array of servers; ERROR_STATE when there are more, or none. */
-int toml_one_server(const char *raw, TomlServer *out, Error *error) MUST_CHECK;
-
-/* Such an array with another host and port; comments in it stay. The caller frees *out. */
-int toml_point_server(const char *raw, const char *host, const char *port, char **out,
-                      Error *error) MUST_CHECK;
