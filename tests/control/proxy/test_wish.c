@@ -125,6 +125,7 @@ static void check_there_and_back(const char *before, const ProxyWish *wish, cons
     json_t *reversed = change_reversed(change);
     assert_int_equal(pgcat_change_text(text, reversed, &back, &error), 0);
     assert_string_equal(back, before);
+    free(back);
     assert_int_equal(pgcat_change_text(before, reversed, &back, &error), -1);
     json_decref(change);
     json_decref(reversed);
