@@ -154,7 +154,7 @@ static void print_end(const Cutover *cutover, const char *result, json_t *compar
         json_t *all = json_pack("{s:s, s:s, s:s, s:f, s:O, s:O?}", "operation", cutover->road->operation,
                                 "migration", cutover->migration.name, "result", result, "hold_seconds", held,
                                 "steps", cutover->told, "comparison", comparison);
-        json_dumpf(all, stdout, JSON_INDENT(2));
+        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
         printf("\n");
         json_decref(all);
     } else if (strcmp(result, "undone") == 0) {

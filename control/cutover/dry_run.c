@@ -35,7 +35,7 @@ static void print_json(const Cutover *cutover, const Measure *found, const Expec
         "most_sessions_at_work", found->most_at_work, "expected", "drain_seconds", expected->drain,
         "catch_up_seconds", expected->catch_up, "hold_seconds", expected->hold, "limits", "drain_seconds",
         cutover->options->drain_limit, "hold_seconds", cutover->options->hold_limit);
-    json_dumpf(all, stdout, JSON_INDENT(2));
+    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(all);
 }

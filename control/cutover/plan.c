@@ -19,9 +19,10 @@ static void print_proxies(const Cutover *cutover)
 {
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         const CutoverProxy *proxy = &cutover->proxies[i];
-        printf("  proxy %zu      %s%s%s, pointed at %s:%s\n", i + 1, proxy->operations->name,
+        const Endpoint *to = &cutover->context.to;
+        printf("  proxy %zu      %s%s%s, %s %s:%s\n", i + 1, proxy->operations->name,
                proxy->spec.config != NULL ? ", " : "", proxy->spec.config != NULL ? proxy->spec.config : "",
-               cutover->context.to.host, cutover->context.to.port);
+               proxy->operations->holds ? "pointed at" : "you point the applications at", to->host, to->port);
     }
 }
 
