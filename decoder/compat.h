@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -30,6 +31,15 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+/* 13 lets partitioned tables be published, 15 schemas and parts of tables. */
+#if PG_VERSION_NUM >= 130000
+#include "catalog/partition.h"
+#endif
+#if PG_VERSION_NUM >= 150000
+#include "catalog/pg_publication_rel.h"
+#endif
 
 /* 12 moved extra_float_digits from builtins.h. */
 #if PG_VERSION_NUM >= 120000

@@ -11,9 +11,10 @@ typedef enum OptionKind {
     OPTION_NUMBER,
     OPTION_SIZE, /* bytes, or with kB or MB behind the number */
     OPTION_CHOICE,
-    OPTION_TABLES,  /* patterns of SCHEMA.TABLE */
-    OPTION_NAMES,   /* patterns of plain names */
-    OPTION_REFUSED, /* a switch that later majors' own plugin knows and this one has to decline */
+    OPTION_TABLES,      /* patterns of SCHEMA.TABLE */
+    OPTION_NAMES,       /* patterns of plain names */
+    OPTION_IDENTIFIERS, /* names as SQL writes them */
+    OPTION_REFUSED,     /* a switch that later majors' own plugin knows and this one has to decline */
 } OptionKind;
 
 typedef struct OptionSpec {
@@ -50,6 +51,7 @@ static const OptionSpec specs[] = {
     {"skip_empty", OPTION_SWITCH, AT(skip_empty), 1, 0, 1, NULL},
     {"tables", OPTION_TABLES, AT(tables), 0, 0, 0, NULL},
     {"skip_tables", OPTION_TABLES, AT(skip_tables), 0, 0, 0, NULL},
+    {"publications", OPTION_IDENTIFIERS, AT(publications), 0, 0, 0, NULL},
     {"message_prefixes", OPTION_NAMES, AT(message_prefixes), 0, 0, 0, NULL},
     {"skip_origins", OPTION_NAMES, AT(skip_origins), 0, 0, 0, NULL},
     {"streaming", OPTION_REFUSED, AT(streaming), 0, 0, 0, NULL},
@@ -65,12 +67,13 @@ static int *option_slot(Options *options, const OptionSpec *spec)
 
 static bool spec_is_list(const OptionSpec *spec)
 {
-    return spec->kind == OPTION_TABLES || spec->kind == OPTION_NAMES;
+    return spec->kind == OPTION_TABLES || spec->kind == OPTION_NAMES || spec->kind == OPTION_IDENTIFIERS;
 }
 
-static PatternOption *list_slot(const Options *options, const OptionSpec *spec)
+/* The text of a list, which is the first member of both kinds. */
+static const char **text_slot(const Options *options, const OptionSpec *spec)
 {
-    return (PatternOption *)((char *)options + spec->offset);
+    return (const char **)((char *)options + spec->offset);
 }
 
 static int option_value(const Options *options, const OptionSpec *spec)
@@ -102,6 +105,8 @@ static char *allowed_values(const OptionSpec *spec)
             "SCHEMA.TABLE, ..., where * stands for any characters and \\ makes the next one plain");
     case OPTION_NAMES:
         return pstrdup("NAME, ..., where * stands for any characters and \\ makes the next one plain");
+    case OPTION_IDENTIFIERS:
+        return pstrdup("NAME, ..., in double quotes where SQL wants them");
     case OPTION_SIZE:
         return psprintf("%d kB to %d kB", spec->minimum / 1024, spec->maximum / 1024);
     case OPTION_NUMBER:
@@ -163,9 +168,20 @@ static bool value_parse(const OptionSpec *spec, const char *text, int *out)
         return number_parse(text, spec->kind == OPTION_SIZE, out);
     case OPTION_TABLES:
     case OPTION_NAMES:
+    case OPTION_IDENTIFIERS:
         break;
     }
     return false;
+}
+
+static bool list_parse(Options *options, const OptionSpec *spec, const char *text)
+{
+    if (spec->kind == OPTION_IDENTIFIERS) {
+        NameOption *option = (NameOption *)text_slot(options, spec);
+        return SplitIdentifierString(pstrdup(text), ',', &option->names) && option->names != NIL;
+    }
+    PatternOption *option = (PatternOption *)text_slot(options, spec);
+    return pattern_list_parse(text, spec->kind == OPTION_TABLES, &option->list);
 }
 
 static void refuse_value(const OptionSpec *spec, const char *text)
@@ -210,11 +226,10 @@ static void option_apply(Options *options, const OptionSpec *spec, const DefElem
     int value = 0;
     const char *text = strVal(element->arg);
     if (spec_is_list(spec)) {
-        PatternOption *option = list_slot(options, spec);
-        if (!pattern_list_parse(text, spec->kind == OPTION_TABLES, &option->list)) {
+        if (!list_parse(options, spec, text)) {
             refuse_value(spec, text);
         }
-        option->text = pstrdup(text);
+        *text_slot(options, spec) = pstrdup(text);
         return;
     }
     if (!value_parse(spec, text, &value) || value < spec->minimum || value > spec->maximum) {
@@ -251,7 +266,7 @@ void options_parse(List *elements, Options *out)
 static char *value_text(const Options *options, const OptionSpec *spec)
 {
     if (spec_is_list(spec)) {
-        const char *text = list_slot(options, spec)->text;
+        const char *text = *text_slot(options, spec);
         return pstrdup(text != NULL ? text : "");
     }
     int value = option_value(options, spec);

@@ -26,7 +26,13 @@ typedef struct PatternOption {
     PatternList list;
 } PatternOption;
 
-/* int or PatternOption throughout, so that the table can fill any member. */
+/* The same of names, as SQL writes them. */
+typedef struct NameOption {
+    const char *text;
+    List *names; /* of char * */
+} NameOption;
+
+/* int, PatternOption or NameOption throughout, so that the table can fill any member. */
 typedef struct Options {
     int wire_version;
     int compression;      /* WireCodec */
@@ -43,6 +49,7 @@ typedef struct Options {
     int two_phase;        /* bool, must be off */
     PatternOption tables; /* only these */
     PatternOption skip_tables;      /* of them, not these */
+    NameOption publications;        /* of them, only these publications' tables */
     PatternOption message_prefixes; /* only messages with these */
     PatternOption skip_origins;     /* no transactions that came through these */
 } Options;

@@ -5,7 +5,8 @@
  *
  * A transaction is opened by its first record, not by the server's begin callback, so that one without
  * changes costs nothing on the wire. Its position is not lost: later frames and keepalives carry higher ones,
- * and after many transactions without a frame a heartbeat says how far decoding has come.
+ * and after many transactions or changes without a frame a heartbeat says how far decoding has come. That may be inside
+ * a transaction, when it goes on for long with nothing that the reader wants.
  */
 #include "compat.h"
 #include "output.h"
@@ -151,8 +152,7 @@ void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderB
 void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr lsn)
 {
     decoder->left_out++;
-    if (decoder->options.heartbeat == 0 || decoder->left_out < (uint64)decoder->options.heartbeat ||
-        decoder->state == STREAM_INSIDE) {
+    if (decoder->options.heartbeat == 0 || decoder->left_out < (uint64)decoder->options.heartbeat) {
         return;
     }
     output_hello(decoder, ctx);

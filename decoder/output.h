@@ -27,8 +27,8 @@ void output_hello(Decoder *decoder, LogicalDecodingContext *ctx);
 void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
                    XLogRecPtr commit_lsn);
 
-/* Counts something that sends nothing; sends a heartbeat when there were many. lsn: everything before it is
- * sent. */
+/* Counts something that sends nothing; sends a heartbeat when there were many. lsn: every
+ * transaction that committed before it is sent. */
 void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr lsn);
 
 /* Sends the open frame: always, or only when it has its size. */

@@ -3,7 +3,7 @@
  *
  * Every definition carries the generation of the cache in which it was made, and holds while the two are
  * equal. An invalidation of one relation sets its entry's generation to 0; one that may concern any relation
- * (relcache reset, changed type or schema) moves the cache to the next generation. Both are O(1) and touch no
+ * (relcache reset, changed type, schema or publication) moves the cache to the next generation. Both are O(1) and touch no
  * memory but the marks, since the server calls back at moments when catalogs cannot be read. A definition
  * that was invalidated while it was being computed is computed again at its next use, because the mark is set
  * before the reading starts.
@@ -20,6 +20,7 @@
 #include "relation_cache.h"
 
 #include "fingerprint.h"
+#include "publication.h"
 
 #define MAX_CACHED_COLUMNS 32768
 #define INITIAL_RELATIONS 256
@@ -91,6 +92,11 @@ static void callbacks_register(void)
     CacheRegisterRelcacheCallback(relation_invalidated, (Datum)0);
     CacheRegisterSyscacheCallback(TYPEOID, catalog_invalidated, (Datum)0);
     CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_invalidated, (Datum)0);
+    CacheRegisterSyscacheCallback(PUBLICATIONOID, catalog_invalidated, (Datum)0);
+    CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, catalog_invalidated, (Datum)0);
+#if PG_VERSION_NUM >= 150000
+    CacheRegisterSyscacheCallback(PUBLICATIONNAMESPACEMAP, catalog_invalidated, (Datum)0);
+#endif
 }
 
 /* Makes the table, empty. No invalidation can arrive in between. */
@@ -269,7 +275,9 @@ static RelationDefinition *definition_new(Relation relation, const Options *opti
     }
     const char *schema = get_namespace_name(RelationGetNamespace(relation));
     schema = schema != NULL ? schema : "";
-    definition->published = options_want_table(options, schema, RelationGetRelationName(relation));
+    definition->published =
+        options_want_table(options, schema, RelationGetRelationName(relation)) &&
+        (options->publications.text == NULL || publication_has_table(options->publications.names, relation));
     if (!definition->published) {
         return definition;
     }

@@ -8,7 +8,7 @@
  *   rows                        OPEN
  *   truncate                    OPEN
  *   message             IDLE    OPEN              (transactional ones in OPEN alone)
- *   heartbeat           IDLE
+ *   heartbeat           IDLE    OPEN
  *   recopy                      OPEN
  *   commit                      ENDED
  *
@@ -48,7 +48,7 @@ static const StreamState next_states[][STREAM_ENDED + 1] = {
     [RECORD_ROWS] = {[STREAM_OPEN] = STREAM_OPEN},
     [RECORD_TRUNCATE] = {[STREAM_OPEN] = STREAM_OPEN},
     [RECORD_MESSAGE] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
-    [RECORD_HEARTBEAT] = {[STREAM_IDLE] = STREAM_IDLE},
+    [RECORD_HEARTBEAT] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
     [RECORD_COMMIT] = {[STREAM_OPEN] = STREAM_ENDED},
     [RECORD_RECOPY] = {[STREAM_OPEN] = STREAM_OPEN},
 };

@@ -117,10 +117,10 @@ int writer_hello(FrameWriter *writer, const HelloRecord *record, Error *error)
 
 int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *error)
 {
-    if (writer->state != WRITER_IDLE) {
+    if (writer->state != WRITER_IDLE && writer->state != WRITER_OPEN) {
         return refuse(writer, "a heartbeat", error);
     }
-    return pack_heartbeat(&writer->batch, record, error);
+    return close_run(writer, error) != 0 ? -1 : pack_heartbeat(&writer->batch, record, error);
 }
 
 int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)

@@ -32,8 +32,9 @@ typedef struct FrameWriterOptions {
 int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error *error) MUST_CHECK;
 void frame_writer_free(FrameWriter *writer);
 
-/* Between transactions only; hello comes before everything else. */
+/* Before everything else. */
 int writer_hello(FrameWriter *writer, const HelloRecord *record, Error *error) MUST_CHECK;
+/* Between transactions or in one. */
 int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *error) MUST_CHECK;
 
 int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error) MUST_CHECK;

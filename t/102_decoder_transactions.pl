@@ -74,6 +74,22 @@ END
     $sql->("$_") foreach split /;/, $empty;
     is($slot->text(heartbeat => 10), "heartbeat\n" x 3, 'but a heartbeat after many of them');
     $sql->("$_") foreach split /;/, $empty;
+    # So does a long transaction of which the reader wants little or nothing; no heartbeat counts as a change.
+    $sql->('CREATE TABLE dull (id int)');
+    $sql->('INSERT INTO dull SELECT generate_series(1, 1000)');
+    $sql->('BEGIN; INSERT INTO t VALUES (-1); INSERT INTO dull SELECT generate_series(1, 1000); INSERT INTO t VALUES (-2); COMMIT');
+    is($slot->text(heartbeat => 250, skip_tables => '*.dull'), "heartbeat\n" x 4 . <<'END', 'and in long transactions');
+begin
+relation public.t identity default columns id:int4/binary/key
+insert public.t #1 id=-1
+heartbeat
+heartbeat
+heartbeat
+heartbeat
+insert public.t #2 id=-2
+commit changes 2
+END
+    $sql->("$_") foreach split /;/, $empty;
     is($slot->text(skip_empty => 'off', heartbeat => 1), "begin\ncommit changes 0\n" x 30, 'or all of them, when asked');
 
     $sql->(q{SELECT pg_replication_origin_create('elsewhere')});

@@ -34,6 +34,11 @@ foreach my $major (11, 15) {
         [skip_tables => 'a.b\\', 'Allowed values: SCHEMA\.TABLE'],
         [message_prefixes => 'a,,b', 'Allowed values: NAME'],
         [skip_origins => ' ', 'Allowed values: NAME'],
+        [publications => '', 'Allowed values: NAME'],
+        [publications => 'a,,b', 'Allowed values: NAME'],
+        [publications => '"a', 'Allowed values: NAME'],
+        [on_undecodable => 'skip', 'Allowed values: error, recopy\.'],
+        [row_limit => '1023kB', 'Allowed values: 1024 kB to 1032192 kB\.'],
         [streaming => 'on', 'Allowed values: off\.'],
         [two_phase => 'on', 'Allowed values: off\.'],
     );

@@ -269,7 +269,6 @@ RECORDS(hello_version, f->hello.wire_version = 3;)
 RECORDS(no_begin, remove_record(f, 1);)
 RECORDS(begin_twice, insert_record(f, 2, PENSTOCK__RECORD__KIND_BEGIN, &f->begin);)
 RECORDS(begin_without_lsn, f->begin.lsn_step = 0;)
-RECORDS(heartbeat_in_transaction, insert_record(f, 3, PENSTOCK__RECORD__KIND_HEARTBEAT, &f->heartbeat);)
 RECORDS(after_commit, insert_record(f, 5, PENSTOCK__RECORD__KIND_HEARTBEAT, &f->heartbeat);)
 RECORDS(no_commit, remove_record(f, 4);)
 FRAME(commit_left_open, frame->open = true;)
@@ -422,8 +421,6 @@ static const Case cases[] = {
      "frame 1, transaction 0/3E8: byte 13: begin cannot stand in a transaction"},
     {"begin without lsn", begin_without_lsn, NULL, ERROR_PROTOCOL,
      "frame 1: byte 6: a transaction cannot be 0 bytes behind one that ended at 0/0"},
-    {"heartbeat in transaction", heartbeat_in_transaction, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: byte 44: a heartbeat cannot stand in a transaction"},
     {"after commit", after_commit, NULL, ERROR_PROTOCOL,
      "frame 1: byte 83: a heartbeat cannot stand after commit in the same frame"},
     {"no commit", no_commit, NULL, ERROR_PROTOCOL,

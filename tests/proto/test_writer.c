@@ -268,8 +268,6 @@ static void wrong_order_is_refused(void **state)
     wire_begin(wire, 1000);
     refused(wire, writer_begin(writer, &begin, error), ERROR_STATE,
             "begin cannot be written in a transaction");
-    refused(wire, writer_heartbeat(writer, &heartbeat, error), ERROR_STATE,
-            "a heartbeat cannot be written in a transaction");
     refused(wire, writer_commit(writer, &commit, error), ERROR_STATE,
             "commit at 0/7D0, ending before 0/7F8, ends a transaction that began as 0/3E8");
     wire_commit(wire, 1000);
@@ -310,6 +308,26 @@ static void cells_that_do_not_fit_are_refused(void **state)
     wire_commit(wire, 1000);
     wire_pass(wire);
     assert_int_equal(wire->records[3].rows.count, 1);
+    wire_free(wire);
+}
+
+static void heartbeat_in_a_transaction_counts_nothing(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_ZSTD, 65536);
+    HeartbeatRecord heartbeat = {.lsn = 1000, .time = 7};
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    wire_relation(wire, 5, 1);
+    wire_insert(wire, 5, 1, "a");
+    ok(wire, writer_heartbeat(wire->writer, &heartbeat, &wire->error));
+    wire_pass(wire);
+    assert_int_equal(wire->records[4].kind, RECORD_HEARTBEAT);
+    assert_int_equal(wire->records[4].heartbeat.lsn, 1000);
+    wire_insert(wire, 5, 1, "b");
+    wire_commit(wire, 1000);
+    wire_pass(wire);
+    assert_int_equal(wire->records[0].rows.first_sequence, 2);
     wire_free(wire);
 }
 
@@ -381,6 +399,7 @@ int main(void)
         cmocka_unit_test(fingerprint_is_of_the_definition_alone),
         cmocka_unit_test(wrong_order_is_refused),
         cmocka_unit_test(cells_that_do_not_fit_are_refused),
+        cmocka_unit_test(heartbeat_in_a_transaction_counts_nothing),
         cmocka_unit_test(row_too_long_can_be_replaced),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(highest_level_is_readable),

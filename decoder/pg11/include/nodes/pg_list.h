@@ -22,6 +22,8 @@ struct ListCell {
 };
 
 #define NIL ((List *)NULL)
+extern bool list_member_oid(const List *list, Oid member);
+
 #define lfirst(cell) ((cell)->data.ptr_value)
 #define foreach(cell, list)                                                                                  \
     for ((cell) = (list) == NIL ? NULL : (list)->head; (cell) != NULL; (cell) = (cell)->next)

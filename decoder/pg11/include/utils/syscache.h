@@ -6,6 +6,8 @@
 enum SysCacheIdentifier {
     INDEXRELID = 32,
     NAMESPACEOID = 36,
+    PUBLICATIONOID = 45,
+    PUBLICATIONRELMAP = 47,
     TYPEOID = 74,
 };
 
