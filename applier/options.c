@@ -19,6 +19,8 @@ enum Key {
     KEY_BATCH_BYTES,
     KEY_LINGER,
     KEY_STATUS_INTERVAL,
+    KEY_TIMEOUT,
+    KEY_START_LIMIT,
     KEY_RETRY_LIMIT,
     KEY_ON_CONFLICT,
     KEY_SKIP_LSN,
@@ -38,6 +40,10 @@ static const struct argp_option rows[] = {
     {"batch-bytes", KEY_BATCH_BYTES, "SIZE", 0, "bytes in one target transaction at most (8MB)", 2},
     {"linger", KEY_LINGER, "MS", 0, "how long a change may wait for others to share a transaction (20)", 2},
     {"status-interval", KEY_STATUS_INTERVAL, "MS", 0, "between status updates to the source (1000)", 2},
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0,
+     "a server that has not answered for so long is taken as lost (60; 0: never)", 2},
+    {"start-limit", KEY_START_LIMIT, "SECONDS", 0,
+     "at the start, give up when a server cannot be reached for so long (10)", 2},
     {"retry-limit", KEY_RETRY_LIMIT, "SECONDS", 0,
      "give up when a lost server has not come back for so long (0: never)", 2},
     {"on-conflict", KEY_ON_CONFLICT, "[SCHEMA.TABLE=]POLICY", 0,
@@ -78,6 +84,8 @@ static const struct Number {
     {KEY_LINGER, "linger", NUMBER_INT, offsetof(ApplierOptions, linger_ms), 0, 60000},
     {KEY_STATUS_INTERVAL, "status-interval", NUMBER_INT, offsetof(ApplierOptions, status_interval_ms), 10,
      60000},
+    {KEY_TIMEOUT, "timeout", NUMBER_INT, offsetof(ApplierOptions, timeout_s), 0, 86400},
+    {KEY_START_LIMIT, "start-limit", NUMBER_INT, offsetof(ApplierOptions, start_limit_s), 0, 1000000},
     {KEY_RETRY_LIMIT, "retry-limit", NUMBER_INT, offsetof(ApplierOptions, retry_limit_s), 0, 1000000},
 };
 
@@ -214,6 +222,8 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .batch_bytes = 8 << 20,
         .linger_ms = 20,
         .status_interval_ms = 1000,
+        .timeout_s = 60,
+        .start_limit_s = 10,
         .log = {.level = LOG_INFO},
     };
     argp_err_exit_status = 2;

@@ -22,6 +22,8 @@ typedef struct ApplierOptions {
     size_t batch_bytes;
     int linger_ms;          /* a change waits at most so long for company */
     int status_interval_ms; /* between status updates to the source */
+    int timeout_s;          /* a server that is silent for so long is taken as lost; 0: never */
+    int start_limit_s;      /* before the first stream: give up when a server cannot be reached for so long */
     int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
     Policies policies;      /* what is done with changes that do not fit */
     bool recopy;      /* a change that cannot be sent makes its table wait for a new copy, and not an error */

@@ -9,8 +9,9 @@
  * its own connection is lost it is made anew with the next run; the server may need a moment to notice that the old
  * one is gone, so being refused the lock then is no reason to give up at once.
  *
- * A start that cannot reach a server fails after a few seconds: most likely the URI is wrong. Once a stream has been
- * open, losing a server is waited out. The backoff starts again after each run that moved the low-water mark.
+ * A start that cannot reach a server fails after --start-limit, and at once when the host is unknown or the server
+ * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
+ * waited out. The backoff starts again after each run that moved the low-water mark.
  *
  * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
  * gone: a worker's server process ends its transaction even when nobody listens any more, and lanes that are read
@@ -18,6 +19,7 @@
  */
 #include "supervisor.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "pipeline.h"
@@ -25,7 +27,6 @@
 #define FIRST_BACKOFF_MS 100
 #define LAST_BACKOFF_MS 10000
 #define OLD_LOCK_SECONDS 90
-#define START_PATIENCE_SECONDS 3
 #define OLD_WORKERS_MS 60000
 
 typedef struct Supervisor {
@@ -95,8 +96,12 @@ static int start_reporter(Supervisor *supervisor, Error *error)
         return 0;
     }
     const ApplierOptions *options = supervisor->options;
-    if (reporter_start(options->target, options->migration, options->workers, &supervisor->reporter, error) !=
-        0) {
+    ReporterOptions reporter = {.target = options->target,
+                                .migration = options->migration,
+                                .workers = options->workers,
+                                .timeout_s = options->timeout_s,
+                                .log = &options->log};
+    if (reporter_start(&reporter, &supervisor->reporter, error) != 0) {
         bool own = error->code == ERROR_STATE && supervisor->locked_before &&
                    monotonic_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
         error->code = own ? ERROR_TRANSIENT : error->code;
@@ -189,7 +194,8 @@ static bool may_retry(Supervisor *supervisor, const Error *error)
         supervisor->failing_since = now;
     }
     if (error->code == ERROR_CONNECTION && !supervisor->streamed_before) {
-        return now - supervisor->failing_since < START_PATIENCE_SECONDS;
+        bool unknown = strstr(error->message, "could not translate host name") != NULL;
+        return !unknown && now - supervisor->failing_since < supervisor->options->start_limit_s;
     }
     return error_is_retryable(error) && (limit == 0 || now - supervisor->failing_since < limit);
 }

@@ -52,8 +52,8 @@ static const struct {
 };
 
 /*
- * Under these, values of both majors compare equal, no limit that a role carries for its applications ends a
- * long copy, and the fence that a cutover raises around a database does not stop us.
+ * Under these, values of both majors compare equal, no limit that a role carries for its applications ends a long copy, and
+ * what we wrote down is durable when we go on.
  */
 static const char session_settings[] = "SET datestyle = 'ISO';"
                                        "SET intervalstyle = 'postgres';"
@@ -65,6 +65,10 @@ static const char session_settings[] = "SET datestyle = 'ISO';"
                                        "SET statement_timeout = 0;"
                                        "SET lock_timeout = 0;"
                                        "SET idle_in_transaction_session_timeout = 0;"
+                                       "SET synchronous_commit = 'on';"
+                                       "SET tcp_keepalives_idle = 30;"
+                                       "SET tcp_keepalives_interval = 10;"
+                                       "SET tcp_keepalives_count = 3;"
                                        "SET default_transaction_read_only = off;"
                                        "SET search_path = 'pg_catalog'";
 

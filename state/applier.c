@@ -63,17 +63,19 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
 {
     static const char sql[] =
         "INSERT INTO penstock.applier AS a (migration, state, pid, host, workers, started_at, received_lsn, "
-        "low_water_lsn, last_commit_time, transactions, changes, statistics, error, updated_at) "
+        "low_water_lsn, last_commit_time, transactions, changes, statistics, error, blocked, updated_at) "
         "VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6, $7, "
         "timestamptz '2000-01-01 00:00:00+00' + $8::int8 * interval '1 microsecond', $9, $10, "
         "coalesce($11::jsonb, '{}'), "
         "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', $13::text, "
-        "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, clock_timestamp()) "
+        "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, $17::jsonb, clock_timestamp()) "
         "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, "
         "host = excluded.host, workers = excluded.workers, received_lsn = excluded.received_lsn, "
-        "low_water_lsn = excluded.low_water_lsn, last_commit_time = excluded.last_commit_time, "
+        "low_water_lsn = greatest(a.low_water_lsn, excluded.low_water_lsn), last_commit_time = "
+        "excluded.last_commit_time, "
         "transactions = excluded.transactions, changes = excluded.changes, "
-        "statistics = excluded.statistics, error = excluded.error, updated_at = excluded.updated_at, "
+        "statistics = excluded.statistics, error = excluded.error, blocked = excluded.blocked, updated_at = "
+        "excluded.updated_at, "
         "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host "
         "AND excluded.state <> 'starting' THEN a.started_at ELSE excluded.started_at END";
     char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE], lsn[LSN_TEXT_SIZE];
@@ -92,12 +94,13 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         make_valid(report->error->hint, hint, sizeof hint);
     }
     if (database_execute(
-            target, error, sql, 16, name, report->state, pid, host, workers,
+            target, error, sql, 17, name, report->state, pid, host, workers,
             lsn_format(report->received_lsn, received), lsn_format(report->low_water_lsn, low_water),
             report->last_commit_time != 0 ? commit_time : NULL, transactions, changes, report->statistics,
             failed ? error_code_name(report->error->code) : NULL, failed ? report->error->sqlstate : NULL,
             failed ? message : NULL, failed ? hint : NULL,
-            failed && report->error->lsn != LSN_INVALID ? lsn_format(report->error->lsn, lsn) : NULL) != 0) {
+            failed && report->error->lsn != LSN_INVALID ? lsn_format(report->error->lsn, lsn) : NULL,
+            report->blocked) != 0) {
         return error_context(error, "reporting the applier's state");
     }
     return 0;

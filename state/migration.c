@@ -62,6 +62,7 @@ static int fill_migration(const PGresult *result, Migration *out, Error *error)
     out->lanes = atoi(PQgetvalue(result, 0, 8));
     out->slot_lsn = lsn_value(result, 0, 9);
     out->final_lsn = lsn_value(result, 0, 10);
+    out->source_timeline = atoi(PQgetvalue(result, 0, 11));
     return parse_phase(PQgetvalue(result, 0, 1), &out->phase, error);
 }
 
@@ -77,7 +78,7 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
     }
     if (database_query(target, &result, error,
                        "SELECT name, phase, slot_name, source_system, source_database, source_version, "
-                       "source_encoding, target_version, lanes, slot_lsn, final_lsn "
+                       "source_encoding, target_version, lanes, slot_lsn, final_lsn, source_timeline "
                        "FROM penstock.migration WHERE name = $1",
                        1, name) != 0) {
         return error_context(error, "reading migration \"%s\"", name);
@@ -151,6 +152,14 @@ int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *e
         " silent AS (DELETE FROM penstock.applier WHERE migration IN (SELECT name FROM begun))"
         " SELECT name FROM penstock.migration WHERE name = $1",
         name, lsn_format(slot_lsn, text), error);
+}
+
+int state_set_timeline(Database *target, const char *name, int timeline, Error *error)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", timeline);
+    return update_migration(target, "UPDATE penstock.migration SET source_timeline = $2 WHERE name = $1",
+                            name, text, error);
 }
 
 int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)

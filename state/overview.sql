@@ -11,7 +11,8 @@ SELECT json_build_object(
             'received_lsn', received_lsn, 'low_water_lsn', low_water_lsn,
             'last_commit_time', last_commit_time,
             'commit_age_seconds', round(extract(epoch FROM now() - last_commit_time)::numeric, 3),
-            'transactions', transactions, 'changes', changes, 'statistics', statistics, 'error', error)
+            'transactions', transactions, 'changes', changes, 'statistics', statistics, 'error', error,
+            'blocked', coalesce(blocked, '[]'))
         FROM penstock.applier WHERE migration = $1),
     'conflicts', (
         SELECT json_build_object(

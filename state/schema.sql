@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 5';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 6';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -13,6 +13,7 @@ CREATE TABLE penstock.migration (
     slot_name        text NOT NULL,
     source_system    text NOT NULL,          -- system_identifier of IDENTIFY_SYSTEM
     source_database  text NOT NULL,
+    source_timeline  int,                    -- that the stream was first read from; another one is another history
     source_version   int NOT NULL,
     source_encoding  text NOT NULL,
     target_version   int NOT NULL,
@@ -65,11 +66,14 @@ CREATE TABLE penstock.applier (
     workers          int NOT NULL,
     started_at       timestamptz NOT NULL,
     received_lsn     pg_lsn NOT NULL,        -- last byte seen from the source
-    low_water_lsn    pg_lsn NOT NULL,        -- every transaction that ends at or before this is durable here
+    low_water_lsn    pg_lsn NOT NULL,        -- every transaction that ends at or before this is durable here; nothing
+                                             -- behind it has been confirmed to the source
     last_commit_time timestamptz,            -- source time of the newest transaction below the low-water mark
     transactions     bigint NOT NULL,        -- since the start of this applier
     changes          bigint NOT NULL,
     statistics       jsonb NOT NULL DEFAULT '{}',
+    blocked          jsonb,                  -- [{worker_pid, relation, seconds, pid, user, application, state, query}]: workers
+                                             -- that wait for a lock, and who has it
     error            jsonb,                  -- {code, sqlstate, message, hint, lsn} when state is waiting or failed
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 10);

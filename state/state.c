@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "Penstock state, layout 5"
+#define LAYOUT "Penstock state, layout 6"
 #define LAYOUT_JOURNAL "Penstock journal, layout 2"
 
 extern const char state_schema_sql[];

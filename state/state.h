@@ -30,6 +30,7 @@ typedef struct Migration {
     char slot_name[64];
     char source_system[32];
     char source_database[64];
+    int source_timeline; /* 0: not known yet */
     int source_version;
     char source_encoding[32];
     int target_version;
@@ -52,6 +53,7 @@ typedef struct ApplierReport {
     uint64_t transactions;
     uint64_t changes;
     const char *statistics; /* a JSON object */
+    const char *blocked;    /* a JSON array, or NULL: no worker waits for a lock */
     const Error *error;     /* or NULL */
 } ApplierReport;
 
@@ -85,6 +87,7 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
 int state_insert(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 
 int state_set_phase(Database *target, const char *name, Phase phase, Error *error) MUST_CHECK;
+int state_set_timeline(Database *target, const char *name, int timeline, Error *error) MUST_CHECK;
 int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
 const char *state_phase_name(Phase phase);
 
@@ -112,9 +115,18 @@ const char *state_lane_update_sql(void);
  */
 char *state_conflict_sql(const char *key, const char *new_row);
 
-/* Writes what the applier says of itself. pid and host are this process's. */
+/*
+ * Writes what the applier says of itself. pid and host are this process's. The low-water mark never goes back: what was
+ * written once may have been confirmed to the source.
+ */
 int state_report_applier(Database *target, const char *name, const ApplierReport *report,
                          Error *error) MUST_CHECK;
+
+/*
+ * Workers of the migration that have waited for a lock for a second or longer, and who holds it, other workers of it left
+ * out: *json as in penstock.applier.blocked, *text for people. Both are NULL when nobody waits; the caller frees them.
+ */
+int state_blocked(Database *target, const char *name, char **json, char **text, Error *error) MUST_CHECK;
 
 /* Reads it back. */
 int state_read_applier(Database *target, const char *name, ApplierStatus *out, Error *error) MUST_CHECK;

@@ -57,3 +57,39 @@ int state_wait_workers(Database *target, const char *name, int timeout_ms, Error
     }
     return status == 0 ? database_execute(target, error, "SET lock_timeout = 0", 0) : -1;
 }
+
+int state_blocked(Database *target, const char *name, char **json, char **text, Error *error)
+{
+    PGresult *result = NULL;
+    *json = *text = NULL;
+    if (database_query(
+            target, &result, error,
+            "WITH workers AS MATERIALIZED (SELECT l.pid FROM pg_locks l, LATERAL (SELECT " WORKERS_KEY
+            " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key), "
+            "waits AS (SELECT w.pid AS worker_pid, b.pid, a.usename, a.application_name, a.state, "
+            "left(a.query, 300) AS query, "
+            "round(extract(epoch FROM clock_timestamp() - w.query_start)::numeric, 1) AS seconds, "
+            "(SELECT relation::regclass::text FROM pg_locks WHERE pid = w.pid AND relation IS NOT NULL "
+            "AND NOT granted LIMIT 1) AS relation "
+            "FROM workers JOIN pg_stat_activity w USING (pid), LATERAL unnest(pg_blocking_pids(w.pid)) AS "
+            "b(pid) "
+            "LEFT JOIN pg_stat_activity a ON a.pid = b.pid "
+            "WHERE w.wait_event_type = 'Lock' AND clock_timestamp() - w.query_start > interval '1 second' "
+            "AND b.pid NOT IN (SELECT pid FROM workers)) "
+            "SELECT json_agg(json_build_object('worker_pid', worker_pid, 'relation', relation, 'seconds', "
+            "seconds, 'pid', pid, 'user', usename, 'application', application_name, 'state', state, 'query', "
+            "query)), string_agg(DISTINCT CASE pid WHEN 0 THEN 'a prepared transaction' ELSE "
+            "format('process %s (user %s, application \"%s\", %s: %s)', pid, usename, application_name, "
+            "state, query) END, '; ') FROM waits",
+            1, name) != 0) {
+        return error_context(error, "looking for locks that workers wait for");
+    }
+    if (!PQgetisnull(result, 0, 0)) {
+        *json = strdup(PQgetvalue(result, 0, 0));
+        *text = strdup(PQgetvalue(result, 0, 1));
+    }
+    PQclear(result);
+    return 0;
+}

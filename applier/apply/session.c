@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #include "state.h"
@@ -46,7 +48,7 @@ typedef struct Sent {
 struct Session {
     Database *database;
     PGconn *connection;
-    PGcancel *cancel;
+    int socket; /* a descriptor of our own for libpq's socket, which libpq may close at any time */
     Statement *statements;
     uint64_t named;
     uint64_t round;
@@ -65,6 +67,7 @@ static const char *const settings[] = {
     "SET session_replication_role = 'replica'",
     "SET synchronous_commit = 'on'",
     "SET lock_timeout = '30s'",
+    "SET client_connection_check_interval = '2s'",
     "SET jit = 'off'",
     "SET plan_cache_mode = 'force_generic_plan'",
     "SET enable_seqscan = 'off'",
@@ -103,6 +106,7 @@ int session_open(const char *target, const char *migration, const char *encoding
     if (session == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for a session");
     }
+    session->socket = -1;
     char purpose[32];
     snprintf(purpose, sizeof purpose, "worker %d", index);
     for (size_t i = 0; i < sizeof session->formats / sizeof *session->formats; i++) {
@@ -118,8 +122,8 @@ int session_open(const char *target, const char *migration, const char *encoding
         session_close(session);
         return -1;
     }
-    session->cancel = PQgetCancel(session->connection);
-    if (session->cancel == NULL || PQenterPipelineMode(session->connection) != 1) {
+    session->socket = dup(PQsocket(session->connection));
+    if (session->socket < 0 || PQenterPipelineMode(session->connection) != 1) {
         database_error(session->database, NULL, error);
         session_close(session);
         return -1;
@@ -140,7 +144,9 @@ void session_close(Session *session)
         HASH_DEL(session->statements, statement);
         free(statement);
     }
-    PQfreeCancel(session->cancel);
+    if (session->socket >= 0) {
+        close(session->socket);
+    }
     if (session->database != NULL) {
         database_close(session->database);
     }
@@ -148,10 +154,9 @@ void session_close(Session *session)
     free(session);
 }
 
-void session_cancel(Session *session)
+void session_cut(Session *session)
 {
-    char reason[256];
-    (void)PQcancel(session->cancel, reason, sizeof reason); /* when it fails the statement runs to its end */
+    shutdown(session->socket, SHUT_RDWR);
 }
 
 uint64_t session_statements(const Session *session)

@@ -5,7 +5,7 @@
  *     (session_command | session_execute | session_lanes)* → session_finish
  *
  * Queueing never fails by itself: whatever goes wrong is told by session_finish. One thread, except
- * session_cancel.
+ * session_cut.
  */
 #pragma once
 
@@ -33,8 +33,11 @@ int session_open(const char *target, const char *migration, const char *encoding
                  Error *error) MUST_CHECK;
 void session_close(Session *session);
 
-/* Asks the server to give up the statement it runs. Any thread. */
-void session_cancel(Session *session);
+/*
+ * Cuts the connection: whoever waits for the server goes on at once, with ERROR_CONNECTION. The server notices within
+ * two seconds, whatever it waits for, and rolls back. Any thread.
+ */
+void session_cut(Session *session);
 
 /* Queues a command without parameters. */
 void session_command(Session *session, const char *sql);

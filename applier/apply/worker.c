@@ -22,7 +22,7 @@
 
 #include "apply.h"
 
-#define PATIENCE_SECONDS 5
+#define PATIENCE_SECONDS 2
 #define ARENA_CHUNK ((size_t)1 << 20)
 #define LARGE_BATCH ((size_t)32 << 20) /* bytes of values */
 
@@ -38,6 +38,7 @@ struct Worker {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping;
+    struct timespec patience; /* until then the batch under way may go on, once stopping */
     bool ended;
     Batch **queue; /* ring */
     size_t head;
@@ -234,13 +235,24 @@ void worker_submit(Worker *worker, Batch *batch)
     pthread_mutex_unlock(&worker->lock);
 }
 
-static void cancel_session(Worker *worker)
+static void cut_session(Worker *worker)
 {
     pthread_mutex_lock(&worker->session_lock);
     if (worker->session != NULL) {
-        session_cancel(worker->session);
+        session_cut(worker->session);
     }
     pthread_mutex_unlock(&worker->session_lock);
+}
+
+void worker_ask_stop(Worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    if (!worker->stopping) {
+        worker->stopping = true;
+        worker->patience = in_milliseconds(PATIENCE_SECONDS * 1000);
+        pthread_cond_broadcast(&worker->changed);
+    }
+    pthread_mutex_unlock(&worker->lock);
 }
 
 void worker_stop(Worker *worker)
@@ -248,16 +260,18 @@ void worker_stop(Worker *worker)
     if (worker == NULL) {
         return;
     }
+    worker_ask_stop(worker);
     pthread_mutex_lock(&worker->lock);
-    worker->stopping = true;
-    pthread_cond_broadcast(&worker->changed);
+    while (!worker->ended &&
+           pthread_cond_timedwait(&worker->changed, &worker->lock, &worker->patience) == 0) {
+    }
+    if (!worker->ended) {
+        pthread_mutex_unlock(&worker->lock);
+        cut_session(worker);
+        pthread_mutex_lock(&worker->lock);
+    }
     while (!worker->ended) {
-        struct timespec until = in_milliseconds(PATIENCE_SECONDS * 1000);
-        if (pthread_cond_timedwait(&worker->changed, &worker->lock, &until) == ETIMEDOUT && !worker->ended) {
-            pthread_mutex_unlock(&worker->lock);
-            cancel_session(worker);
-            pthread_mutex_lock(&worker->lock);
-        }
+        pthread_cond_wait(&worker->changed, &worker->lock);
     }
     pthread_mutex_unlock(&worker->lock);
     pthread_join(worker->thread, NULL);

@@ -38,8 +38,11 @@ int worker_start(const WorkerOptions *options, BatchDone done, void *context, Wo
 /* Hands over a batch. Any thread. */
 void worker_submit(Worker *worker, Batch *batch);
 
+/* Asks the worker to end after the batch under way; returns at once. */
+void worker_ask_stop(Worker *worker);
+
 /*
- * Ends the worker and frees it: the batch under way is finished or rolled back (a statement that runs longer
- * than a few seconds is cancelled), batches not begun are freed. Returns when the thread has ended.
+ * Ends the worker and frees it: the batch under way is finished or, two seconds after it was asked to end, its connection cut, which rolls
+ * it back; batches not begun are freed. Returns when the thread has ended.
  */
 void worker_stop(Worker *worker);

@@ -182,6 +182,9 @@ void dispatcher_drop_waiting(Dispatcher *dispatcher)
 void dispatcher_stop(Dispatcher *dispatcher)
 {
     for (int i = 0; i < dispatcher->worker_count; i++) {
+        worker_ask_stop(dispatcher->workers[i]);
+    }
+    for (int i = 0; i < dispatcher->worker_count; i++) {
         worker_stop(dispatcher->workers[i]);
     }
     dispatcher->worker_count = 0;

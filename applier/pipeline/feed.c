@@ -216,6 +216,9 @@ bool take_message(Pipeline *pipeline)
         return false;
     }
     pipeline->more = message.kind != RECEIVED_NOTHING;
+    if (pipeline->more) {
+        pipeline->heard_usec = now_usec();
+    }
     pipeline->came |= message.kind == RECEIVED_DATA;
     return pipeline->more;
 }

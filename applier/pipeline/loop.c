@@ -12,6 +12,8 @@
  */
 #include "run.h"
 
+#include <poll.h>
+
 #define MESSAGES_PER_TURN 64
 #define LOOK_MS 1
 #define REPORT_MS 200
@@ -54,10 +56,32 @@ void drain(Pipeline *pipeline)
     uv_timer_start(&pipeline->drain_timer, drained, DRAIN_MS, 0);
 }
 
+static bool reading(const Pipeline *pipeline)
+{
+    return pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
+}
+
+/* True when the source should have said something and has not for so long: each status update asks it to. */
+static bool source_silent(Pipeline *pipeline)
+{
+    struct pollfd descriptor = {.fd = receiver_socket(pipeline->receiver), .events = POLLIN};
+    uint64_t timeout = (uint64_t)pipeline->applier->timeout_s * 1000000;
+    if (!reading(pipeline) || poll(&descriptor, 1, 0) != 0) {
+        pipeline->heard_usec = now_usec();
+    }
+    return timeout != 0 && now_usec() - pipeline->heard_usec > timeout;
+}
+
 static void status_due(uv_timer_t *timer)
 {
     Pipeline *pipeline = timer->data;
     Error error;
+    if (source_silent(pipeline)) {
+        error_set(&error, ERROR_CONNECTION, "the source has not answered for %d s",
+                  pipeline->applier->timeout_s);
+        fail(pipeline, &error);
+        return;
+    }
     if (send_status(pipeline, true, &error) != 0) {
         fail(pipeline, &error);
         return;
@@ -88,11 +112,6 @@ static void source_ready(uv_poll_t *handle, int status, int events)
         read_source(pipeline);
     }
     pump(pipeline);
-}
-
-static bool reading(const Pipeline *pipeline)
-{
-    return pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
 }
 
 static void look_due(uv_timer_t *timer)
@@ -225,6 +244,7 @@ static void report_due(uv_timer_t *timer)
         return;
     }
     publish(pipeline);
+    pump(pipeline);
 }
 
 static void start_timers(Pipeline *pipeline)
@@ -268,6 +288,7 @@ void loop_run(Pipeline *pipeline)
     uv_poll_init_socket(&pipeline->loop, &pipeline->source_poll, receiver_socket(pipeline->receiver));
     pipeline->source_poll.data = pipeline;
     pipeline->more = true;
+    pipeline->heard_usec = now_usec();
     start_timers(pipeline);
     uv_run(&pipeline->loop, UV_RUN_DEFAULT);
 }

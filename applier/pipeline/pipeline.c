@@ -38,6 +38,27 @@ static int make_scheduler(Pipeline *pipeline, const LanePosition *lanes, Error *
     return 0;
 }
 
+/* Up to where the target has everything: nothing further has been confirmed to the source. */
+static int load_safe(Pipeline *pipeline, Lsn *safe, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    ApplierStatus reported;
+    if (state_read_applier(pipeline->options->target, migration->name, &reported, error) != 0) {
+        return -1;
+    }
+    bool known = reported.exists && reported.low_water_lsn > migration->slot_lsn;
+    *safe = known ? reported.low_water_lsn : migration->slot_lsn;
+    return 0;
+}
+
+static int remember_timeline(Pipeline *pipeline, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    return migration->source_timeline != 0 ? 0
+                                           : state_set_timeline(pipeline->options->target, migration->name,
+                                                                receiver_timeline(pipeline->receiver), error);
+}
+
 static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
@@ -51,6 +72,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .system = migration->source_system,
         .database = migration->source_database,
         .on_undecodable = pipeline->applier->recopy ? "recopy" : "error",
+        .timeline = migration->source_timeline,
         .start = start,
         .slot_wait_ms = SLOT_WAIT_MS,
         .interrupt_fd = pipeline->options->stop->fd,
@@ -60,10 +82,12 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .max_raw_size = MAX_RAW_SIZE,
         .account = &pipeline->frame_bytes,
     };
-    if (decoder_new(&decoder, &pipeline->decoder, error) != 0) {
+    if (decoder_new(&decoder, &pipeline->decoder, error) != 0 ||
+        load_safe(pipeline, &receiver.safe, error) != 0 ||
+        receiver_open(&receiver, &pipeline->receiver, error) != 0) {
         return -1;
     }
-    return receiver_open(&receiver, &pipeline->receiver, error);
+    return remember_timeline(pipeline, error);
 }
 
 static int start_workers(Pipeline *pipeline, Error *error)
@@ -107,6 +131,8 @@ static void say_goodbye(Pipeline *pipeline)
     Error ignored;
     bool pending = true;
     advance(pipeline);
+    publish(pipeline);
+    reporter_flush(pipeline->options->reporter, LAST_STATUS_MS);
     if (send_status(pipeline, false, &ignored) != 0 ||
         receiver_flush(pipeline->receiver, &pending, &ignored) != 0 || !pending) {
         return;
@@ -126,7 +152,6 @@ static void unmake(Pipeline *pipeline)
     }
     if (pipeline->progress != NULL) {
         say_goodbye(pipeline);
-        publish(pipeline);
     }
     loop_close(pipeline);
     receiver_close(pipeline->receiver);

@@ -1,24 +1,37 @@
 /*
- * What is told to others: to the source, by status updates (by a timer, when it asks, and as soon as everything that was
- * received is durable), and to the target, by the reporter.
+ * What is told to others: to the target, by the reporter, and to the source, by status updates (by a timer, when it asks,
+ * and as soon as everything that was received is durable).
+ *
+ * The low-water mark goes to the target first. The source is told of it once the target has it, so that at the next start
+ * a slot that stands further than the target says was moved by someone else, or the target lost something.
  */
 #include "run.h"
 
-int send_status(Pipeline *pipeline, bool request_reply, Error *error)
+/* What may be confirmed: never less than the slot has already, which would move it back. */
+static Lsn confirmable(const Pipeline *pipeline)
 {
     Lsn low_water = progress_totals(pipeline->progress)->low_water;
-    if (receiver_send_status(pipeline->receiver, pipeline->totals->received, low_water, request_reply,
-                             error) != 0) {
+    Lsn written = reporter_written(pipeline->options->reporter);
+    Lsn least = receiver_confirmed(pipeline->receiver);
+    Lsn lower = written < low_water ? written : low_water;
+    return lower > least ? lower : least;
+}
+
+int send_status(Pipeline *pipeline, bool request_reply, Error *error)
+{
+    Lsn durable = confirmable(pipeline);
+    if (receiver_send_status(pipeline->receiver, pipeline->totals->received, durable, request_reply, error) !=
+        0) {
         return -1;
     }
-    pipeline->confirmed = low_water;
+    pipeline->confirmed = durable;
     return 0;
 }
 
 bool news_for_source(const Pipeline *pipeline)
 {
     Lsn low_water = progress_totals(pipeline->progress)->low_water;
-    return low_water > pipeline->confirmed && all_durable(pipeline) &&
+    return confirmable(pipeline) > pipeline->confirmed && all_durable(pipeline) &&
            scheduler_floor(pipeline->scheduler) == low_water;
 }
 

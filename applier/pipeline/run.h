@@ -53,11 +53,12 @@ typedef struct Pipeline {
     bool syncing;    /* it waits until everything before it is durable */
 
     atomic_size_t frame_bytes;
-    size_t batch_bytes; /* that batches which are out take beside their frames */
-    bool more;          /* messages may be left in the receiver's buffer */
-    bool came;          /* a message came since the socket was last read */
-    bool bytes_wait;    /* the socket had more bytes than were read */
-    Lsn confirmed;      /* in the last status update */
+    size_t batch_bytes;  /* that batches which are out take beside their frames */
+    bool more;           /* messages may be left in the receiver's buffer */
+    bool came;           /* a message came since the socket was last read */
+    bool bytes_wait;     /* the socket had more bytes than were read */
+    Lsn confirmed;       /* in the last status update */
+    uint64_t heard_usec; /* when the source said something last, or was not listened to */
 
     uv_loop_t loop;
     uv_poll_t source_poll;

@@ -73,6 +73,7 @@ void totals_view(const PipelineTotals *totals, const char *state, const Pipeline
         .last_commit_time = totals->commit_time,
         .transactions = totals->transactions,
         .changes = totals->changes,
+        .working = load->running != 0,
     };
     print_statistics(totals, load, out->statistics, sizeof out->statistics);
 }

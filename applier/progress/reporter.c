@@ -3,30 +3,47 @@
  * slow target never holds up the event loop.
  *
  *     publish ──► changed ──(≤ 200 ms)──► write ──► quiet ──(5 s)──► write again, to show that we live
+ *
+ * A write that does not come back is a target that is gone without a word: after the timeout reporter_failed says so,
+ * and reporter_stop cuts the connection to get the thread back.
  */
 #include "reporter.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "state.h"
 
 #define CHANGED_MS 200
 #define QUIET_MS 5000
+#define LOOK_SECONDS 1
+#define STOP_MS 2000
 
 struct Reporter {
+    ReporterOptions options;
     Database *target;
+    int socket; /* a descriptor of our own for the connection's */
     char *migration;
-    int workers;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    pthread_cond_t wrote;
     ReporterView view;
     bool changed;
     bool stopping;
+    bool ended;
+    time_t writing_since; /* monotonic; 0: not writing */
+    Lsn written;
     Error failure;
+
+    /* The thread's own. */
+    time_t looked;
+    char *blocked;    /* as JSON, or NULL */
+    char *blocked_by; /* for people */
 };
 
 static struct timespec deadline_after(int ms)
@@ -42,6 +59,11 @@ static struct timespec deadline_after(int ms)
     return deadline;
 }
 
+static time_t monotonic_seconds(void)
+{
+    return deadline_after(0).tv_sec;
+}
+
 /* Waits, with the mutex held, until a write is due: not sooner than CHANGED_MS after the last one, unless stopping. */
 static void wait_for_work(Reporter *reporter)
 {
@@ -53,75 +75,142 @@ static void wait_for_work(Reporter *reporter)
     }
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Who keeps workers waiting, looked up once a second at most; said when it is someone else than before. */
+static int look_for_locks(Reporter *reporter, const ReporterView *view, Error *error)
+{
+    char *json = NULL, *text = NULL;
+    time_t now = monotonic_seconds();
+    if (view->working && now - reporter->looked < LOOK_SECONDS) {
+        return 0;
+    }
+    reporter->looked = now;
+    if (view->working && state_blocked(reporter->target, reporter->migration, &json, &text, error) != 0) {
+        return -1;
+    }
+    if (text != NULL && !same(text, reporter->blocked_by)) {
+        log_line(reporter->options.log, LOG_WARNING, "waiting for a lock on the target that is held by %s",
+                 text);
+    }
+    free(reporter->blocked);
+    free(reporter->blocked_by);
+    reporter->blocked = json;
+    reporter->blocked_by = text;
+    return 0;
+}
+
 static int write_view(Reporter *reporter, const ReporterView *view, Error *error)
 {
+    if (look_for_locks(reporter, view, error) != 0) {
+        return -1;
+    }
     ApplierReport report = {
         .state = view->state,
-        .workers = reporter->workers,
+        .workers = reporter->options.workers,
         .received_lsn = view->received_lsn,
         .low_water_lsn = view->low_water_lsn,
         .last_commit_time = view->last_commit_time,
         .transactions = view->transactions,
         .changes = view->changes,
         .statistics = view->statistics[0] != '\0' ? view->statistics : "{}",
+        .blocked = reporter->blocked,
         .error = view->error.code != ERROR_NONE ? &view->error : NULL,
     };
     return state_report_applier(reporter->target, reporter->migration, &report, error);
 }
 
+/* One write, with the mutex held before and after; false when the connection is lost. */
+static bool write_once(Reporter *reporter)
+{
+    Error error = {0};
+    ReporterView view = reporter->view;
+    reporter->changed = false;
+    if (view.state == NULL) {
+        return true;
+    }
+    reporter->writing_since = monotonic_seconds();
+    pthread_mutex_unlock(&reporter->mutex);
+    int status = write_view(reporter, &view, &error);
+    pthread_mutex_lock(&reporter->mutex);
+    reporter->writing_since = 0;
+    if (status != 0) {
+        reporter->failure = error;
+    } else if (view.low_water_lsn > reporter->written) {
+        reporter->written = view.low_water_lsn;
+    }
+    pthread_cond_broadcast(&reporter->wrote);
+    return status == 0;
+}
+
 static void *run(void *argument)
 {
     Reporter *reporter = argument;
-    Error error = {0};
     pthread_mutex_lock(&reporter->mutex);
     for (bool stopping = false; !stopping;) {
         wait_for_work(reporter);
         stopping = reporter->stopping;
-        ReporterView view = reporter->view;
-        reporter->changed = false;
-        pthread_mutex_unlock(&reporter->mutex);
-        int status = view.state != NULL ? write_view(reporter, &view, &error) : 0;
-        pthread_mutex_lock(&reporter->mutex);
-        if (status != 0) {
-            reporter->failure = error;
+        if (!write_once(reporter)) {
             break;
         }
     }
+    reporter->ended = true;
+    pthread_cond_broadcast(&reporter->wrote);
     pthread_mutex_unlock(&reporter->mutex);
     return NULL;
 }
 
 static void reporter_free(Reporter *reporter)
 {
+    pthread_cond_destroy(&reporter->wrote);
     pthread_cond_destroy(&reporter->wake);
     pthread_mutex_destroy(&reporter->mutex);
+    if (reporter->socket >= 0) {
+        close(reporter->socket);
+    }
     database_close(reporter->target);
+    free(reporter->blocked);
+    free(reporter->blocked_by);
     free(reporter->migration);
     free(reporter);
 }
 
-static Reporter *reporter_new(const char *migration, int workers)
+static Reporter *reporter_new(const ReporterOptions *options)
 {
     Reporter *reporter = calloc(1, sizeof *reporter);
-    if (reporter == NULL || (reporter->migration = strdup(migration)) == NULL) {
+    if (reporter == NULL || (reporter->migration = strdup(options->migration)) == NULL) {
         abort();
     }
-    reporter->workers = workers;
+    reporter->options = *options;
+    reporter->socket = -1;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&reporter->wake, &attributes);
+    pthread_cond_init(&reporter->wrote, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&reporter->mutex, NULL);
     return reporter;
 }
 
-int reporter_start(const char *target, const char *migration, int workers, Reporter **out, Error *error)
+static int connect_target(Reporter *reporter, Error *error)
+{
+    if (database_connect(reporter->options.target, DATABASE_TARGET, "applier", &reporter->target, error) !=
+        0) {
+        return -1;
+    }
+    reporter->socket = dup(PQsocket(database_connection(reporter->target)));
+    return state_lock(reporter->target, reporter->migration, "applier", error);
+}
+
+int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)
 {
     *out = NULL;
-    Reporter *reporter = reporter_new(migration, workers);
-    if (database_connect(target, DATABASE_TARGET, "applier", &reporter->target, error) != 0 ||
-        state_lock(reporter->target, migration, "applier", error) != 0) {
+    Reporter *reporter = reporter_new(options);
+    if (connect_target(reporter, error) != 0) {
         reporter_free(reporter);
         return -1;
     }
@@ -142,12 +231,40 @@ void reporter_publish(Reporter *reporter, const ReporterView *view)
     pthread_mutex_unlock(&reporter->mutex);
 }
 
+Lsn reporter_written(Reporter *reporter)
+{
+    pthread_mutex_lock(&reporter->mutex);
+    Lsn written = reporter->written;
+    pthread_mutex_unlock(&reporter->mutex);
+    return written;
+}
+
+void reporter_flush(Reporter *reporter, int milliseconds)
+{
+    struct timespec deadline = deadline_after(milliseconds);
+    pthread_mutex_lock(&reporter->mutex);
+    while (!reporter->ended && (reporter->changed || reporter->writing_since != 0) &&
+           pthread_cond_timedwait(&reporter->wrote, &reporter->mutex, &deadline) == 0) {
+    }
+    pthread_mutex_unlock(&reporter->mutex);
+}
+
+static bool silent(const Reporter *reporter)
+{
+    return reporter->writing_since != 0 && reporter->options.timeout_s != 0 &&
+           monotonic_seconds() - reporter->writing_since > reporter->options.timeout_s;
+}
+
 bool reporter_failed(Reporter *reporter, Error *error)
 {
     pthread_mutex_lock(&reporter->mutex);
     bool failed = reporter->failure.code != ERROR_NONE;
     if (failed) {
         *error = reporter->failure;
+    } else if (silent(reporter)) {
+        failed = true;
+        error_set(error, ERROR_CONNECTION, "the target has not answered for %d s",
+                  reporter->options.timeout_s);
     }
     pthread_mutex_unlock(&reporter->mutex);
     return failed;
@@ -158,9 +275,15 @@ void reporter_stop(Reporter *reporter)
     if (reporter == NULL) {
         return;
     }
+    struct timespec deadline = deadline_after(STOP_MS);
     pthread_mutex_lock(&reporter->mutex);
     reporter->stopping = true;
     pthread_cond_signal(&reporter->wake);
+    while (!reporter->ended && pthread_cond_timedwait(&reporter->wrote, &reporter->mutex, &deadline) == 0) {
+    }
+    if (!reporter->ended) {
+        shutdown(reporter->socket, SHUT_RDWR);
+    }
     pthread_mutex_unlock(&reporter->mutex);
     pthread_join(reporter->thread, NULL);
     reporter_free(reporter);

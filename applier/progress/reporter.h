@@ -1,6 +1,10 @@
 /*
  * The applier's voice on the target: a thread with a connection of its own that holds the migration's "applier" lock
- * and writes penstock.applier, at most five times a second when something changed and at least every five seconds.
+ * and writes penstock.applier, at most five times a second when something changed and at least every five seconds. While
+ * batches are under way it looks for locks that workers wait for; who has them goes into the report and into the log.
+ *
+ * What it wrote is durable: the low-water mark is confirmed to the source only as far as it was reported, so that the next
+ * applier can tell a slot that someone else moved.
  *
  * The lock lives and dies with that connection. When it is lost reporter_failed says so, and whoever runs the pipeline
  * must stop it: someone else may be the applier now.
@@ -12,9 +16,18 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "log.h"
 #include "lsn.h"
 
 typedef struct Reporter Reporter;
+
+typedef struct ReporterOptions {
+    const char *target;
+    const char *migration;
+    int workers;
+    int timeout_s; /* a report that takes longer means that the target is lost; 0: never */
+    const Log *log;
+} ReporterOptions;
 
 typedef struct ReporterView {
     const char *state; /* a literal: starting, streaming, waiting, stopped, failed */
@@ -23,6 +36,7 @@ typedef struct ReporterView {
     int64_t last_commit_time;
     uint64_t transactions;
     uint64_t changes;
+    bool working;          /* batches are under way: look for locks that they wait for */
     char statistics[1024]; /* a JSON object, or "" */
     Error error;           /* code ERROR_NONE for none */
 } ReporterView;
@@ -31,14 +45,19 @@ typedef struct ReporterView {
  * Connects, takes the lock (ERROR_STATE naming the holder when someone has it) and starts the thread. The caller ends
  * it with reporter_stop.
  */
-int reporter_start(const char *target, const char *migration, int workers, Reporter **out,
-                   Error *error) MUST_CHECK;
+int reporter_start(const ReporterOptions *options, Reporter **out, Error *error) MUST_CHECK;
 
 /* Replaces what is to be written. Any thread. */
 void reporter_publish(Reporter *reporter, const ReporterView *view);
 
-/* True, with the reason, when the connection and so the lock are lost. Any thread. */
+/* The low-water mark of the newest report that is durable. Any thread. */
+Lsn reporter_written(Reporter *reporter);
+
+/* Waits until what was published last is written, or for so long. */
+void reporter_flush(Reporter *reporter, int milliseconds);
+
+/* True, with the reason, when the connection and so the lock are lost, or the target does not answer. Any thread. */
 bool reporter_failed(Reporter *reporter, Error *error);
 
-/* Writes what was published last, ends the thread, gives back the lock and frees. */
+/* Writes what was published last if the target takes it within two seconds, ends the thread, gives back the lock, frees. */
 void reporter_stop(Reporter *reporter);

@@ -33,6 +33,7 @@ struct Receiver {
     Database *database;
     char *message; /* of the last receiver_next */
     Lsn confirmed;
+    int timeline;
 };
 
 /* uri with replication=database added, as a key=value string. The caller frees it; NULL when it cannot be
@@ -110,7 +111,7 @@ int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error)
         return error_set(error, ERROR_SYSTEM, "no memory for the receiver");
     }
     if (connect_source(receiver, options->source, error) != 0 ||
-        source_check(receiver->database, options, error) != 0 ||
+        source_check(receiver->database, options, &receiver->timeline, error) != 0 ||
         slot_check(receiver->database, options, &receiver->confirmed, error) != 0 ||
         start_stream(receiver, options, error) != 0) {
         receiver_close(receiver);
@@ -132,6 +133,11 @@ void receiver_close(Receiver *receiver)
 int receiver_socket(const Receiver *receiver)
 {
     return PQsocket(database_connection(receiver->database));
+}
+
+int receiver_timeline(const Receiver *receiver)
+{
+    return receiver->timeline;
 }
 
 Lsn receiver_confirmed(const Receiver *receiver)

@@ -24,9 +24,11 @@ typedef struct ReceiverOptions {
     const char *system;         /* system identifier that the source must have */
     const char *database;       /* that the connection must lead to */
     const char *on_undecodable; /* error or recopy: the decoder's option */
-    Lsn start;                  /* the stream starts here, or where the slot stands when that is further */
-    int slot_wait_ms;           /* how long to wait for a slot that someone else still reads */
-    int interrupt_fd;           /* readable: stop waiting; -1 for none */
+    int timeline;               /* that the source must be on; 0: any */
+    Lsn safe;         /* the target has all that ends at or before this: the slot must not be past it */
+    Lsn start;        /* the stream starts here, or where the slot stands when that is further */
+    int slot_wait_ms; /* how long to wait for a slot that someone else still reads */
+    int interrupt_fd; /* readable: stop waiting; -1 for none */
 } ReceiverOptions;
 
 typedef enum ReceivedKind {
@@ -44,13 +46,17 @@ typedef struct Received {
 
 /*
  * The caller frees *out with receiver_close. ERROR_STATE with what to do when the source is another server or database
- * than the migration began with, or the slot is missing, of another plugin, or in use (naming the process);
+ * than the migration began with or has another history since, or the slot is missing, of another plugin, past what the
+ * target has, or in use (naming the process);
  * ERROR_INTERRUPTED when interrupt_fd became readable meanwhile.
  */
 int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error) MUST_CHECK;
 void receiver_close(Receiver *receiver);
 
 int receiver_socket(const Receiver *receiver);
+
+/* The source's timeline. */
+int receiver_timeline(const Receiver *receiver);
 
 /* Where the slot stood when the stream was opened: everything that ends at or before this was confirmed earlier. */
 Lsn receiver_confirmed(const Receiver *receiver);

@@ -16,7 +16,7 @@
 #define PLUGIN "penstock"
 #define WAIT_STEP_MS 100
 
-int source_check(Database *source, const ReceiverOptions *options, Error *error)
+int source_check(Database *source, const ReceiverOptions *options, int *timeline, Error *error)
 {
     PGresult *result;
     if (database_query(source, &result, error, "IDENTIFY_SYSTEM", 0) != 0) {
@@ -25,6 +25,7 @@ int source_check(Database *source, const ReceiverOptions *options, Error *error)
     int status = 0;
     const char *system = PQgetvalue(result, 0, 0);
     const char *database = PQgetvalue(result, 0, 3);
+    *timeline = atoi(PQgetvalue(result, 0, 1));
     if (strcmp(system, options->system) != 0) {
         error_set(error, ERROR_STATE,
                   "the source is another server: its system identifier is %s, that of the "
@@ -37,6 +38,17 @@ int source_check(Database *source, const ReceiverOptions *options, Error *error)
         error_set(error, ERROR_STATE, "the source URI leads to database \"%s\", the migration is of \"%s\"",
                   database, options->database);
         status = error_hint(error, "Check the database name in --source.");
+    } else if (options->timeline != 0 && *timeline != options->timeline) {
+        error_set(error, ERROR_STATE,
+                  "the source is on timeline %d, and the migration began on timeline %d: a standby was "
+                  "promoted, or the server was restored to an earlier point",
+                  *timeline, options->timeline);
+        status =
+            error_hint(error,
+                       "The target may have transactions that this server never had, and its slot is not "
+                       "the migration's. If the server of timeline %d still runs, let --source lead to it; "
+                       "else run penstock finish --abandon, then penstock copy again.",
+                       options->timeline);
     }
     PQclear(result);
     return status;
@@ -74,8 +86,24 @@ static int load_slot(Database *source, const char *name, Slot *slot, Error *erro
     return 0;
 }
 
-static int judge_slot(const char *name, const Slot *slot, Error *error)
+static int judge_position(const char *name, const Slot *slot, Lsn safe, Error *error)
 {
+    char at[LSN_TEXT_SIZE], known[LSN_TEXT_SIZE];
+    if (slot->confirmed <= safe) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE,
+              "replication slot \"%s\" stands at %s, past %s, up to where the target has everything", name,
+              lsn_format(slot->confirmed, at), lsn_format(safe, known));
+    return error_hint(
+        error, "Changes between the two are lost for the target: someone else read or advanced the slot, "
+               "or the target was restored, or failed over, without its last transactions. Run penstock "
+               "finish --abandon, then penstock copy again.");
+}
+
+static int judge_slot(const ReceiverOptions *options, const Slot *slot, Error *error)
+{
+    const char *name = options->slot;
     if (!slot->exists) {
         error_set(error, ERROR_STATE, "the source has no replication slot \"%s\"", name);
         return error_hint(
@@ -91,7 +119,7 @@ static int judge_slot(const char *name, const Slot *slot, Error *error)
             error, "Someone dropped the migration's slot and made another one of that name: run penstock "
                    "finish, then penstock copy again.");
     }
-    return 0;
+    return slot->active ? 0 : judge_position(name, slot, options->safe, error);
 }
 
 /* True when interrupt_fd became readable within the step. */
@@ -105,8 +133,7 @@ int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed,
 {
     for (int waited = 0;; waited += WAIT_STEP_MS) {
         Slot slot;
-        if (load_slot(source, options->slot, &slot, error) != 0 ||
-            judge_slot(options->slot, &slot, error) != 0) {
+        if (load_slot(source, options->slot, &slot, error) != 0 || judge_slot(options, &slot, error) != 0) {
             return -1;
         }
         if (!slot.active) {

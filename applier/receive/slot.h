@@ -6,8 +6,8 @@
 #include "database.h"
 #include "receiver.h"
 
-/* Is the server at the other end of a replication connection the one that the migration began with? */
-int source_check(Database *source, const ReceiverOptions *options, Error *error) MUST_CHECK;
+/* Is the server at the other end of a replication connection the one that the migration began with, with the same history? */
+int source_check(Database *source, const ReceiverOptions *options, int *timeline, Error *error) MUST_CHECK;
 
 /* Waits until the slot is free and checks it; *confirmed is where it stands. */
 int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed, Error *error) MUST_CHECK;

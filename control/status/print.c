@@ -116,7 +116,20 @@ static void print_batches(FILE *out, const json_t *document)
             status_number(document, "applier.statistics.truncates"));
 }
 
-/* What a policy did that the applier would have stopped at otherwise. */
+/* Workers that wait for a lock, and who has it. */
+static void print_blocked(FILE *out, const json_t *document)
+{
+    const json_t *entry;
+    size_t index;
+    json_array_foreach(status_at(document, "applier.blocked"), index, entry)
+    {
+        label(out, index == 0 ? "blocked" : "");
+        fprintf(out, "%.0f s by process %.0f of the target (%s, %s): %s\n", status_number(entry, "seconds"),
+                status_number(entry, "pid"), or_dash(status_text(entry, "user")),
+                or_dash(status_text(entry, "application")), status_text(entry, "query"));
+    }
+}
+
 /* Tables that the applier leaves out. */
 static void print_again(FILE *out, const json_t *document)
 {
@@ -130,6 +143,7 @@ static void print_again(FILE *out, const json_t *document)
     }
 }
 
+/* What a policy did that the applier would have stopped at otherwise. */
 static void print_conflicts(FILE *out, const json_t *document)
 {
     double count = status_number(document, "conflicts.count");
@@ -240,6 +254,7 @@ void status_print(FILE *out, const json_t *document)
         print_lag(out, document);
         print_batches(out, document);
         print_again(out, document);
+        print_blocked(out, document);
         print_conflicts(out, document);
         print_reverse(out, document);
     }

@@ -42,6 +42,21 @@ sub start_new
     return $self;
 }
 
+# start_standby(NAME): a running physical standby of this server.
+sub start_standby
+{
+    my ($self, $name) = @_;
+    _remove_leftover($name);
+    my $backup = $self->backup_dir . "/$name";
+    rmtree($backup);
+    $self->backup($name);
+    my $standby = (ref $self)->new($name, install_path => $self->{_install_path});
+    $standby->init_from_backup($self, $name, has_streaming => 1);
+    $standby->start;
+    push @started, $standby;
+    return $standby;
+}
+
 # Late minor releases load only the plugins that a setting names; early ones do not know the setting.
 sub allow_plugin
 {

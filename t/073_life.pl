@@ -1,0 +1,167 @@
+# The applier among servers that come and go: cut networks, failover, locks in its way, and sources that are not what they
+# were. Each has its own words, and what can pass is waited out.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Forwarder;
+
+my $source = start_source('source');
+my $target = start_target('target');
+$source->sql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i');
+my $migration = migration($source, $target);
+$migration->ok('copy', '--lanes', 4);
+my $user = getpwuid($<);
+my $next = 100;
+
+# follow with other connection strings and with options of the applier
+sub follow
+{
+    my ($from, $to, @options) = @_;
+    my $applier = background('follow', program('penstock'), 'follow', '--source' => $from, '--target' => $to, @options);
+    $migration->{applier} = $applier;
+    return $applier;
+}
+
+sub write_something
+{
+    $next++;
+    $source->sql('postgres', "INSERT INTO t VALUES ($next, 0); UPDATE t SET v = v + 1 WHERE id <= 10");
+    return;
+}
+
+sub goes_on
+{
+    my ($when) = @_;
+    write_something();
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'postgres', $when);
+    return;
+}
+
+# says(PATTERN, NAME, APPLIER): it fails with such an error.
+sub fails_with
+{
+    my ($pattern, $name, $applier) = @_;
+    is($applier->wait, 3, "$name: status");
+    like($applier->log_text, $pattern, "$name: words");
+    return;
+}
+
+subtest 'a network that is cut without a word' => sub {
+    my ($to_source, $to_target) = map { PenstockTest::Forwarder->start_new($_) } $source, $target;
+    my $applier = follow($to_source->uri('postgres'), $to_target->uri('postgres'), '--', '--timeout', 3);
+    goes_on('through forwarders');
+
+    $to_source->silence;
+    write_something();
+    wait_until('the source to be given up', sub { $applier->log_text =~ /the source has not answered for 3 s; trying again/ });
+    wait_until('the state to say so', sub { $migration->applier_says('state') eq 'waiting' });
+    $to_source->resume;
+    goes_on('once the source answers again');
+
+    $to_target->silence;
+    write_something();
+    wait_until('the target to be given up', sub { $applier->log_text =~ /the target has not answered for 3 s/ });
+    $to_target->resume;
+    goes_on('once the target answers again');
+
+    $to_target->silence;
+    write_something();
+    is($applier->stop, 0, 'SIGTERM ends the applier while the target is silent');
+    $to_target->resume;
+    $_->stop foreach $to_source, $to_target;
+};
+
+subtest 'a lock in the way' => sub {
+    my $applier = $migration->follow;
+    goes_on('without a lock');
+    my $locker = background('locker', 'env', 'PGAPPNAME=locker', 'psql', '-X', '-c', 'BEGIN; LOCK TABLE t; SELECT pg_sleep(3600)', $target->uri('postgres'));
+    wait_until('the lock', sub { $target->sql('postgres', q{SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock'}) });
+    my $pid = $target->sql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'});
+    write_something();
+    wait_until('the report', sub { $migration->applier_says(q{blocked -> 0 ->> 'pid'}) eq $pid });
+    is($migration->applier_says(q{concat_ws(' ', blocked -> 0 ->> 'user', blocked -> 0 ->> 'application', blocked -> 0 ->> 'relation')}),
+        "$user locker public.t", 'who holds it, and on what');
+    like($applier->log_text, qr/waiting for a lock on the target that is held by process $pid \(user $user, application "locker", active: BEGIN; LOCK TABLE t/,
+        'the log names the holder');
+    like($migration->run('status')->{stdout}, qr/^blocked +\d+ s by process $pid of the target \($user, locker\): BEGIN; LOCK TABLE t/m, 'so does status');
+    is($applier->stop, 0, 'SIGTERM ends the applier under a blocked lock');
+    wait_until('the blocked worker to be gone', sub {
+        !$target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'penstock worker%'}) });
+    ok($locker->is_running, 'while the lock is still held');
+    $applier->start;
+    wait_until('the report', sub { $migration->applier_says(q{blocked -> 0 ->> 'pid'}) eq $pid });
+    $target->sql('postgres', "SELECT pg_terminate_backend($pid)");
+    goes_on('once the lock is gone');
+    is($migration->applier_says('blocked'), '', 'and nothing is said to be blocked');
+    is($applier->stop, 0, 'the applier ends cleanly');
+};
+
+subtest 'several hosts, and failover of the target' => sub {
+    my $standby = $target->start_standby('standby');
+    $target->sql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = '*'});
+    $target->reload;
+    wait_until('the standby to be synchronous', sub { $target->sql('postgres', 'SELECT sync_state FROM pg_stat_replication') eq 'sync' });
+
+    my $list = sub { my @ports = @_; return "postgresql://$user@" . join(',', map { "127.0.0.1:$_" } @ports) . '/postgres?target_session_attrs=read-write' };
+    my $applier = follow($list->(1, $source->port), $list->($target->port, $standby->port));
+    goes_on('the first host of the source is dead');
+    $target->stop('immediate');
+    write_something();
+    $standby->promote;
+    $migration->{target} = $target = $standby;
+    goes_on('the standby was promoted');
+    ok($applier->is_running, 'by the same applier');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    $migration = migration($source, $target);
+};
+
+subtest 'limits' => sub {
+    my $nowhere = "postgresql://$user\@127.0.0.1:1/postgres";
+    fails_with(qr/cannot connect to the target.*refused/, 'an unreachable target, without patience',
+        follow($source->uri('postgres'), $nowhere, '--', '--start-limit', 0));
+    my $applier = follow($source->uri('postgres'), $nowhere, '--', '--start-limit', 600);
+    wait_until('another try', sub { $applier->log_text =~ /refused.*trying again/ });
+    is($applier->stop, 0, 'with patience it tries again, and ends when it is asked to');
+    fails_with(qr/"nowhere" does not exist/, 'an unknown database fails at once',
+        follow($source->uri('postgres'), $target->uri('nowhere'), '--', '--start-limit', 600));
+    fails_with(qr/"nobody" does not exist/, 'an unknown role fails at once',
+        follow($source->uri('postgres', user => 'nobody'), $target->uri('postgres'), '--', '--start-limit', 600));
+
+    $applier = $migration->follow('--', '--retry-limit', 1);
+    goes_on('before the source stops');
+    $source->stop;
+    fails_with(qr/trying again.*error .*(?:connect to the source|source)/s, 'a lost source, with a limit', $applier);
+    $source->start;
+};
+
+subtest 'sources that are not what they were' => sub {
+    my $slot = $source->sql('postgres', q{SELECT slot_name FROM pg_replication_slots});
+    fails_with(qr/the source is another server: its system identifier is/, 'another server', follow($target->uri('postgres'), $target->uri('postgres')));
+    $source->sql('postgres', 'CREATE DATABASE other');
+    fails_with(qr/leads to database "other"/, 'another database', follow($source->uri('other'), $target->uri('postgres')));
+
+    my $applier = $migration->follow;
+    goes_on('the right server');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    write_something();
+    $source->sql('postgres', "SELECT pg_replication_slot_advance('$slot', pg_current_wal_lsn())");
+    fails_with(qr{slot "$slot" stands at [0-9A-F/]+, past [0-9A-F/]+, up to where the target has everything.*hint .*someone else}s,
+        'a slot that someone else advanced', $migration->follow);
+
+    # The same server with another history: what a promoted standby is, but with the slot, which is worse.
+    $source->stop;
+    PostgreSQL::Test::Utils::append_to_file($source->data_dir . '/recovery.conf', "standby_mode = on\n");
+    $source->start;
+    $source->promote;
+    fails_with(qr/the source is on timeline 2, and the migration began on timeline 1.*hint .*penstock copy again/s, 'another timeline', $migration->follow);
+
+    $target->sql('postgres', 'UPDATE penstock.migration SET source_timeline = 2');
+    $source->sql('postgres', "SELECT pg_drop_replication_slot('$slot')");
+    fails_with(qr/the source has no replication slot "$slot".*hint .*penstock copy again/s, 'no slot', $migration->follow);
+};
+
+done_testing();
