@@ -5,5 +5,5 @@
 
 #include "error.h"
 
-/* Prints every frame of the file (or "-"), one CopyData payload in hex per line, to stdout. */
+/* Prints every frame of the file (or "-") to stdout: what pg_recvlogical wrote, or lines of hex. */
 int dump_frames(const char *path, Error *error) MUST_CHECK;

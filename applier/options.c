@@ -60,8 +60,8 @@ static const struct argp_option rows[] = {
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
     {"dump", KEY_DUMP, "FILE", 0,
-     "print the frames in FILE (\"-\": standard input) as text, one CopyData payload in hex per line, and "
-     "end",
+     "print the frames in FILE (\"-\": standard input) as text, and end: what pg_recvlogical wrote, or lines "
+     "of hex",
      3},
     {0},
 };

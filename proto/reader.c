@@ -17,6 +17,8 @@
 #include "unseal.h"
 #include "varint.h"
 
+#define PAYLOAD_FIELD 6
+
 struct FrameReader {
     Unseal unseal;
     TransactionCheck *check;
@@ -144,4 +146,20 @@ int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **r
         return add_place(reader, error);
     }
     return 0;
+}
+
+/* The payload is a frame's last field, whoever wrote it. */
+bool frame_measure(Bytes bytes, size_t *size)
+{
+    Error ignored;
+    WireField field = {0};
+    Cursor cursor = cursor_of(bytes);
+    *size = bytes.size;
+    while (!cursor_at_end(&cursor) && cursor_field(&cursor, &field, &ignored) == 0) {
+        if (field.number == PAYLOAD_FIELD) {
+            *size = (size_t)(cursor.at - cursor.base);
+            return true;
+        }
+    }
+    return false;
 }

@@ -80,6 +80,12 @@ void frame_reader_free(FrameReader *reader);
 int frame_reader_open(FrameReader *reader, Bytes frame, Arena *arena, Record **records, size_t *count,
                       Error *error) MUST_CHECK;
 
+/*
+ * For frames that stand one behind the other in a file: true, and the size of the frame that bytes begin with, when all of
+ * it is there. False, and *size all of bytes, when more are needed or when this is no frame: opening it tells which.
+ */
+bool frame_measure(Bytes bytes, size_t *size);
+
 /* The state of one cell; *value is set when it is CELL_VALUE. row < count and column < column_count of rows.
  */
 static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row,

@@ -196,6 +196,27 @@ static void payload_cut_short_is_refused(void **state)
     wire_free(wire);
 }
 
+static void frames_in_a_row_are_told_apart(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_ZSTD, 65536);
+    Bytes frame;
+    size_t size;
+    wire_hello(wire);
+    ok(wire, frame_writer_take(wire->writer, &frame, &wire->error));
+    uint8_t *both = malloc(frame.size * 2);
+    memcpy(both, frame.data, frame.size);
+    memcpy(both + frame.size, frame.data, frame.size);
+    assert_true(frame_measure(bytes_of(both, frame.size * 2), &size));
+    assert_int_equal(size, frame.size);
+    for (size_t cut = 0; cut < frame.size; cut++) {
+        assert_false(frame_measure(bytes_of(both, cut), &size));
+        assert_int_equal(size, cut);
+    }
+    free(both);
+    wire_free(wire);
+}
+
 /* Puts a payload of its own stream, made with one parameter, into the first frame. */
 static int hand_in_compressed(Wire *wire, ZSTD_cParameter parameter, int value, ZSTD_EndDirective end)
 {
@@ -271,6 +292,7 @@ int main(void)
         cmocka_unit_test(payload_cut_short_is_refused),
         cmocka_unit_test(window_that_wants_much_memory_is_refused),
         cmocka_unit_test(stream_does_not_end),
+        cmocka_unit_test(frames_in_a_row_are_told_apart),
         cmocka_unit_test(relation_may_be_described_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

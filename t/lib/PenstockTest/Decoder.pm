@@ -50,7 +50,7 @@ sub _query
     return "SELECT $columns FROM pg_logical_slot_${function}_binary_changes('$self->{name}', NULL, NULL$arguments)";
 }
 
-# Every record that the slot holds, as print_frames writes them; they are taken.
+# Every record that the slot holds, as penstock-applier --dump writes them; they are taken.
 sub raw_text
 {
     my ($self, %options) = @_;
@@ -58,8 +58,8 @@ sub raw_text
     print {$file} $self->{server}->sql($self->{database}, $self->_query('get', q{encode(data, 'hex')}, %options)), "\n";
     close($file);
     my ($out, $err) = ('', '');
-    my $done = run([PenstockTest::Program::path('print_frames')], '<', $name, '>', \$out, '2>', \$err);
-    fail("print_frames: $err") unless $done;
+    my $done = run([PenstockTest::Program::path('penstock-applier'), '--dump=-'], '<', $name, '>', \$out, '2>', \$err);
+    fail("penstock-applier --dump: $err") unless $done;
     return $out;
 }
 
