@@ -7,18 +7,10 @@
 #include <string.h>
 
 #include "compare.h"
+#include "sequences.h"
 #include "text.h"
 
 #define BATCH 400
-
-/* Every permanent sequence but those of extensions and of our own schema. */
-static const char list_sql[] =
-    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
-    "'information_schema')"
-    "   AND n.nspname NOT LIKE 'pg\\_%' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid"
-    "       AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
-    " ORDER BY 1, 2";
 
 static char *values_sql(const PGresult *names, int first, int last)
 {
@@ -65,7 +57,7 @@ int compare_sequences(Database *source, Database *target, size_t *count, size_t 
     PGresult *names;
     *count = *different = 0;
     first[0] = '\0';
-    if (database_query(source, &names, error, list_sql, 0) != 0) {
+    if (sequences_list(source, &names, error) != 0) {
         return -1;
     }
     int status = 0, total = PQntuples(names);

@@ -92,11 +92,17 @@ static int copy_batch(Database *source, Database *target, const PGresult *names,
     return status;
 }
 
+int sequences_list(Database *source, PGresult **out, Error *error)
+{
+    return database_query(source, out, error, list_sql, 0) == 0 ? 0
+                                                                : error_context(error, "listing sequences");
+}
+
 int sequences_copy(Database *source, Database *target, size_t *count, Error *error)
 {
     PGresult *names = NULL;
-    if (database_query(source, &names, error, list_sql, 0) != 0) {
-        return error_context(error, "listing sequences");
+    if (sequences_list(source, &names, error) != 0) {
+        return -1;
     }
     int status = 0, total = PQntuples(names);
     for (int first = 0; status == 0 && first < total; first += BATCH) {

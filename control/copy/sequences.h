@@ -18,6 +18,9 @@
 #include "database.h"
 #include "error.h"
 
+/* Those sequences: schema and name, in that order. The caller frees *out with PQclear. */
+int sequences_list(Database *source, PGresult **out, Error *error) MUST_CHECK;
+
 /*
  * Sets each sequence on the target to the last_value and is_called that it has on the source; *count is how
  * many. ERROR_TARGET, naming the first, when sequences are missing on the target (the others of its batch are
