@@ -89,7 +89,7 @@ sub pgcat
 
     my @split = ('--primary', $at_target, '--replica', $at_replica, '--split', 'on', '--accept-prepared');
     my $result = $migration->ok(set_words($option, @split, '--dry-run'));
-    like($result->{stdout}, qr/query_parser_read_write_splitting\n\s+was  not set\n\s+is   true.*Nothing was changed/s,
+    like($result->{stdout}, qr/query_parser_read_write_splitting\n\s+from  not set\n\s+to    true.*Nothing was changed/s,
         'a dry run says what would change');
     is(slurp($proxy->config), $config, 'and changes nothing');
     $migration->ok(set_words($option, @split));

@@ -235,17 +235,22 @@ static int show_one(const Settings *settings, const char *text, json_t *all, Err
     return status;
 }
 
+/* One that does not answer does not hide the others; the first error is told at the end. */
 static ExitStatus show(const Settings *settings, const ProxiesOptions *options, Error *error)
 {
     json_t *all = json_array();
     int status = 0;
-    for (size_t i = 0; status == 0 && i < options->proxy_count; i++) {
-        status = show_one(settings, options->proxies[i], all, error);
+    for (size_t i = 0; i < options->proxy_count; i++) {
+        Error one = {0};
+        if (show_one(settings, options->proxies[i], all, &one) != 0 && status == 0) {
+            *error = one;
+            status = -1;
+        }
     }
-    if (status == 0 && settings->json) {
+    if (settings->json) {
         json_dumpf(all, stdout, JSON_INDENT(2));
         printf("\n");
-    } else if (status == 0) {
+    } else if (json_array_size(all) > 0) {
         proxies_print_rows(all, stdout);
     }
     json_decref(all);
@@ -344,7 +349,7 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
 
 const Command command_proxy = {
     .name = "proxy",
-    .summary = "show where proxies lead their clients, or set it: primary, replicas, split, mirrors",
+    .summary = "Show where proxies lead their clients, or set it: primary, replicas, split, mirrors",
     .argp = &proxies_argp,
     .options_size = sizeof(ProxiesOptions),
     .run = run,

@@ -95,7 +95,7 @@ void proxies_print_change(const json_t *change, FILE *out)
         {
             fprintf(out, "%s%s", j > 0 ? "." : "", json_string_value(name));
         }
-        fprintf(out, "] %s\n    was  %s\n    is   %s\n", word(one, "key"), word(one, "before"),
+        fprintf(out, "] %s\n    from  %s\n    to    %s\n", word(one, "key"), word(one, "before"),
                 word(one, "after"));
     }
 }

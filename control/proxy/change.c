@@ -69,7 +69,11 @@ int change_load(const char *file, json_t **out, Error *error)
     if (*out != NULL) {
         return 0;
     }
-    error_set(error, ERROR_STATE, "\"%s\": %s", path, where.text);
+    if (access(path, F_OK) != 0) {
+        error_set(error, ERROR_STATE, "there is nothing to take back: \"%s\" is not there", path);
+    } else {
+        error_set(error, ERROR_STATE, "\"%s\" cannot be read: %s", path, where.text);
+    }
     return error_hint(error,
                       "Only the last penstock proxy set of this file can be taken back, and only once.");
 }
