@@ -45,7 +45,25 @@ sub _belongs_to
 
 $source->sql('postgres', "INSERT INTO large SELECT i, i % 1000, md5(i::text) FROM generate_series(1, $rows) AS i");
 $source->sql('postgres', "INSERT INTO small SELECT i, i FROM generate_series(1, 100) AS i");
+
+# It is killed in the middle. What is there by then is not applied once more: the next process writes the rest alone.
+sub rows_there
+{
+    return $target->sql('postgres', 'SELECT count(*) FROM large');
+}
+
+wait_until('a part of it to be there', sub { rows_there() > $rows / 10 }, 600);
+$applier->kill9;
+wait_until('the workers to be gone', sub {
+    $target->sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'penstock worker%'") eq '0';
+});
+my $there = rows_there();
+cmp_ok($there, '<', $rows, "the applier was killed in the middle, at $there rows");
+$applier->start;
 $migration->wait_until_caught_up(600);
+wait_until('the numbers of the second process', sub {
+    return $migration->applier_says("(statistics->>'rows_written')::bigint = $rows + 100 - $there") eq 't';
+});
 same_rows($source, $target, 'postgres', "$rows inserts in one transaction");
 
 $source->sql('postgres', <<"SQL");
