@@ -31,5 +31,7 @@ int main(int argc, char **argv)
     ApplierOptions options;
     Error error = {0};
     options_parse(argc, argv, &options);
-    return run(&options, &error) == 0 ? 0 : error_exit_status(&error);
+    int status = run(&options, &error) == 0 ? 0 : error_exit_status(&error);
+    policies_free(&options.policies);
+    return status;
 }

@@ -25,7 +25,7 @@ typedef struct ApplierOptions {
     int timeout_s;          /* a server that is silent for so long is taken as lost; 0: never */
     int start_limit_s;      /* before the first stream: give up when a server cannot be reached for so long */
     int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
-    Policies policies;      /* what is done with changes that do not fit */
+    Policies policies;      /* what is done with changes that do not fit; the caller's to free */
     bool recopy;      /* a change that cannot be sent makes its table wait for a new copy, and not an error */
     const char *dump; /* a file, or "-": print the frames in it instead of applying anything */
     Log log;
