@@ -2,13 +2,11 @@
  * The fence around the source database: from when it stands, no application can write there.
  *
  * Per database, not per server: CONNECTION LIMIT 0 turns new sessions away (superusers excepted),
- * default_transaction_read_only makes those that still get in read-only, and every client session that began
- * before is ended. Walsenders stay: the applier must read the end of the
- * stream. The role that fences must be superuser, or it would shut itself out; every connection that
- * database_connect makes begins read-write whatever the default is.
+ * default_transaction_read_only makes those that still get in read-only, and every client session that began before is
+ * ended. Walsenders stay: the applier must read the end of the stream. The role that fences must be superuser, or it
+ * would shut itself out; every connection that database_connect makes begins read-write whatever the default is.
  *
- * A superuser who insists (SET default_transaction_read_only = off) is not stopped by this: preflight names
- * them.
+ * A superuser who insists (SET default_transaction_read_only = off) is not stopped by this: preflight names them.
  */
 #pragma once
 

@@ -84,9 +84,8 @@ static bool operation_open(const json_t *document, const char *operation)
 {
     const json_t *journal = status_at(document, "journal");
     const json_t *last = json_array_get(journal, json_array_size(journal) - 1);
-    const char *event = status_text(last, "event");
     return strcmp(status_text(last, "operation"), operation) == 0 &&
-           (strcmp(event, "begin") == 0 || strcmp(event, "done") == 0);
+           strcmp(status_text(last, "event"), "undone") != 0;
 }
 
 static bool cutover_open(const json_t *document)
