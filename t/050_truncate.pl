@@ -60,6 +60,22 @@ COMMIT;
 SQL
 $migration->same_after('only the parent', 'TRUNCATE ONLY parent');
 $migration->same_after('a parent with its children', 'INSERT INTO parent VALUES (1, 1); TRUNCATE parent; INSERT INTO child VALUES (5, 5)');
+# Small tables may be emptied by DELETE, but not where that would do something else than TRUNCATE.
+$target->sql('postgres', <<'SQL');
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a delete came'; END $$;
+CREATE TRIGGER refuse BEFORE DELETE ON keyless FOR EACH ROW EXECUTE FUNCTION refuse();
+ALTER TABLE keyless ENABLE ALWAYS TRIGGER refuse;
+SQL
+$migration->same_after('a small table whose trigger would see a delete',
+    'INSERT INTO keyless VALUES (7); TRUNCATE keyless; INSERT INTO keyless VALUES (8)');
+$target->sql('postgres', 'DROP TRIGGER refuse ON keyless');
+$migration->same_after('a small table, again and again', join ';', ('INSERT INTO keyless VALUES (9)', 'TRUNCATE keyless') x 20);
+$migration->same_after('a table that has grown', <<'SQL');
+INSERT INTO keyless SELECT generate_series(1, 50000);
+TRUNCATE keyless;
+INSERT INTO keyless VALUES (10);
+SQL
+is($target->sql('postgres', "SELECT pg_relation_size('keyless') <= 8192"), 't', 'its room is given back');
 $migration->same_after('one that was rolled back', <<'SQL');
 BEGIN;
 SAVEPOINT s;

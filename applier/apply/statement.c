@@ -362,26 +362,3 @@ char *statement_sql(const ApplyRelation *relation, const Shape *shape)
     fclose(b.out);
     return text;
 }
-
-char *statement_truncate_sql(const ApplyRelation *const *relations, uint32_t count, bool restart_identity)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    const char *separator = "TRUNCATE ";
-    for (uint32_t i = 0; i < count; i++) {
-        if (relations[i] != NULL) {
-            fprintf(out, "%s%s%s", separator, only(relations[i]), relations[i]->qualified);
-            separator = ", ";
-        }
-    }
-    if (restart_identity) {
-        fputs(" RESTART IDENTITY", out);
-    }
-    fclose(out);
-    if (separator[0] == 'T') {
-        free(text);
-        return NULL;
-    }
-    return text;
-}

@@ -29,5 +29,5 @@ void statement_parameter_types(const ApplyRelation *relation, const Shape *shape
 /* The statement. The caller frees it. */
 char *statement_sql(const ApplyRelation *relation, const Shape *shape);
 
-/* TRUNCATE of the relations that are not NULL; NULL when all are. The caller frees it. */
+/* Empties the relations that are not NULL (truncate_statement.c says how); NULL when all are. The caller frees it. */
 char *statement_truncate_sql(const ApplyRelation *const *relations, uint32_t count, bool restart_identity);

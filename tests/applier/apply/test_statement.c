@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "statement.h"
 
@@ -138,6 +139,26 @@ static void truncate_names_every_table_once(void **state)
     assert_null(statement_truncate_sql(list, 1, false));
 }
 
+static void small_tables_are_emptied_by_delete(void **state)
+{
+    (void)state;
+    ApplyRelation odd = {.qualified = "\"s\".\"it's\""};
+    ApplyRelation parent = {.qualified = "\"s\".\"p\"", .partitioned = true};
+    const ApplyRelation *list[] = {&odd, &parent};
+    char *text = statement_truncate_sql(list, 1, false);
+    assert_non_null(strstr(text, "DO 'BEGIN IF "));
+    assert_non_null(strstr(text, "IN (''\"s\".\"it''''s\"''::pg_catalog.regclass)"));
+    assert_non_null(strstr(
+        text, "THEN DELETE FROM ONLY \"s\".\"it''s\"; ELSE TRUNCATE ONLY \"s\".\"it''s\"; END IF; END'"));
+    free(text);
+    text = statement_truncate_sql(list, 2, false);
+    assert_string_equal(text, "TRUNCATE ONLY \"s\".\"it's\", \"s\".\"p\"");
+    free(text);
+    text = statement_truncate_sql(list, 1, true);
+    assert_string_equal(text, "TRUNCATE ONLY \"s\".\"it's\" RESTART IDENTITY");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +170,7 @@ int main(void)
         cmocka_unit_test(identity_always_is_compared_or_replaced),
         cmocka_unit_test(parameters_are_written_columns_then_searched_ones),
         cmocka_unit_test(truncate_names_every_table_once),
+        cmocka_unit_test(small_tables_are_emptied_by_delete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
