@@ -119,24 +119,26 @@ static bool take_all(Receive *receive)
         take(receive, message, size);
         PQfreemem(message);
     }
-    if (size < 0 || PQconsumeInput(receive->connection) != 1) {
+    if (size < 0) {
         fail("stream", receive->connection);
     }
     return receive->messages > before;
 }
 
+/* Sleeps before each reading, as pg_recvlogical and the server's own receiver do. */
 static void receive_all(Receive *receive)
 {
     for (int idle = 0; receive->reached < receive->end; idle++) {
         struct pollfd wait = {.fd = PQsocket(receive->connection), .events = POLLIN};
         if (take_all(receive)) {
             idle = 0;
-        } else if (poll(&wait, 1, TICK_MS) < 0 && errno != EINTR) {
-            fail("poll", receive->connection);
         }
         if (idle == PAUSE_TICKS) {
             ask(receive);
             idle = 0;
+        }
+        if ((poll(&wait, 1, TICK_MS) < 0 && errno != EINTR) || PQconsumeInput(receive->connection) != 1) {
+            fail("stream", receive->connection);
         }
     }
 }

@@ -46,6 +46,14 @@
 #include "utils/float.h"
 #endif
 
+/* 14 gave slots two-phase decoding. */
+#if PG_VERSION_NUM >= 140000
+#include "replication/slot.h"
+#define slot_is_two_phase(ctx) ((ctx)->slot->data.two_phase)
+#else
+#define slot_is_two_phase(ctx) ((void)(ctx), false)
+#endif
+
 #if PG_VERSION_NUM < 110000 || PG_VERSION_NUM >= 190000
 #error "the decoder is for PostgreSQL 11 to 18"
 #endif

@@ -50,9 +50,20 @@ static void writer_start(Decoder *decoder)
     text_style_force();
 }
 
+/* Prepared transactions are sent when they commit; a slot made for more would not get what it was made for. */
+static void refuse_two_phase(const LogicalDecodingContext *ctx)
+{
+    if (slot_is_two_phase(ctx)) {
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("penstock: a slot with two-phase decoding cannot be read"),
+                        errhint("Create the slot without it.")));
+    }
+}
+
 static void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output, bool is_init)
 {
     output->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
+    refuse_two_phase(ctx);
     Decoder *decoder = MemoryContextAllocZero(ctx->context, sizeof(Decoder));
     ctx->output_plugin_private = decoder;
     if (is_init) {
