@@ -116,6 +116,7 @@ sub pgcat
     $result = $migration->exits(3, set_words($option . '.copy', '--primary', $at_target));
     like($result->{stderr}, qr/taken back.*does not use/, 'what the proxy does not show is taken back');
     is(slurp($proxy->config . '.copy'), $config, 'and so is the file');
+    ok(!-e $proxy->config . '.copy.penstock-set', 'there is nothing to take back');
     $proxy->kill9;
     return;
 }

@@ -50,7 +50,7 @@ static void path_of(const char *file, char out[PATH_MAX + 16])
     snprintf(out, PATH_MAX + 16, "%s.penstock-set", file);
 }
 
-int change_save(const json_t *change, Error *error)
+static int save(const json_t *change, Error *error)
 {
     char path[PATH_MAX + 16];
     path_of(json_string_value(json_object_get(change, "file")), path);
@@ -58,6 +58,24 @@ int change_save(const json_t *change, Error *error)
     int status = file_write(path, text, error);
     free(text);
     return status;
+}
+
+int change_keep(const json_t *change, json_t **previous, Error *error)
+{
+    Error ignored;
+    if (change_load(json_string_value(json_object_get(change, "file")), previous, &ignored) != 0) {
+        *previous = NULL;
+    }
+    return save(change, error);
+}
+
+void change_drop(const json_t *change, json_t *previous)
+{
+    Error ignored;
+    if (previous == NULL || save(previous, &ignored) != 0) {
+        change_forget(change);
+    }
+    json_decref(previous);
 }
 
 int change_load(const char *file, json_t **out, Error *error)

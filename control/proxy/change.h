@@ -19,8 +19,11 @@ void change_add(json_t *change, const char *const *table, const char *key, const
 /* The same with before and after exchanged, last key first. The caller frees it. */
 json_t *change_reversed(const json_t *change);
 
-/* Keeps it for change_load; durable on return. */
-int change_save(const json_t *change, Error *error) MUST_CHECK;
+/* Keeps it for change_load, durable on return, in the place of what was kept before: that comes in *previous, or NULL. */
+int change_keep(const json_t *change, json_t **previous, Error *error) MUST_CHECK;
+
+/* It was not made after all: previous, which is freed, is kept again. */
+void change_drop(const json_t *change, json_t *previous);
 
 /* What was kept of file. ERROR_STATE when there is nothing. The caller frees *out. */
 int change_load(const char *file, json_t **out, Error *error) MUST_CHECK;

@@ -130,6 +130,22 @@ static int apply(Proxy *proxy, const char *text, const char *edited, Error *erro
     return error_context(error, "taken back");
 }
 
+static int keep_and_apply(Proxy *proxy, const char *text, const char *edited, const json_t *change,
+                          Error *error)
+{
+    json_t *previous;
+    int status = change_keep(change, &previous, error);
+    if (status == 0) {
+        status = apply(proxy, text, edited, error);
+    }
+    if (status == 0) {
+        json_decref(previous);
+    } else {
+        change_drop(change, previous);
+    }
+    return status;
+}
+
 /* Where the entry is to lead; the database's name stays. */
 static int wished_place(Proxy *proxy, const char *text, const ProxyWish *wish, Endpoint *out, Error *error)
 {
@@ -172,10 +188,7 @@ int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **ch
         status = make_change(proxy, text, edited, change, error);
     }
     if (status == 0 && !dry_run && json_array_size(json_object_get(*change, "changes")) > 0) {
-        status = change_save(*change, error);
-        if (status == 0) {
-            status = apply(proxy, text, edited, error);
-        }
+        status = keep_and_apply(proxy, text, edited, *change, error);
     }
     free(text);
     free(edited);

@@ -243,6 +243,22 @@ static int apply(Proxy *proxy, const PgcatPlace *place, const char *text, const 
     return error_context(error, "taken back");
 }
 
+static int keep_and_apply(Proxy *proxy, const PgcatPlace *place, const char *text, const char *edited,
+                          const json_t *change, Error *error)
+{
+    json_t *previous;
+    int status = change_keep(change, &previous, error);
+    if (status == 0) {
+        status = apply(proxy, place, text, edited, error);
+    }
+    if (status == 0) {
+        json_decref(previous);
+    } else {
+        change_drop(change, previous);
+    }
+    return status;
+}
+
 static int check_file(Proxy *proxy, Error *error)
 {
     if (access(proxy->state, F_OK) == 0) {
@@ -274,10 +290,7 @@ int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change
         status = check_servers(text, &place, wish, error);
     }
     if (status == 0 && !dry_run && json_array_size(json_object_get(*change, "changes")) > 0) {
-        status = change_save(*change, error);
-        if (status == 0) {
-            status = apply(proxy, &place, text, edited, error);
-        }
+        status = keep_and_apply(proxy, &place, text, edited, *change, error);
     }
     free(text);
     free(edited);
