@@ -65,7 +65,7 @@ static bool put_truncate(FILE *out, Tables tables, bool restart_identity, int le
 static void put_condition(FILE *out, Tables tables)
 {
     fprintf(out,
-            "(SELECT pg_catalog.sum(pg_catalog.pg_relation_size(c.oid)) < %d AND "
+            "(SELECT pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) < %d AND "
             "pg_catalog.bool_and(c.relkind = ''r'' AND NOT c.relrowsecurity "
             "AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t "
             "WHERE t.tgrelid = c.oid AND t.tgenabled IN (''A'', ''R'')) "
