@@ -163,7 +163,7 @@ static bool answer(StandIn *stand_in, const char *query)
         stand_in->active--;
         say_row(stand_in, stand_in->plugin != NULL ? slot : NULL);
     } else if (strncmp(query, "START_REPLICATION", 17) == 0) {
-        snprintf(stand_in->command, sizeof stand_in->command, "%s", query);
+        snprintf(stand_in->command, sizeof stand_in->command, "%.500s", query);
         stand_in_say(stand_in, 'W', "\0\0\0", 3);
         return false;
     } else {
