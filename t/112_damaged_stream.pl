@@ -37,7 +37,8 @@ SQL
 
 sub rows
 {
-    return $target->sql('postgres', 'SELECT count(*) FROM t');
+    my ($server) = @_;
+    return $server->sql('postgres', 'SELECT count(*) FROM t');
 }
 
 sub applier_through
@@ -51,7 +52,7 @@ sub applier_through
 sub goes_on
 {
     $migration->ok('follow', '--', '--until', $source->sql('postgres', 'SELECT pg_current_wal_insert_lsn()'));
-    same_rows($source, $target, 'postgres', 'the next start');
+    is(rows($target), rows($source), 'the next start applies everything');
     return;
 }
 
@@ -59,7 +60,7 @@ sub goes_on
 sub stops
 {
     my ($name, $whole, $pattern, $meddle, %options) = @_;
-    my $rows = rows();
+    my $rows = rows($target);
     my @behind = transactions();
     my $meddler = PenstockTest::Meddler->start_new($source, $meddle, %options);
     my $applier = applier_through($meddler);
@@ -70,7 +71,7 @@ sub stops
         is($migration->applier_says('state'), 'failed', 'the state on the target');
         is($source->sql('postgres', "SELECT confirmed_flush_lsn <= '$behind[$whole]' FROM pg_replication_slots"), 't',
             'nothing of it is confirmed');
-        cmp_ok(rows() - $rows, '<=', $whole + ($whole == 2 ? 1200 : 0), 'nothing of it is applied');
+        cmp_ok(rows($target) - $rows, '<=', $whole + ($whole == 2 ? 1200 : 0), 'nothing of it is applied');
         $meddler->stop;
         goes_on();
     };
