@@ -13,7 +13,8 @@
  *       │                                             └ connection lost, or told to stop: error
  *
  * Only the relation whose statement failed is applied by rows then; the others of the batch stay sets. Each relation
- * fails at most once, so the number of tries is bounded by that of the relations in the batch.
+ * fails at most once, so the number of tries is bounded by that of the relations in the batch. A relation that does so
+ * batch after batch goes by rows at once for a while (fallback.h).
  *
  * Where an earlier batch left its transaction open, a savepoint takes the place of BEGIN; and since the whole
  * transaction cannot be repeated from here, transient errors end the worker.
@@ -38,6 +39,7 @@
 
 /* The relations of a batch whose changes are applied one by one. */
 typedef struct ByRows {
+    const Fallbacks *known; /* from earlier batches */
     const ApplyRelation **relations;
     size_t count;
     bool all; /* what failed was not the statement of any relation */
@@ -45,7 +47,7 @@ typedef struct ByRows {
 
 static bool by_rows_has(const ByRows *by_rows, const ApplyRelation *relation)
 {
-    if (by_rows->all) {
+    if (by_rows->all || fallbacks_pausing(by_rows->known, relation)) {
         return true;
     }
     for (size_t i = 0; i < by_rows->count; i++) {
@@ -353,6 +355,9 @@ static int try_until_done(Applying *a, Batch *batch, ByRows *by_rows, Error *err
         }
         if (verdict == BY_ROWS) {
             by_rows_add(by_rows, failure.relation);
+            if (failure.relation != NULL) {
+                fallbacks_failed(&a->fallbacks, failure.relation);
+            }
             batch->by_rows++;
         }
     }
@@ -360,7 +365,8 @@ static int try_until_done(Applying *a, Batch *batch, ByRows *by_rows, Error *err
 
 static int run_until_done(Applying *a, Batch *batch, Error *error)
 {
-    ByRows by_rows = {0};
+    ByRows by_rows = {.known = &a->fallbacks};
+    fallbacks_begin(&a->fallbacks);
     int status = try_until_done(a, batch, &by_rows, error);
     free(by_rows.relations);
     return status;

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "fallback.h"
 #include "log.h"
 #include "policy.h"
 #include "session.h"
@@ -16,6 +17,7 @@ typedef struct Applying {
     /* Waits; false when the worker is to stop. */
     bool (*pause)(void *context, unsigned milliseconds);
     void *context;
+    Fallbacks fallbacks;
     bool open; /* a batch that does not commit left its transaction open */
 } Applying;
 
