@@ -102,7 +102,7 @@ static void take(Receive *receive, const char *message, int size)
     receive->last = now();
 }
 
-/* A Unix socket does not know it: there every byte wakes the reader. */
+/* For the stream alone: libpq would wait for the answer to a command for ever. A Unix socket does not know it. */
 static void sleep_longer(const Receive *receive)
 {
     int bytes = LOW_WATER;
@@ -176,11 +176,11 @@ int main(int argc, char **argv)
     if (PQstatus(receive.connection) != CONNECTION_OK) {
         fail("connection", receive.connection);
     }
+    int pid = PQbackendPID(receive.connection);
+    start(&receive, argv[2], argv + 4, argc - 4);
     if (lazy) {
         sleep_longer(&receive);
     }
-    int pid = PQbackendPID(receive.connection);
-    start(&receive, argv[2], argv + 4, argc - 4);
     receive_all(&receive);
     printf("%.3f %.2f %" PRIu64 " %" PRIu64 "\n", receive.last - receive.started, cpu_seconds(pid),
            receive.messages, receive.bytes);
