@@ -91,14 +91,30 @@ static bool resolve(const char *host, const char *port, struct sockaddr_storage 
     return true;
 }
 
+/* Led to its own port, a gate would connect to itself without end. */
+static bool is_own_port(const Gate *gate, const struct sockaddr_storage *server)
+{
+    struct sockaddr_in own;
+    int size = sizeof own;
+    const struct sockaddr_in *other = (const struct sockaddr_in *)server;
+    return server->ss_family == AF_INET &&
+           uv_tcp_getsockname(&gate->listener, (struct sockaddr *)&own, &size) == 0 &&
+           other->sin_addr.s_addr == own.sin_addr.s_addr && other->sin_port == own.sin_port;
+}
+
 /* NULL, or why not. */
 static const char *obey(Gate *gate, const char *line)
 {
     char host[256], port[16];
     if (sscanf(line, "open %255s %15s", host, port) == 2) {
-        if (!resolve(host, port, &gate->orders->server)) {
+        struct sockaddr_storage server = {0};
+        if (!resolve(host, port, &server)) {
             return "the server's name is not known";
         }
+        if (is_own_port(gate, &server)) {
+            return "that server is the gate itself";
+        }
+        gate->orders->server = server;
         gate->orders->mode = GATE_OPEN;
         splice_open(gate);
         return NULL;

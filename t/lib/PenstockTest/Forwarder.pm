@@ -5,9 +5,6 @@
 #   … $forwarder->uri('postgres') …
 #   $forwarder->silence;    # from now on nothing passes, neither on old nor on new connections
 #   $forwarder->resume;
-#
-# With tamper => CODE it changes what the server streams: CODE gets the payload of each data message of a replication
-# connection, numbered from 1, and returns the payloads to send in its place.
 package PenstockTest::Forwarder;
 
 use strict;
@@ -21,14 +18,14 @@ my @started;
 
 sub start_new
 {
-    my ($class, $server, %options) = @_;
+    my ($class, $server) = @_;
     my $listener = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1', LocalPort => 0) or die "listen: $!\n";
     my $port = $listener->sockport;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
-        eval { _forward($listener, $server->port, $options{tamper}) };
+        eval { _forward($listener, $server->port) };
         POSIX::_exit(0);
     }
     close($listener);
@@ -63,60 +60,30 @@ sub stop
     return;
 }
 
-sub _send
-{
-    my ($to, $data) = @_;
-    my $sent = 0;
-    while ($sent < length $data) {
-        $sent += syswrite($to, $data, length($data) - $sent, $sent) // return 0;
-    }
-    return 1;
-}
-
-# What the server sent, message by message, with the payloads of 'w' messages changed. Keeps what is not whole yet.
-sub _tampered
-{
-    my ($stream, $data) = @_;
-    my $out = '';
-    $stream->{buffer} .= $data;
-    while (length $stream->{buffer} >= 5) {
-        my $size = 1 + unpack('x N', $stream->{buffer});
-        last if length $stream->{buffer} < $size;
-        my $message = substr($stream->{buffer}, 0, $size, '');
-        if ($message !~ /^d....w/s) {
-            $out .= $message;
-            next;
-        }
-        my ($header, $payload) = (substr($message, 5, 25), substr($message, 30));
-        $out .= 'd' . pack('N', 4 + 25 + length $_) . $header . $_ foreach $stream->{tamper}->($payload, ++$stream->{count});
-    }
-    return $out;
-}
-
 sub _forward
 {
-    my ($listener, $port, $tamper) = @_;
+    my ($listener, $port) = @_;
     my $select = IO::Select->new($listener);
-    my (%other, %stream);
+    my %other;
     for (;;) {
         foreach my $ready ($select->can_read) {
             if ($ready == $listener) {
                 my $client = $listener->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
-                $stream{$server} = {tamper => $tamper, buffer => '', count => 0} if $tamper;
                 $select->add($client, $server);
                 next;
             }
             my $to = $other{$ready} or next;
             my $count = sysread($ready, my $data, 65536);
-            if ($count) {
-                $data = _tampered($stream{$ready}, $data) if $stream{$ready};
-                next if _send($to, $data);
+            my $sent = $count ? syswrite($to, $data) : undef;
+            while (defined $sent && $sent < $count) {
+                my $more = syswrite($to, $data, $count - $sent, $sent) // last;
+                $sent += $more;
             }
+            next if defined $sent && $sent == $count;
             $select->remove($ready, $to);
             delete @other{$ready, $to};
-            delete @stream{$ready, $to};
             close($_) foreach $ready, $to;
         }
     }

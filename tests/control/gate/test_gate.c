@@ -149,11 +149,14 @@ static void a_server_that_comes_late_is_reached(void **state)
     Error error;
     int server_port = 0, listener;
     char text[8];
+    int port = start();
+    snprintf(text, sizeof text, "%d", port);
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), -1);
+    assert_non_null(strstr(error.message, "the gate itself"));
+
     assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
     snprintf(text, sizeof text, "%d", server_port);
     close(listener);
-
-    int port = start();
     int client = connect_to(port);
     assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
     assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
