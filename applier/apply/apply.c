@@ -71,24 +71,6 @@ static void by_rows_add(ByRows *by_rows, const ApplyRelation *relation)
     by_rows->relations[by_rows->count++] = relation;
 }
 
-static bool has_deferrable(const Batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->changes[i].relation->deferrable) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void queue_begin(Applying *a, const Batch *batch)
-{
-    session_command(a->session, a->open ? "SAVEPOINT batch" : "BEGIN");
-    if (has_deferrable(batch)) {
-        session_command(a->session, "SET CONSTRAINTS ALL DEFERRED");
-    }
-}
-
 static const Settled left_out = {
     .problem = "transaction skipped", .sqlstate = "", .message = "", .action = "skipped"};
 
@@ -222,7 +204,7 @@ static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failur
     Queued queued = QUEUED;
     Failure queueing;
     batch->reduced = batch->conflicts = 0;
-    queue_begin(a, batch);
+    session_command(a->session, a->open ? "SAVEPOINT batch" : "BEGIN");
     if (batch->kind == BATCH_TRUNCATE) {
         queue_truncate(a, batch);
     } else if (batch->kind == BATCH_ROWS) {

@@ -58,7 +58,7 @@ static const char lookup_sql[] =
     "  UNION SELECT relid::oid FROM t, pg_partition_tree(t.oid) "
     "), uniques AS ( "
     "  SELECT i.indexrelid, i.indrelid, i.indisexclusion, i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
-    "    i.indisvalid, i.indimmediate, "
+    "    i.indisvalid, "
     "    ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p "
     "          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p] "
     "          WHERE i.indcollation[p] = a.attcollation) AS names, "
@@ -78,7 +78,6 @@ static const char lookup_sql[] =
     "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid AND NOT "
     "u.indisexclusion "
     "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]), "
-    "  EXISTS (SELECT FROM uniques u WHERE NOT u.indimmediate), "
     "  c.attname, '\"' || replace(c.attname, '\"', '\"\"') || '\"', "
     "  '\"' || replace(yn.nspname, '\"', '\"\"') || '\".\"' || replace(y.typname, '\"', '\"\"') || '\"', "
     "  c.atttypid, c.base, c.base_kind, c.attidentity, c.attgenerated <> '', c.attnotnull, c.atthasdef, "
@@ -97,7 +96,6 @@ enum {
     LANE_CLASS,
     OTHER_UNIQUE,
     KEY_INDEXED,
-    DEFERRABLE,
     NAME,
     QUOTED_NAME,
     CAST,
@@ -180,7 +178,6 @@ static FoundTable *read_table(const PGresult *result)
     table->lane_class = text_of(result, 0, LANE_CLASS);
     table->other_unique = text_of(result, 0, OTHER_UNIQUE);
     table->key_indexed = bool_of(result, 0, KEY_INDEXED);
-    table->deferrable = bool_of(result, 0, DEFERRABLE);
     if (!PQgetisnull(result, 0, NAME)) {
         table->column_count = (uint32_t)rows;
         table->columns = calloc((size_t)rows, sizeof(*table->columns));

@@ -31,7 +31,6 @@ typedef struct FoundTable {
     char *lane_class;   /* what an earlier run decided, or NULL */
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
     bool key_indexed;   /* a unique index has exactly the key's columns */
-    bool deferrable;    /* a unique or exclusion constraint can be deferred */
     uint32_t column_count;
     FoundColumn *columns;
 } FoundTable;

@@ -54,7 +54,6 @@ typedef struct Batch {
     int lane_count;
     Position last;
 
-    bool deferrable; /* has changes of a relation whose constraints may be deferred to the source's commit */
     Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
     size_t bytes; /* size of the values, for limits */
     uint64_t opened_usec; /* monotonic time of its first change */

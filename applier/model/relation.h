@@ -73,7 +73,6 @@ typedef struct ApplyRelation {
     MatchClass match;
     bool partitioned; /* on the target: rows are not found by ctid alone */
     bool overriding;  /* some column is identity_always */
-    bool deferrable;  /* a unique or exclusion constraint on the target can be deferred to the commit */
     uint32_t extra_count;
     char **extra;    /* columns that only the target has and that can be written, quoted */
     Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */

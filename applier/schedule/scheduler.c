@@ -51,8 +51,6 @@
  * 10. With one lane transactions stay whole: batches are closed at commits. A transaction that passes the limits gives
  *     batches that do not commit; they, and the one that commits at last, share the floor of the first, and until then
  *     the floor stays even when all of them have been taken.
- * 11. With several lanes a batch that has changes of a relation with deferrable constraints is closed between
- *     transactions, up to DEFERRABLE_ROOM times its limits: in the middle of one the constraint may not hold.
  */
 #include "scheduler.h"
 
@@ -61,8 +59,6 @@
 
 #include "lane.h"
 #include "order.h"
-
-#define DEFERRABLE_ROOM 16
 
 struct Scheduler {
     SchedulerOptions options;
@@ -247,7 +243,7 @@ static bool reaches(const Scheduler *scheduler, const Batch *batch, size_t times
 
 static bool full(const Scheduler *scheduler, const Batch *batch)
 {
-    return reaches(scheduler, batch, batch->deferrable && scheduler->in_transaction ? DEFERRABLE_ROOM : 1);
+    return reaches(scheduler, batch, 1);
 }
 
 /* One lane: small transactions fit in behind the limit, so that only a large one is cut. */
@@ -274,7 +270,6 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
     batch->bytes += bytes;
-    batch->deferrable |= change->relation->deferrable;
     if (!(single_lane(scheduler) ? overfull(scheduler, batch) : full(scheduler, batch))) {
         return;
     }
@@ -453,12 +448,6 @@ static void schedule_commit(Scheduler *scheduler, const CommitRecord *commit, ui
     if (single_lane(scheduler)) {
         close_whole_transaction(scheduler, now_usec);
     }
-    for (int worker = 0; worker < scheduler->options.workers; worker++) {
-        const Batch *batch = scheduler->open[worker];
-        if (batch != NULL && batch->deferrable && full(scheduler, batch)) {
-            close_worker(scheduler, worker);
-        }
-    }
     scheduler->last_end = commit->end_lsn > scheduler->last_end ? commit->end_lsn : scheduler->last_end;
 }
 
@@ -502,8 +491,7 @@ static bool may_fall_due(const Scheduler *scheduler)
 
 static uint64_t due(const Scheduler *scheduler, const Batch *batch)
 {
-    bool may = batch != NULL && !(batch->deferrable && scheduler->in_transaction) &&
-               !(scheduler->busy[batch->worker] && !batch->barrier);
+    bool may = batch != NULL && !(scheduler->busy[batch->worker] && !batch->barrier);
     return may ? batch->opened_usec + scheduler->options.linger_usec : UINT64_MAX;
 }
 

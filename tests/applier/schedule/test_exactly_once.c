@@ -165,7 +165,6 @@ static void make_world(World *world, uint64_t seed)
         world->targets[i] = &world->tables[i].target;
     }
     world->tables[1].target.copy_lsn = 1000 + draw(world, 1000);
-    world->tables[draw(world, TABLES)].target.deferrable = draw(world, 2) == 0;
     if (draw(world, 2) == 0) {
         world->targets[3] = NULL;
     }

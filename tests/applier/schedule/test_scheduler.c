@@ -283,25 +283,6 @@ static void truncate_of_a_whole_table_waits_for_nothing(void **state)
     }
 }
 
-static void deferrable_constraints_keep_a_transaction_together(void **state)
-{
-    Fixture *fixture = *state;
-    fixture->options.batch_rows = 2;
-    fixture->whole.target.deferrable = true;
-    test_begin(fixture->frame, 100);
-    for (int32_t key = 1; key <= 5; key++) {
-        insert(fixture, &fixture->whole, (uint64_t)key, key);
-    }
-    feed(fixture, 0);
-    scheduler_close(fixture->scheduler, 1000000, false);
-    assert_null(scheduler_take(fixture->scheduler));
-    test_commit(fixture->frame, 100, 5);
-    feed(fixture, 0);
-    Batch *batch = scheduler_take(fixture->scheduler);
-    assert_int_equal(batch->count, 5);
-    batch_free(batch);
-}
-
 static void lanes_are_even_once_the_furthest_is_passed(void **state)
 {
     Fixture *fixture = *state;
@@ -513,7 +494,6 @@ int main(void)
         TEST(old_key_that_did_not_change_is_no_barrier),
         TEST(truncate_waits_only_for_what_is_to_be_truncated),
         TEST(truncate_of_a_whole_table_waits_for_nothing),
-        TEST(deferrable_constraints_keep_a_transaction_together),
         TEST(lanes_are_even_once_the_furthest_is_passed),
         TEST(what_is_durable_is_left_out_after_a_restart),
         TEST(no_lane_is_moved_back),
