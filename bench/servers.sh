@@ -1,6 +1,7 @@
 # Sourced by bench scripts that need a source and a target: two clusters in $run, a PostgreSQL 11 and a PostgreSQL 14.
 #
-# $BENCH_PORT is the source's port, the next one the target's. Sockets are in $run. shellcheck shell=bash
+# $BENCH_PORT is the source's port, the next one the target's. Replication and applier go over TCP, as between hosts; sockets for
+# the rest are in $run. shellcheck shell=bash
 
 source_port=${BENCH_PORT:-15511} target_port=$((${BENCH_PORT:-15511} + 1))
 build=${BENCH_BUILD:-$root_folder/build/release}
@@ -16,8 +17,8 @@ plus() { awk "BEGIN {printf \"%.2f\", $1 + $2}"; }
 
 use_servers()
 {
-    source_uri="host=$run port=$source_port user=postgres dbname=bench"
-    export PENSTOCK_SOURCE=$source_uri PENSTOCK_TARGET="host=$run port=$target_port user=postgres dbname=bench"
+    source_uri="host=127.0.0.1 port=$source_port user=postgres dbname=bench"
+    export PENSTOCK_SOURCE=$source_uri PENSTOCK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=bench"
 }
 
 start_cluster() # start_cluster NAME MAJOR PORT
@@ -26,7 +27,7 @@ start_cluster() # start_cluster NAME MAJOR PORT
     as_test_user "$bin/initdb" -D "$run/$1" -U postgres -E UTF8 --locale=C -A trust >/dev/null
     as_test_user tee -a "$run/$1/postgresql.conf" >/dev/null <<CONF
 port = $3
-listen_addresses = ''
+listen_addresses = '127.0.0.1'
 unix_socket_directories = '$run'
 shared_buffers = 512MB
 max_wal_size = 8GB
