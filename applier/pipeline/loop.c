@@ -296,6 +296,7 @@ void loop_run(Pipeline *pipeline)
 void loop_close(Pipeline *pipeline)
 {
     uv_walk(&pipeline->loop, close_handle, NULL);
-    uv_run(&pipeline->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&pipeline->loop);
+    do { /* once more when an end that was asked for after the last turn ends this one at once */
+        uv_run(&pipeline->loop, UV_RUN_DEFAULT);
+    } while (uv_loop_close(&pipeline->loop) == UV_EBUSY);
 }
