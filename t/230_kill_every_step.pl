@@ -1,134 +1,15 @@
-# The CLI is killed with SIGKILL at every step of the cutover and of the rollback, before the step is done and after, and
-# in the undo of every step that has one: --resume and --undo work from each of these points, and the clients that write
-# all the while notice nothing.
-#
-# The points are found in --plan, so a step that is added is killed, too. Killed behind the line "begin": nothing of the
-# step was done. Killed before the line "done": all of it was, and the journal does not know.
+# The CLI is killed at every step of both roads and of their undo, behind PgBouncer.
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
-use PenstockTest::Journal;
-use PenstockTest::Writers;
+use PenstockTest::KillEveryStep;
 
-my $source = start_source('source');
-my $target = start_target('target');
-foreach my $server ($source, $target) {
-    $server->sql('postgres', 'CREATE ROLE app LOGIN');
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
-my $writers = PenstockTest::Writers->new($source, 'app');
-my $proxy = start_pgbouncer('pgbouncer', app => $source);
-my $migration = migration($source, $target, database => 'app');
-$migration->ok('copy');
-my $journal = PenstockTest::Journal->new($target, 'app');
-$migration->follow;
-$migration->wait_until_caught_up;
-$writers->start('load', $proxy->uri('app', user => 'app'), '--client=6', '--rate=150');
-
-# A resumed run has no credentials from its preflight: the probe gets its own.
-my @proxy = ('--proxy', 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config, '--max-lag', '1000000000',
-    '--probe', $proxy->uri('app', user => 'app'));
-my %words = (
-    cutover  => ['cutover', @proxy, '--target-address', '127.0.0.1:' . $target->port],
-    rollback => ['rollback', @proxy, '--source-address', '127.0.0.1:' . $source->port],
-);
-my $config = slurp_file($proxy->config);
-
-# Whom clients write to, and what stands on both servers: fences, publications, slots, subscription.
-my $limits = q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'};
-my $made = q{SELECT (SELECT count(*) FROM pg_subscription) || ' ' || (SELECT count(*) FROM pg_publication) || ' '
-    || (SELECT string_agg(plugin, ',') FROM pg_replication_slots WHERE NOT temporary)};
-sub standing
-{
-    return join('; ', map { $_->sql('postgres', $limits) . ' ' . $_->sql('app', $made) } $source, $target)
-      . '; phase ' . $target->sql('app', 'SELECT phase FROM penstock.migration') . '; ' . slurp_file($proxy->config);
-}
-
-sub command { my ($road, @words) = @_; return $migration->command(@{$words{$road}}, @words) }
-sub ok_road { my ($road, @words) = @_; return $migration->ok(@{$words{$road}}, @words) }
-sub exits_road { my ($road, $status, @words) = @_; return $migration->exits($status, @{$words{$road}}, @words) }
-
-sub steps
-{
-    my ($road) = @_;
-    my ($commits, @steps) = (0);
-    foreach my $line (split /\n/, ok_road($road, '--plan')->{stdout}) {
-        next unless $line =~ /^ +\d+  (.{10})  /;
-        my $name = $1 =~ s/ +$//r;
-        $commits = 1 if $line =~ /point of no return/;
-        push @steps, {name => $name, undo => !!($line =~ /undone if/), committed => $commits};
-    }
-    die "--plan shows no steps\n" unless @steps;
-    return @steps;
-}
-
-# Undone from everywhere: what stands afterwards is what stood before.
-sub undo_everywhere
-{
-    my ($road) = @_;
-    my $before = standing();
-    foreach my $step (grep { !$_->{committed} } steps($road)) {
-        my $name = $step->{name};
-        $journal->kill_behind("$road $name begin", command($road, '--yes'));
-        ok_road($road, '--undo');
-        is(standing(), $before, "$road, $name: undone before it was done");
-        $journal->kill_before("$road $name done", command($road, '--yes'));
-        if ($step->{undo}) {
-            $journal->kill_behind("$road $name undoing", command($road, '--undo'));
-            $journal->kill_before("$road $name undone", command($road, '--undo'));
-        }
-        ok_road($road, '--undo');
-        is(standing(), $before, "$road, $name: undone after it was done");
-    }
-    return;
-}
-
-# One road with one step killed both ways, its undo too, and carried on with each time.
-sub carry_on
-{
-    my ($road, $step) = @_;
-    my $name = $step->{name};
-    $journal->kill_behind("$road $name begin", command($road, '--yes'));
-    $journal->kill_before("$road $name done", command($road, '--resume'));
-    if ($step->{undo}) {
-        $journal->kill_before("$road $name undone", command($road, '--undo'));
-    } elsif ($step->{committed}) {
-        my $refused = exits_road($road, 3, '--undo')->{stderr};
-        like($refused, $road eq 'cutover' ? qr/released.*penstock rollback/s : qr/released.*penstock cutover/s,
-            "$road, $name: there is no undo any more, and what to do instead is said");
-    }
-    ok_road($road, '--resume');
-    return;
-}
-
-subtest 'the cutover is undone' => sub {
-    undo_everywhere('cutover');
-    $writers->go_on($source, 'undone');
-};
-
-my @there = steps('cutover');
-my @back = steps('rollback');
-my $undone_back;
-while (@there || @back) {
-    my ($there, $back) = (shift @there, shift @back);
-    subtest 'there at ' . ($there ? $there->{name} : '-') . ', back at ' . ($back ? $back->{name} : '-') => sub {
-        $there ? carry_on('cutover', $there) : ok_road('cutover', '--yes');
-        is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'switched', 'switched');
-        $writers->go_on($target, 'there');
-        undo_everywhere('rollback') unless $undone_back++;
-        $back ? carry_on('rollback', $back) : ok_road('rollback', '--yes');
-        is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'copied', 'back where it was');
-        $migration->follow;
-        $migration->wait_until_caught_up;
-        $writers->go_on($source, 'back');
-    };
-}
-
-is(slurp_file($proxy->config), $config, 'the configuration of the proxy is what it was');
-$writers->end_well($source);
-$migration->wait_until_caught_up;
-same_rows($source, $target, 'app', 'after all of it');
+kill_every_step(sub {
+    my ($source) = @_;
+    my $proxy = start_pgbouncer('pgbouncer', app => $source);
+    return ($proxy, 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config, $proxy->uri('app', user => 'app'));
+});
 done_testing();
