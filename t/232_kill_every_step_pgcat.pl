@@ -11,7 +11,8 @@ use PenstockTest::Pgcat;
 
 kill_every_step(sub {
     my ($source) = @_;
-    my $proxy = PenstockTest::Pgcat->start_new('pgcat', PenstockTest::Pgcat::real(), 'app', $source);
+    my $program = PenstockTest::Pgcat::real();
+    my $proxy = PenstockTest::Pgcat->start_new('pgcat', $program, 'app', $source);
     return ($proxy, 'pgcat:' . $proxy->admin_uri . ',config=' . $proxy->config, $proxy->uri('app'));
 });
 done_testing();
