@@ -21,7 +21,7 @@
 
 struct Cutover;
 
-/* How a step is bounded. */
+/* How a step is bounded: Step.limit. */
 typedef enum LimitKind {
     LIMIT_NONE,
     LIMIT_DRAIN,     /* --drain-limit, while clients are held */
@@ -46,7 +46,6 @@ typedef struct Road {
     const char *to;        /* … and the side that they go to */
     DatabaseEnd leaving;
     const Step *steps;
-    const LimitKind *limits; /* one for each step */
     int count;
     int (*preflight)(struct Cutover *cutover, Error *error);
 } Road;

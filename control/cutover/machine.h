@@ -37,6 +37,7 @@ typedef struct Step {
     int (*undo)(void *context, const json_t *detail, Error *error);
     bool volatile_result; /* what it made dies with the process: done again on the way forward */
     bool commits;         /* the point of no return */
+    int limit;            /* for whoever made the table: the machine does not look at it */
 } Step;
 
 typedef enum StepEvent {

@@ -18,23 +18,34 @@
 
 static const Step cutover_steps[] = {
     {.name = "preflight", .text = "check everything that can be known before", .perform = step_preflight},
-    {.name = "warm up", .text = "statistics and hot relations of the target", .perform = step_warm_up},
+    {.name = "warm up",
+     .text = "statistics and hot relations of the target",
+     .perform = step_warm_up,
+     .limit = LIMIT_WARM_UP},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
      .perform = step_hold,
-     .undo = step_let_go},
-    {.name = "drain", .text = "wait until nobody is at work on the source", .perform = step_drain},
+     .undo = step_let_go,
+     .limit = LIMIT_DRAIN},
+    {.name = "drain",
+     .text = "wait until nobody is at work on the source",
+     .perform = step_drain,
+     .limit = LIMIT_DRAIN},
     {.name = "fence",
      .text = "let nobody write to the source any more",
      .prepare = step_fence_prepare,
      .perform = step_fence,
-     .undo = step_unfence},
+     .undo = step_unfence,
+     .limit = LIMIT_FENCE},
     {.name = "position",
      .text = "note the last position of the source",
      .perform = step_position,
      .undo = step_forget_position},
-    {.name = "catch up", .text = "wait until the target has everything", .perform = step_catch_up},
+    {.name = "catch up",
+     .text = "wait until the target has everything",
+     .perform = step_catch_up,
+     .limit = LIMIT_HOLD},
     {.name = "sequences", .text = "set and compare the sequences", .perform = step_sequences},
     {.name = "snapshot",
      .text = "keep this moment of both sides for the comparison",
@@ -47,11 +58,13 @@ static const Step cutover_steps[] = {
     {.name = "slot",
      .text = "the way back: keep the target's changes from here on",
      .perform = step_slot,
-     .undo = step_drop_slot},
+     .undo = step_drop_slot,
+     .limit = LIMIT_HOLD},
     {.name = "subscribe",
      .text = "the way back: let the source follow the target",
      .perform = step_subscribe,
-     .undo = step_unsubscribe},
+     .undo = step_unsubscribe,
+     .limit = LIMIT_SUBSCRIBE},
     {.name = "open",
      .text = "lift the fence of the target, if a rollback raised one",
      .prepare = step_open_prepare,
@@ -66,16 +79,19 @@ static const Step cutover_steps[] = {
      .text = "let the clients go on: the point of no return",
      .perform = step_release,
      .commits = true},
-    {.name = "probe", .text = "look through the proxy at the target", .perform = step_probe},
-    {.name = "streams", .text = "the way back: see that the source follows", .perform = step_streams},
-    {.name = "gone", .text = "see that nobody is left on the source", .perform = step_gone},
+    {.name = "probe",
+     .text = "look through the proxy at the target",
+     .perform = step_probe,
+     .limit = LIMIT_PROBE},
+    {.name = "streams",
+     .text = "the way back: see that the source follows",
+     .perform = step_streams,
+     .limit = LIMIT_STREAMS},
+    {.name = "gone",
+     .text = "see that nobody is left on the source",
+     .perform = step_gone,
+     .limit = LIMIT_FENCE},
     {.name = "switched", .text = "mark the migration as switched", .perform = step_switched},
-};
-
-static const LimitKind cutover_limits[] = {
-    LIMIT_NONE, LIMIT_WARM_UP, LIMIT_DRAIN,   LIMIT_DRAIN, LIMIT_FENCE,     LIMIT_NONE, LIMIT_HOLD,
-    LIMIT_NONE, LIMIT_NONE,    LIMIT_NONE,    LIMIT_HOLD,  LIMIT_SUBSCRIBE, LIMIT_NONE, LIMIT_NONE,
-    LIMIT_NONE, LIMIT_PROBE,   LIMIT_STREAMS, LIMIT_FENCE, LIMIT_NONE,
 };
 
 static const Step rollback_steps[] = {
@@ -84,13 +100,18 @@ static const Step rollback_steps[] = {
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
      .perform = step_hold,
-     .undo = step_let_go},
-    {.name = "drain", .text = "wait until nobody is at work on the target", .perform = step_drain},
+     .undo = step_let_go,
+     .limit = LIMIT_DRAIN},
+    {.name = "drain",
+     .text = "wait until nobody is at work on the target",
+     .perform = step_drain,
+     .limit = LIMIT_DRAIN},
     {.name = "fence",
      .text = "let nobody write to the target any more",
      .prepare = step_fence_prepare,
      .perform = step_fence,
-     .undo = step_unfence},
+     .undo = step_unfence,
+     .limit = LIMIT_FENCE},
     {.name = "position",
      .text = "note the last position of the target",
      .perform = step_position,
@@ -98,12 +119,14 @@ static const Step rollback_steps[] = {
     {.name = "catch up",
      .text = "wait until the source has everything",
      .perform = step_catch_up_back,
-     .volatile_result = true},
+     .volatile_result = true,
+     .limit = LIMIT_HOLD},
     {.name = "sequences", .text = "set and compare the sequences", .perform = step_sequences},
     {.name = "stream",
      .text = "the way there: keep the source's changes from here on",
      .perform = step_stream,
-     .undo = step_drop_stream},
+     .undo = step_drop_stream,
+     .limit = LIMIT_HOLD},
     {.name = "open",
      .text = "lift the fence of the source",
      .prepare = step_open_prepare,
@@ -118,28 +141,25 @@ static const Step rollback_steps[] = {
      .text = "let the clients go on: the point of no return",
      .perform = step_release,
      .commits = true},
-    {.name = "probe", .text = "look through the proxy at the source", .perform = step_probe},
-    {.name = "gone", .text = "see that nobody is left on the target", .perform = step_gone},
+    {.name = "probe",
+     .text = "look through the proxy at the source",
+     .perform = step_probe,
+     .limit = LIMIT_PROBE},
+    {.name = "gone",
+     .text = "see that nobody is left on the target",
+     .perform = step_gone,
+     .limit = LIMIT_FENCE},
     {.name = "back", .text = "take the way back away, mark the migration", .perform = step_back},
-};
-
-static const LimitKind rollback_limits[] = {
-    LIMIT_NONE, LIMIT_DRAIN, LIMIT_DRAIN, LIMIT_FENCE, LIMIT_NONE,  LIMIT_HOLD,  LIMIT_NONE,
-    LIMIT_HOLD, LIMIT_NONE,  LIMIT_NONE,  LIMIT_NONE,  LIMIT_PROBE, LIMIT_FENCE, LIMIT_NONE,
 };
 
 _Static_assert(COUNT(cutover_steps) <= MAX_STEPS && COUNT(rollback_steps) <= MAX_STEPS,
                "records are too short");
-_Static_assert(COUNT(cutover_steps) == COUNT(cutover_limits) &&
-                   COUNT(rollback_steps) == COUNT(rollback_limits),
-               "a limit for each step");
 
 const Road road_cutover = {.operation = "cutover",
                            .from = "source",
                            .to = "target",
                            .leaving = DATABASE_SOURCE,
                            .steps = cutover_steps,
-                           .limits = cutover_limits,
                            .count = COUNT(cutover_steps),
                            .preflight = cutover_preflight};
 
@@ -148,14 +168,13 @@ const Road road_rollback = {.operation = "rollback",
                             .to = "source",
                             .leaving = DATABASE_TARGET,
                             .steps = rollback_steps,
-                            .limits = rollback_limits,
                             .count = COUNT(rollback_steps),
                             .preflight = rollback_preflight};
 
 double cutover_limit(const Cutover *cutover, const Step *step)
 {
     const CutoverOptions *options = cutover->options;
-    switch (cutover->road->limits[step - cutover->road->steps]) {
+    switch ((LimitKind)step->limit) {
     case LIMIT_NONE:
         return 0;
     case LIMIT_DRAIN:
