@@ -20,8 +20,8 @@
 #include "supervisor.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "pipeline.h"
 
 #define FIRST_BACKOFF_MS 100
@@ -37,15 +37,8 @@ typedef struct Supervisor {
     bool locked_before; /* we had the lock once: who has it now may be our own lost connection */
     bool streamed_before;
     int backoff_ms;
-    time_t failing_since; /* monotonic; 0: not failing */
+    double failing_since; /* clock_seconds; 0: not failing */
 } Supervisor;
-
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 static void publish(Supervisor *supervisor, const char *state, const Error *error)
 {
@@ -103,7 +96,7 @@ static int start_reporter(Supervisor *supervisor, Error *error)
                                 .log = &options->log};
     if (reporter_start(&reporter, &supervisor->reporter, error) != 0) {
         bool own = error->code == ERROR_STATE && supervisor->locked_before &&
-                   monotonic_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
+                   clock_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
         error->code = own ? ERROR_TRANSIENT : error->code;
         return -1;
     }
@@ -188,7 +181,7 @@ static int attempt(Supervisor *supervisor, Error *error)
 /* Is it worth another try? Keeps account of how long it has been failing. */
 static bool may_retry(Supervisor *supervisor, const Error *error)
 {
-    time_t now = monotonic_seconds();
+    double now = clock_seconds();
     int limit = supervisor->options->retry_limit_s;
     if (supervisor->failing_since == 0) {
         supervisor->failing_since = now;

@@ -18,14 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "clock.h"
 
 /* What libpq settled on for an option, from all of URI, service file and environment. The caller frees it. */
 static char *effective_option(PGconn *connection, const char *keyword)
@@ -68,7 +62,7 @@ static int connect_timeout_ms(PGconn *connection)
 static bool await_socket(const PGconn *connection, PostgresPollingStatusType wanted, int64_t deadline)
 {
     for (;;) {
-        int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+        int64_t left = deadline < 0 ? -1 : deadline - clock_ms();
         if (deadline >= 0 && left <= 0) {
             return false;
         }
@@ -87,7 +81,7 @@ static bool await_socket(const PGconn *connection, PostgresPollingStatusType wan
 static void step(PGconn *connection)
 {
     int timeout = connect_timeout_ms(connection);
-    int64_t deadline = timeout < 0 ? -1 : now_ms() + timeout;
+    int64_t deadline = timeout < 0 ? -1 : clock_ms() + timeout;
     PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
     while (wanted != PGRES_POLLING_OK && wanted != PGRES_POLLING_FAILED) {
         if (!await_socket(connection, wanted, deadline)) {

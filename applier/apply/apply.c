@@ -27,9 +27,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "careful.h"
+#include "clock.h"
 #include "conflict.h"
 #include "record.h"
 #include "row_statement.h"
@@ -354,24 +354,17 @@ static int run_until_done(Applying *a, Batch *batch, Error *error)
     return status;
 }
 
-static uint64_t now_usec(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int apply_batch(Applying *applying, Batch *batch, Error *error)
 {
     if (batch->kind == BATCH_EMPTY && batch->lane_count == 0 && !applying->open) {
         return 0;
     }
     uint64_t before = session_statements(applying->session);
-    uint64_t begun = now_usec();
+    uint64_t begun = clock_usec();
     if (run_until_done(applying, batch, error) != 0 || conclude(applying, batch, error) != 0) {
         return -1;
     }
     batch->statements = session_statements(applying->session) - before;
-    batch->busy_usec = now_usec() - begun;
+    batch->busy_usec = clock_usec() - begun;
     return 0;
 }

@@ -18,9 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "apply.h"
+#include "clock.h"
 
 #define PATIENCE_SECONDS 2
 #define ARENA_CHUNK ((size_t)1 << 20)
@@ -46,24 +46,11 @@ struct Worker {
     size_t capacity;
 };
 
-static struct timespec in_milliseconds(unsigned milliseconds)
-{
-    struct timespec when;
-    clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += milliseconds / 1000;
-    when.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (when.tv_nsec >= 1000000000) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000;
-    }
-    return when;
-}
-
 /* Waits; false when the worker is to stop. */
 static bool pause_worker(void *context, unsigned milliseconds)
 {
     Worker *worker = context;
-    struct timespec until = in_milliseconds(milliseconds);
+    struct timespec until = clock_after_ms(milliseconds);
     pthread_mutex_lock(&worker->lock);
     while (!worker->stopping &&
            pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT) {
@@ -159,11 +146,7 @@ static void *run_worker(void *context)
 
 static void init_lock(Worker *worker)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_condition(&worker->changed);
     pthread_mutex_init(&worker->lock, NULL);
     pthread_mutex_init(&worker->session_lock, NULL);
 }
@@ -249,7 +232,7 @@ void worker_ask_stop(Worker *worker)
     pthread_mutex_lock(&worker->lock);
     if (!worker->stopping) {
         worker->stopping = true;
-        worker->patience = in_milliseconds(PATIENCE_SECONDS * 1000);
+        worker->patience = clock_after_ms(PATIENCE_SECONDS * 1000);
         pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->lock);

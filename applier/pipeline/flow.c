@@ -14,6 +14,8 @@
  */
 #include "run.h"
 
+#include "clock.h"
+
 #define BUSY_LOAD 2
 
 static size_t footprint(const Batch *batch)
@@ -27,7 +29,7 @@ void close_batches(Pipeline *pipeline)
         bool busy = dispatcher_load(pipeline->dispatcher, worker) >= BUSY_LOAD;
         scheduler_set_busy(pipeline->scheduler, worker, busy);
     }
-    scheduler_close(pipeline->scheduler, now_usec(), memory_full(pipeline));
+    scheduler_close(pipeline->scheduler, clock_usec(), memory_full(pipeline));
 }
 
 void take_batches(Pipeline *pipeline)

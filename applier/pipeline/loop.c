@@ -14,6 +14,8 @@
 
 #include <poll.h>
 
+#include "clock.h"
+
 #define MESSAGES_PER_TURN 64
 #define LOOK_MS 1
 #define REPORT_MS 200
@@ -21,11 +23,6 @@
 #define DRAIN_MS 3000
 
 static void pump(Pipeline *pipeline);
-
-uint64_t now_usec(void)
-{
-    return uv_hrtime() / 1000;
-}
 
 static void end(Pipeline *pipeline)
 {
@@ -67,9 +64,9 @@ static bool source_silent(Pipeline *pipeline)
     struct pollfd descriptor = {.fd = receiver_socket(pipeline->receiver), .events = POLLIN};
     uint64_t timeout = (uint64_t)pipeline->applier->timeout_s * 1000000;
     if (!reading(pipeline) || poll(&descriptor, 1, 0) != 0) {
-        pipeline->heard_usec = now_usec();
+        pipeline->heard_usec = clock_usec();
     }
-    return timeout != 0 && now_usec() - pipeline->heard_usec > timeout;
+    return timeout != 0 && clock_usec() - pipeline->heard_usec > timeout;
 }
 
 static void status_due(uv_timer_t *timer)
@@ -151,7 +148,7 @@ static void linger_over(uv_timer_t *timer)
 
 static void set_linger(Pipeline *pipeline)
 {
-    uint64_t deadline = scheduler_deadline(pipeline->scheduler), now = now_usec();
+    uint64_t deadline = scheduler_deadline(pipeline->scheduler), now = clock_usec();
     if (deadline == UINT64_MAX) {
         uv_timer_stop(&pipeline->linger_timer);
         return;
@@ -288,7 +285,7 @@ void loop_run(Pipeline *pipeline)
     uv_poll_init_socket(&pipeline->loop, &pipeline->source_poll, receiver_socket(pipeline->receiver));
     pipeline->source_poll.data = pipeline;
     pipeline->more = true;
-    pipeline->heard_usec = now_usec();
+    pipeline->heard_usec = clock_usec();
     start_timers(pipeline);
     uv_run(&pipeline->loop, UV_RUN_DEFAULT);
 }

@@ -7,6 +7,8 @@
  */
 #include "run.h"
 
+#include "clock.h"
+
 /* What may be confirmed: never less than the slot has already, which would move it back. */
 static Lsn confirmable(const Pipeline *pipeline)
 {
@@ -43,7 +45,7 @@ void publish(Pipeline *pipeline)
         .memory = atomic_load(&pipeline->frame_bytes) + pipeline->batch_bytes,
     };
     ReporterView view;
-    totals_look(pipeline->totals, now_usec());
+    totals_look(pipeline->totals, clock_usec());
     totals_view(pipeline->totals, "streaming", &load, &view);
     reporter_publish(pipeline->options->reporter, &view);
 }

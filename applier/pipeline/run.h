@@ -76,8 +76,7 @@ typedef struct Pipeline {
 void loop_init(Pipeline *pipeline);
 void loop_run(Pipeline *pipeline); /* until the run has ended */
 void loop_close(Pipeline *pipeline);
-void wake(void *pipeline); /* any thread: a batch is done */
-uint64_t now_usec(void);
+void wake(void *pipeline);                         /* any thread: a batch is done */
 void fail(Pipeline *pipeline, const Error *error); /* ends the run; the first error stays */
 void drain(
     Pipeline *pipeline); /* begins a clean stop: nothing more is read, what the workers have is finished */

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "state.h"
 
 #define CHANGED_MS 200
@@ -36,38 +36,20 @@ struct Reporter {
     bool changed;
     bool stopping;
     bool ended;
-    time_t writing_since; /* monotonic; 0: not writing */
+    double writing_since; /* monotonic; 0: not writing */
     Lsn written;
     Error failure;
 
     /* The thread's own. */
-    time_t looked;
+    double looked;
     char *blocked;    /* as JSON, or NULL */
     char *blocked_by; /* for people */
 };
 
-static struct timespec deadline_after(int ms)
-{
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += ms / 1000;
-    deadline.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000;
-    }
-    return deadline;
-}
-
-static time_t monotonic_seconds(void)
-{
-    return deadline_after(0).tv_sec;
-}
-
 /* Waits, with the mutex held, until a write is due: not sooner than CHANGED_MS after the last one, unless stopping. */
 static void wait_for_work(Reporter *reporter)
 {
-    struct timespec soonest = deadline_after(CHANGED_MS), latest = deadline_after(QUIET_MS);
+    struct timespec soonest = clock_after_ms(CHANGED_MS), latest = clock_after_ms(QUIET_MS);
     while (!reporter->stopping && pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
     }
     while (!reporter->stopping && !reporter->changed &&
@@ -84,7 +66,7 @@ static bool same(const char *a, const char *b)
 static int look_for_locks(Reporter *reporter, const ReporterView *view, Error *error)
 {
     char *json = NULL, *text = NULL;
-    time_t now = monotonic_seconds();
+    double now = clock_seconds();
     if (view->working && now - reporter->looked < LOOK_SECONDS) {
         return 0;
     }
@@ -132,7 +114,7 @@ static bool write_once(Reporter *reporter)
     if (view.state == NULL) {
         return true;
     }
-    reporter->writing_since = monotonic_seconds();
+    reporter->writing_since = clock_seconds();
     pthread_mutex_unlock(&reporter->mutex);
     int status = write_view(reporter, &view, &error);
     pthread_mutex_lock(&reporter->mutex);
@@ -186,12 +168,8 @@ static Reporter *reporter_new(const ReporterOptions *options)
     }
     reporter->options = *options;
     reporter->socket = -1;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&reporter->wake, &attributes);
-    pthread_cond_init(&reporter->wrote, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_condition(&reporter->wake);
+    clock_condition(&reporter->wrote);
     pthread_mutex_init(&reporter->mutex, NULL);
     return reporter;
 }
@@ -241,7 +219,7 @@ Lsn reporter_written(Reporter *reporter)
 
 void reporter_flush(Reporter *reporter, int milliseconds)
 {
-    struct timespec deadline = deadline_after(milliseconds);
+    struct timespec deadline = clock_after_ms(milliseconds);
     pthread_mutex_lock(&reporter->mutex);
     while (!reporter->ended && (reporter->changed || reporter->writing_since != 0) &&
            pthread_cond_timedwait(&reporter->wrote, &reporter->mutex, &deadline) == 0) {
@@ -252,7 +230,7 @@ void reporter_flush(Reporter *reporter, int milliseconds)
 static bool silent(const Reporter *reporter)
 {
     return reporter->writing_since != 0 && reporter->options.timeout_s != 0 &&
-           monotonic_seconds() - reporter->writing_since > reporter->options.timeout_s;
+           clock_seconds() - reporter->writing_since > reporter->options.timeout_s;
 }
 
 bool reporter_failed(Reporter *reporter, Error *error)
@@ -275,7 +253,7 @@ void reporter_stop(Reporter *reporter)
     if (reporter == NULL) {
         return;
     }
-    struct timespec deadline = deadline_after(STOP_MS);
+    struct timespec deadline = clock_after_ms(STOP_MS);
     pthread_mutex_lock(&reporter->mutex);
     reporter->stopping = true;
     pthread_cond_signal(&reporter->wake);

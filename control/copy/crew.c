@@ -5,7 +5,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
 
 typedef struct Crew {
     CrewWork work;
@@ -45,11 +46,7 @@ static void wait_for_all(Crew *crew, void (*idle)(void *), void *context)
 {
     pthread_mutex_lock(&crew->mutex);
     while (crew->running > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 250 * 1000 * 1000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = clock_after_ms(250);
         pthread_cond_timedwait(&crew->ended, &crew->mutex, &until);
         if (idle != NULL) {
             pthread_mutex_unlock(&crew->mutex);
@@ -69,7 +66,7 @@ int crew_run(int size, CrewWork work, void (*idle)(void *context), void *context
         abort();
     }
     pthread_mutex_init(&crew.mutex, NULL);
-    pthread_cond_init(&crew.ended, NULL);
+    clock_condition(&crew.ended);
     crew.running = size;
     int started = 0;
     for (; started < size; started++) {

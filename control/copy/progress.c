@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define MAX_PHASES 16
 #define DRAW_SECONDS 0.5
@@ -41,13 +42,6 @@ struct Progress {
     int job_count;
     Job jobs[];
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 char *progress_size(int64_t bytes, char *out, size_t size)
 {
@@ -83,7 +77,7 @@ Progress *progress_new(const Settings *settings, int jobs)
     }
     progress->settings = settings;
     progress->job_count = jobs;
-    progress->drawn_at = now();
+    progress->drawn_at = clock_seconds();
     pthread_mutex_init(&progress->mutex, NULL);
     return progress;
 }
@@ -120,7 +114,7 @@ static void end_phase(Progress *progress)
     if (phase->ended > 0) {
         return;
     }
-    phase->ended = now();
+    phase->ended = clock_seconds();
     char took[32];
     progress_time(phase->ended - phase->began, took, sizeof(took));
     if (draws(progress)) {
@@ -139,7 +133,7 @@ void progress_phase(Progress *progress, const char *name)
     if (name != NULL && progress->phase_count < MAX_PHASES) {
         PhaseTime *phase = &progress->phases[progress->phase_count++];
         snprintf(phase->name, sizeof(phase->name), "%s", name);
-        phase->began = now();
+        phase->began = clock_seconds();
         progress->phase_began = phase->began;
         if (!draws(progress)) {
             log_line(&progress->settings->log, LOG_INFO, "%s", name);
@@ -228,7 +222,7 @@ static Figures figures(const Progress *progress)
         begun_here += moving < size ? moving : size;
     }
     done += begun_here;
-    double took = now() - progress->phase_began;
+    double took = clock_seconds() - progress->phase_began;
     result.rate = took > 0 ? (double)result.moved / took : 0;
     result.share = progress->bytes > 0 ? (double)done / (double)progress->bytes : 0;
     result.left = result.rate > 0 ? (double)(progress->bytes - done) / result.rate : 0;
@@ -267,8 +261,8 @@ void progress_tick(Progress *progress)
 {
     pthread_mutex_lock(&progress->mutex);
     double period = draws(progress) ? DRAW_SECONDS : LINE_SECONDS;
-    if (progress->phase_count > 0 && now() - progress->drawn_at >= period) {
-        progress->drawn_at = now();
+    if (progress->phase_count > 0 && clock_seconds() - progress->drawn_at >= period) {
+        progress->drawn_at = clock_seconds();
         const char *phase = progress->phases[progress->phase_count - 1].name;
         char line[640];
         if (progress->note[0] != '\0') {
@@ -278,7 +272,7 @@ void progress_tick(Progress *progress)
         } else {
             char took[32];
             snprintf(line, sizeof(line), "running for %s",
-                     progress_time(now() - progress->phase_began, took, sizeof(took)));
+                     progress_time(clock_seconds() - progress->phase_began, took, sizeof(took)));
         }
         if (draws(progress)) {
             draw(progress, phase, line);

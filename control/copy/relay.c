@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "text.h"
 
 #define CHUNK ((size_t)256 * 1024)
@@ -19,23 +19,16 @@ typedef struct Relay {
     _Atomic int64_t *moving;
     Text chunk;
     int64_t bytes;
-    time_t last_progress;
+    double last_progress;
 } Relay;
-
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 /* One turn of a wait: 1 when there was something, 0 when not yet, -1 when it should end. */
 static int wait_turn(Relay *relay, Database *database, bool for_writing, Error *error)
 {
     int ready = session_poll(database, for_writing, relay->wait, error);
     if (ready > 0) {
-        relay->last_progress = monotonic_seconds();
-    } else if (ready == 0 && monotonic_seconds() - relay->last_progress >= relay->wait->limit_seconds) {
+        relay->last_progress = clock_seconds();
+    } else if (ready == 0 && clock_seconds() - relay->last_progress >= relay->wait->limit_seconds) {
         return error_set(error, ERROR_LIMIT, "%s: the %s has not moved for %d s", relay->wait->what,
                          for_writing ? "target" : "source", relay->wait->limit_seconds);
     }
@@ -153,11 +146,8 @@ static int end_both(Relay *relay, RelayCount *out, Error *error)
 int relay_rows(Database *source, Database *target, const SessionWait *wait, _Atomic int64_t *moving,
                RelayCount *out, Error *error)
 {
-    Relay relay = {.source = source,
-                   .target = target,
-                   .wait = wait,
-                   .moving = moving,
-                   .last_progress = monotonic_seconds()};
+    Relay relay = {
+        .source = source, .target = target, .wait = wait, .moving = moving, .last_progress = clock_seconds()};
     PQsetnonblocking(database_connection(target), 1);
     int status = move_rows(&relay, error) == 0 ? end_both(&relay, out, error) : -1;
     PQsetnonblocking(database_connection(target), 0);

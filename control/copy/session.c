@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "command.h"
 #include "text.h"
 
@@ -97,18 +97,11 @@ void session_cancel(Database *database)
     PQfreeCancel(cancel);
 }
 
-static time_t now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Waits until PQgetResult will not block. */
 static int wait_result(Database *database, const SessionWait *wait, Error *error)
 {
     PGconn *connection = database_connection(database);
-    time_t deadline = now_seconds() + wait->limit_seconds;
+    double deadline = clock_seconds() + wait->limit_seconds;
     while (PQisBusy(connection)) {
         int ready = session_poll(database, false, wait, error);
         if (ready < 0) {
@@ -118,7 +111,7 @@ static int wait_result(Database *database, const SessionWait *wait, Error *error
         if (ready > 0 && PQconsumeInput(connection) == 0) {
             return database_error(database, NULL, error);
         }
-        if (ready == 0 && now_seconds() >= deadline) {
+        if (ready == 0 && clock_seconds() >= deadline) {
             session_cancel(database);
             return error_set(error, ERROR_LIMIT, "%s took longer than %d s", wait->what, wait->limit_seconds);
         }

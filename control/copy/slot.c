@@ -5,12 +5,11 @@
  */
 #include "slot.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "session.h"
 #include "text.h"
 
@@ -39,16 +38,8 @@ static int describe_blockers(Database *source, Text *out, Error *error)
     return 0;
 }
 
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
 /* One turn of the wait: says who is waited for, and gives up when the time is over. */
-static int check_wait(Database *source, const SlotRequest *request, const struct timespec *start,
-                      Error *error)
+static int check_wait(Database *source, const SlotRequest *request, double start, Error *error)
 {
     Text blockers = {0};
     if (describe_blockers(source, &blockers, error) != 0) {
@@ -56,7 +47,7 @@ static int check_wait(Database *source, const SlotRequest *request, const struct
     }
     const char *who = blockers.data != NULL ? blockers.data : "nobody that can be seen";
     int status = 0;
-    if (seconds_since(start) >= request->timeout_seconds) {
+    if (clock_seconds() - start >= request->timeout_seconds) {
         status = error_set(error, ERROR_LIMIT,
                            "slot %s: the transactions that were running have not ended in %d s: %s",
                            request->name, request->timeout_seconds, who);
@@ -74,12 +65,11 @@ static int wait_for_slot(Database *replication, Database *source, const SlotRequ
 {
     PGconn *connection = database_connection(replication);
     SessionWait wait = {.stop = request->stop, .what = "making a replication slot"};
-    struct timespec start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double start = clock_seconds();
     while (PQisBusy(connection)) {
         int ready = session_poll(replication, false, &wait, error);
         if (ready == 0) {
-            ready = check_wait(source, request, &start, error);
+            ready = check_wait(source, request, start, error);
         } else if (ready > 0 && PQconsumeInput(connection) == 0) {
             return database_error(replication, NULL, error);
         }
@@ -144,8 +134,7 @@ int slot_exists(Database *source, const char *name, bool *exists, Error *error)
 
 int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error)
 {
-    struct timespec start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double start = clock_seconds();
     for (;;) {
         char *active = NULL;
         if (database_value(source, &active, error,
@@ -162,9 +151,9 @@ int slot_drop(Database *source, const char *name, int timeout_seconds, Error *er
         if (is_free) {
             return database_execute(source, error, "SELECT pg_catalog.pg_drop_replication_slot($1)", 1, name);
         }
-        if (seconds_since(&start) >= timeout_seconds) {
+        if (clock_seconds() - start >= timeout_seconds) {
             return error_set(error, ERROR_LIMIT, "slot %s is still in use after %d s", name, timeout_seconds);
         }
-        poll(NULL, 0, 100);
+        clock_pause_ms(100);
     }
 }

@@ -8,9 +8,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "session.h"
 #include "slot.h"
 #include "text.h"
@@ -21,7 +21,7 @@ struct Snapshots {
     pthread_mutex_t mutex;
     Database *replication; /* exports the current snapshot; NULL when there is none */
     Slot slot;
-    time_t made_at;
+    double made_at;
     unsigned number;
 };
 
@@ -52,17 +52,10 @@ void snapshots_free(Snapshots *snapshots)
     }
 }
 
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 static bool is_old(const Snapshots *snapshots)
 {
     return snapshots->replication != NULL &&
-           monotonic_seconds() - snapshots->made_at >= snapshots->copy->options->snapshot_age;
+           clock_seconds() - snapshots->made_at >= snapshots->copy->options->snapshot_age;
 }
 
 static int make_slot(Snapshots *snapshots, Database *replication, Database *watcher, Error *error)
@@ -94,7 +87,7 @@ static int make_current(Snapshots *snapshots, Error *error)
         return -1;
     }
     snapshots->replication = replication;
-    snapshots->made_at = monotonic_seconds();
+    snapshots->made_at = clock_seconds();
     return 0;
 }
 

@@ -5,11 +5,11 @@
  */
 #include "start.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "queue.h"
 #include "session.h"
 
@@ -39,7 +39,7 @@ static int take_lock(Copy *copy, Error *error)
         if (error->code != ERROR_STATE || tries >= LOCK_SECONDS * 4 || interrupted()) {
             return -1;
         }
-        poll(NULL, 0, 250);
+        clock_pause_ms(250);
     }
 }
 
@@ -66,7 +66,7 @@ static int end_leftovers(Copy *copy, Error *error)
                              "sessions of an earlier run on the target have not ended in %d s",
                              LEFTOVER_SECONDS);
         }
-        poll(NULL, 0, 250);
+        clock_pause_ms(250);
     }
 }
 

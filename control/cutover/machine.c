@@ -12,7 +12,8 @@
 #include "machine.h"
 
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 /* No move: that event cannot happen there. */
 #define NEVER STEP_STATES
@@ -72,13 +73,6 @@ bool machine_has_committed(const Step *steps, const StepRecord *records, size_t 
     return false;
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Journals the event, then makes the move. */
 static int move(const Step *step, StepRecord *record, StepEvent event, const MachineHooks *hooks,
                 Error *error)
@@ -110,7 +104,7 @@ static int begin(const Step *step, StepRecord *record, const MachineHooks *hooks
 
 static int perform(const Step *step, StepRecord *record, const MachineHooks *hooks, Error *error)
 {
-    double started = seconds();
+    double started = clock_seconds();
     if (hooks->stop(hooks->context)) {
         return error_set(error, ERROR_INTERRUPTED, "interrupted before %s", step->name);
     }
@@ -123,10 +117,10 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
         status = move(step, record, STEP_DONE, hooks, error);
     }
     if (status == 0) {
-        hooks->tell(hooks->context, step, STEP_DONE, seconds() - started, NULL);
+        hooks->tell(hooks->context, step, STEP_DONE, clock_seconds() - started, NULL);
         return 0;
     }
-    hooks->tell(hooks->context, step, STEP_FAILED, seconds() - started, error);
+    hooks->tell(hooks->context, step, STEP_FAILED, clock_seconds() - started, error);
     error_context(error, "%s", step->name);
     Error ignored;
     if (record->state == STEP_BEGUN && move(step, record, STEP_FAILED, hooks, &ignored) != 0) {
@@ -139,7 +133,7 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
 static int retreat(const Step *step, StepRecord *record, const MachineHooks *hooks, Error *unwritten,
                    Error *error)
 {
-    double started = seconds();
+    double started = clock_seconds();
     if (step->undo != NULL) {
         Error ignored;
         move(step, record, STEP_UNDOING, hooks, &ignored);
@@ -147,7 +141,7 @@ static int retreat(const Step *step, StepRecord *record, const MachineHooks *hoo
         if (status != 0) {
             error_context(error, "undoing %s", step->name);
         }
-        hooks->tell(hooks->context, step, STEP_UNDONE, seconds() - started, status != 0 ? error : NULL);
+        hooks->tell(hooks->context, step, STEP_UNDONE, clock_seconds() - started, status != 0 ? error : NULL);
         if (status != 0) {
             return -1;
         }

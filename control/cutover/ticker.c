@@ -58,11 +58,7 @@ static void *run(void *context)
         if (ticker->name != NULL) {
             draw(ticker);
         }
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TICK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        struct timespec until = clock_after_ms(TICK_MS);
         pthread_cond_timedwait(&ticker->wake, &ticker->mutex, &until);
     }
     pthread_mutex_unlock(&ticker->mutex);
@@ -73,7 +69,7 @@ Ticker *ticker_start(void)
 {
     Ticker *ticker = calloc(1, sizeof *ticker);
     pthread_mutex_init(&ticker->mutex, NULL);
-    pthread_cond_init(&ticker->wake, NULL);
+    clock_condition(&ticker->wake);
     if (pthread_create(&ticker->thread, NULL, run, ticker) != 0) {
         free(ticker);
         return NULL;

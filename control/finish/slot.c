@@ -4,10 +4,10 @@
  */
 #include "finish.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define LOOK_AGAIN_MS 200
 
@@ -59,7 +59,7 @@ static int give_up(const char *slot, const char *user, int seconds, Error *error
 /* Waits until nobody uses the slot. */
 static int wait_until_free(Database *source, const char *slot, int seconds, bool *exists, Error *error)
 {
-    time_t end = time(NULL) + seconds;
+    int64_t deadline = clock_ms() + (int64_t)seconds * 1000;
     for (;;) {
         char *user = NULL;
         if (look_at_slot(source, slot, exists, &user, error) != 0) {
@@ -68,13 +68,13 @@ static int wait_until_free(Database *source, const char *slot, int seconds, bool
         if (user == NULL) {
             return 0;
         }
-        bool over = interrupted() || time(NULL) >= end;
+        bool over = interrupted() || clock_ms() >= deadline;
         int status = over ? give_up(slot, user, seconds, error) : 0;
         free(user);
         if (over) {
             return status;
         }
-        poll(NULL, 0, LOOK_AGAIN_MS);
+        clock_pause_ms(LOOK_AGAIN_MS);
     }
 }
 

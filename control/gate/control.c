@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define LINE_SIZE 512
 #define ANSWER_MS 5000
@@ -34,7 +35,7 @@ int bind_when_free(int fd, const struct sockaddr *address, socklen_t size)
         if (errno != EADDRINUSE || waited >= DYING_MS) {
             return -1;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
+        clock_pause_ms(10);
     }
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "control.h"
 #include "keeper.h"
 
@@ -75,7 +76,7 @@ int gate_start(int port, int fd, const char *log, Error *error)
             return error_set(error, ERROR_SYSTEM, "the gate on port %d did not start; its log is \"%s\"",
                              port, log);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000000L}, NULL);
+        clock_pause_ms(10);
     }
     return status;
 }

@@ -23,9 +23,9 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "control.h"
 
 #define LOOK_MS 200
@@ -139,11 +139,6 @@ static int serve(const GateParts *parts, pid_t keeper)
 
 /* --- the keeper --- */
 
-static void pause_ms(int ms)
-{
-    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
-}
-
 /* Returns when the process, a child or not, has died. */
 static void wait_for(pid_t server)
 {
@@ -177,7 +172,7 @@ static void keep(const GateParts *parts, pid_t server)
             _exit(0);
         }
         server = 0;
-        pause_ms(RESTART_MS);
+        clock_pause_ms(RESTART_MS);
     }
 }
 

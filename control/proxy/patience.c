@@ -5,15 +5,14 @@
 
 #include <poll.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define SLICE_MS 100
 
 long long patience_until(int limit_ms)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + limit_ms;
+    return clock_ms() + limit_ms;
 }
 
 const char *patience_words(const PGconn *connection, int *length)
@@ -35,7 +34,7 @@ static int lost(const PGconn *connection, Error *error)
 /* One slice at most. */
 static int wait_for(const PGconn *connection, short events, long long deadline, Error *error)
 {
-    long long left = deadline - patience_until(0);
+    long long left = deadline - clock_ms();
     struct pollfd fd = {.fd = PQsocket(connection), .events = events};
     if (left <= 0) {
         return error_set(error, ERROR_LIMIT, "no answer in time");

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "file.h"
 #include "pgbouncer.h"
 
@@ -89,7 +89,7 @@ static int verify_shown(Proxy *proxy, const char *host, const char *port, Error 
         if (same) {
             return 0;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+        clock_pause_ms(20);
     }
     error_set(error, ERROR_PROXY, "PgBouncer still leads \"%s\" to %s after RELOAD, not to %s:%s",
               proxy->entry, shown, host, port);

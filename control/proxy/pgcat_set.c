@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "change.h"
+#include "clock.h"
 #include "file.h"
 #include "pgcat.h"
 #include "pgcat_file.h"
@@ -194,7 +194,7 @@ static int verify(Proxy *proxy, const PgcatPlace *place, const char *text, int l
     for (int waited = 0; status == 0 && !same && waited <= limit_ms; waited += 20) {
         status = compare_shown(proxy, place, servers, count, &same, error);
         if (status == 0 && !same && limit_ms > 0) {
-            nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+            clock_pause_ms(20);
         }
     }
     free(raw);

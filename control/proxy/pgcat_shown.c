@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "console.h"
 #include "file.h"
 #include "pgcat.h"
@@ -74,7 +74,7 @@ static int verify_shown(Proxy *proxy, const json_t *plan, const char *host, cons
         if (rows > 0 && rows == there) {
             return 0;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+        clock_pause_ms(20);
     }
     error_set(error, ERROR_PROXY, "pgcat leads %d of %d pools to %s:%s after RELOAD", there, rows, host,
               port);
@@ -177,7 +177,7 @@ int pgcat_drain(Proxy *proxy, const json_t *plan, const ProxyContext *context, E
             return error_set(error, ERROR_LIMIT, "%d transactions are still open through pgcat after %.1f s",
                              active, context->drain_limit_ms / 1000.0);
         }
-        nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_MS * 1000000}, NULL);
+        clock_pause_ms(DRAIN_STEP_MS);
     }
     return 0;
 }
