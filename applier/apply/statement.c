@@ -1,5 +1,5 @@
 /*
- * Four decisions shape the text:
+ * Five decisions shape the text:
  *
  * - Every value is cast to the type of its column on the target, and compared with that type's own equality operator by
  *   its qualified name: the search path holds pg_catalog alone, and a citext key compared as text would neither mean the
@@ -11,6 +11,8 @@
  * - A GENERATED ALWAYS identity column cannot be written by UPDATE. For many rows it is compared instead, so that a row
  *   where it did change is missing in the count and its relation falls back to rows; there the row is deleted and
  *   inserted anew in one statement.
+ * - Arrays are taken apart side by side in a select list, which makes one row after the other. In FROM, each would first
+ *   become a table of its own, kept until the last row is read.
  */
 #include "statement.h"
 
@@ -105,9 +107,9 @@ static const char *only(const ApplyRelation *relation)
 static void put_unnest(Builder *b)
 {
     int count = statement_parameter_count(b->relation, b->shape);
-    fputs("unnest(", b->out);
+    fputs("(SELECT ", b->out);
     for (int i = 0; i < count; i++) {
-        fprintf(b->out, "%s$%d", i == 0 ? "" : ", ", i + 1);
+        fprintf(b->out, "%sunnest($%d)", i == 0 ? "" : ", ", i + 1);
     }
     fputs(") AS u(", b->out);
     for (int i = 0; i < count; i++) {

@@ -39,12 +39,13 @@ static void keyed_statements_over_arrays(void **state)
     (void)state;
     expect(CHANGE_INSERT, false, 7, 0,
            "INSERT INTO \"s\".\"t\" (\"id\", \"a\", \"b\") SELECT u.p0::int4, u.p1::text, u.p2::json "
-           "FROM unnest($1, $2, $3) AS u(p0, p1, p2)");
+           "FROM (SELECT unnest($1), unnest($2), unnest($3)) AS u(p0, p1, p2)");
     expect(CHANGE_UPDATE, false, 6, 1,
            "UPDATE ONLY \"s\".\"t\" AS t SET \"a\" = u.p0::text, \"b\" = u.p1::json "
-           "FROM unnest($1, $2, $3) AS u(p0, p1, p2) WHERE t.\"id\" " EQUALITY " u.p2::int4");
+           "FROM (SELECT unnest($1), unnest($2), unnest($3)) AS u(p0, p1, p2) WHERE t.\"id\" " EQUALITY
+           " u.p2::int4");
     expect(CHANGE_DELETE, false, 0, 1,
-           "DELETE FROM ONLY \"s\".\"t\" AS t USING unnest($1) AS u(p0) WHERE t.\"id\" " EQUALITY
+           "DELETE FROM ONLY \"s\".\"t\" AS t USING (SELECT unnest($1)) AS u(p0) WHERE t.\"id\" " EQUALITY
            " u.p0::int4");
 }
 
@@ -65,7 +66,8 @@ static void update_of_nothing_still_looks_for_its_rows(void **state)
 {
     (void)state;
     expect(CHANGE_UPDATE, false, 0, 1,
-           "SELECT FROM ONLY \"s\".\"t\" AS t, unnest($1) AS u(p0) WHERE t.\"id\" " EQUALITY " u.p0::int4");
+           "SELECT FROM ONLY \"s\".\"t\" AS t, (SELECT unnest($1)) AS u(p0) WHERE t.\"id\" " EQUALITY
+           " u.p0::int4");
 }
 
 static void partitioned_tables_are_named_whole(void **state)
@@ -100,7 +102,8 @@ static void identity_always_is_compared_or_replaced(void **state)
     expect(CHANGE_INSERT, true, 3, 0,
            "INSERT INTO \"s\".\"t\" (\"id\", \"a\") OVERRIDING SYSTEM VALUE SELECT $1::int4, $2::text");
     expect(CHANGE_UPDATE, false, 6, 1,
-           "UPDATE ONLY \"s\".\"t\" AS t SET \"b\" = u.p1::json FROM unnest($1, $2, $3) AS u(p0, p1, p2) "
+           "UPDATE ONLY \"s\".\"t\" AS t SET \"b\" = u.p1::json FROM (SELECT unnest($1), unnest($2), "
+           "unnest($3)) AS u(p0, p1, p2) "
            "WHERE t.\"id\" " EQUALITY " u.p2::int4 AND t.\"a\" " EQUALITY " u.p0::text");
     expect(CHANGE_UPDATE, true, 2, 1,
            "WITH d AS (DELETE FROM ONLY \"s\".\"t\" AS t WHERE t.\"id\" " EQUALITY " $2::int4 RETURNING t.*) "
