@@ -15,6 +15,7 @@ const char *argp_program_version = "penstock-applier " PENSTOCK_VERSION;
 enum Key {
     KEY_UNTIL = 256,
     KEY_MEMORY,
+    KEY_SOURCE_MEMORY,
     KEY_BATCH_ROWS,
     KEY_BATCH_BYTES,
     KEY_LINGER,
@@ -36,6 +37,10 @@ static const struct argp_option rows[] = {
     {"workers", 'w', "N", 0, "connections that apply at a time (number of processors)", 2},
     {"until", KEY_UNTIL, "LSN", 0, "stop when everything up to LSN is on the target", 2},
     {"memory", KEY_MEMORY, "SIZE", 0, "changes held in memory at most (128MB)", 2},
+    {"source-memory", KEY_SOURCE_MEMORY, "SIZE", 0,
+     "memory that the source's walsender may fill with unfinished transactions before it spills them to its "
+     "disk (256MB; 0: the server's own rule)",
+     2},
     {"batch-rows", KEY_BATCH_ROWS, "N", 0, "changes in one target transaction at most (5000)", 2},
     {"batch-bytes", KEY_BATCH_BYTES, "SIZE", 0, "bytes in one target transaction at most (8MB)", 2},
     {"linger", KEY_LINGER, "MS", 0, "how long a change may wait for others to share a transaction (20)", 2},
@@ -79,6 +84,7 @@ static const struct Number {
 } numbers[] = {
     {'w', "workers", NUMBER_INT, offsetof(ApplierOptions, workers), 1, 128},
     {KEY_MEMORY, "memory", NUMBER_SIZE, offsetof(ApplierOptions, memory), 8 << 20, 1ULL << 40},
+    {KEY_SOURCE_MEMORY, "source-memory", NUMBER_SIZE, offsetof(ApplierOptions, source_memory), 0, INT_MAX},
     {KEY_BATCH_ROWS, "batch-rows", NUMBER_SIZE, offsetof(ApplierOptions, batch_rows), 1, 1000000},
     {KEY_BATCH_BYTES, "batch-bytes", NUMBER_SIZE, offsetof(ApplierOptions, batch_bytes), 1024, 1 << 30},
     {KEY_LINGER, "linger", NUMBER_INT, offsetof(ApplierOptions, linger_ms), 0, 60000},
@@ -218,6 +224,7 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .migration = "default",
         .workers = processors(),
         .memory = 128 << 20,
+        .source_memory = 256 << 20,
         .batch_rows = 5000,
         .batch_bytes = 8 << 20,
         .linger_ms = 20,

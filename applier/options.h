@@ -16,8 +16,9 @@ typedef struct ApplierOptions {
     const char *target;
     const char *migration;
     int workers;
-    Lsn until;     /* stop when everything up to here is durable; LSN_INVALID: never */
-    size_t memory; /* bytes of frames and batches held at most */
+    Lsn until;            /* stop when everything up to here is durable; LSN_INVALID: never */
+    size_t memory;        /* bytes of frames and batches held at most */
+    size_t source_memory; /* bytes of unfinished transactions in the walsender; 0: the server's own rule */
     size_t batch_rows;
     size_t batch_bytes;
     int linger_ms;          /* a change waits at most so long for company */

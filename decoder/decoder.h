@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "collect.h"
 #include "compat.h"
 #include "options.h"
 #include "relation_cache.h"
@@ -21,6 +22,7 @@ typedef struct Decoder {
     StreamState state;
     FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
     RelationCache *relations;
+    Collecting collecting;
     MemoryContext change_context; /* reset after every change */
     bool skipped;                 /* the transaction at hand came through an origin that is not wanted */
     uint64 left_out;              /* changes and transactions since the last frame that sent nothing */

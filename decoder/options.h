@@ -43,6 +43,7 @@ typedef struct Options {
     int heartbeat;        /* changes and transactions left out after which a heartbeat is sent; 0: never */
     int origin;           /* OriginFilter */
     int on_undecodable;   /* Undecodable */
+    int collect_memory;   /* bytes of unfinished transactions before the server spills; 0: its own rule */
     int row_limit;        /* bytes of a row that are too many to be sent */
     int skip_empty;       /* bool: transactions without changes send nothing */
     int streaming;        /* bool, must be off */

@@ -33,10 +33,11 @@ static void decoder_cleanup(void *arg)
         frame_writer_free(decoder->writer);
         decoder->writer = NULL;
         text_style_restore(&decoder->session_style);
+        collect_stop(&decoder->collecting);
     }
 }
 
-static void writer_start(Decoder *decoder)
+static void session_start(Decoder *decoder, const LogicalDecodingContext *ctx)
 {
     FrameWriterOptions options = {
         .codec = (WireCodec)decoder->options.compression,
@@ -48,6 +49,7 @@ static void writer_start(Decoder *decoder)
     output_check(decoder, frame_writer_new(&options, &decoder->writer, &error), &error);
     text_style_save(&decoder->session_style);
     text_style_force();
+    collect_start(&decoder->collecting, ctx, decoder->options.collect_memory);
 }
 
 /* Prepared transactions are sent when they commit; a slot made for more would not get what it was made for. */
@@ -76,7 +78,7 @@ static void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output,
     decoder->relations = relation_cache_new(ctx->context, &decoder->options);
     decoder->cleanup = (MemoryContextCallback){.func = decoder_cleanup, .arg = decoder};
     MemoryContextRegisterResetCallback(ctx->context, &decoder->cleanup);
-    writer_start(decoder);
+    session_start(decoder, ctx);
 }
 
 static void on_shutdown(LogicalDecodingContext *ctx)
@@ -128,6 +130,7 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, txn->first_lsn);
     text_style_force();
+    collect_commit(txn);
     const PatternOption *origins = &decoder->options.skip_origins;
     decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&
                        pattern_list_matches(&origins->list, NULL, output_origin(txn));
@@ -208,7 +211,8 @@ static void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogR
 
 static bool on_filter_by_origin(LogicalDecodingContext *ctx, RepOriginId origin)
 {
-    const Decoder *decoder = ctx->output_plugin_private;
+    Decoder *decoder = ctx->output_plugin_private;
+    collect_record(&decoder->collecting, ctx);
     return decoder->options.origin == ORIGIN_NONE && origin != InvalidRepOriginId;
 }
 

@@ -72,6 +72,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .system = migration->source_system,
         .database = migration->source_database,
         .on_undecodable = pipeline->applier->recopy ? "recopy" : "error",
+        .collect_memory = pipeline->applier->source_memory,
         .timeline = migration->source_timeline,
         .start = start,
         .slot_wait_ms = SLOT_WAIT_MS,

@@ -87,8 +87,9 @@ static int start_stream(Receiver *receiver, const ReceiverOptions *options, Erro
     char command[256], lsn[LSN_TEXT_SIZE];
     char *slot = database_quote(options->slot);
     snprintf(command, sizeof command,
-             "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '1', \"on_undecodable\" '%s')", slot,
-             lsn_format(options->start, lsn), options->on_undecodable);
+             "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '1', \"on_undecodable\" '%s', "
+             "\"collect_memory\" '%zu')",
+             slot, lsn_format(options->start, lsn), options->on_undecodable, options->collect_memory);
     free(slot);
     PGconn *connection = database_connection(receiver->database);
     PGresult *result = PQexec(connection, command);

@@ -24,6 +24,7 @@ typedef struct ReceiverOptions {
     const char *system;         /* system identifier that the source must have */
     const char *database;       /* that the connection must lead to */
     const char *on_undecodable; /* error or recopy: the decoder's option */
+    size_t collect_memory;      /* bytes: another one of its options */
     int timeline;               /* that the source must be on; 0: any */
     Lsn safe;         /* the target has all that ends at or before this: the slot must not be past it */
     Lsn start;        /* the stream starts here, or where the slot stands when that is further */

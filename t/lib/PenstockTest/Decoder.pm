@@ -54,8 +54,21 @@ sub _query
 sub raw_text
 {
     my ($self, %options) = @_;
+    return $self->_dump('get', %options);
+}
+
+# The same, and they stay.
+sub peek_raw_text
+{
+    my ($self, %options) = @_;
+    return $self->_dump('peek', %options);
+}
+
+sub _dump
+{
+    my ($self, $function, %options) = @_;
     my ($file, $name) = tempfile(UNLINK => 1);
-    print {$file} $self->{server}->sql($self->{database}, $self->_query('get', q{encode(data, 'hex')}, %options)), "\n";
+    print {$file} $self->{server}->sql($self->{database}, $self->_query($function, q{encode(data, 'hex')}, %options)), "\n";
     close($file);
     my ($out, $err) = ('', '');
     my $done = run([PenstockTest::Program::path('penstock-applier'), '--dump=-'], '<', $name, '>', \$out, '2>', \$err);

@@ -1,6 +1,7 @@
 /* PostgreSQL 11: making and freeing memory contexts. */
 #pragma once
 
+#include "nodes/memnodes.h"
 #include "utils/palloc.h"
 
 #define MaxAllocSize ((Size)0x3fffffff)
