@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "reverse_parts.h"
 
 /* The tables of the migration on the target, with what can become of each; $1 is the migration. */
@@ -155,21 +154,6 @@ static int subscription_exists(Database *source, const char *name, bool *exists,
     *exists = found != NULL;
     free(found);
     return status;
-}
-
-int reverse_streams(Database *target, const Migration *migration, int limit_ms, bool *streams, Error *error)
-{
-    int64_t deadline = clock_ms() + limit_ms;
-    for (;; clock_pause_ms(REVERSE_LOOK_MS)) {
-        ReverseState state;
-        if (reverse_state(target, migration, &state, error) != 0) {
-            return -1;
-        }
-        *streams = state.active;
-        if (state.active || clock_ms() > deadline) {
-            return 0;
-        }
-    }
 }
 
 int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo, Error *error)

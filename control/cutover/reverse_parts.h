@@ -5,8 +5,6 @@
 
 #include "reverse.h"
 
-#define REVERSE_LOOK_MS 10
-
 /* False for a migration whose name is too long: it has no way back. */
 bool reverse_possible(const Migration *migration);
 

@@ -10,6 +10,8 @@
 #include "clock.h"
 #include "reverse_parts.h"
 
+#define LOOK_AGAIN_MS 10
+
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error)
 {
     char name[64], unused[64];
@@ -36,6 +38,21 @@ int reverse_state(Database *target, const Migration *migration, ReverseState *ou
     }
     PQclear(result);
     return 0;
+}
+
+int reverse_streams(Database *target, const Migration *migration, int limit_ms, bool *streams, Error *error)
+{
+    int64_t deadline = clock_ms() + limit_ms;
+    for (;; clock_pause_ms(LOOK_AGAIN_MS)) {
+        ReverseState state;
+        if (reverse_state(target, migration, &state, error) != 0) {
+            return -1;
+        }
+        *streams = state.active;
+        if (state.active || clock_ms() > deadline) {
+            return 0;
+        }
+    }
 }
 
 static int slot_exists(Database *database, const char *name, bool *exists, Error *error)
@@ -148,7 +165,7 @@ static int drop_slot(Database *database, const char *name, int limit_ms, Error *
             return error_set(error, ERROR_LIMIT, "slot %s could not be dropped within %.1f s", name,
                              limit_ms / 1000.0);
         }
-        clock_pause_ms(REVERSE_LOOK_MS);
+        clock_pause_ms(LOOK_AGAIN_MS);
     }
 }
 

@@ -6,7 +6,8 @@
 
 #include <sys/socket.h>
 
-#include "gate.h"
+#include "error.h"
+#include "gate_answer.h"
 #include "splice.h"
 
 /* Binds fd to address and listens. A gate that was killed keeps its names for a moment: waits for them, at most

@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -16,17 +15,6 @@
 #include "keeper.h"
 
 #define START_LIMIT_MS 2000
-
-void gate_log(Gate *gate, const char *what, int status)
-{
-    char when[32];
-    time_t now = time(NULL);
-    struct tm parts;
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
-    fprintf(gate->log, "%s gate: %s%s%s\n", when, what, status != 0 ? ": " : "",
-            status != 0 ? uv_strerror(status) : "");
-    fflush(gate->log);
-}
 
 int gate_take_port(int *port, int *fd, Error *error)
 {

@@ -20,13 +20,7 @@
 #include <stdbool.h>
 
 #include "error.h"
-
-typedef struct GateAnswer {
-    char mode[16]; /* hold, open, ending */
-    int pid;       /* of the part that keeps the port */
-    int waiting;   /* connections that are not led anywhere yet */
-    int led;       /* connections that have a server */
-} GateAnswer;
+#include "gate_answer.h"
 
 /* Takes a port: *port, or any when that is 0. The caller closes *fd, or gives it to gate_start. */
 int gate_take_port(int *port, int *fd, Error *error) MUST_CHECK;

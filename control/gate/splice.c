@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "watch.h"
 
@@ -44,6 +45,17 @@ struct Pair {
     bool led;
     bool closing;
 };
+
+void gate_log(Gate *gate, const char *what, int status)
+{
+    char when[32];
+    time_t now = time(NULL);
+    struct tm parts;
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
+    fprintf(gate->log, "%s gate: %s%s%s\n", when, what, status != 0 ? ": " : "",
+            status != 0 ? uv_strerror(status) : "");
+    fflush(gate->log);
+}
 
 static void accept_one(Gate *gate);
 static void lead(Pair *pair);

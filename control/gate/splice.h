@@ -47,4 +47,5 @@ void splice_open(Gate *gate);
  */
 void splice_end_unused(Gate *gate);
 
+/* A line in the gate's log; status is libuv's, 0 for none. */
 void gate_log(Gate *gate, const char *what, int status);
