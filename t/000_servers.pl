@@ -72,7 +72,7 @@ SQL
 
 subtest 'PgBouncer forwards' => sub {
     my $pgbouncer = start_pgbouncer('pgbouncer', postgres => $servers{11});
-    my $answer = $pgbouncer->run($pgbouncer->uri('postgres'), 'SHOW server_version');
+    my $answer = $pgbouncer->run($pgbouncer->uri('postgres', user => scalar(getpwuid($<))), 'SHOW server_version');
     like($answer->{stdout}, qr/^11\.22/, 'to the server that it is configured for');
     like($pgbouncer->run($pgbouncer->admin_uri, 'SHOW DATABASES')->{stdout},
         qr/^postgres\|127\.0\.0\.1\|/m, 'its admin console answers');

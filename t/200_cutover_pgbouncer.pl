@@ -5,56 +5,36 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
+use PenstockTest::Writers;
 
 my $source = start_source('source', conf => "max_prepared_transactions = 4\n");
 my $target = start_target('target');
 my $user = getpwuid($<);
 
-foreach my $server ($source, $target) {
-    $server->sql('postgres', 'CREATE ROLE app LOGIN');
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
+app_database('app', $source, $target);
+my $writers = PenstockTest::Writers->new($source, 'app');
 $source->sql('app', <<'SQL');
-CREATE TABLE written (id bigserial PRIMARY KEY, client int, n int, weight float8 DEFAULT random());
+ALTER TABLE written ADD weight float8 DEFAULT random();
 CREATE TABLE still (name text, amount numeric);
 INSERT INTO still SELECT 'name ' || i, i / 7.0 FROM generate_series(1, 500) i;
-GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
-GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app;
 SQL
 
 my $proxy = start_pgbouncer('pgbouncer', app => $source);
-my @cutover = ('cutover', '--proxy', 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config,
-    '--target-address', '127.0.0.1:' . $target->port, '--max-lag', '1000000000');
 my $migration = migration($source, $target, database => 'app');
+my @cutover = $migration->cutover_words($proxy);
 $migration->ok('copy');
 my $applier = $migration->follow;
 $migration->wait_until_caught_up;
+$writers->start('load', $proxy->uri('app'));
 
-my $script = "$PostgreSQL::Test::Utils::tmp_check/write.sql";
-PostgreSQL::Test::Utils::append_to_file($script,
-    "\\set n random(1, 1000000)\nINSERT INTO written (client, n) VALUES (:client_id, :n);\n") unless -e $script;
-
-# Twelve clients write through the proxy, a row in each transaction; pgbench says at its end how many were acknowledged.
-my $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=3600', '--client=12',
-    '--jobs=2', "--file=$script",
-    $proxy->uri('app', user => 'app'));
-sub rows { return $_[0]->sql('app', 'SELECT count(*) FROM written') }
-sub writes_go_on
-{
-    my ($server, $what) = @_;
-    my $before = rows($server);
-    wait_until("$what: more rows", sub { rows($server) > $before + 100 });
-    ok($load->is_running, "$what: the clients are still at work");
-    return;
-}
 sub fence
 {
     return $source->sql('postgres', "SELECT datconnlimit, (SELECT count(*) FROM pg_db_role_setting s WHERE "
           . "s.setdatabase = d.oid) FROM pg_database d WHERE datname = 'app'");
 }
-sub config { return PostgreSQL::Test::Utils::slurp_file($proxy->config) }
+sub config { return slurp_file($proxy->config) }
 my $config = config();
-writes_go_on($source, 'before');
+$writers->go_on($source, 'before');
 
 # What is in the way is found before clients are held.
 my $result = $migration->exits(2, @cutover);
@@ -77,42 +57,33 @@ $source->sql('app', q{ROLLBACK PREPARED 'left over'});
 is($migration->run('cutover', '--undo', @cutover[1 .. $#cutover])->{status}, 3, 'nothing is left to undo');
 
 # An open transaction: the cutover gives up at its limit.
-my $blocker = background('blocker', $source->installed_command('psql'), '-X', '-d', $proxy->uri('app', user => 'app'),
-    '-c', q{BEGIN; SELECT pg_sleep(3600)});
-wait_until('the blocker', sub {
-    $source->sql('app', q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND state = 'active'
-        AND pid <> pg_backend_pid()}) == 1 });
+my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $proxy->uri('app'));
 $result = $migration->exits(3, @cutover, '--yes', '--drain-limit', '0.5');
 like($result->{stderr}, qr/pid \d+ \(app\).*pg_sleep/, 'the blocker is named');
 like($result->{stdout}, qr/Undone/, 'and it was undone');
 is(config(), $config, 'the configuration of the proxy is as before');
-writes_go_on($source, 'after giving up');
-$source->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
-    AND pid <> pg_backend_pid()});
-$blocker->wait;
+$writers->go_on($source, 'after giving up');
+$blocker->end;
 
 # The applier stands still: the hold limit passes in the middle, behind the fence.
 kill('STOP', $applier->pid);
 $result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '1');
 like($result->{stdout}, qr/fence .* undone/, 'the fence was lifted');
 is(fence(), '-1|0', 'the source is as it was');
-writes_go_on($source, 'after the hold limit');
+$writers->go_on($source, 'after the hold limit');
 
 # The same limit when somebody on the target is in the applier's way: who it is is said.
 kill('CONT', $applier->pid);
 $migration->wait_until_caught_up;
-my $lock = background('lock', $target->installed_command('psql'), '-X', '-d', $target->uri('app'),
-    '-c', 'BEGIN; LOCK TABLE written IN EXCLUSIVE MODE; SELECT pg_sleep(7200)');
+my $lock = PenstockTest::Blocker->start($target, 'app', 'LOCK TABLE written IN EXCLUSIVE MODE');
 wait_until('the applier to wait for the lock', sub {
     $target->sql('app', 'SELECT count(*) FROM pg_locks WHERE NOT granted') > 0 });
 $result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '1');
-like($result->{stderr}, qr/catch up: .*bytes further.*hold limit.*In the way: pid \d+ \(\Q$user\E\).*pg_sleep\(7200\)/s,
+like($result->{stderr}, qr/catch up: .*bytes further.*hold limit.*In the way: pid \d+ \(\Q$user\E\).*pg_sleep\(3600\)/s,
     'the session that the applier waits for is named');
 is(fence(), '-1|0', 'the source is as it was');
-writes_go_on($source, 'after the lock');
-$target->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(7200)%'
-    AND pid <> pg_backend_pid()});
-$lock->wait;
+$writers->go_on($source, 'after the lock');
+$lock->end;
 $migration->wait_until_caught_up;
 kill('STOP', $applier->pid);
 
@@ -127,7 +98,7 @@ $result = $migration->exits(3, @cutover, '--yes');
 like($result->{stderr}, qr/--resume.*--undo/, 'a new cutover does not start over it');
 $migration->ok(@cutover, '--undo');
 is(fence(), '-1|0', 'undone: the source is as it was');
-writes_go_on($source, 'after undo');
+$writers->go_on($source, 'after undo');
 kill('CONT', $applier->pid);
 $migration->wait_until_caught_up;
 
@@ -141,17 +112,10 @@ like($result->{stdout}, qr/gone .* nobody is on the source/, 'nobody is left on 
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'switched', 'the migration is switched');
 isnt($source->psql('app', 'SELECT 1', connstr => $source->uri('app', user => 'app', tcp => 1)), 0,
     'an application cannot get to the source any more');
-writes_go_on($target, 'after the switch');
+$writers->go_on($target, 'after the switch');
 is(fence(), '0|1', 'the source stays fenced');
 
-# SIGALRM is how pgbench ends when its time is over.
-is($load->stop('ALRM'), 0, 'the clients end well');
-my ($acknowledged) = $load->log_text =~ /number of transactions actually processed: (\d+)/;
-my ($failed) = $load->log_text =~ /number of failed transactions: (\d+)/;
-is($failed, 0, 'no client saw an error');
-unlike($load->log_text, qr/aborted|ERROR|FATAL/, 'no client was disconnected');
-is(rows($target), $acknowledged, 'every acknowledged row is there, and no other');
-is(rows($target), $target->sql('app', 'SELECT count(DISTINCT id) FROM written'), 'none is doubled');
+$writers->end_well($target);
 is($target->sql('app', q{SELECT last_value >= (SELECT max(id) FROM written) FROM written_id_seq}), 't',
     'the sequence went on');
 done_testing();

@@ -6,16 +6,13 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
+use PenstockTest::Writers;
 
 my $source = start_source('source');
 my $target = start_target('target');
 
-foreach my $server ($source, $target) {
-    $server->sql('postgres', 'CREATE ROLE app LOGIN');
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
+app_database('app', $source, $target);
 $source->sql('app', <<'SQL');
-CREATE TABLE written (id bigserial PRIMARY KEY, client int, n int);
 CREATE TABLE counted (client int PRIMARY KEY, writes int NOT NULL DEFAULT 0);
 CREATE TABLE parts (id int NOT NULL, place text) PARTITION BY LIST (id);
 CREATE TABLE parts_1 PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (1);
@@ -25,40 +22,21 @@ CREATE TABLE emptied (id int PRIMARY KEY);
 INSERT INTO counted (client) SELECT generate_series(0, 11);
 INSERT INTO parts VALUES (1, 'source'), (2, 'source');
 INSERT INTO emptied VALUES (1);
-GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
-GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app;
 SQL
 
+# A row and a count in each transaction.
+my $writers = PenstockTest::Writers->new($source, 'app',
+    also => 'UPDATE counted SET writes = writes + 1 WHERE client = :client_id');
+
 my $proxy = start_pgbouncer('pgbouncer', app => $source);
-my @proxy = ('--proxy', 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config, '--max-lag', '1000000000');
-my @cutover = ('cutover', @proxy, '--target-address', '127.0.0.1:' . $target->port);
-my @rollback = ('rollback', @proxy, '--source-address', '127.0.0.1:' . $source->port);
 my $migration = migration($source, $target, database => 'app');
+my @cutover = $migration->cutover_words($proxy);
+my @rollback = $migration->rollback_words($proxy);
 $migration->ok('copy');
 my $applier = $migration->follow;
 $migration->wait_until_caught_up;
+$writers->start('load', $proxy->uri('app'));
 
-my $script = "$PostgreSQL::Test::Utils::tmp_check/rollback.sql";
-PostgreSQL::Test::Utils::append_to_file($script, <<'SQL') unless -e $script;
-\set n random(1, 1000000)
-BEGIN;
-INSERT INTO written (client, n) VALUES (:client_id, :n);
-UPDATE counted SET writes = writes + 1 WHERE client = :client_id;
-COMMIT;
-SQL
-
-# Twelve clients, a row and a count in each transaction; pgbench says at its end how many were acknowledged.
-my $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=3600', '--client=12',
-    '--jobs=2', "--file=$script", $proxy->uri('app', user => 'app'));
-sub rows { return $_[0]->sql('app', 'SELECT count(*) FROM written') }
-sub writes_go_on
-{
-    my ($server, $what) = @_;
-    my $before = rows($server);
-    wait_until("$what: more rows", sub { rows($server) > $before + 100 });
-    ok($load->is_running, "$what: the clients are still at work");
-    return;
-}
 sub limit { return $_[0]->sql('postgres', q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'}) }
 sub made
 {
@@ -72,7 +50,7 @@ sub last_step
     return $target->sql('app', "SELECT step || ' ' || event FROM penstock.journal WHERE operation = '$operation' "
           . 'ORDER BY id DESC LIMIT 1');
 }
-writes_go_on($source, 'before');
+$writers->go_on($source, 'before');
 
 # Without a switch there is nothing to go back from; a way back that cannot be is found out before clients are held.
 $migration->exits(3, @rollback, '--yes');
@@ -81,22 +59,16 @@ like($result->{stderr}, qr/way back.*--reverse-conninfo/s, 'the source cannot re
 is(made(), '0|0|0', 'and nothing was made');
 
 # Undone after the way back was made: nothing of it is left.
-my $config = PostgreSQL::Test::Utils::slurp_file($proxy->config);
-$target->sql('app', 'CREATE TABLE busy (); ');
-my $writer = background('writer', $target->installed_command('psql'), '-X', '-d', $target->uri('app'),
-    '-c', 'BEGIN; INSERT INTO busy DEFAULT VALUES; SELECT pg_sleep(3600)');
-wait_until('a transaction on the target', sub {
-    $target->sql('app', q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND backend_xid IS NOT NULL})
-      == 1 });
+my $config = slurp_file($proxy->config);
+$target->sql('app', 'CREATE TABLE busy ()');
+my $writer = PenstockTest::Blocker->start($target, 'app', 'INSERT INTO busy DEFAULT VALUES');
 $result = $migration->exits(3, @cutover, '--yes', '--hold-limit', '2');
 like($result->{stdout}, qr/publish .* undone/, 'the slot could not be made within the hold limit: undone');
 like($result->{stderr}, qr/In the way: pid \d+ .*pg_sleep\(3600\)/, 'who is in the way is named');
 is(made(), '0|0|0', 'nothing of the way back is left');
 is(limit($source), '-1', 'the source is open');
-writes_go_on($source, 'after giving up');
-$target->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
-    AND pid <> pg_backend_pid()});
-$writer->wait;
+$writers->go_on($source, 'after giving up');
+$writer->end;
 $target->sql('app', 'DROP TABLE busy');
 
 # The switch.
@@ -105,8 +77,8 @@ like($result->{stderr}, qr/only INSERT and TRUNCATE will come back: public\.line
 is(made(), '1|2|1', 'the way back stands');
 is($source->sql('app', q{SELECT count(*) FROM pg_replication_slots WHERE plugin = 'penstock'}), '0',
     'the way there has ended');
-writes_go_on($target, 'after the switch');
-writes_go_on($source, 'coming back to the fenced source');
+$writers->go_on($target, 'after the switch');
+$writers->go_on($source, 'coming back to the fenced source');
 $target->sql('app', <<'SQL');
 UPDATE parts SET place = 'target' WHERE id = 2;
 INSERT INTO lines VALUES ('said on the target');
@@ -126,8 +98,7 @@ like($result->{stdout}, qr/Rollback of migration .* open /s, 'the plan names the
 sub kill_in_catch_up
 {
     my ($name) = @_;
-    my $lock = background("lock $name", $source->installed_command('psql'), '-X', '-d', $source->uri('app'),
-        '-c', 'BEGIN; LOCK TABLE counted; SELECT pg_sleep(3600)');
+    my $lock = PenstockTest::Blocker->start($source, 'app', 'LOCK TABLE counted');
     wait_until('the worker to wait for the lock', sub {
         $source->sql('app', q{SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_subscription)})
           == 1 });
@@ -139,9 +110,7 @@ sub kill_in_catch_up
     });
     is(limit($target), '0', "$name: the fence of the target stands");
     $killed->kill9;
-    $source->sql('app', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
-        AND pid <> pg_backend_pid()});
-    $lock->wait;
+    $lock->end;
     return;
 }
 kill_in_catch_up('killed');
@@ -150,28 +119,22 @@ like($result->{stderr}, qr/--resume.*--undo/, 'a new rollback does not start ove
 $migration->ok(@rollback, '--undo');
 is(limit($target), '-1', 'undone: the target is open');
 is(limit($source), '0', 'and the source is fenced');
-writes_go_on($target, 'after undo');
+$writers->go_on($target, 'after undo');
 
 # Killed again, and carried on with: back.
 kill_in_catch_up('killed again');
-$result = $migration->ok(@rollback, '--resume', '--probe', $proxy->uri('app', user => 'app'));
+$result = $migration->ok(@rollback, '--resume', '--probe', $proxy->uri('app'));
 like($result->{stdout}, qr/version 11 answers through the proxy/, 'the probe met the source');
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'rolled back', 'the migration is rolled back');
 is(limit($source), '-1', 'the source is open');
 is(limit($target), '0', 'the target is fenced');
 is(made(), '0|0|0', 'the way back is taken away');
-writes_go_on($source, 'after the rollback');
+$writers->go_on($source, 'after the rollback');
 $migration->exits(3, @rollback, '--yes');
 $migration->exits(3, @cutover, '--yes');
 
-is($load->stop('ALRM'), 0, 'the clients end well');
-my ($acknowledged) = $load->log_text =~ /number of transactions actually processed: (\d+)/;
-my ($failed) = $load->log_text =~ /number of failed transactions: (\d+)/;
-is($failed, 0, 'no client saw an error');
-unlike($load->log_text, qr/aborted|ERROR|FATAL/, 'no client was disconnected');
-is(rows($source), $acknowledged, 'every acknowledged row is there, and no other');
+my $acknowledged = $writers->end_well($source);
 is($source->sql('app', 'SELECT sum(writes) FROM counted'), $acknowledged, 'every acknowledged update, too');
-is($source->sql('app', 'SELECT count(DISTINCT id) FROM written'), $acknowledged, 'none is doubled');
 is($source->sql('app', q{SELECT last_value >= (SELECT max(id) FROM written) FROM written_id_seq}), 't',
     'the sequence went on');
 is($source->sql('app', q{SELECT string_agg(place, ' ' ORDER BY id) FROM parts}), 'source target',

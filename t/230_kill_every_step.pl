@@ -7,9 +7,5 @@ use lib "$FindBin::Bin/lib";
 use PenstockTest;
 use PenstockTest::KillEveryStep;
 
-kill_every_step(sub {
-    my ($source) = @_;
-    my $proxy = start_pgbouncer('pgbouncer', app => $source);
-    return ($proxy, 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config, $proxy->uri('app', user => 'app'));
-});
+kill_every_step(sub { return start_pgbouncer('pgbouncer', app => $_[0]) });
 done_testing();

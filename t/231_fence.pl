@@ -11,10 +11,8 @@ use PenstockTest;
 my $source = start_source('source');
 my $target = start_target('target');
 my $superuser = getpwuid($<);
-foreach my $server ($source, $target) {
-    $server->sql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE owner LOGIN');
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
+app_database('app', $source, $target);
+$_->sql('postgres', 'CREATE ROLE owner LOGIN') foreach $source, $target;
 $source->sql('app', <<'SQL');
 CREATE TABLE around (id bigserial PRIMARY KEY, who text DEFAULT current_user);
 ALTER TABLE around OWNER TO owner;
@@ -27,7 +25,7 @@ $migration->wait_until_caught_up;
 
 # pgbench ends at its first error, and is begun again for as long as the loop runs; a line for each time.
 my $folder = PostgreSQL::Test::Utils::tempdir('around');
-PostgreSQL::Test::Utils::append_to_file("$folder/insert.sql", "INSERT INTO around DEFAULT VALUES;\n");
+write_file("$folder/insert.sql", "INSERT INTO around DEFAULT VALUES;\n");
 my $pgbench = $source->installed_command('pgbench');
 my @who = ('app', 'owner', $superuser);
 foreach my $who (@who) {
@@ -39,11 +37,9 @@ sub written { return map { [split /\|/] } split /\n/, $_[0]->sql('app', 'SELECT 
 wait_until('each of them to write', sub { (grep { $_->[1] > 20 } written($source)) == 3 });
 
 # A long transaction is named beforehand; a session with an open one is ended by the fence, and rolled back.
-my $idle = background('idle', $source->installed_command('psql'), '-X', '-d', $source->uri('app', user => 'app'),
-    '-c', 'BEGIN; INSERT INTO around DEFAULT VALUES; SELECT pg_sleep(3600)');
-wait_until('the open transaction', sub {
-    $source->sql('app', q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'
-        AND pid <> pg_backend_pid() AND clock_timestamp() - xact_start > interval '0.1 second'}) == 1 });
+my $idle = PenstockTest::Blocker->start($source, 'app', 'INSERT INTO around DEFAULT VALUES',
+    $source->uri('app', user => 'app'));
+wait_until('it to be old', sub { $idle->ask(q{now() - xact_start > interval '0.1 s'}) eq 't' });
 my @cutover = ('cutover', '--proxy', 'none', '--yes', '--no-reverse', '--max-lag', '1000000000');
 my $result = $migration->exits(3, @cutover, '--max-transaction-age', '0.1');
 like($result->{stderr}, qr/pid \d+ \(app\).*pg_sleep/, 'a transaction that is open for long is named beforehand');
@@ -51,7 +47,7 @@ like($result->{stderr}, qr/pid \d+ \(app\).*pg_sleep/, 'a transaction that is op
 $result = $migration->ok(@cutover, '--max-transaction-age', '3600');
 like($result->{stderr}, qr/superusers are connected to the source \(pid \d+: \Q$superuser\E/,
     'a superuser is named beforehand');
-ok(!$idle->is_running || $idle->wait, 'the open transaction was ended');
+isnt($idle->wait, 0, 'the open transaction was ended');
 
 # They go on trying: every one of them has been turned away again and again.
 sub tries { my ($who) = @_; return -e "$folder/$who" ? scalar(split /\n/, slurp_file("$folder/$who")) : 0 }

@@ -10,9 +10,6 @@ use PenstockTest::KillEveryStep;
 use PenstockTest::Pgcat;
 
 kill_every_step(sub {
-    my ($source) = @_;
-    my $program = PenstockTest::Pgcat::real();
-    my $proxy = PenstockTest::Pgcat->start_new('pgcat', $program, 'app', $source);
-    return ($proxy, 'pgcat:' . $proxy->admin_uri . ',config=' . $proxy->config, $proxy->uri('app'));
+    return PenstockTest::Pgcat->start_new('pgcat', scalar PenstockTest::Pgcat::real(), 'app', $_[0]);
 });
 done_testing();

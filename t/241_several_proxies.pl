@@ -11,10 +11,8 @@ use PenstockTest::Writers;
 
 my $source = start_source('source');
 my $target = start_target('target');
-$_->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'}) foreach $source, $target;
 
-sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]) }
-
+# Each returns a proxy, and what asks it whether its clients are held.
 sub pgbouncer
 {
     my ($name, $database) = @_;
@@ -22,8 +20,6 @@ sub pgbouncer
     return {
         name   => $name,
         proxy  => $proxy,
-        option => 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config,
-        uri    => $proxy->uri($database, user => 'app'),
         paused => sub { $proxy->run($proxy->admin_uri, 'SHOW DATABASES')->{stdout} =~ /^\Q$database\E\|.*\|1\|0$/m },
     };
 }
@@ -35,8 +31,6 @@ sub pgcat
     return {
         name   => $name,
         proxy  => $proxy,
-        option => 'pgcat:' . $proxy->admin_uri . ',config=' . $proxy->config,
-        uri    => $proxy->uri($database),
         paused => sub { -e $proxy->config . '.penstock-gate' },
     };
 }
@@ -44,20 +38,19 @@ sub pgcat
 sub switch_behind
 {
     my ($database, @kinds) = @_;
-    $_->sql('postgres', "CREATE DATABASE $database") foreach $source, $target;
+    app_database($database, $source, $target);
     my $writers = PenstockTest::Writers->new($source, $database);
     my @proxies = map { $kinds[$_]->("${database}_$_", $database) } 0 .. $#kinds;
-    my %config = map { $_->{name} => slurp($_->{proxy}->config) } @proxies;
-    my @cutover = ('cutover', (map { ('--proxy', $_->{option}) } @proxies), '--target-address',
-        '127.0.0.1:' . $target->port, '--max-lag', '1000000000', '--yes');
+    my %config = map { $_->{name} => slurp_file($_->{proxy}->config) } @proxies;
     my $migration = migration($source, $target, database => $database, name => $database);
+    my @cutover = ($migration->cutover_words(map { $_->{proxy} } @proxies), '--yes');
     $migration->ok('copy');
     my $applier = $migration->follow;
     $migration->wait_until_caught_up;
-    $writers->start("load_$_->{name}", $_->{uri}) foreach @proxies;
+    $writers->start("load_$_->{name}", $_->{proxy}->uri($database)) foreach @proxies;
     my $as_before = sub {
         my ($what) = @_;
-        is(slurp($_->{proxy}->config), $config{$_->{name}}, "$what: the configuration of $_->{name} is as before"),
+        is(slurp_file($_->{proxy}->config), $config{$_->{name}}, "$what: the configuration of $_->{name} is as before"),
           ok(!$_->{paused}->(), "$what: $_->{name} holds nobody")
           foreach @proxies;
         $writers->go_on($source, $what);
@@ -65,16 +58,11 @@ sub switch_behind
     $writers->go_on($source, 'before');
 
     # The last proxy cannot be held: the ones before it are let go.
-    my $blocker = background('blocker', $source->installed_command('psql'), '-X', '-d', $proxies[-1]{uri},
-        '-c', q{BEGIN; SELECT pg_sleep(3600)});
-    my $sleeping = q{FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND state = 'active'
-        AND pid <> pg_backend_pid()};
-    wait_until('the blocker', sub { $source->sql($database, "SELECT count(*) $sleeping") == 1 });
+    my $blocker = PenstockTest::Blocker->start($source, $database, 'SELECT', $proxies[-1]{proxy}->uri($database));
     my $result = $migration->exits(3, @cutover, '--drain-limit', '0.5');
     like($result->{stderr}, qr/pid \d+ \(app\).*pg_sleep/, 'the blocker behind the last proxy is named');
     $as_before->('after giving up');
-    $source->sql($database, "SELECT pg_terminate_backend(pid) $sleeping");
-    $blocker->wait;
+    $blocker->end;
 
     # All are held, and all go back when the hold limit passes behind the fence.
     kill('STOP', $applier->pid);
@@ -85,9 +73,10 @@ sub switch_behind
 
     $migration->ok(@cutover);
     foreach my $proxy (@proxies) {
-        like(slurp($proxy->{proxy}->config), qr/\b@{[$target->port]}\b/, "$proxy->{name} leads to the target");
+        like(slurp_file($proxy->{proxy}->config), qr/\b@{[$target->port]}\b/, "$proxy->{name} leads to the target");
         ok(!$proxy->{paused}->(), "$proxy->{name} holds nobody");
-        is($proxy->{proxy}->run($proxy->{uri}, 'SHOW server_version')->{stdout} =~ /^14/, 1, 'and 14 answers through it');
+        like($proxy->{proxy}->run($proxy->{proxy}->uri($database), 'SHOW server_version')->{stdout}, qr/^14/,
+            'and 14 answers through it');
     }
     $writers->go_on($target, 'after the switch');
     $writers->end_well($target);

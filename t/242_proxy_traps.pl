@@ -11,26 +11,12 @@ use PenstockTest::Pgcat;
 
 my $source = start_source('source');
 my $target = start_target('target');
-foreach my $server ($source, $target) {
-    $server->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'});
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
+app_database('app', $source, $target);
 $source->sql('app', 'CREATE TABLE a (id int PRIMARY KEY)');
 my $migration = migration($source, $target, database => 'app');
 $migration->ok('copy');
 $migration->follow;
 $migration->wait_until_caught_up;
-
-sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]) }
-
-sub write_file
-{
-    my ($path, $text) = @_;
-    open(my $file, '>', $path) or die "$path: $!\n";
-    print $file $text;
-    close($file);
-    return;
-}
 
 sub steps
 {
@@ -39,9 +25,8 @@ sub steps
 
 sub cutover
 {
-    my ($kind, $proxy, $config, @options) = @_;
-    return ('cutover', '--proxy', "$kind:" . $proxy->admin_uri . ",config=$config", '--target-address',
-        '127.0.0.1:' . $target->port, '--max-lag', '1000000000', '--yes', @options);
+    my ($option) = @_;
+    return ('cutover', '--proxy' => $option, '--target-address' => $target->address, '--max-lag' => '1000000000', '--yes');
 }
 
 # trap(NAME, PATTERN, COMMAND, BEFORE, AFTER): refused before anything is done.
@@ -60,11 +45,12 @@ sub trap
 # What both kinds have in common.
 sub common_traps
 {
-    my ($kind, $proxy, $ask) = @_;
-    my $config = slurp($proxy->config);
-    my @command = cutover($kind, $proxy, $proxy->config);
+    my ($proxy) = @_;
+    my $config = slurp_file($proxy->config);
+    my @command = cutover($proxy->option);
+    my $serves = sub { is($proxy->run($proxy->uri('app'), 'SELECT 1')->{stdout}, "1\n", 'it serves') };
     my $port = $source->port;
-    $ask->();
+    $serves->();
     trap('a user cannot log in at the target', qr/"app".*cannot log in at/, \@command,
         sub { $target->sql('postgres', 'ALTER ROLE app NOLOGIN') },
         sub { $target->sql('postgres', 'ALTER ROLE app LOGIN') });
@@ -77,15 +63,10 @@ sub common_traps
             sub { chmod(0555, dirname($proxy->config)) },
             sub { chmod(0755, dirname($proxy->config)) });
     }
-    my $blocker = background('old', $source->installed_command('psql'), '-X', '-d', $source->uri('app', user => 'app'),
-        '-c', 'BEGIN; SELECT pg_sleep(3600)');
-    my $sleeping = q{FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND state = 'active'
-        AND pid <> pg_backend_pid()};
+    my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $source->uri('app', user => 'app'));
     trap('a transaction is old', qr/open .* for more than 0\.2 s/, [@command, '--max-transaction-age', '0.2'],
-        sub { wait_until('it to be old', sub { $source->sql('app',
-            "SELECT count(*) $sleeping AND xact_start < clock_timestamp() - interval '0.3 s'") == 1 }) },
-        sub { $source->sql('app', "SELECT pg_terminate_backend(pid) $sleeping") });
-    $blocker->wait;
+        sub { wait_until('it to be old', sub { $blocker->ask(q{now() - xact_start > interval '0.3 s'}) eq 't' }) },
+        sub { $blocker->end });
 
     # RELOAD says yes and reads another file: seen in SHOW DATABASES, and undone. That file is behind a link, with a mode
     # of its own.
@@ -93,21 +74,21 @@ sub common_traps
     write_file($copy, $config);
     chmod(0640, $copy);
     symlink($copy, $link) or die "$link: $!\n";
-    my $result = $migration->exits(3, cutover($kind, $proxy, $link));
+    my $result = $migration->exits(3, cutover($proxy->option($link)));
     like($result->{stderr}, qr/after RELOAD/, 'another file than the one that is read: RELOAD is not believed');
     like($result->{stdout}, qr/Undone/, 'and it is undone');
-    is(slurp($copy), $config, 'that file is as before');
+    is(slurp_file($copy), $config, 'that file is as before');
     is((stat($copy))[2] & 07777, 0640, 'so is its mode');
     ok(-l $link, 'and the link');
-    $ask->();
+    $serves->();
     return;
 }
 
 subtest 'PgBouncer' => sub {
     my $proxy = start_pgbouncer('pgbouncer', app => $source);
     my $admin = sub { is($proxy->run($proxy->admin_uri, $_[0])->{status}, 0, $_[0]) };
-    my @command = cutover('pgbouncer', $proxy, $proxy->config);
-    common_traps('pgbouncer', $proxy, sub { is($proxy->run($proxy->uri('app', user => 'app'), 'SELECT 1')->{stdout}, "1\n", 'it serves') });
+    my @command = cutover($proxy->option);
+    common_traps($proxy);
     my @settings = (
         ['query_wait_timeout', 20, 120, qr/query_wait_timeout \(20 s\).*hold limit/],
         ['client_login_timeout', 20, 60, qr/client_login_timeout \(20 s\).*hold limit/],
@@ -125,10 +106,10 @@ sub traps_of_pgcat
 {
     my ($name, $program) = @_;
     my $proxy = PenstockTest::Pgcat->start_new($name, $program, 'app', $source);
-    my $config = slurp($proxy->config);
+    my $config = slurp_file($proxy->config);
     my $admin = sub { is($proxy->run($proxy->admin_uri, $_[0])->{status}, 0, $_[0]) };
-    my @command = cutover('pgcat', $proxy, $proxy->config);
-    common_traps('pgcat', $proxy, sub { is($proxy->run($proxy->uri('app'), 'SELECT 1')->{stdout}, "1\n", 'it serves') });
+    my @command = cutover($proxy->option);
+    common_traps($proxy);
     like($migration->exits(2, @command[0 .. 1], 'pgcat:' . $proxy->admin_uri, '--yes')->{stderr}, qr/configuration file/,
         'its file cannot be asked for: it must be named');
     trap('paused', qr/is paused in pgcat/, \@command, sub { $admin->('PAUSE app,app') }, sub { $admin->('RESUME app,app') });
@@ -155,10 +136,5 @@ sub traps_of_pgcat
     return;
 }
 
-subtest 'pgcat, stand-in' => sub { traps_of_pgcat('stand_in', undef) };
-subtest 'real pgcat' => sub {
-    my $program = PenstockTest::Pgcat::real();
-    plan skip_all => 'no pgcat: set PGCAT, or put it in PATH' unless defined $program;
-    traps_of_pgcat('real', $program);
-};
+PenstockTest::Pgcat::with_each(\&traps_of_pgcat);
 done_testing();

@@ -10,19 +10,12 @@ use PenstockTest::Pgcat;
 my $source = start_source('source');
 my $target = start_target('target');
 my $port = $source->port;
-foreach my $server ($source, $target) {
-    $server->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'});
-    $server->sql('postgres', 'CREATE DATABASE app');
-}
-
-sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]) }
+app_database('app', $source, $target);
 
 sub write_config
 {
     my ($proxy, $text) = @_;
-    open(my $file, '>', $proxy->config . '.new') or die "$!\n";
-    print $file $text;
-    close($file);
+    write_file($proxy->config . '.new', $text);
     rename($proxy->config . '.new', $proxy->config) or die "$!\n";
     return;
 }
@@ -42,7 +35,7 @@ sub behaves
     my $admin = sub { return $proxy->run($proxy->admin_uri, $_[0]) };
     my $ask = sub { return $proxy->run($proxy->uri('app'), $_[0])->{stdout} };
     my $shown = sub { return join(' ', grep { /^app_shard_0_primary/ } split /\n/, $admin->('SHOW DATABASES')->{stdout}) };
-    my $config = slurp($proxy->config);
+    my $config = slurp_file($proxy->config);
     (my $moved = $config) =~ s/\b$port\b/@{[$target->port]}/;
     my $backend = $ask->('SELECT pg_backend_pid()');
 
@@ -51,7 +44,7 @@ sub behaves
     like($result->{stderr}, qr/FATAL/, 'an unknown command is a FATAL');
     is($result->{status}, 0, 'that keeps the connection');
     my $script = "$PostgreSQL::Test::Utils::tmp_check/console_$name.sql";
-    PostgreSQL::Test::Utils::append_to_file($script, "SHOW VERSION;\n") unless -e $script;
+    write_file($script, "SHOW VERSION;\n");
     my @pgbench = ($source->installed_command('pgbench'), '-n', '-t', '1', '-f', $script);
     isnt(run_program(@pgbench, '-M', 'extended', $proxy->admin_uri)->{status}, 0, 'the extended protocol is refused');
     $result = run_program('psql', '-Xq', '-d', $proxy->admin_uri, '-c', 'SHOW DATABASES', '-c', 'SHOW POOLS');
@@ -100,10 +93,5 @@ sub behaves
     return;
 }
 
-subtest 'stand-in' => sub { behaves('stand_in', undef) };
-subtest 'real pgcat' => sub {
-    my $program = PenstockTest::Pgcat::real();
-    plan skip_all => 'no pgcat: set PGCAT, or put it in PATH' unless defined $program;
-    behaves('real', $program);
-};
+PenstockTest::Pgcat::with_each(\&behaves);
 done_testing();

@@ -11,27 +11,10 @@ use PenstockTest::Pgcat;
 
 my $source = start_source('source');
 my $target = start_target('target');
-foreach my $server ($source, $target) {
-    $server->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'});
-    $server->sql('postgres', 'CREATE DATABASE app');
-    $server->sql('app', 'CREATE TABLE written (n int); GRANT ALL ON written TO app');
-}
-$target->backup('for_replica');
-my $replica = PenstockTest::Server->new('replica', install_path => "$ENV{PENSTOCK_SERVERS}/pg14");
-$replica->init_from_backup($target, 'for_replica', has_streaming => 1);
-$replica->start;
-my ($at_source, $at_target, $at_replica) = map { '127.0.0.1:' . $_->port } $source, $target, $replica;
-
-sub slurp { return PostgreSQL::Test::Utils::slurp_file($_[0]) }
-
-sub write_file
-{
-    my ($path, $text) = @_;
-    open(my $file, '>', $path) or die "$path: $!\n";
-    print $file $text;
-    close($file);
-    return;
-}
+app_database('app', $source, $target);
+$_->sql('app', 'CREATE TABLE written (n int); GRANT ALL ON written TO app') foreach $source, $target;
+my $replica = $target->start_standby('replica');
+my ($at_source, $at_target, $at_replica) = map { $_->address } $source, $target, $replica;
 
 my $migration = migration($source, $target, database => 'app');
 
@@ -49,11 +32,11 @@ sub set_words { my ($option, @words) = @_; return ('proxy', 'set', '--proxy', $o
 sub refused
 {
     my ($proxy, $option, $pattern, @words) = @_;
-    my $before = slurp($proxy->config);
+    my $before = slurp_file($proxy->config);
     my $result = $migration->run(set_words($option, @words));
     like($result->{status}, qr/^[23]$/, "@words is refused");
     like($result->{stderr}, $pattern, 'with the reason');
-    is(slurp($proxy->config), $before, 'the file is as it was');
+    is(slurp_file($proxy->config), $before, 'the file is as it was');
     return;
 }
 
@@ -61,8 +44,8 @@ sub pgcat
 {
     my ($name, $program) = @_;
     my $proxy = PenstockTest::Pgcat->start_new($name, $program, 'app', $source);
-    my $config = slurp($proxy->config);
-    my $option = 'pgcat:' . $proxy->admin_uri . ',config=' . $proxy->config;
+    my $config = slurp_file($proxy->config);
+    my $option = $proxy->option;
     my $ask = sub { return $proxy->run($proxy->uri('app'), $_[0])->{stdout} };
     like($migration->ok('proxy', 'show', '--proxy', $option)->{stdout},
         qr/^pgcat\s+app\s+app\s+primary\s+\Q$at_source\E\s+the source\s+transaction\s+no\s+no\s+\d+\s+\d+$/m, 'show');
@@ -91,17 +74,17 @@ sub pgcat
     my $result = $migration->ok(set_words($option, @split, '--dry-run'));
     like($result->{stdout}, qr/query_parser_read_write_splitting\n\s+from  not set\n\s+to    true.*Nothing was changed/s,
         'a dry run says what would change');
-    is(slurp($proxy->config), $config, 'and changes nothing');
+    is(slurp_file($proxy->config), $config, 'and changes nothing');
     $migration->ok(set_words($option, @split));
     is(shown($option), "primary $at_target the target; replica $at_replica another", 'it is set, and shown');
-    like(slurp($proxy->config), qr/\["127.0.0.1", @{[$target->port]}, "primary"\], # the source\n\s+\["127.0.0.1", @{[$replica->port]}, "replica"\],\n/,
+    like(slurp_file($proxy->config), qr/\["127.0.0.1", @{[$target->port]}, "primary"\], # the source\n\s+\["127.0.0.1", @{[$replica->port]}, "replica"\],\n/,
         'comments stay where they were');
     if (defined $program) {
         is($ask->('SELECT pg_is_in_recovery()'), "t\n", 'reads go to the replica');
         is($proxy->run($proxy->uri('app'), 'INSERT INTO written VALUES (1)')->{status}, 0, 'writes go to the primary');
     }
     $migration->ok(set_words($option, '--undo'));
-    is(slurp($proxy->config), $config, 'taken back to the byte');
+    is(slurp_file($proxy->config), $config, 'taken back to the byte');
     is(shown($option), "primary $at_source the source", 'and in the proxy');
     like($ask->('SHOW server_version'), qr/^11/, 'the clients, too');
     $migration->exits(3, set_words($option, '--undo'));
@@ -109,13 +92,13 @@ sub pgcat
     $migration->ok(set_words($option, '--primary', $at_target, '--mirror', $at_source));
     is(shown($option), "primary $at_target the target; mirror $at_source the source", 'a mirror');
     $migration->ok(set_words($option, '--undo'));
-    is(slurp($proxy->config), $config, 'taken back to the byte');
+    is(slurp_file($proxy->config), $config, 'taken back to the byte');
 
     # The file is not the one that it reads.
     write_file($proxy->config . '.copy', $config);
     $result = $migration->exits(3, set_words($option . '.copy', '--primary', $at_target));
     like($result->{stderr}, qr/taken back.*does not use/, 'what the proxy does not show is taken back');
-    is(slurp($proxy->config . '.copy'), $config, 'and so is the file');
+    is(slurp_file($proxy->config . '.copy'), $config, 'and so is the file');
     ok(!-e $proxy->config . '.copy.penstock-set', 'there is nothing to take back');
     $proxy->kill9;
     return;
@@ -123,28 +106,23 @@ sub pgcat
 
 subtest 'PgBouncer' => sub {
     my $proxy = start_pgbouncer('pgbouncer', app => $source);
-    my $config = slurp($proxy->config);
-    my $option = 'pgbouncer:' . $proxy->admin_uri . ',config=' . $proxy->config;
-    my $version = sub { return $proxy->run($proxy->uri('app', user => 'app'), 'SHOW server_version')->{stdout} };
+    my $config = slurp_file($proxy->config);
+    my $option = $proxy->option;
+    my $version = sub { return $proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout} };
     like($version->(), qr/^11/, 'it leads to the source');
     is(shown($option), "primary $at_source the source", 'show');
     refused($proxy, $option, qr/one server for each entry/, '--primary', $at_target, '--replica', $at_replica);
     refused($proxy, $option, qr/primary 127.0.0.1:1, as "\w+"/, '--primary', '127.0.0.1:1');
     refused($proxy, $option, qr/takes no writes/, '--primary', $at_replica);
     $migration->ok(set_words($option, '--primary', $at_target, '--dry-run'));
-    is(slurp($proxy->config), $config, 'a dry run changes nothing');
+    is(slurp_file($proxy->config), $config, 'a dry run changes nothing');
     $migration->ok(set_words($option, '--primary', $at_target));
     is(shown($option), "primary $at_target the target", 'it is set, and shown');
     like($version->(), qr/^14/, 'clients are there');
     $migration->ok(set_words($option, '--undo'));
-    is(slurp($proxy->config), $config, 'taken back to the byte');
+    is(slurp_file($proxy->config), $config, 'taken back to the byte');
     like($version->(), qr/^11/, 'clients, too');
     $migration->exits(3, set_words($option, '--undo'));
 };
-subtest 'pgcat, stand-in' => sub { pgcat('stand_in', undef) };
-subtest 'real pgcat' => sub {
-    my $program = PenstockTest::Pgcat::real();
-    plan skip_all => 'no pgcat: set PGCAT, or put it in PATH' unless defined $program;
-    pgcat('real', $program);
-};
+PenstockTest::Pgcat::with_each(\&pgcat);
 done_testing();

@@ -59,6 +59,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use PenstockTest::Blocker;
 use PenstockTest::Compare qw(same_rows same_sequences row_differences);
 use PenstockTest::Migration;
 use PenstockTest::PgBouncer;
@@ -68,7 +69,7 @@ use PenstockTest::Server;
 our @EXPORT = (
     @Test::More::EXPORT,
     qw(start_source start_target start_pgbouncer migration background run_program wait_until same_rows same_sequences
-      row_differences program slurp_file)
+      row_differences program slurp_file write_file app_database)
 );
 
 # start_source(NAME, major => 11, conf => TEXT): a running PenstockTest::Server that logical decoding works on.
@@ -90,6 +91,18 @@ sub start_target
     return PenstockTest::Server->start_new($name, $options{major} // 14, $options{conf});
 }
 
+# app_database(NAME, SERVER …): a database of that name on each, and the role "app" of an application, password "app".
+sub app_database
+{
+    my ($name, @servers) = @_;
+    foreach my $server (@servers) {
+        $server->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'})
+          unless $server->sql('postgres', q{SELECT 1 FROM pg_roles WHERE rolname = 'app'});
+        $server->sql('postgres', "CREATE DATABASE $name");
+    }
+    return;
+}
+
 # start_pgbouncer(NAME, DATABASE => SERVER, …): a PgBouncer that sends each database's clients to that server.
 sub start_pgbouncer
 {
@@ -100,6 +113,16 @@ sub start_pgbouncer
 sub migration
 {
     return PenstockTest::Migration->new(@_);
+}
+
+# write_file(PATH, TEXT): the file has this text and no other.
+sub write_file
+{
+    my ($path, $text) = @_;
+    open(my $file, '>', $path) or die "$path: $!\n";
+    print $file $text;
+    close($file) or die "$path: $!\n";
+    return;
 }
 
 # The path of one of our programs.

@@ -5,10 +5,9 @@
 # The points are found in --plan, so a step that is added is killed, too. Killed behind the line "begin": nothing of the
 # step was done. Killed before the line "done": all of it was, and the journal does not know.
 #
-#   kill_every_step(sub { my ($source) = @_; ... return ($proxy, SPEC, URI) })
+#   kill_every_step(sub { my ($source) = @_; ... return $proxy })
 #
-# The function starts a proxy of database "app", which leads to $source: an object with `config`, the value of --proxy
-# for it, and the connection string of the application.
+# The function starts a PenstockTest::Proxy of database "app", which leads to $source.
 package PenstockTest::KillEveryStep;
 
 use strict;
@@ -29,12 +28,10 @@ sub _start
     my ($start_proxy) = @_;
     $source = start_source('source');
     $target = start_target('target');
-    foreach my $server ($source, $target) {
-        $server->sql('postgres', q{CREATE ROLE app LOGIN PASSWORD 'app'});
-        $server->sql('postgres', 'CREATE DATABASE app');
-    }
+    app_database('app', $source, $target);
     $writers = PenstockTest::Writers->new($source, 'app');
-    ($proxy, my $spec, my $uri) = $start_proxy->($source);
+    $proxy = $start_proxy->($source);
+    my $uri = $proxy->uri('app');
     $migration = migration($source, $target, database => 'app');
     $migration->ok('copy');
     $journal = PenstockTest::Journal->new($target, 'app');
@@ -43,10 +40,9 @@ sub _start
     $writers->start('load', $uri, '--client=6', '--rate=150');
 
     # A resumed run has no credentials from its preflight: the probe gets its own.
-    my @proxy = ('--proxy', $spec, '--max-lag', '1000000000', '--probe', $uri);
     %words = (
-        cutover  => ['cutover', @proxy, '--target-address', '127.0.0.1:' . $target->port],
-        rollback => ['rollback', @proxy, '--source-address', '127.0.0.1:' . $source->port],
+        cutover  => [$migration->cutover_words($proxy), '--probe' => $uri],
+        rollback => [$migration->rollback_words($proxy), '--probe' => $uri],
     );
     return;
 }

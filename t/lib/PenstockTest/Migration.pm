@@ -31,6 +31,25 @@ sub command
     return (PenstockTest::Program::path('penstock'), $command, @options, @arguments);
 }
 
+# The words of a cutover and of a rollback behind these proxies, however far behind the target is at the moment.
+sub cutover_words
+{
+    my ($self, @proxies) = @_;
+    return ('cutover', _switch_words(@proxies), '--target-address' => $self->{target}->address);
+}
+
+sub rollback_words
+{
+    my ($self, @proxies) = @_;
+    return ('rollback', _switch_words(@proxies), '--source-address' => $self->{source}->address);
+}
+
+sub _switch_words
+{
+    my (@proxies) = @_;
+    return ((map { ('--proxy' => $_->option) } @proxies), '--max-lag' => '1000000000');
+}
+
 # Runs it and waits for its end: {status, stdout, stderr}.
 sub run
 {

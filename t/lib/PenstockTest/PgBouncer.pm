@@ -4,7 +4,10 @@ package PenstockTest::PgBouncer;
 use strict;
 use warnings;
 
-use PenstockTest::Program qw(background run_program wait_until);
+use parent -norequire, 'PenstockTest::Proxy';
+
+use PenstockTest::Program qw(background);
+use PenstockTest::Proxy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
@@ -27,7 +30,7 @@ sub start_new
     my ($program) = grep { -x $_ } map { "$_/pgbouncer" } split /:/, $ENV{PATH};
     die "pgbouncer is not installed: run t/install\n" unless $program;
     $self->{process} = background($name, $program, $self->{config});
-    wait_until("$name to answer", sub { $self->answers });
+    $self->wait_until_it_answers;
     return $self;
 }
 
@@ -58,47 +61,22 @@ CONF
     return;
 }
 
-sub port
+sub kind
 {
-    return $_[0]{port};
+    return 'pgbouncer';
 }
 
-# The file that PgBouncer reads on RELOAD.
-sub config
-{
-    return $_[0]{config};
-}
-
-sub process
-{
-    return $_[0]{process};
-}
-
-# The connection string by which clients reach a database through it.
+# As role "app", unless another user is asked for.
 sub uri
 {
     my ($self, $database, %options) = @_;
-    return sprintf('postgresql://%s@127.0.0.1:%d/%s', $options{user} // scalar(getpwuid($<)), $self->{port}, $database);
+    return sprintf('postgresql://%s@127.0.0.1:%d/%s', $options{user} // 'app', $self->{port}, $database);
 }
 
 sub admin_uri
 {
     my ($self) = @_;
     return $self->uri('pgbouncer', user => 'admin');
-}
-
-# Runs SQL, or a command of the admin console, through it: {status, stdout, stderr}.
-sub run
-{
-    my ($self, $uri, $sql) = @_;
-    return run_program('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $uri, '-c', $sql);
-}
-
-sub answers
-{
-    my ($self) = @_;
-    die "$self->{name} has ended:\n" . $self->{process}->log_tail . "\n" unless $self->{process}->is_running;
-    return $self->run($self->admin_uri, 'SHOW VERSION')->{status} eq '0';
 }
 
 1;

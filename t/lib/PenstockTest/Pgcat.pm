@@ -5,11 +5,15 @@ package PenstockTest::Pgcat;
 use strict;
 use warnings;
 
+use parent -norequire, 'PenstockTest::Proxy';
+
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use PenstockTest::Program qw(background run_program wait_until);
+use PenstockTest::Program qw(background);
+use PenstockTest::Proxy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More import => [qw(plan subtest)];
 
 my $stand_in = abs_path(dirname(__FILE__)) . '/pgcat_stand_in';
 
@@ -17,6 +21,19 @@ my $stand_in = abs_path(dirname(__FILE__)) . '/pgcat_stand_in';
 sub real
 {
     return (grep { -x $_ } ($ENV{PGCAT} // ()), map { "$_/pgcat" } split /:/, $ENV{PATH})[0];
+}
+
+# with_each(TESTS): TESTS->(NAME, PROGRAM) as a subtest with the stand-in, and as one with a real pgcat where there is one.
+sub with_each
+{
+    my ($tests) = @_;
+    subtest 'pgcat, stand-in' => sub { $tests->('stand_in', undef) };
+    subtest 'real pgcat' => sub {
+        my $program = real();
+        plan skip_all => 'no pgcat: set PGCAT, or put it in PATH' unless defined $program;
+        $tests->('real', $program);
+    };
+    return;
 }
 
 # start_new(NAME, PROGRAM or undef for the stand-in, DATABASE => SERVER)
@@ -56,17 +73,15 @@ servers = [
 ]
 CONF
     $self->{process} = background($name, defined $program ? ($program, '--log-level', 'WARN') : ($^X, $stand_in), $self->{config});
-    wait_until("$name to answer", sub { $self->answers });
+    $self->wait_until_it_answers;
     return $self;
 }
 
-# The file that it reads on RELOAD.
-sub config
+sub kind
 {
-    return $_[0]{config};
+    return 'pgcat';
 }
 
-# The connection string by which clients reach a database through it.
 sub uri
 {
     my ($self, $database) = @_;
@@ -86,26 +101,6 @@ sub gates
     my $folder = dirname($self->{config});
     return grep { (readlink("/proc/$_/cwd") // '') eq $folder && PostgreSQL::Test::Utils::slurp_file("/proc/$_/comm") =~ /penstock-gate/ }
       map { m{/proc/(\d+)/cwd\z} ? $1 : () } glob('/proc/[0-9]*/cwd');
-}
-
-sub run
-{
-    my ($self, $uri, $sql) = @_;
-    return run_program('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $uri, '-c', $sql);
-}
-
-sub kill9
-{
-    my ($self) = @_;
-    $self->{process}->kill9;
-    return;
-}
-
-sub answers
-{
-    my ($self) = @_;
-    die "$self->{name} has ended:\n" . $self->{process}->log_tail . "\n" unless $self->{process}->is_running;
-    return $self->run($self->admin_uri, 'SHOW VERSION')->{status} eq '0';
 }
 
 1;

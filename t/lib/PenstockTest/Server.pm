@@ -98,6 +98,12 @@ sub uri
     return sprintf('postgresql://%s@/%s?host=%s&port=%d', $user, $database, $self->host, $self->port);
 }
 
+sub address
+{
+    my ($self) = @_;
+    return '127.0.0.1:' . $self->port;
+}
+
 # Runs SQL, dies if it fails; returns the rows as psql -At prints them.
 sub sql
 {

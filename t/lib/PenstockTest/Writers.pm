@@ -1,10 +1,12 @@
 # Applications that write through proxies without a pause, and know at their end what they were told: twelve clients of
 # pgbench for each proxy, a row in each transaction.
 #
-#   my $writers = PenstockTest::Writers->new($source, 'app');    # makes the table, and role app may write to it
-#   $writers->start('first', $proxy->uri('app', user => 'app'));
+#   my $writers = PenstockTest::Writers->new($source, 'app');    # makes the table; role app may write to all that there are
+#   $writers->start('first', $proxy->uri('app'));
 #   $writers->go_on($source, 'before');                          # a test that rows come there
-#   $writers->end_well($target);                                 # no error, every acknowledged row there, none twice
+#   my $count = $writers->end_well($target);                     # no error, every acknowledged row there, none twice
+#
+# With also => SQL, which may use :client_id, each transaction does that, too.
 package PenstockTest::Writers;
 
 use strict;
@@ -16,16 +18,16 @@ use Test::More import => [qw(is ok unlike)];
 
 sub new
 {
-    my ($class, $server, $database) = @_;
+    my ($class, $server, $database, %options) = @_;
     my $self = bless {
         database => $database,
         pgbench  => $server->installed_command('pgbench'),
         script   => "$PostgreSQL::Test::Utils::tmp_check/writers_$database.sql",
         loads    => [],
     }, $class;
-    unlink($self->{script});
-    PostgreSQL::Test::Utils::append_to_file($self->{script},
-        "\\set n random(1, 1000000)\nINSERT INTO written (client, n) VALUES (:client_id, :n);\n");
+    my $insert = 'INSERT INTO written (client, n) VALUES (:client_id, :n);';
+    PenstockTest::write_file($self->{script}, "\\set n random(1, 1000000)\n"
+          . (defined $options{also} ? "BEGIN;\n$insert\n$options{also};\nCOMMIT;\n" : "$insert\n"));
     $server->sql($database, <<'SQL');
 CREATE TABLE written (id bigserial PRIMARY KEY, client int, n int);
 GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
@@ -74,7 +76,7 @@ sub end_well
     is($self->rows($server), $acknowledged, 'every acknowledged row is there, and no other');
     is($self->rows($server), $server->sql($self->{database}, 'SELECT count(DISTINCT id) FROM written'),
         'none is doubled');
-    return;
+    return $acknowledged;
 }
 
 1;
