@@ -8,7 +8,7 @@
 
 #include "credentials.h"
 #include "file.h"
-#include "pgbouncer.h"
+#include "pgbouncer/pgbouncer.h"
 #include "route.h"
 
 #define SESSION_HINT                                                                                         \

@@ -6,7 +6,7 @@
  *                                                     let_go: the same with the source
  *
  * What a later process needs stands in FILE.penstock-gate, durable before the file is touched: the gate's
- * port, the plan of pgcat_file.h, and, from point_at on, where release leads. As long as that file is there,
+ * port, the plan of plan.h, and, from point_at on, where release leads. As long as that file is there,
  * clients may be in the gate; it is taken away last. Each operation begins with a gate that answers on that
  * port, made anew if need be, and may be repeated.
  *
@@ -14,7 +14,6 @@
  */
 #include "proxy.h"
 
-#include <errno.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,8 +23,8 @@
 
 #include "file.h"
 #include "gate.h"
-#include "pgcat.h"
-#include "pgcat_file.h"
+#include "pgcat/pgcat.h"
+#include "pgcat/plan.h"
 
 #define GATE_HOST "127.0.0.1"
 

@@ -1,9 +1,9 @@
 /*
- * What the files of the pgcat adapter share: pgcat.c has the operations, pgcat_inspect.c the checks beforehand,
- * pgcat_shown.c what the console shows, pgcat_held.c what is kept beside the file while clients are held, and the gate.
+ * What the files of the pgcat adapter share: adapter.c has the operations, inspect.c the checks beforehand,
+ * shown.c what the console shows, held.c what is kept beside the file while clients are held, and the gate.
  * Private to this folder.
  *
- * "State" is what stands in FILE.penstock-gate: a plan of pgcat_file.h with the gate's port and, from point_at on, where
+ * "State" is what stands in FILE.penstock-gate: a plan of plan.h with the gate's port and, from point_at on, where
  * to go on.
  */
 #pragma once

@@ -2,7 +2,7 @@
  * An entry is known by where it stands in the text: its brackets, and its three words. Edits go from the end of the text
  * to its begin, so that what was found stays where it is.
  */
-#include "pgcat_servers.h"
+#include "pgcat/servers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "console.h"
 #include "file.h"
-#include "pgcat.h"
+#include "pgcat/pgcat.h"
 
 #define RELOAD_LIMIT_MS 5000
 #define VERIFY_LIMIT_MS 5000

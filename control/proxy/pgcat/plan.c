@@ -2,13 +2,13 @@
  * A pool is known by its section [pools.NAME], its shards and users by sections below. Whatever the file says in
  * another form is not seen here; that is why the adapter compares the plan with what the console shows.
  */
-#include "pgcat_file.h"
+#include "pgcat/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pgcat_servers.h"
+#include "pgcat/servers.h"
 #include "toml.h"
 
 static const char *const pools_path[] = {"pools", NULL};

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pgbouncer.h"
+#include "pgbouncer/pgbouncer.h"
 
 static void pgbouncer_close(Proxy *proxy)
 {
@@ -55,7 +55,7 @@ static int run_on_entry(Proxy *proxy, const char *verb, Error *error)
     return console_run(&proxy->console, command, NULL, error);
 }
 
-int pgbouncer_read_paused(Proxy *proxy, bool *paused, Error *error)
+static int read_paused(Proxy *proxy, bool *paused, Error *error)
 {
     PGresult *databases;
     int row;
@@ -70,7 +70,7 @@ int pgbouncer_read_paused(Proxy *proxy, bool *paused, Error *error)
 static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     bool paused;
-    if (pgbouncer_read_paused(proxy, &paused, error) != 0) {
+    if (read_paused(proxy, &paused, error) != 0) {
         return -1;
     }
     if (paused && run_on_entry(proxy, "RESUME", error) != 0) {
@@ -86,7 +86,7 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
 static int pgbouncer_release(Proxy *proxy, Error *error)
 {
     bool paused;
-    if (pgbouncer_read_paused(proxy, &paused, error) != 0) {
+    if (read_paused(proxy, &paused, error) != 0) {
         return -1;
     }
     return paused ? run_on_entry(proxy, "RESUME", error) : 0;

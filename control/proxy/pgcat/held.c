@@ -9,8 +9,8 @@
 
 #include "file.h"
 #include "gate.h"
-#include "pgcat.h"
-#include "pgcat_file.h"
+#include "pgcat/pgcat.h"
+#include "pgcat/plan.h"
 
 /* *state is NULL when nothing is held. */
 int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "pgcat.h"
-#include "pgcat_file.h"
+#include "pgcat/pgcat.h"
+#include "pgcat/plan.h"
 #include "route.h"
 
 #define MIN_TIMEOUT_MS 60000

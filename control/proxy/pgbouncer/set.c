@@ -7,7 +7,7 @@
 
 #include "change.h"
 #include "file.h"
-#include "pgbouncer.h"
+#include "pgbouncer/pgbouncer.h"
 #include "route.h"
 #include "server.h"
 

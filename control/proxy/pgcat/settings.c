@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pgcat_file.h"
+#include "pgcat/plan.h"
 #include "toml.h"
 
 static const char *const general_path[] = {"general", NULL};

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "change.h"
-#include "pgcat_servers.h"
-#include "pgcat_wish.h"
+#include "pgcat/servers.h"
+#include "pgcat/wish.h"
 
 static const PgcatServer three[] = {
     {"a", "1", "primary"}, {"b", "2", "replica"}, {"c \"x\"", "3", "replica"}};

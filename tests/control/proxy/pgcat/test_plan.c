@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "pgcat_file.h"
+#include "pgcat/plan.h"
 #include "toml.h"
 
 static const Endpoint target = {.host = "10.0.0.2", .port = "5414"};

@@ -2,14 +2,14 @@
  * default_role is always written as "primary": pgcat's own default is "any", which spreads whatever it does not
  * understand over all servers, writes too.
  */
-#include "pgcat_wish.h"
+#include "pgcat/wish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "change.h"
-#include "pgcat_servers.h"
+#include "pgcat/servers.h"
 #include "toml.h"
 
 #define PARSER "query_parser_enabled"

@@ -8,7 +8,7 @@
 
 #include "clock.h"
 #include "file.h"
-#include "pgbouncer.h"
+#include "pgbouncer/pgbouncer.h"
 
 #define VERIFY_LIMIT_MS 2000
 

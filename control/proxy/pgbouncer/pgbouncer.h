@@ -1,6 +1,6 @@
 /*
- * What the files of the PgBouncer adapter share: pgbouncer.c has the operations that hold, pgbouncer_inspect.c the checks
- * beforehand, pgbouncer_config.c those that change the configuration file. Private to this folder.
+ * What the files of the PgBouncer adapter share: adapter.c has the operations that hold, inspect.c the checks
+ * beforehand, config.c those that change the configuration file. Private to this folder.
  */
 #pragma once
 
