@@ -43,6 +43,7 @@ sub settings
         '--batch-bytes' => $random->pick('1024', '64kB', '8MB'),
         '--linger' => $random->pick(0, 1, 20, 100),
         '--memory' => $random->pick('8MB', '128MB'),
+        '--source-memory' => $random->pick(0, '1MB', '256MB'),
         '--status-interval' => $random->pick(10, 200, 1000),
     );
 }
