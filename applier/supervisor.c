@@ -6,8 +6,8 @@
  *                                                                       └ anything else ► failed
  *
  * The reporter keeps the migration's lock over runs, so nobody takes the migration away while a server is down. When
- * its own connection is lost it is made anew with the next run; the server may need a moment to notice that the old
- * one is gone, so being refused the lock then is no reason to give up at once.
+ * its own connection is lost it is made anew with the next run. The server may need long to notice that the old one is
+ * gone, so its session is ended, and being refused the lock then is no reason to give up at once.
  *
  * A start that cannot reach a server fails after --start-limit, and at once when the host is unknown or the server
  * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
@@ -34,7 +34,9 @@ typedef struct Supervisor {
     Stop *stop;
     Reporter *reporter;
     PipelineTotals totals;
-    bool locked_before; /* we had the lock once: who has it now may be our own lost connection */
+    int locked_by; /* our process on the target that had the lock last, or 0: it may still have it, unknown to it
+                          that its connection is lost */
+    int read_by; /* the same on the source, and the slot */
     bool streamed_before;
     int backoff_ms;
     double failing_since; /* clock_seconds; 0: not failing */
@@ -79,7 +81,7 @@ static int load_migration(Supervisor *supervisor, Database *target, Migration *m
                : -1;
 }
 
-static int start_reporter(Supervisor *supervisor, Error *error)
+static int start_reporter(Supervisor *supervisor, Database *target, Error *error)
 {
     if (supervisor->reporter != NULL && reporter_failed(supervisor->reporter, error)) {
         reporter_stop(supervisor->reporter);
@@ -89,18 +91,22 @@ static int start_reporter(Supervisor *supervisor, Error *error)
         return 0;
     }
     const ApplierOptions *options = supervisor->options;
+    if (supervisor->locked_by != 0 &&
+        state_end_holder(target, options->migration, "applier", supervisor->locked_by, error) != 0) {
+        return -1;
+    }
     ReporterOptions reporter = {.target = options->target,
                                 .migration = options->migration,
                                 .workers = options->workers,
                                 .timeout_s = options->timeout_s,
                                 .log = &options->log};
     if (reporter_start(&reporter, &supervisor->reporter, error) != 0) {
-        bool own = error->code == ERROR_STATE && supervisor->locked_before &&
+        bool own = error->code == ERROR_STATE && supervisor->locked_by != 0 &&
                    clock_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
         error->code = own ? ERROR_TRANSIENT : error->code;
         return -1;
     }
-    supervisor->locked_before = true;
+    supervisor->locked_by = reporter_session(supervisor->reporter);
     return 0;
 }
 
@@ -110,7 +116,7 @@ static int check_skip(const Supervisor *supervisor, Database *target, const char
     ApplierStatus status;
     char asked[LSN_TEXT_SIZE], blocked[LSN_TEXT_SIZE];
     Lsn skip = supervisor->options->policies.skip_lsn;
-    if (skip == LSN_INVALID || supervisor->locked_before) {
+    if (skip == LSN_INVALID || supervisor->locked_by != 0) {
         return 0;
     }
     if (state_read_applier(target, migration, &status, error) != 0) {
@@ -135,7 +141,7 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
     Migration migration;
     if (load_migration(supervisor, target, &migration, error) != 0 ||
         check_skip(supervisor, target, migration.name, error) != 0 ||
-        start_reporter(supervisor, error) != 0) {
+        start_reporter(supervisor, target, error) != 0) {
         return -1;
     }
     publish(supervisor, "starting", NULL);
@@ -148,6 +154,7 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         .target = target,
         .reporter = supervisor->reporter,
         .stop = supervisor->stop,
+        .read_by = &supervisor->read_by,
     };
     Lsn before = supervisor->totals.low_water;
     bool streamed = false;

@@ -72,6 +72,15 @@ static const char session_settings[] = "SET datestyle = 'ISO';"
                                        "SET default_transaction_read_only = off;"
                                        "SET search_path = 'pg_catalog'";
 
+/* The same, of settings that came with a later major. */
+static const struct {
+    int version;
+    const char *sql;
+} later_settings[] = {
+    {120000, "SET tcp_user_timeout = '60s'"}, /* keepalives do not notice that an answer is never received */
+    {140000, "SET idle_session_timeout = 0"},
+};
+
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end)
 {
     for (size_t i = 0; i < sizeof sqlstate_classes / sizeof *sqlstate_classes; i++) {
@@ -147,9 +156,11 @@ static int connect_and_set(Database *database, const char *uri, const char *purp
     if (database->end == DATABASE_PROXY) {
         return 0;
     }
-    if (PQserverVersion(database->connection) >= 140000 &&
-        database_execute(database, error, "SET idle_session_timeout = 0", 0) != 0) {
-        return -1;
+    for (size_t i = 0; i < sizeof later_settings / sizeof *later_settings; i++) {
+        if (PQserverVersion(database->connection) >= later_settings[i].version &&
+            database_execute(database, error, later_settings[i].sql, 0) != 0) {
+            return -1;
+        }
     }
     return database_execute(database, error, session_settings, 0);
 }

@@ -3,8 +3,8 @@
  *
  * For catalogs, state and the CLI; the hot path of the applier uses libpq itself on the PGconn within. Every
  * connection made here has a statement of who it is (application_name), TCP keepalives and user timeout, a
- * connect timeout, keepalives of the server's side (so that a session whose client vanished does not keep its locks for
- * hours), and the output settings under which values of PostgreSQL 11 and 14 compare equal:
+ * connect timeout, keepalives and, where it has one, user timeout of the server's side (so that a session whose client
+ * vanished does not keep its locks for hours), and the output settings under which values of PostgreSQL 11 and 14 compare equal:
  * DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex, extra_float_digits 3, lc_monetary C,
  * row_security off, search_path pg_catalog. Timeouts that the role carries for its applications (statement,
  * lock, idle) are off, and so is a read-only default of the database; commits are waited for. Errors carry SQLSTATE, and never the password of the URI.

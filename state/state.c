@@ -124,6 +124,11 @@ int state_forget(Database *target, const char *name, bool keep_journal, Error *e
 }
 
 #define LOCK_KEY "hashtextextended('penstock:' || $2::text || ':' || $1::text, 0)"
+#define HOLDER                                                                                               \
+    "pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid, LATERAL (SELECT " LOCK_KEY                    \
+    " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "                             \
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "                     \
+    "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key"
 
 static int lock_refused(Database *target, const char *name, const char *role, Error *error)
 {
@@ -132,11 +137,7 @@ static int lock_refused(Database *target, const char *name, const char *role, Er
                        "SELECT format('process %s of the target server (%s, from %s)', l.pid, "
                        "coalesce(nullif(a.application_name, ''), 'no application name'), "
                        "coalesce(host(a.client_addr) || ' port ' || a.client_port, 'a local socket')) "
-                       "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
-                       "LATERAL (SELECT " LOCK_KEY " AS key) k "
-                       "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-                       "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-                       "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key",
+                       "FROM " HOLDER,
                        2, name, role) != 0) {
         return -1;
     }
@@ -157,4 +158,16 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
     bool have = taken != NULL && strcmp(taken, "t") == 0;
     free(taken);
     return have ? 0 : lock_refused(target, name, role, error);
+}
+
+int state_end_holder(Database *target, const char *name, const char *role, int session, Error *error)
+{
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", session);
+    if (database_execute(target, error,
+                         "SELECT pg_terminate_backend(l.pid) FROM " HOLDER " AND l.pid = $3::int", 3, name,
+                         role, pid) != 0) {
+        return error_context(error, "ending the session that had the %s lock before", role);
+    }
+    return 0;
 }

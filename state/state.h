@@ -137,6 +137,13 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
  */
 int state_lock(Database *target, const char *name, const char *role, Error *error) MUST_CHECK;
 
+/*
+ * Asks a session to end (by its process on the target) if it has that lock: an earlier one of the caller's, whose connection
+ * is lost without the server knowing.
+ */
+int state_end_holder(Database *target, const char *name, const char *role, int session,
+                     Error *error) MUST_CHECK;
+
 /* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undoing, undone. */
 int state_journal(Database *target, const char *name, const char *operation, const char *step,
                   const char *event, const char *detail, Error *error) MUST_CHECK;
@@ -176,7 +183,7 @@ int state_recopy_tables(Database *target, const char *migration, char **tables, 
 /*
  * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so
  * that what an earlier applier sent to the target has ended one way or the other. Call it while holding the "applier"
- * lock. ERROR_TRANSIENT, naming who is left, after timeout_ms.
+ * lock: sessions that do not end soon by themselves are asked to. ERROR_TRANSIENT, naming who is left, after timeout_ms.
  */
 int state_lock_worker(Database *target, const char *name, Error *error) MUST_CHECK;
 int state_wait_workers(Database *target, const char *name, int timeout_ms, Error *error) MUST_CHECK;

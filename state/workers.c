@@ -3,6 +3,10 @@
  * they have done what they were sent, a commit perhaps; a new applier that read the lanes before that would apply those
  * rows again. So each worker's connection holds a shared lock for its life, and whoever starts takes it exclusively for
  * a moment: it gets it only when the last of them has ended.
+ *
+ * Behind a network that was cut the server may not know yet that nobody listens any more, and a transaction stay open
+ * that waits for its next statement. So those that do not end by themselves are asked to end: they belong to the applier
+ * whose lock the caller has now. What was committed stays, the rest will be applied again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +15,12 @@
 #include "state.h"
 
 #define WORKERS_KEY "hashtextextended('penstock:workers:' || $1::text, 0)"
+#define WORKERS                                                                                              \
+    "pg_locks l, LATERAL (SELECT " WORKERS_KEY                                                               \
+    " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "                             \
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "                     \
+    "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key"
+#define GRACE_MS 2000 /* before they are asked to end */
 
 int state_lock_worker(Database *target, const char *name, Error *error)
 {
@@ -24,12 +34,8 @@ int state_lock_worker(Database *target, const char *name, Error *error)
 static int still_there(Database *target, const char *name, int timeout_ms, Error *error)
 {
     char *holders = NULL;
-    if (database_value(target, &holders, error,
-                       "SELECT string_agg(l.pid::text, ', ') FROM pg_locks l, LATERAL (SELECT " WORKERS_KEY
-                       " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-                       "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-                       "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key",
-                       1, name) != 0) {
+    if (database_value(target, &holders, error, "SELECT string_agg(l.pid::text, ', ') FROM " WORKERS, 1,
+                       name) != 0) {
         return -1;
     }
     error_set(error, ERROR_TRANSIENT,
@@ -42,20 +48,45 @@ static int still_there(Database *target, const char *name, int timeout_ms, Error
     return -1;
 }
 
-int state_wait_workers(Database *target, const char *name, int timeout_ms, Error *error)
+/* Takes the lock and gives it back: nobody has it. *gone is false when somebody still has it after so long. */
+static int wait_until_gone(Database *target, const char *name, int milliseconds, bool *gone, Error *error)
 {
     char limit[48];
-    snprintf(limit, sizeof limit, "SET lock_timeout = %d", timeout_ms);
+    snprintf(limit, sizeof limit, "SET lock_timeout = %d", milliseconds);
+    *gone = false;
     if (database_execute(target, error, limit, 0) != 0) {
         return -1;
     }
-    int status = database_execute(target, error, "SELECT pg_advisory_lock(" WORKERS_KEY ")", 1, name);
-    if (status == 0) {
-        status = database_execute(target, error, "SELECT pg_advisory_unlock(" WORKERS_KEY ")", 1, name);
-    } else if (strcmp(error->sqlstate, "55P03") == 0) {
-        return still_there(target, name, timeout_ms, error);
+    if (database_execute(target, error, "SELECT pg_advisory_lock(" WORKERS_KEY ")", 1, name) != 0) {
+        return strcmp(error->sqlstate, "55P03") == 0 ? 0 : -1;
     }
-    return status == 0 ? database_execute(target, error, "SET lock_timeout = 0", 0) : -1;
+    *gone = true;
+    return database_execute(target, error, "SELECT pg_advisory_unlock(" WORKERS_KEY ")", 1, name) == 0
+               ? database_execute(target, error, "SET lock_timeout = 0", 0)
+               : -1;
+}
+
+/* Those of another user are left alone: ending them might be refused. */
+static int ask_to_end(Database *target, const char *name, Error *error)
+{
+    return database_execute(
+        target, error,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user "
+        "AND pid IN (SELECT l.pid FROM " WORKERS ")",
+        1, name);
+}
+
+int state_wait_workers(Database *target, const char *name, int timeout_ms, Error *error)
+{
+    bool gone = false;
+    if (wait_until_gone(target, name, GRACE_MS, &gone, error) != 0) {
+        return -1;
+    }
+    if (!gone && (ask_to_end(target, name, error) != 0 ||
+                  wait_until_gone(target, name, timeout_ms - GRACE_MS, &gone, error) != 0)) {
+        return -1;
+    }
+    return gone ? 0 : still_there(target, name, timeout_ms, error);
 }
 
 int state_blocked(Database *target, const char *name, char **json, char **text, Error *error)
@@ -64,10 +95,7 @@ int state_blocked(Database *target, const char *name, char **json, char **text, 
     *json = *text = NULL;
     if (database_query(
             target, &result, error,
-            "WITH workers AS MATERIALIZED (SELECT l.pid FROM pg_locks l, LATERAL (SELECT " WORKERS_KEY
-            " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-            "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key), "
+            "WITH workers AS MATERIALIZED (SELECT l.pid FROM " WORKERS "), "
             "waits AS (SELECT w.pid AS worker_pid, b.pid, a.usename, a.application_name, a.state, "
             "left(a.query, 300) AS query, "
             "round(extract(epoch FROM clock_timestamp() - w.query_start)::numeric, 1) AS seconds, "

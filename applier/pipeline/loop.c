@@ -100,13 +100,13 @@ static void source_ready(uv_poll_t *handle, int status, int events)
 {
     Pipeline *pipeline = handle->data;
     Error error;
+    /* An error of the socket is libpq's to read and to put into words. */
+    if (status < 0 || (events & UV_READABLE) != 0) {
+        read_source(pipeline);
+    }
     if (status < 0) {
         error_set(&error, ERROR_CONNECTION, "polling the source's socket: %s", uv_strerror(status));
         fail(pipeline, &error);
-        return;
-    }
-    if ((events & UV_READABLE) != 0) {
-        read_source(pipeline);
     }
     pump(pipeline);
 }

@@ -76,6 +76,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .timeline = migration->source_timeline,
         .start = start,
         .slot_wait_ms = SLOT_WAIT_MS,
+        .earlier_session = *pipeline->options->read_by,
         .interrupt_fd = pipeline->options->stop->fd,
     };
     DecoderOptions decoder = {
@@ -88,6 +89,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         receiver_open(&receiver, &pipeline->receiver, error) != 0) {
         return -1;
     }
+    *pipeline->options->read_by = receiver_session(pipeline->receiver);
     return remember_timeline(pipeline, error);
 }
 

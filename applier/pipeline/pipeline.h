@@ -18,6 +18,8 @@ typedef struct PipelineOptions {
     Database *target; /* for the catalog and the lanes; borrowed */
     Reporter *reporter;
     Stop *stop;
+    int *
+        read_by; /* the source's process that read the slot in the last run, or 0; this run puts its own there */
 } PipelineOptions;
 
 /*

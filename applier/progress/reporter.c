@@ -200,6 +200,11 @@ int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)
     return 0;
 }
 
+int reporter_session(const Reporter *reporter)
+{
+    return PQbackendPID(database_connection(reporter->target));
+}
+
 void reporter_publish(Reporter *reporter, const ReporterView *view)
 {
     pthread_mutex_lock(&reporter->mutex);

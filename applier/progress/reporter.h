@@ -47,6 +47,9 @@ typedef struct ReporterView {
  */
 int reporter_start(const ReporterOptions *options, Reporter **out, Error *error) MUST_CHECK;
 
+/* The process on the target that has the lock. */
+int reporter_session(const Reporter *reporter);
+
 /* Replaces what is to be written. Any thread. */
 void reporter_publish(Reporter *reporter, const ReporterView *view);
 

@@ -136,6 +136,11 @@ int receiver_socket(const Receiver *receiver)
     return PQsocket(database_connection(receiver->database));
 }
 
+int receiver_session(const Receiver *receiver)
+{
+    return PQbackendPID(database_connection(receiver->database));
+}
+
 int receiver_timeline(const Receiver *receiver)
 {
     return receiver->timeline;

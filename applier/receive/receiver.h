@@ -29,6 +29,7 @@ typedef struct ReceiverOptions {
     Lsn safe;         /* the target has all that ends at or before this: the slot must not be past it */
     Lsn start;        /* the stream starts here, or where the slot stands when that is further */
     int slot_wait_ms; /* how long to wait for a slot that someone else still reads */
+    int earlier_session; /* the source's process of a lost connection of ours, which may be that someone; 0: none */
     int interrupt_fd; /* readable: stop waiting; -1 for none */
 } ReceiverOptions;
 
@@ -48,13 +49,16 @@ typedef struct Received {
 /*
  * The caller frees *out with receiver_close. ERROR_STATE with what to do when the source is another server or database
  * than the migration began with or has another history since, or the slot is missing, of another plugin, past what the
- * target has, or in use (naming the process);
+ * target has, or in use (naming the process; ERROR_TRANSIENT when it is our own earlier session, which is asked to end);
  * ERROR_INTERRUPTED when interrupt_fd became readable meanwhile.
  */
 int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error) MUST_CHECK;
 void receiver_close(Receiver *receiver);
 
 int receiver_socket(const Receiver *receiver);
+
+/* The source's process that serves this connection. */
+int receiver_session(const Receiver *receiver);
 
 /* The source's timeline. */
 int receiver_timeline(const Receiver *receiver);

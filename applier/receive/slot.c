@@ -4,8 +4,10 @@
  * dropped and made again streams happily from its new place.
  *
  * A slot stays active for a moment after its reader has died, until the server notices. So an active slot is
- * waited for, with a limit, and then the process that has it is named. Queries go through the replication
- * connection, which knows only the simple protocol.
+ * waited for, with a limit, and then the process that has it is named. Where the network was cut, the server may not
+ * notice for very long: when it is the process of our own lost connection, it is asked to end, again and again: once
+ * it cannot send its last words to us, only the next request makes it go without.
+ * Queries go through the replication connection, which knows only the simple protocol.
  */
 #include "slot.h"
 
@@ -15,6 +17,7 @@
 
 #define PLUGIN "penstock"
 #define WAIT_STEP_MS 100
+#define ASK_MS 1000 /* how often our own lost connection is asked to end */
 
 int source_check(Database *source, const ReceiverOptions *options, int *timeline, Error *error)
 {
@@ -57,7 +60,7 @@ int source_check(Database *source, const ReceiverOptions *options, int *timeline
 typedef struct Slot {
     bool exists;
     bool active;
-    char pid[16];
+    int pid;
     char plugin[64];
     Lsn confirmed;
 } Slot;
@@ -79,7 +82,7 @@ static int load_slot(Database *source, const char *name, Slot *slot, Error *erro
     if (slot->exists) {
         snprintf(slot->plugin, sizeof slot->plugin, "%s", PQgetvalue(result, 0, 0));
         slot->active = *PQgetvalue(result, 0, 1) == 't';
-        snprintf(slot->pid, sizeof slot->pid, "%s", PQgetvalue(result, 0, 2));
+        slot->pid = atoi(PQgetvalue(result, 0, 2));
         slot->exists = PQgetisnull(result, 0, 3) || lsn_parse(PQgetvalue(result, 0, 3), &slot->confirmed);
     }
     PQclear(result);
@@ -129,6 +132,24 @@ static bool wait_step(int interrupt_fd)
     return poll(&descriptor, 1, WAIT_STEP_MS) > 0;
 }
 
+static int end_session(Database *source, int pid, Error *error)
+{
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_terminate_backend(%d)", pid);
+    return database_execute(source, error, sql, 0);
+}
+
+static int slot_in_use(const ReceiverOptions *options, const Slot *slot, Error *error)
+{
+    ErrorCode code = slot->pid == options->earlier_session ? ERROR_TRANSIENT : ERROR_STATE;
+    error_set(error, code, "replication slot \"%s\" is read by process %d of the source", options->slot,
+              slot->pid);
+    return error_hint(error,
+                      "Stop the other applier; if there is none, SELECT pg_terminate_backend(%d) on the "
+                      "source ends what it left behind.",
+                      slot->pid);
+}
+
 int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed, Error *error)
 {
     for (int waited = 0;; waited += WAIT_STEP_MS) {
@@ -141,13 +162,11 @@ int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed,
             return 0;
         }
         if (waited >= options->slot_wait_ms) {
-            error_set(error, ERROR_STATE, "replication slot \"%s\" is read by process %s of the source",
-                      options->slot, slot.pid);
-            return error_hint(
-                error,
-                "Stop the other applier; if there is none, SELECT pg_terminate_backend(%s) on the "
-                "source ends what it left behind.",
-                slot.pid);
+            return slot_in_use(options, &slot, error);
+        }
+        if (waited > 0 && waited % ASK_MS == 0 && slot.pid == options->earlier_session &&
+            end_session(source, slot.pid, error) != 0) {
+            return -1;
         }
         if (wait_step(options->interrupt_fd)) {
             return error_set(error, ERROR_INTERRUPTED, "stopped while waiting for slot \"%s\"",

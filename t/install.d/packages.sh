@@ -25,6 +25,7 @@ postgresql-server-dev-15 # headers of 15, PostgreSQL::Test
 libipc-run-perl      # asked for by PostgreSQL::Test
 perl                 # prove
 pgbouncer            # the proxy in front of the servers
+iproute2             # networks that tests cut
 LIST
 )
 
