@@ -23,8 +23,11 @@
 
 #include "file.h"
 #include "gate.h"
-#include "pgcat/pgcat.h"
+#include "pgcat/held.h"
+#include "pgcat/inspect.h"
 #include "pgcat/plan.h"
+#include "pgcat/set.h"
+#include "pgcat/shown.h"
 
 #define GATE_HOST "127.0.0.1"
 
@@ -74,12 +77,6 @@ static int pgcat_open(const ProxySpec *spec, const char *database, Proxy **out, 
     proxy->gate_log = with_suffix(real, ".penstock-gate.log");
     *out = proxy;
     return 0;
-}
-
-const char *pgcat_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
 }
 
 static int pgcat_remember(Proxy *proxy, json_t **out, Error *error)

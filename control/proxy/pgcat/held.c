@@ -2,6 +2,8 @@
  * Order makes it safe: a port is taken, then noted durably, then the gate is started on it; so no gate is ever lost
  * out of sight. What the note says is believed until it is taken away.
  */
+#include "pgcat/held.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +11,8 @@
 
 #include "file.h"
 #include "gate.h"
-#include "pgcat/pgcat.h"
 #include "pgcat/plan.h"
 
-/* *state is NULL when nothing is held. */
 int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)
 {
     *state = NULL;
@@ -71,13 +71,11 @@ static int start_gate(Proxy *proxy, json_t *state, Error *error)
     return gate_start(port, fd, proxy->gate_log, error);
 }
 
-/* A gate that answers on the port of the state. */
 int pgcat_need_gate(Proxy *proxy, json_t *state, Error *error)
 {
     return gate_answers(pgcat_gate_port(state), &(GateAnswer){0}) ? 0 : start_gate(proxy, state, error);
 }
 
-/* A gate that holds: one that an undo has opened already is left to end, and another takes its place. */
 int pgcat_need_holding_gate(Proxy *proxy, json_t *state, Error *error)
 {
     GateAnswer answer;

@@ -1,13 +1,17 @@
 /*
  * What would make clients see an error, or hold them for ever, must be found while nobody waits.
  */
+#include "pgcat/inspect.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "file.h"
-#include "pgcat/pgcat.h"
+#include "pgcat/held.h"
 #include "pgcat/plan.h"
+#include "pgcat/settings.h"
+#include "pgcat/shown.h"
 #include "route.h"
 
 #define MIN_TIMEOUT_MS 60000

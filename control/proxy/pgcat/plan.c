@@ -18,6 +18,12 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+const char *pgcat_text(const json_t *object, const char *key)
+{
+    const char *text = text_of(object, key);
+    return text != NULL ? text : "";
+}
+
 /* --- the plan --- */
 
 static int add_server(const char *servers, json_t *plan, const char *pool, Error *error)

@@ -23,8 +23,8 @@
 int pgcat_plan(const char *text, const char *database, const char *pool, json_t **plan,
                Error *error) MUST_CHECK;
 
-/* Refuses settings under which clients cannot be held without an error; plan is of this text. */
-int pgcat_check_settings(const char *text, const json_t *plan, int hold_limit_ms, Error *error) MUST_CHECK;
+/* The text under key of a plan, or of a part of one; "" when there is none. */
+const char *pgcat_text(const json_t *object, const char *key);
 
 /* text with the plan's pools leading to where and with a connect timeout of timeout_ms, or their own when that
  * is 0. The caller frees *out. */

@@ -2,6 +2,8 @@
  * penstock proxy, for pgcat. Which servers it uses is read back from SHOW DATABASES. Of splitting and mirrors its console
  * shows nothing: there is only the word of RELOAD, which is wanted, too.
  */
+#include "pgcat/set.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +12,9 @@
 #include "change.h"
 #include "clock.h"
 #include "file.h"
-#include "pgcat/pgcat.h"
 #include "pgcat/plan.h"
 #include "pgcat/servers.h"
+#include "pgcat/shown.h"
 #include "pgcat/wish.h"
 #include "server.h"
 #include "toml.h"

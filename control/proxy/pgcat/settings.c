@@ -1,11 +1,12 @@
 /*
  * Which settings of pgcat do not allow a hold: a table of a key, where it may stand, and what is wrong with it.
  */
+#include "pgcat/settings.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pgcat/plan.h"
 #include "toml.h"
 
 static const char *const general_path[] = {"general", NULL};

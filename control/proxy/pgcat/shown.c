@@ -2,14 +2,15 @@
  * Nothing that RELOAD replies is believed: a file that pgcat cannot read ends the console's connection, and one that it
  * half takes may even be praised. Host and port in SHOW DATABASES are what counts.
  */
+#include "pgcat/shown.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "console.h"
 #include "file.h"
-#include "pgcat/pgcat.h"
+#include "pgcat/plan.h"
 
 #define RELOAD_LIMIT_MS 5000
 #define VERIFY_LIMIT_MS 5000
@@ -91,7 +92,6 @@ int pgcat_reload(Proxy *proxy, Error *error)
     return 0;
 }
 
-/* Makes pgcat use the text. first: what stands in the file now is to be kept. */
 int pgcat_apply(Proxy *proxy, const json_t *plan, const char *text, const Endpoint *where, bool first,
                 Error *error)
 {
@@ -161,7 +161,6 @@ static int count_active(Proxy *proxy, const json_t *plan, int *active, Error *er
     return 0;
 }
 
-/* Waits until none of pgcat's servers is at work, twice in a row. */
 int pgcat_drain(Proxy *proxy, const json_t *plan, const ProxyContext *context, Error *error)
 {
     int waited = 0;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "pgcat/plan.h"
+#include "pgcat/settings.h"
 #include "toml.h"
 
 static const Endpoint target = {.host = "10.0.0.2", .port = "5414"};
