@@ -235,21 +235,10 @@ static void close_all(Scheduler *scheduler)
 
 /* Rows. */
 
-static bool reaches(const Scheduler *scheduler, const Batch *batch, size_t times)
+static bool full(const Scheduler *scheduler, const Batch *batch, size_t times)
 {
     return batch->count / times >= scheduler->options.batch_rows ||
            batch->bytes / times >= scheduler->options.batch_bytes;
-}
-
-static bool full(const Scheduler *scheduler, const Batch *batch)
-{
-    return reaches(scheduler, batch, 1);
-}
-
-/* One lane: small transactions fit in behind the limit, so that only a large one is cut. */
-static bool overfull(const Scheduler *scheduler, const Batch *batch)
-{
-    return reaches(scheduler, batch, 2);
 }
 
 static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRoute *route, RelationUse *use,
@@ -270,7 +259,8 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
     batch->bytes += bytes;
-    if (!(single_lane(scheduler) ? overfull(scheduler, batch) : full(scheduler, batch))) {
+    /* With one lane, small transactions fit in behind the limit: only a large one is cut. */
+    if (!full(scheduler, batch, single_lane(scheduler) ? 2 : 1)) {
         return;
     }
     if (batch == scheduler->barrier) {
@@ -435,7 +425,7 @@ static void close_whole_transaction(Scheduler *scheduler, uint64_t now_usec)
     if (scheduler->uncommitted && scheduler->open[0] == NULL) {
         scheduler->open[0] = open_batch(scheduler, BATCH_EMPTY, 0, now_usec);
     }
-    if (scheduler->open[0] != NULL && (scheduler->uncommitted || full(scheduler, scheduler->open[0]))) {
+    if (scheduler->open[0] != NULL && (scheduler->uncommitted || full(scheduler, scheduler->open[0], 1))) {
         close_worker(scheduler, 0);
     }
 }

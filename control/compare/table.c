@@ -96,7 +96,7 @@ static int compare_totals(ComparePair *pair, const CompareSubject *subject, Comp
 
 /*
  * Was the table, or a partition of it, emptied or rewritten since the snapshot? pg_class is read under the snapshot,
- * pg_relation_filenode answers for now.
+ * pg_relation_filenode tells the file of this moment.
  */
 static int check_rewritten(ComparePair *pair, CompareTable *table, Error *error)
 {
