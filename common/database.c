@@ -301,6 +301,11 @@ int database_execute(Database *database, Error *error, const char *sql, int npar
     return status;
 }
 
+static bool has_value(const PGresult *result)
+{
+    return PQntuples(result) > 0 && PQnfields(result) > 0 && !PQgetisnull(result, 0, 0);
+}
+
 int database_value(Database *database, char **out, Error *error, const char *sql, int nparams, ...)
 {
     PGresult *result;
@@ -309,9 +314,21 @@ int database_value(Database *database, char **out, Error *error, const char *sql
     int status = query(database, &result, error, sql, nparams, args);
     va_end(args);
     *out = NULL;
-    if (status == 0 && PQntuples(result) > 0 && PQnfields(result) > 0 && !PQgetisnull(result, 0, 0)) {
+    if (status == 0 && has_value(result)) {
         *out = strdup(PQgetvalue(result, 0, 0));
     }
+    PQclear(result);
+    return status;
+}
+
+int database_found(Database *database, bool *found, Error *error, const char *sql, int nparams, ...)
+{
+    PGresult *result;
+    va_list args;
+    va_start(args, nparams);
+    int status = query(database, &result, error, sql, nparams, args);
+    va_end(args);
+    *found = status == 0 && has_value(result);
     PQclear(result);
     return status;
 }

@@ -58,6 +58,10 @@ int database_execute(Database *database, Error *error, const char *sql, int npar
 int database_value(Database *database, char **out, Error *error, const char *sql, int nparams,
                    ...) MUST_CHECK;
 
+/* Whether it gives a row whose first column is not NULL. *found is false when the query fails. */
+int database_found(Database *database, bool *found, Error *error, const char *sql, int nparams,
+                   ...) MUST_CHECK;
+
 /* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1. */
 int database_error(Database *database, const PGresult *result, Error *error);
 

@@ -228,16 +228,13 @@ static int describe(ComparePair *pair, CompareTable *table, bool *there, PGresul
 {
     char *schema = database_quote(table->schema), *name = database_quote(table->name);
     Text qualified = {0};
-    char *found = NULL;
     text_printf(&qualified, "%s.%s", schema, name);
     free(schema);
     free(name);
-    int status = database_value(pair->target, &found, error, "SELECT to_regclass($1)", 1, qualified.data);
-    *there = found != NULL;
+    int status = database_found(pair->target, there, error, "SELECT to_regclass($1)", 1, qualified.data);
     if (status == 0 && *there) {
         status = pair_query(pair, columns_sql, qualified.data, source, target, error);
     }
-    free(found);
     text_free(&qualified);
     return status;
 }

@@ -70,17 +70,11 @@ int queue_claim(Database *target, const char *migration, Claim *out, bool *found
 
 int queue_hold(Database *target, const char *migration, const Claim *claim, bool *held, Error *error)
 {
-    char *one = NULL;
-    if (database_value(target, &one, error,
-                       "SELECT 1 FROM penstock.relation WHERE migration = $1 AND schema_name = $2"
-                       "   AND table_name = $3 AND copy_state = 'copying' AND started_at = $4::timestamptz"
-                       "   FOR UPDATE SKIP LOCKED",
-                       4, migration, claim->schema, claim->table, claim->token) != 0) {
-        return -1;
-    }
-    *held = one != NULL;
-    free(one);
-    return 0;
+    return database_found(target, held, error,
+                          "SELECT 1 FROM penstock.relation WHERE migration = $1 AND schema_name = $2"
+                          "   AND table_name = $3 AND copy_state = 'copying' AND started_at = $4::timestamptz"
+                          "   FOR UPDATE SKIP LOCKED",
+                          4, migration, claim->schema, claim->table, claim->token);
 }
 
 int queue_copied(Database *target, const char *migration, const Claim *claim, Lsn lsn, int64_t rows,
@@ -125,12 +119,6 @@ int queue_step_event(Database *target, const char *migration, const char *step, 
 
 int queue_migration_exists(Database *target, const char *migration, bool *exists, Error *error)
 {
-    char *one = NULL;
-    if (database_value(target, &one, error, "SELECT 1 FROM penstock.migration WHERE name = $1", 1,
-                       migration) != 0) {
-        return -1;
-    }
-    *exists = one != NULL;
-    free(one);
-    return 0;
+    return database_found(target, exists, error, "SELECT 1 FROM penstock.migration WHERE name = $1", 1,
+                          migration);
 }

@@ -122,14 +122,8 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
 
 int slot_exists(Database *source, const char *name, bool *exists, Error *error)
 {
-    char *found = NULL;
-    if (database_value(source, &found, error,
-                       "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
-        return -1;
-    }
-    *exists = found != NULL;
-    free(found);
-    return 0;
+    return database_found(source, exists, error,
+                          "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, name);
 }
 
 int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error)

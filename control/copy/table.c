@@ -127,18 +127,12 @@ static int table_exists(Database *source, const char *schema, const char *table,
 static int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
                                Error *error)
 {
-    char *one = NULL;
-    if (database_value(target, &one, error,
-                       "SELECT 1 FROM pg_catalog.pg_constraint k"
-                       "  JOIN pg_catalog.pg_class c ON c.oid = k.confrelid AND k.conrelid <> k.confrelid"
-                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                       " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 LIMIT 1",
-                       2, schema, table) != 0) {
-        return -1;
-    }
-    *referenced = one != NULL;
-    free(one);
-    return 0;
+    return database_found(target, referenced, error,
+                          "SELECT 1 FROM pg_catalog.pg_constraint k"
+                          "  JOIN pg_catalog.pg_class c ON c.oid = k.confrelid AND k.conrelid <> k.confrelid"
+                          "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                          " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 LIMIT 1",
+                          2, schema, table);
 }
 
 int table_copy_describe(Database *source, Database *target, const char *schema, const char *table,

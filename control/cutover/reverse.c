@@ -145,15 +145,10 @@ int reverse_rollback(Database *database, int status)
 
 static int subscription_exists(Database *source, const char *name, bool *exists, Error *error)
 {
-    char *found = NULL;
-    int status =
-        database_value(source, &found, error,
-                       "SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
-                       " WHERE s.subname = $1 AND d.datname = current_database()",
-                       1, name);
-    *exists = found != NULL;
-    free(found);
-    return status;
+    return database_found(source, exists, error,
+                          "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
+                          " WHERE s.subname = $1 AND d.datname = current_database()",
+                          1, name);
 }
 
 int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo, Error *error)

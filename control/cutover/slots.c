@@ -57,14 +57,10 @@ int reverse_streams(Database *target, const Migration *migration, int limit_ms, 
 
 static int slot_exists(Database *database, const char *name, bool *exists, Error *error)
 {
-    char *found = NULL;
-    int status = database_value(database, &found, error,
-                                "SELECT slot_name FROM pg_replication_slots"
-                                " WHERE slot_name = $1 AND database = current_database()",
-                                1, name);
-    *exists = found != NULL;
-    free(found);
-    return status;
+    return database_found(database, exists, error,
+                          "SELECT 1 FROM pg_replication_slots"
+                          " WHERE slot_name = $1 AND database = current_database()",
+                          1, name);
 }
 
 static int make_slot(Database *database, const char *name, const char *plugin, int limit_ms, Error *error)
@@ -135,7 +131,7 @@ static int drop_slot(Database *database, const char *name, int limit_ms, Error *
 {
     int64_t deadline = clock_ms() + limit_ms;
     for (;;) {
-        char *left = NULL;
+        bool there;
         int status = database_execute(database, error,
                                       "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
                                       " WHERE slot_name = $1 AND active",
@@ -150,14 +146,12 @@ static int drop_slot(Database *database, const char *name, int limit_ms, Error *
             return -1;
         }
         Error failure;
-        if (database_value(database, &left, &failure,
-                           "SELECT slot_name FROM pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
+        if (database_found(database, &there, &failure,
+                           "SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
             *error = failure;
             return -1;
         }
-        bool gone = left == NULL;
-        free(left);
-        if (gone) {
+        if (!there) {
             *error = (Error){.code = ERROR_NONE};
             return 0;
         }
