@@ -21,6 +21,7 @@ typedef struct ApplierOptions {
     size_t source_memory; /* bytes of unfinished transactions in the walsender; 0: the server's own rule */
     size_t batch_rows;
     size_t batch_bytes;
+    size_t copy_rows;       /* inserts of one table in a batch from which they go by COPY */
     int linger_ms;          /* a change waits at most so long for company */
     int status_interval_ms; /* between status updates to the source */
     int timeout_s;          /* a server that is silent for so long is taken as lost; 0: never */

@@ -1,7 +1,7 @@
 /*
  * How a batch is applied:
  *
- *     BEGIN ─► net effect, lanes ─► Sync ─► every count as expected? ─yes─► COMMIT        two round trips
+ *     BEGIN ─► net effect, lanes ─► Sync ─► COPY … ─► every count as expected? ─yes─► COMMIT       two round trips without COPY
  *       ▲                                             │no
  *       │                                             ▼
  *       ├── pause ◄─── ROLLBACK ◄─── transient, and the transaction is this batch's alone
@@ -15,6 +15,11 @@
  * Only the relation whose statement failed is applied by rows then; the others of the batch stay sets. Each relation
  * fails at most once, so the number of tries is bounded by that of the relations in the batch. A relation that does so
  * batch after batch goes by rows at once for a while (fallback.h).
+ *
+ * Long runs of inserts go by COPY, which costs less for each row and more for each run. libpq's pipeline cannot carry it, so
+ * these runs wait until everything else of the batch is done and checked: two round trips more for each, and all that was
+ * said about failures holds for them too. Since what comes later in a relation must not be overtaken, only its last segment
+ * in the batch can wait.
  *
  * Where an earlier batch left its transaction open, a savepoint takes the place of BEGIN; and since the whole
  * transaction cannot be repeated from here, transient errors end the worker.
@@ -165,12 +170,37 @@ static Queued queue_again(Applying *a, Batch *batch, const ApplyRelation *relati
     return sendable(status, unclear, &error, failure);
 }
 
-static Queued queue_segment(Applying *a, Batch *batch, const Segment *segment, Failure *failure)
+/* True when the inserts of a segment are many, and may come last of all. */
+static bool goes_by_copy(const Applying *a, const Segment *segment)
+{
+    bool last = segment->next == NULL || segment->next->relation != segment->relation;
+    return segment->relation->copyable && segment->insert_count >= a->copy_rows && last;
+}
+
+/* Queues the net effect of a segment; inserts that go by COPY become a segment of copies instead. */
+static void queue_net(Applying *a, Batch *batch, const Segment *segment, Segment **copies)
+{
+    Segment now = *segment;
+    if (goes_by_copy(a, segment)) {
+        Segment *later = arena_alloc(a->arena, sizeof *later);
+        *later = (Segment){.next = *copies,
+                           .relation = segment->relation,
+                           .inserts = segment->inserts,
+                           .insert_count = segment->insert_count};
+        *copies = later;
+        now.insert_count = 0;
+        batch->reduced += later->insert_count;
+    }
+    batch->reduced += rows_queue_net(a->session, a->arena, &now);
+}
+
+static Queued queue_segment(Applying *a, Batch *batch, const Segment *segment, Segment **copies,
+                            Failure *failure)
 {
     const Change *unclear = NULL;
     Error error;
     if (!segment->by_rows) {
-        batch->reduced += rows_queue_net(a->session, a->arena, segment);
+        queue_net(a, batch, segment, copies);
         return QUEUED;
     }
     batch->reduced += segment->change_count;
@@ -178,7 +208,7 @@ static Queued queue_segment(Applying *a, Batch *batch, const Segment *segment, F
     return sendable(status, unclear, &error, failure);
 }
 
-static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure)
+static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Segment **copies, Failure *failure)
 {
     size_t count;
     const Change *changes = select_changes(a, batch, &count);
@@ -186,7 +216,7 @@ static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Failu
     for (const Segment *s = reduce(a->arena, changes, count); s != NULL; s = s->next) {
         Queued queued = QUEUED;
         if (!by_rows_has(by_rows, s->relation)) {
-            queued = queue_segment(a, batch, s, failure);
+            queued = queue_segment(a, batch, s, copies, failure);
         } else if (s->relation != done) {
             queued = queue_again(a, batch, s->relation, failure);
             done = s->relation;
@@ -198,17 +228,30 @@ static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Failu
     return QUEUED;
 }
 
+static int run_copies(Applying *a, Batch *batch, const Segment *copies, Failure *failure)
+{
+    for (const Segment *s = copies; s != NULL; s = s->next) {
+        CopyData data = copy_data(a->arena, s->relation, s->inserts, s->insert_count);
+        if (session_copy(a->session, &data, failure) != 0) {
+            return -1;
+        }
+        batch->copies++;
+    }
+    return 0;
+}
+
 /* Sends the batch's work and checks it, without ending the transaction. */
 static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure)
 {
     Queued queued = QUEUED;
     Failure queueing;
-    batch->reduced = batch->conflicts = 0;
+    Segment *copies = NULL;
+    batch->reduced = batch->conflicts = batch->copies = 0;
     session_command(a->session, a->open ? "SAVEPOINT batch" : "BEGIN");
     if (batch->kind == BATCH_TRUNCATE) {
         queue_truncate(a, batch);
     } else if (batch->kind == BATCH_ROWS) {
-        queued = queue_rows(a, batch, by_rows, &queueing);
+        queued = queue_rows(a, batch, by_rows, &copies, &queueing);
     }
     session_lanes(a->session, a->migration, batch->lanes, batch->lane_count, batch->last);
     if (session_finish(a->session, failure) != 0 && queued != FAILED) {
@@ -218,7 +261,7 @@ static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failur
         *failure = queueing;
         return -1;
     }
-    return 0;
+    return run_copies(a, batch, copies, failure);
 }
 
 /* Takes back what run did; the connection then is where it was before. */

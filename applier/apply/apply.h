@@ -13,6 +13,7 @@ typedef struct Applying {
     Arena *arena; /* for the batch under way; reset by apply_batch */
     const char *migration;
     const Policies *policies;
+    size_t copy_rows; /* so many inserts of one relation go by COPY, if it is copyable */
     const Log *log;
     /* Waits; false when the worker is to stop. */
     bool (*pause)(void *context, unsigned milliseconds);

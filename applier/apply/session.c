@@ -1,5 +1,5 @@
 /*
- * The connection stays in pipeline mode. libpq sends when its buffer is full and reads whenever sending would
+ * The connection is in pipeline mode, except for what that cannot carry. libpq sends when its buffer is full and reads whenever sending would
  * block, so that a long queue on a blocking connection cannot lock up against a server that waits for us to
  * read.
  *
@@ -401,10 +401,67 @@ int session_finish(Session *session, Failure *failure)
     return 0;
 }
 
+/* Leaves the pipeline, with nothing queued or under way, for what it cannot carry. */
+static int leave_pipeline(Session *session, Failure *failure)
+{
+    if (session->sent_count != 0 && session_finish(session, failure) != 0) {
+        return -1;
+    }
+    return PQexitPipelineMode(session->connection) == 1 ? 0 : connection_lost(session, failure);
+}
+
+/* Sends the data and its end. Behind an error the server passes over what comes, and tells it then. */
+static bool send_copy(Session *session, CopyData *data)
+{
+    for (Bytes piece = copy_data_next(data); piece.size != 0; piece = copy_data_next(data)) {
+        if (PQputCopyData(session->connection, (const char *)piece.data, (int)piece.size) != 1) {
+            return false;
+        }
+    }
+    return PQputCopyEnd(session->connection, NULL) == 1;
+}
+
+/* Runs the copy and checks its result; false when the connection ended. */
+static bool run_copy(Session *session, CopyData *data, Failure *failure, bool *failed)
+{
+    Sent sent = {.counted = true, .expected = data->count, .relation = data->relation};
+    char *sql = copy_sql(data->relation);
+    PGresult *result = PQexec(session->connection, sql);
+    free(sql);
+    if (PQresultStatus(result) == PGRES_COPY_IN) {
+        PQclear(result);
+        if (!send_copy(session, data)) {
+            return false;
+        }
+        result = PQgetResult(session->connection);
+    }
+    while (result != NULL && PQstatus(session->connection) != CONNECTION_BAD) {
+        check_result(session, &sent, result, failure, failed);
+        PQclear(result);
+        result = PQgetResult(session->connection);
+    }
+    PQclear(result);
+    return PQstatus(session->connection) != CONNECTION_BAD;
+}
+
+int session_copy(Session *session, CopyData *data, Failure *failure)
+{
+    bool failed = false;
+    if (leave_pipeline(session, failure) != 0) {
+        return -1;
+    }
+    session->executed++;
+    if (!run_copy(session, data, failure, &failed) || PQenterPipelineMode(session->connection) != 1) {
+        return connection_lost(session, failure);
+    }
+    return failed ? -1 : 0;
+}
+
 int session_describe(Session *session, const char *sql, int count, const Oid *types,
                      const char *const *values, const int *lengths, PGresult **out)
 {
-    if (PQexitPipelineMode(session->connection) != 1) {
+    Failure ignored;
+    if (leave_pipeline(session, &ignored) != 0) {
         return -1;
     }
     *out = PQexecParams(session->connection, sql, count, types, values, lengths, session->formats, 0);

@@ -2,15 +2,17 @@
  * A worker's connection to the target: commands are queued in libpq's pipeline, sent as they come, and
  * checked together, in order, by session_finish. Statements are prepared when first used and remembered.
  *
- *     (session_command | session_execute | session_lanes)* → session_finish
+ *     (session_command | session_execute | session_lanes)* → session_finish → session_copy*
  *
- * Queueing never fails by itself: whatever goes wrong is told by session_finish. One thread, except
+ * Queueing never fails by itself: whatever goes wrong is told by session_finish. A copy is not queued, because libpq's
+ * pipeline cannot carry one: it takes two round trips of its own. One thread, except
  * session_cut.
  */
 #pragma once
 
 #include "arena.h"
 #include "batch.h"
+#include "copy_statement.h"
 #include "database.h"
 #include "statement.h"
 
@@ -63,9 +65,12 @@ void session_lanes(Session *session, const char *migration, const int *lanes, in
 /* Waits for all that is queued. 0 when everything succeeded with the right counts. */
 int session_finish(Session *session, Failure *failure) MUST_CHECK;
 
+/* Inserts the rows of data, all of which must be taken. 0 when they were; what is still queued runs first. */
+int session_copy(Session *session, CopyData *data, Failure *failure) MUST_CHECK;
+
 /* The values, as the server's output functions write them: one row. The caller frees *out with PQclear. */
 int session_describe(Session *session, const char *sql, int count, const Oid *types,
                      const char *const *values, const int *lengths, PGresult **out) MUST_CHECK;
 
-/* Statements executed since the start. */
+/* Statements executed since the start, copies among them. */
 uint64_t session_statements(const Session *session);

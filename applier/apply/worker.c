@@ -120,6 +120,7 @@ static void *run_worker(void *context)
     Applying applying = {.arena = arena_new(ARENA_CHUNK),
                          .migration = worker->migration,
                          .policies = worker->options.policies,
+                         .copy_rows = worker->options.copy_rows,
                          .log = worker->options.log,
                          .pause = pause_worker,
                          .context = worker};

@@ -22,6 +22,7 @@ typedef struct WorkerOptions {
     const char *migration;
     const char *encoding; /* of the source database: becomes client_encoding */
     const Policies *policies;
+    size_t copy_rows; /* so many inserts of one table in a batch go by COPY */
     const Log *log;
 } WorkerOptions;
 

@@ -248,6 +248,7 @@ static int fill_column(const Catalog *catalog, const ApplyRelation *relation, co
     column->array_type = array_type_of(catalog, column->element_type);
     column->identity_always = found->identity == 'a';
     column->generated = found->generated;
+    column->raw = column->binary ? source->base_type == found->base_type : found->takes_text;
     column->has_equality = found->equality != NULL;
     column->equality = found->equality != NULL ? strdup(found->equality) : NULL;
     if (source->base_type >= FIRST_UNPINNED_OID && column->binary) {
@@ -279,6 +280,21 @@ static char *qualified_name(const SourceRelation *source)
     return text;
 }
 
+/* COPY casts nothing, passes by rules, and knows no row without columns. */
+static bool is_copyable(const ApplyRelation *relation, const FoundTable *table)
+{
+    uint32_t written = 0;
+    for (uint32_t c = 0; c < relation->source->column_count; c++) {
+        if (!relation->columns[c].generated) {
+            if (!relation->columns[c].raw) {
+                return false;
+            }
+            written++;
+        }
+    }
+    return written != 0 && !table->ruled;
+}
+
 static int fill_relation(const Catalog *catalog, ApplyRelation *relation, const FoundTable *table,
                          const FoundColumn **found, Error *error)
 {
@@ -295,6 +311,7 @@ static int fill_relation(const Catalog *catalog, ApplyRelation *relation, const 
         }
         relation->overriding = relation->overriding || relation->columns[c].identity_always;
     }
+    relation->copyable = is_copyable(relation, table);
     relation->match = classify_match(source);
     relation->lane_reason = classify_whole(source, table, found);
     relation->lane_class = relation->lane_reason == NULL ? LANE_SPREAD : LANE_WHOLE;

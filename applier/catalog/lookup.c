@@ -5,6 +5,8 @@
  * through a polymorphic type, varchar and cidr through a binary coercible one; arrays have it only if their elements do,
  * and composites are taken to have none, because a column of theirs may not.
  *
+ * The binary format of an enum, of text and of citext is the text itself: their receive functions tell.
+ *
  * A unique constraint besides the key is harmless when it contains the key under the same collations: rows that collide
  * in it collide in the key first. Those of partitioned parents and of partitions count too.
  */
@@ -78,10 +80,14 @@ static const char lookup_sql[] =
     "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid AND NOT "
     "u.indisexclusion "
     "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]), "
+    "  EXISTS (SELECT FROM pg_rewrite WHERE ev_class = t.oid AND ev_type = '3' AND ev_enabled IN ('A', "
+    "'R')), "
     "  c.attname, '\"' || replace(c.attname, '\"', '\"\"') || '\"', "
     "  '\"' || replace(yn.nspname, '\"', '\"\"') || '\".\"' || replace(y.typname, '\"', '\"\"') || '\"', "
     "  c.atttypid, c.base, c.base_kind, c.attidentity, c.attgenerated <> '', c.attnotnull, c.atthasdef, "
     "  EXISTS (SELECT FROM pg_collation WHERE oid = c.attcollation AND NOT collisdeterministic), "
+    "  EXISTS (SELECT FROM pg_type r JOIN pg_proc p ON p.oid = r.typreceive "
+    "          WHERE r.oid = c.base AND p.prosrc IN ('enum_recv', 'textrecv')), "
     "  CASE WHEN c.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = c.element) THEN o.name END "
     "FROM (SELECT) AS always LEFT JOIN t ON true LEFT JOIN columns c ON true "
     "  LEFT JOIN pg_type y ON y.oid = c.atttypid LEFT JOIN pg_namespace yn ON yn.oid = y.typnamespace "
@@ -96,6 +102,7 @@ enum {
     LANE_CLASS,
     OTHER_UNIQUE,
     KEY_INDEXED,
+    RULED,
     NAME,
     QUOTED_NAME,
     CAST,
@@ -107,6 +114,7 @@ enum {
     NOT_NULL,
     HAS_DEFAULT,
     NONDETERMINISTIC,
+    TAKES_TEXT,
     EQUALITY
 };
 
@@ -160,6 +168,7 @@ static void read_column(FoundColumn *column, const PGresult *result, int row)
     column->not_null = bool_of(result, row, NOT_NULL);
     column->has_default = bool_of(result, row, HAS_DEFAULT);
     column->nondeterministic = bool_of(result, row, NONDETERMINISTIC);
+    column->takes_text = bool_of(result, row, TAKES_TEXT);
     column->equality = text_of(result, row, EQUALITY);
 }
 
@@ -178,6 +187,7 @@ static FoundTable *read_table(const PGresult *result)
     table->lane_class = text_of(result, 0, LANE_CLASS);
     table->other_unique = text_of(result, 0, OTHER_UNIQUE);
     table->key_indexed = bool_of(result, 0, KEY_INDEXED);
+    table->ruled = bool_of(result, 0, RULED);
     if (!PQgetisnull(result, 0, NAME)) {
         table->column_count = (uint32_t)rows;
         table->columns = calloc((size_t)rows, sizeof(*table->columns));

@@ -15,6 +15,7 @@ typedef struct FoundColumn {
     uint32_t base_type; /* the type beneath a domain */
     char type_kind;     /* typtype of base_type */
     char identity;      /* 'a' always, 'd' by default, or 0 */
+    bool takes_text;    /* its type's binary format is the text itself */
     bool generated;
     bool not_null;
     bool has_default;
@@ -30,6 +31,7 @@ typedef struct FoundTable {
     char *copy_lsn;     /* NULL: not copied yet */
     char *lane_class;   /* what an earlier run decided, or NULL */
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
+    bool ruled;         /* a rule acts on INSERT, in replica role too: COPY passes by rules */
     bool key_indexed;   /* a unique index has exactly the key's columns */
     uint32_t column_count;
     FoundColumn *columns;

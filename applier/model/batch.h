@@ -60,6 +60,7 @@ typedef struct Batch {
 
     /* Filled by the worker. */
     uint64_t statements; /* that were sent */
+    uint64_t copies;     /* of them by COPY */
     uint64_t reduced;    /* rows that were written after reduction */
     uint64_t
         by_rows; /* runs of changes of one relation whose set-based statements failed: replayed by rows */

@@ -58,6 +58,7 @@ typedef struct TargetColumn {
     uint32_t array_type;   /* that array's type */
     bool identity_always;  /* needs OVERRIDING SYSTEM VALUE; left out of SET */
     bool generated;        /* computed on the target: never written */
+    bool raw;              /* the bytes that are sent are the binary format of its type on the target */
     bool has_equality;     /* its type has = (json, xml, point do not: compared as text) */
     char *equality;        /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
 } TargetColumn;
@@ -72,7 +73,9 @@ typedef struct ApplyRelation {
         unsettled; /* another class would be right now, and is to be taken when all lanes stand at one point */
     MatchClass match;
     bool partitioned; /* on the target: rows are not found by ctid alone */
-    bool overriding;  /* some column is identity_always */
+    bool
+        copyable; /* COPY in binary format means the same as INSERT: all that is written is raw, and no rule acts */
+    bool overriding; /* some column is identity_always */
     uint32_t extra_count;
     char **extra;    /* columns that only the target has and that can be written, quoted */
     Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */

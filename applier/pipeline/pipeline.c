@@ -51,12 +51,33 @@ static int load_safe(Pipeline *pipeline, Lsn *safe, Error *error)
     return 0;
 }
 
+/* Of what lies behind this, the target has nothing: no change of any lane, no row that was copied. */
+static int load_known(Pipeline *pipeline, const LanePosition *lanes, Lsn safe, Lsn *known, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    if (state_copied_lsn(pipeline->options->target, migration->name, known, error) != 0) {
+        return -1;
+    }
+    *known = safe > *known ? safe : *known;
+    for (int lane = 0; lane < migration->lanes; lane++) {
+        *known = lanes[lane].commit_lsn >= *known ? lanes[lane].commit_lsn + 1 : *known;
+    }
+    return 0;
+}
+
 static int remember_timeline(Pipeline *pipeline, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
-    return migration->source_timeline != 0 ? 0
-                                           : state_set_timeline(pipeline->options->target, migration->name,
-                                                                receiver_timeline(pipeline->receiver), error);
+    int timeline = receiver_timeline(pipeline->receiver);
+    if (timeline == migration->source_timeline) {
+        return 0;
+    }
+    if (migration->source_timeline != 0) {
+        log_line(&pipeline->applier->log, LOG_INFO,
+                 "the source went on from timeline %d to %d behind all that the target has",
+                 migration->source_timeline, timeline);
+    }
+    return state_set_timeline(pipeline->options->target, migration->name, timeline, error);
 }
 
 static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *error)
@@ -86,6 +107,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
     };
     if (decoder_new(&decoder, &pipeline->decoder, error) != 0 ||
         load_safe(pipeline, &receiver.safe, error) != 0 ||
+        load_known(pipeline, lanes, receiver.safe, &receiver.known, error) != 0 ||
         receiver_open(&receiver, &pipeline->receiver, error) != 0) {
         return -1;
     }
@@ -102,6 +124,7 @@ static int start_workers(Pipeline *pipeline, Error *error)
                    .migration = migration->name,
                    .encoding = migration->source_encoding,
                    .policies = &applier->policies,
+                   .copy_rows = applier->copy_rows,
                    .log = &applier->log},
         .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
         .wake = wake,

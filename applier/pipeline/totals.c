@@ -13,6 +13,7 @@ void totals_count(PipelineTotals *totals, const Batch *batch)
     totals->batches++;
     totals->changes += batch->count + (batch->kind == BATCH_TRUNCATE);
     totals->statements += batch->statements;
+    totals->copies += batch->copies;
     totals->written += batch->reduced;
     totals->by_rows += batch->by_rows;
     totals->conflicts += batch->conflicts;
@@ -53,12 +54,13 @@ static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, 
 {
     snprintf(
         out, size,
-        "{\"batches\": %llu, \"statements\": %llu, \"rows_written\": %llu, \"fallbacks\": %llu, "
+        "{\"batches\": %llu, \"statements\": %llu, \"copies\": %llu, \"rows_written\": %llu, \"fallbacks\": "
+        "%llu, "
         "\"conflicts\": %llu, \"barriers\": %llu, \"truncates\": %llu, \"retries\": %llu, \"runs\": %llu, "
         "\"busy_seconds\": %.3f, \"changes_per_batch\": %.1f, \"reduction\": %.3f, "
         "\"transactions_per_second\": %.1f, \"changes_per_second\": %.1f, "
         "\"batches_waiting\": %zu, \"batches_running\": %zu, \"memory_bytes\": %zu}",
-        number(t->batches), number(t->statements), number(t->written), number(t->by_rows),
+        number(t->batches), number(t->statements), number(t->copies), number(t->written), number(t->by_rows),
         number(t->conflicts), number(t->barriers), number(t->truncates), number(t->retries), number(t->runs),
         (double)t->busy_usec / 1e6, ratio(t->changes, t->batches), ratio(t->changes, t->written),
         t->transactions_per_second, t->changes_per_second, load->waiting, load->running, load->memory);

@@ -11,6 +11,7 @@ typedef struct PipelineTotals {
     uint64_t changes;
     uint64_t batches;
     uint64_t statements; /* sent to the target */
+    uint64_t copies;     /* of them by COPY */
     uint64_t written;    /* rows written after reduction */
     uint64_t by_rows;    /* runs of changes of one table that had to be applied one by one after all */
     uint64_t conflicts;  /* changes that a policy settled, or that were skipped */

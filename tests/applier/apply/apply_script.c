@@ -184,8 +184,12 @@ int main(int argc, char **argv)
         return 2;
     }
     p.arena = arena_new(65536);
-    p.options = (WorkerOptions){
-        .target = argv[1], .migration = argv[2], .encoding = "UTF8", .policies = &p.policies, .log = &log};
+    p.options = (WorkerOptions){.target = argv[1],
+                                .migration = argv[2],
+                                .encoding = "UTF8",
+                                .policies = &p.policies,
+                                .copy_rows = 3000,
+                                .log = &log};
     if (database_connect(argv[1], DATABASE_TARGET, "apply_script", &p.database, &error) != 0 ||
         catalog_new(p.database, argv[2], &p.catalog, &error) != 0) {
         die(&error);
