@@ -1,6 +1,7 @@
 /*
- * Two passes: the first counts the entries of lists, so that a list is allocated once and only after its
- * count was found to be within its limit; the second stores. Numbers a message leaves out are 0, as in
+ * One pass, which looks ahead where the first entry of a list comes: from there on the entries of all lists are
+ * counted, so that each list is allocated once and only after its count was found to be within its limit.
+ * Messages without entries, which is most of them, allocate nothing. Numbers a message leaves out are 0, as in
  * proto3.
  */
 #include "fields.h"
@@ -53,7 +54,7 @@ static const FieldSpec *next_field(const MessageSpec *spec, Cursor *body, WireFi
     return found;
 }
 
-/* The first pass: makes room for the lists of a message. */
+/* Makes room for the lists of a message, of which body is all that has entries. */
 static int allocate_lists(const MessageSpec *spec, Cursor body, Arena *arena, void *out, Error *error)
 {
     uint32_t counts[MAX_FIELDS] = {0};
@@ -64,7 +65,7 @@ static int allocate_lists(const MessageSpec *spec, Cursor body, Arena *arena, vo
         }
     }
     for (uint32_t i = 0; i < spec->count; i++) {
-        if (spec->fields[i].kind == FIELD_LIST) {
+        if (spec->fields[i].kind == FIELD_LIST && counts[i] > 0) {
             BytesList *list = (BytesList *)((uint8_t *)out + spec->fields[i].offset);
             list->items = arena_alloc(arena, counts[i] * sizeof *list->items);
         }
@@ -125,9 +126,7 @@ int message_decode(const MessageSpec *spec, Cursor body, Arena *arena, void *out
 {
     uint32_t counts[MAX_FIELDS] = {0};
     memset(out, 0, spec->size);
-    if (spec->has_lists && allocate_lists(spec, body, arena, out, error) != 0) {
-        return -1;
-    }
+    bool listed = false;
     while (!cursor_at_end(&body)) {
         Cursor start = body;
         WireField field;
@@ -138,6 +137,12 @@ int message_decode(const MessageSpec *spec, Cursor body, Arena *arena, void *out
         if (field.type == WIRE_VARINT && field.value > number_limit(found)) {
             return cursor_error(&start, error, "%s.%s is %" PRIu64 ", which is more than %" PRIu64,
                                 spec->name, found->name, field.value, number_limit(found));
+        }
+        if (found->kind == FIELD_LIST && !listed) {
+            if (allocate_lists(spec, start, arena, out, error) != 0) {
+                return -1;
+            }
+            listed = true;
         }
         store(found, &field, (uint8_t *)out + found->offset);
     }

@@ -34,16 +34,14 @@ typedef struct FieldSpec {
 
 typedef struct MessageSpec {
     const char *name;
-    size_t size;    /* of the struct */
-    bool has_lists; /* any field is FIELD_LIST */
+    size_t size; /* of the struct */
     uint32_t count;
     const FieldSpec *fields; /* field N of the message is fields[N - 1] */
 } MessageSpec;
 
-#define MESSAGE_SPEC(label, type, lists, table)                                                              \
+#define MESSAGE_SPEC(label, type, table)                                                                     \
     {                                                                                                        \
-        .name = label, .size = sizeof(type), .has_lists = lists, .count = sizeof(table) / sizeof *(table),   \
-        .fields = table                                                                                      \
+        .name = label, .size = sizeof(type), .count = sizeof(table) / sizeof *(table), .fields = table       \
     }
 
 /* Clears *out and fills it. What it points to lies in the cursor's bytes or in arena. */

@@ -20,7 +20,7 @@ static const FieldSpec hello_fields[] = {
     {"encoding", FIELD_BYTES, 0, offsetof(HelloMessage, record.encoding)},
     {"options", FIELD_LIST, MAX_OPTIONS, offsetof(HelloMessage, options)},
 };
-static const MessageSpec hello_spec = MESSAGE_SPEC("Hello", HelloMessage, true, hello_fields);
+static const MessageSpec hello_spec = MESSAGE_SPEC("Hello", HelloMessage, hello_fields);
 
 static const FieldSpec begin_fields[] = {
     {"lsn_step", FIELD_U64, 0, offsetof(BeginRecord, commit_lsn)},
@@ -28,7 +28,7 @@ static const FieldSpec begin_fields[] = {
     {"xid_step", FIELD_S32, 0, offsetof(BeginRecord, xid)},
     {"origin", FIELD_BYTES, 0, offsetof(BeginRecord, origin)},
 };
-static const MessageSpec begin_spec = MESSAGE_SPEC("Begin", BeginRecord, false, begin_fields);
+static const MessageSpec begin_spec = MESSAGE_SPEC("Begin", BeginRecord, begin_fields);
 
 typedef struct RelationMessage {
     RelationRecord record;
@@ -43,7 +43,7 @@ static const FieldSpec relation_fields[] = {
     {"columns", FIELD_LIST, MAX_COLUMNS, offsetof(RelationMessage, columns)},
     {"fingerprint", FIELD_FIXED64, 0, offsetof(RelationMessage, record.fingerprint)},
 };
-static const MessageSpec relation_spec = MESSAGE_SPEC("Relation", RelationMessage, true, relation_fields);
+static const MessageSpec relation_spec = MESSAGE_SPEC("Relation", RelationMessage, relation_fields);
 
 static const FieldSpec relation_column_fields[] = {
     {"name", FIELD_BYTES, 0, offsetof(RelationColumnRecord, name)},
@@ -56,7 +56,7 @@ static const FieldSpec relation_column_fields[] = {
     {"format", FIELD_U32, FORMAT_BINARY, offsetof(RelationColumnRecord, format)},
 };
 static const MessageSpec relation_column_spec =
-    MESSAGE_SPEC("RelationColumn", RelationColumnRecord, false, relation_column_fields);
+    MESSAGE_SPEC("RelationColumn", RelationColumnRecord, relation_column_fields);
 
 typedef struct TruncateMessage {
     TruncateRecord record;
@@ -69,7 +69,7 @@ static const FieldSpec truncate_fields[] = {
     {"cascade", FIELD_BOOL, 0, offsetof(TruncateMessage, record.cascade)},
     {"restart_identity", FIELD_BOOL, 0, offsetof(TruncateMessage, record.restart_identity)},
 };
-static const MessageSpec truncate_spec = MESSAGE_SPEC("Truncate", TruncateMessage, false, truncate_fields);
+static const MessageSpec truncate_spec = MESSAGE_SPEC("Truncate", TruncateMessage, truncate_fields);
 
 static const FieldSpec message_fields[] = {
     {"sequence", FIELD_U64, 0, offsetof(MessageRecord, sequence)},
@@ -78,7 +78,7 @@ static const FieldSpec message_fields[] = {
     {"prefix", FIELD_BYTES, 0, offsetof(MessageRecord, prefix)},
     {"content", FIELD_BYTES, 0, offsetof(MessageRecord, content)},
 };
-static const MessageSpec message_spec = MESSAGE_SPEC("Message", MessageRecord, false, message_fields);
+static const MessageSpec message_spec = MESSAGE_SPEC("Message", MessageRecord, message_fields);
 
 static const FieldSpec recopy_fields[] = {
     {"sequence", FIELD_U64, 0, offsetof(RecopyRecord, sequence)},
@@ -86,20 +86,20 @@ static const FieldSpec recopy_fields[] = {
     {"lsn", FIELD_U64, 0, offsetof(RecopyRecord, lsn)},
     {"reason", FIELD_BYTES, 0, offsetof(RecopyRecord, reason)},
 };
-static const MessageSpec recopy_spec = MESSAGE_SPEC("Recopy", RecopyRecord, false, recopy_fields);
+static const MessageSpec recopy_spec = MESSAGE_SPEC("Recopy", RecopyRecord, recopy_fields);
 
 static const FieldSpec heartbeat_fields[] = {
     {"lsn", FIELD_U64, 0, offsetof(HeartbeatRecord, lsn)},
     {"time", FIELD_S64, 0, offsetof(HeartbeatRecord, time)},
 };
-static const MessageSpec heartbeat_spec = MESSAGE_SPEC("Heartbeat", HeartbeatRecord, false, heartbeat_fields);
+static const MessageSpec heartbeat_spec = MESSAGE_SPEC("Heartbeat", HeartbeatRecord, heartbeat_fields);
 
 static const FieldSpec commit_fields[] = {
     {"size", FIELD_U64, 0, offsetof(CommitRecord, end_lsn)},
     {"change_count", FIELD_U64, 0, offsetof(CommitRecord, change_count)},
     {"checksum", FIELD_FIXED32, 0, offsetof(CommitRecord, checksum)},
 };
-static const MessageSpec commit_spec = MESSAGE_SPEC("Commit", CommitRecord, false, commit_fields);
+static const MessageSpec commit_spec = MESSAGE_SPEC("Commit", CommitRecord, commit_fields);
 
 static int decode_hello(Cursor body, Arena *arena, HelloRecord *record, Error *error)
 {

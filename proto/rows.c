@@ -35,7 +35,7 @@ static const FieldSpec rows_fields[] = {
     {"new_row", FIELD_BYTES, 0, offsetof(RowsMessage, rows[SIDE_NEW])},
     {"old_row", FIELD_BYTES, 0, offsetof(RowsMessage, rows[SIDE_OLD])},
 };
-static const MessageSpec rows_spec = MESSAGE_SPEC("Rows", RowsMessage, true, rows_fields);
+static const MessageSpec rows_spec = MESSAGE_SPEC("Rows", RowsMessage, rows_fields);
 
 typedef struct ColumnMessage {
     Bytes states;
@@ -48,7 +48,7 @@ static const FieldSpec column_fields[] = {
     {"lengths", FIELD_BYTES, 0, offsetof(ColumnMessage, lengths)},
     {"data", FIELD_BYTES, 0, offsetof(ColumnMessage, data)},
 };
-static const MessageSpec column_spec = MESSAGE_SPEC("Column", ColumnMessage, false, column_fields);
+static const MessageSpec column_spec = MESSAGE_SPEC("Column", ColumnMessage, column_fields);
 
 /* Checks the states and counts the cells that are values. */
 static int read_states(const Cursor *at, Bytes states, uint32_t count, unsigned allowed, ColumnCells *cells,

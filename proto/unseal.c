@@ -32,7 +32,7 @@ static const FieldSpec frame_fields[] = {
     {"checksum", FIELD_FIXED32, 0, offsetof(FrameMessage, checksum)},
     {"payload", FIELD_BYTES, 0, offsetof(FrameMessage, payload)},
 };
-static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, false, frame_fields);
+static const MessageSpec frame_spec = MESSAGE_SPEC("Frame", FrameMessage, frame_fields);
 
 int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error)
 {
@@ -157,9 +157,12 @@ int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *
         unseal->codec = frame.codec;
     }
     size_t size = 0;
-    uint8_t *raw = arena_alloc(arena, frame.raw_size > 0 ? (size_t)frame.raw_size + 1 : SMALL_BATCH_SIZE);
+    uint8_t *raw = frame.raw_size > 0 ? arena_alloc(arena, (size_t)frame.raw_size + 1) : unseal->small;
     int status = unseal->codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, &size, error)
                                                   : copy_payload(&frame, raw, &size, error);
+    if (raw == unseal->small) {
+        raw = memcpy(arena_alloc(arena, size), unseal->small, size);
+    }
     *batch = bytes_of(raw, size);
     *open = frame.open;
     return status;

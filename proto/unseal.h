@@ -6,12 +6,14 @@
 #include "arena.h"
 #include "bytes.h"
 #include "error.h"
+#include "wire_limits.h"
 
 typedef struct Unseal {
     struct ZSTD_DCtx_s *zstd;
     size_t max_raw_size;
-    uint32_t codec;  /* of the connection */
-    uint64_t frames; /* opened so far */
+    uint32_t codec;                  /* of the connection */
+    uint64_t frames;                 /* opened so far */
+    uint8_t small[SMALL_BATCH_SIZE]; /* where a frame that does not say its size is inflated to */
 } Unseal;
 
 int unseal_init(Unseal *unseal, size_t max_raw_size, Error *error) MUST_CHECK;

@@ -25,8 +25,6 @@
 
 #include <stdlib.h>
 
-#include "clock.h"
-
 /*
  * True once everything before the cursor is durable and every lane that was behind stands there; the cursor waits until
  * then.
@@ -111,7 +109,7 @@ static void schedule_record(Pipeline *pipeline, const Record *record)
     Error error;
     if (find_targets(pipeline, record, &one, &many, &error) != 0 ||
         scheduler_record(pipeline->scheduler, pipeline->frame, pipeline->record, many != NULL ? many : &one,
-                         clock_usec(), &error) != 0) {
+                         pipeline->turn_usec, &error) != 0) {
         fail(pipeline, &error);
     } else if (record->kind == RECORD_BEGIN) {
         pipeline->transaction = record->begin.commit_lsn;
@@ -219,7 +217,7 @@ bool take_message(Pipeline *pipeline)
     }
     pipeline->more = message.kind != RECEIVED_NOTHING;
     if (pipeline->more) {
-        pipeline->heard_usec = clock_usec();
+        pipeline->heard_usec = pipeline->turn_usec;
     }
     pipeline->came |= message.kind == RECEIVED_DATA;
     return pipeline->more;

@@ -187,6 +187,7 @@ static void pump(Pipeline *pipeline)
     if (pipeline->state == ENDED) {
         return;
     }
+    pipeline->turn_usec = clock_usec();
     collect_batches(pipeline);
     for (int i = 0; i < MESSAGES_PER_TURN && take_message(pipeline); i++) {
     }

@@ -58,6 +58,7 @@ typedef struct Pipeline {
     bool came;           /* a message came since the socket was last read */
     bool bytes_wait;     /* the socket had more bytes than were read */
     Lsn confirmed;       /* in the last status update */
+    uint64_t turn_usec;  /* when the present turn of the loop began */
     uint64_t heard_usec; /* when the source said something last, or was not listened to */
 
     uv_loop_t loop;
