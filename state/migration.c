@@ -162,6 +162,19 @@ int state_set_timeline(Database *target, const char *name, int timeline, Error *
                             name, text, error);
 }
 
+int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error)
+{
+    char *text = NULL;
+    if (database_value(target, &text, error,
+                       "SELECT coalesce(max(copy_lsn), '0/0') FROM penstock.relation WHERE migration = $1", 1,
+                       name) != 0) {
+        return error_context(error, "looking for the newest copy of a table");
+    }
+    bool good = text != NULL && lsn_parse(text, out);
+    free(text);
+    return good ? 0 : error_set(error, ERROR_STATE, "penstock.relation.copy_lsn is not an LSN");
+}
+
 int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
 {
     PGresult *result = NULL;

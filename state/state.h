@@ -88,6 +88,9 @@ int state_insert(Database *target, const Migration *migration, Error *error) MUS
 
 int state_set_phase(Database *target, const char *name, Phase phase, Error *error) MUST_CHECK;
 int state_set_timeline(Database *target, const char *name, int timeline, Error *error) MUST_CHECK;
+
+/* The newest snapshot that a table was copied from: the target has no row from behind it by copying. LSN_INVALID without one. */
+int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error) MUST_CHECK;
 int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
 const char *state_phase_name(Phase phase);
 

@@ -152,16 +152,67 @@ subtest 'sources that are not what they were' => sub {
     fails_with(qr{slot "$slot" stands at [0-9A-F/]+, past [0-9A-F/]+, up to where the target has everything.*hint .*someone else}s,
         'a slot that someone else advanced', $migration->follow);
 
-    # The same server with another history: what a promoted standby is, but with the slot, which is worse.
-    $source->stop;
-    PostgreSQL::Test::Utils::append_to_file($source->data_dir . '/recovery.conf', "standby_mode = on\n");
-    $source->start;
-    $source->promote;
-    fails_with(qr/the source is on timeline 2, and the migration began on timeline 1.*hint .*penstock copy again/s, 'another timeline', $migration->follow);
-
-    $target->sql('postgres', 'UPDATE penstock.migration SET source_timeline = 2');
     $source->sql('postgres', "SELECT pg_drop_replication_slot('$slot')");
     fails_with(qr/the source has no replication slot "$slot".*hint .*penstock copy again/s, 'no slot', $migration->follow);
+};
+
+# A copy of a server's folder while it is stopped: a snapshot of its storage.
+sub snapshot
+{
+    my ($server) = @_;
+    my $folder = PostgreSQL::Test::Utils::tempdir() . '/snapshot';
+    $server->stop;
+    PostgreSQL::Test::RecursiveCopy::copypath($server->data_dir, $folder);
+    $server->start;
+    return $folder;
+}
+
+subtest 'a source on another timeline' => sub {
+    $source = start_source('promoting');
+    $source->sql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i');
+    my $standby = $source->start_standby('promoted');
+    $target->sql('postgres', 'DROP TABLE t; DROP SCHEMA penstock CASCADE');
+    $migration = migration($source, $target);
+    $migration->ok('copy', '--lanes', 4);
+    my $applier = $migration->follow;
+    goes_on('the first timeline');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    my $slot = $source->sql('postgres', 'SELECT slot_name FROM pg_replication_slots');
+    my $snapshot = snapshot($source);
+
+    # What keeps slots on standbys (PostgreSQL 17 does, extensions do for earlier majors) puts the slot's state there.
+    $applier = $migration->follow;
+    goes_on('before the failover');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    $source->stop;
+    $standby->promote;
+    my $old = $source;
+    $migration->{source} = $source = $standby;
+    fails_with(qr/has no replication slot "$slot": a standby was promoted \(it is on timeline 2, the migration on timeline 1\).*hint .*penstock copy again/s,
+        'a promoted standby without the slot', $migration->follow);
+    $standby->stop;
+    PostgreSQL::Test::RecursiveCopy::copypath($old->data_dir . "/pg_replslot/$slot", $standby->data_dir . "/pg_replslot/$slot");
+    $standby->start;
+    $applier = $migration->follow;
+    goes_on('a standby that has all of it was promoted, with the slot');
+    like($applier->log_text, qr/the source went on from timeline 1 to 2 behind all that the target has/, 'the log says so');
+    is($target->sql('postgres', 'SELECT source_timeline FROM penstock.migration'), 2, 'that is the timeline of the migration now');
+    is($applier->stop, 0, 'the applier ends cleanly');
+    $old->start;
+    $migration->{source} = $old;
+    fails_with(qr/the source is on timeline 1, and the migration is on timeline 2.*hint .*penstock copy again/s, 'the old server', $migration->follow);
+
+    # Restored to where the target has been further already.
+    $old->stop;
+    PostgreSQL::Test::Utils::system_or_bail('rm', '-rf', $old->data_dir);
+    PostgreSQL::Test::RecursiveCopy::copypath($snapshot, $old->data_dir);
+    chmod(0700, $old->data_dir);
+    PostgreSQL::Test::Utils::append_to_file($old->data_dir . '/recovery.conf', "standby_mode = on\n");
+    $old->start;
+    $old->promote;
+    $target->sql('postgres', 'UPDATE penstock.migration SET source_timeline = 1');
+    fails_with(qr{the source is on timeline 2, and the migration is on timeline 1: the one left the other at [0-9A-F/]+, and the target may have changes up to [0-9A-F/]+ that this server never had.*hint .*penstock copy again}s,
+        'a server that was restored to an earlier point', $migration->follow);
 };
 
 done_testing();

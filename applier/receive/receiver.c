@@ -23,6 +23,7 @@
 
 #include "database.h"
 #include "slot.h"
+#include "timeline.h"
 
 #define DATA_HEADER 25
 #define KEEPALIVE_SIZE 18
@@ -113,7 +114,8 @@ int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error)
     }
     if (connect_source(receiver, options->source, error) != 0 ||
         source_check(receiver->database, options, &receiver->timeline, error) != 0 ||
-        slot_check(receiver->database, options, &receiver->confirmed, error) != 0 ||
+        timeline_check(receiver->database, options, receiver->timeline, error) != 0 ||
+        slot_check(receiver->database, options, receiver->timeline, &receiver->confirmed, error) != 0 ||
         start_stream(receiver, options, error) != 0) {
         receiver_close(receiver);
         return -1;

@@ -25,7 +25,8 @@ typedef struct ReceiverOptions {
     const char *database;       /* that the connection must lead to */
     const char *on_undecodable; /* error or recopy: the decoder's option */
     size_t collect_memory;      /* bytes: another one of its options */
-    int timeline;               /* that the source must be on; 0: any */
+    int timeline;               /* that the source must be on, or go on from; 0: any */
+    Lsn known;                  /* the target may have changes up to here */
     Lsn safe;         /* the target has all that ends at or before this: the slot must not be past it */
     Lsn start;        /* the stream starts here, or where the slot stands when that is further */
     int slot_wait_ms; /* how long to wait for a slot that someone else still reads */
@@ -48,7 +49,7 @@ typedef struct Received {
 
 /*
  * The caller frees *out with receiver_close. ERROR_STATE with what to do when the source is another server or database
- * than the migration began with or has another history since, or the slot is missing, of another plugin, past what the
+ * than the migration began with or has another history than the target's rows, or the slot is missing, of another plugin, past what the
  * target has, or in use (naming the process; ERROR_TRANSIENT when it is our own earlier session, which is asked to end);
  * ERROR_INTERRUPTED when interrupt_fd became readable meanwhile.
  */

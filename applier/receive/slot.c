@@ -41,17 +41,6 @@ int source_check(Database *source, const ReceiverOptions *options, int *timeline
         error_set(error, ERROR_STATE, "the source URI leads to database \"%s\", the migration is of \"%s\"",
                   database, options->database);
         status = error_hint(error, "Check the database name in --source.");
-    } else if (options->timeline != 0 && *timeline != options->timeline) {
-        error_set(error, ERROR_STATE,
-                  "the source is on timeline %d, and the migration began on timeline %d: a standby was "
-                  "promoted, or the server was restored to an earlier point",
-                  *timeline, options->timeline);
-        status =
-            error_hint(error,
-                       "The target may have transactions that this server never had, and its slot is not "
-                       "the migration's. If the server of timeline %d still runs, let --source lead to it; "
-                       "else run penstock finish --abandon, then penstock copy again.",
-                       options->timeline);
     }
     PQclear(result);
     return status;
@@ -104,9 +93,21 @@ static int judge_position(const char *name, const Slot *slot, Lsn safe, Error *e
                "finish --abandon, then penstock copy again.");
 }
 
-static int judge_slot(const ReceiverOptions *options, const Slot *slot, Error *error)
+static int judge_slot(const ReceiverOptions *options, const Slot *slot, int timeline, Error *error)
 {
     const char *name = options->slot;
+    if (!slot->exists && options->timeline != 0 && timeline != options->timeline) {
+        error_set(
+            error, ERROR_STATE,
+            "the source has no replication slot \"%s\": a standby was promoted (it is on timeline %d, the "
+            "migration on timeline %d), and the slot stayed behind",
+            name, timeline, options->timeline);
+        return error_hint(
+            error,
+            "If the server of timeline %d still runs, let --source lead to it; else run penstock "
+            "finish --abandon, then penstock copy again.",
+            options->timeline);
+    }
     if (!slot->exists) {
         error_set(error, ERROR_STATE, "the source has no replication slot \"%s\"", name);
         return error_hint(
@@ -150,11 +151,12 @@ static int slot_in_use(const ReceiverOptions *options, const Slot *slot, Error *
                       slot->pid);
 }
 
-int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed, Error *error)
+int slot_check(Database *source, const ReceiverOptions *options, int timeline, Lsn *confirmed, Error *error)
 {
     for (int waited = 0;; waited += WAIT_STEP_MS) {
         Slot slot;
-        if (load_slot(source, options->slot, &slot, error) != 0 || judge_slot(options, &slot, error) != 0) {
+        if (load_slot(source, options->slot, &slot, error) != 0 ||
+            judge_slot(options, &slot, timeline, error) != 0) {
             return -1;
         }
         if (!slot.active) {

@@ -6,8 +6,9 @@
 #include "database.h"
 #include "receiver.h"
 
-/* Is the server at the other end of a replication connection the one that the migration began with, with the same history? */
+/* Is the server at the other end of a replication connection the one that the migration began with? *timeline is its own. */
 int source_check(Database *source, const ReceiverOptions *options, int *timeline, Error *error) MUST_CHECK;
 
 /* Waits until the slot is free and checks it; *confirmed is where it stands. */
-int slot_check(Database *source, const ReceiverOptions *options, Lsn *confirmed, Error *error) MUST_CHECK;
+int slot_check(Database *source, const ReceiverOptions *options, int timeline, Lsn *confirmed,
+               Error *error) MUST_CHECK;

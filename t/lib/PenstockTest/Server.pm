@@ -50,7 +50,7 @@ sub start_standby
     my $backup = $self->backup_dir . "/$name";
     rmtree($backup);
     $self->backup($name);
-    my $standby = (ref $self)->new($name, install_path => $self->{_install_path});
+    my $standby = __PACKAGE__->new($name, install_path => $self->{_install_path});
     $standby->init_from_backup($self, $name, has_streaming => 1);
     $standby->start;
     push @started, $standby;
@@ -166,9 +166,21 @@ END {
 }
 
 # PostgreSQL::Test::Cluster looks for a class of this name when the server is older than it knows by itself. It is for
-# recovery.conf, which our tests do not write, and for max_wal_senders, which $settings decides.
+# recovery.conf, and for max_wal_senders, which $settings decides.
 package PenstockTest::Server::V_11;
 
 use parent -norequire, 'PenstockTest::Server';
+
+sub _recovery_file
+{
+    return 'recovery.conf';
+}
+
+sub set_standby_mode
+{
+    my ($self) = @_;
+    $self->append_conf('recovery.conf', "standby_mode = on\n");
+    return;
+}
 
 1;

@@ -157,6 +157,11 @@ static bool answer(StandIn *stand_in, const char *query)
     if (strncmp(query, "IDENTIFY_SYSTEM", 15) == 0) {
         say_row(stand_in,
                 (const char *[]){stand_in->system, stand_in->timeline, "0/1000", stand_in->database});
+    } else if (strncmp(query, "TIMELINE_HISTORY", 16) == 0) {
+        say_row(stand_in, (const char *[]){"history", stand_in->history, "", ""});
+    } else if (strstr(query, "pg_terminate_backend") != NULL) {
+        stand_in->active = 0;
+        say_row(stand_in, NULL);
     } else if (strstr(query, "pg_replication_slots") != NULL) {
         const char *slot[] = {stand_in->plugin, stand_in->active > 0 ? "t" : "f", "4711",
                               stand_in->confirmed};

@@ -10,7 +10,8 @@ typedef struct StandIn {
     const char *system;
     const char *database;
     const char *timeline;
-    const char *plugin; /* of the slot; NULL: there is no slot */
+    const char *history; /* of that timeline */
+    const char *plugin;  /* of the slot; NULL: there is no slot */
     const char *confirmed;
     int active;         /* how many times the slot is said to be in use, by process 4711 */
     char command[1024]; /* START_REPLICATION, as it came */

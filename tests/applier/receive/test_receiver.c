@@ -109,11 +109,55 @@ static void wrong_database_is_refused(void **state)
                    "--source");
 }
 
-static void another_timeline_is_refused(void **state)
+static void promote(Fixture *fixture, const char *history)
+{
+    fixture->source.timeline = "3";
+    fixture->source.history = history;
+    fixture->options.known = 0x1100;
+}
+
+static void timeline_from_elsewhere_is_refused(void **state)
 {
     Fixture *fixture = *state;
-    fixture->source.timeline = "2";
-    assert_refused(fixture, ERROR_STATE, "is on timeline 2", "penstock copy again");
+    promote(fixture, "2\t0/2000\tno recovery target specified\n");
+    assert_refused(fixture, ERROR_STATE, "on timeline 1: the one does not go on from the other",
+                   "penstock copy again");
+}
+
+static void timeline_that_lacks_changes_of_the_target_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    promote(fixture, "# a comment\n1\t0/10FF\treason\n\n2\t0/2000\treason\n");
+    assert_refused(fixture, ERROR_STATE,
+                   "left the other at 0/10FF, and the target may have changes up to 0/1100",
+                   "let --source lead to it");
+}
+
+static void timeline_that_goes_on_behind_the_target_is_read(void **state)
+{
+    Fixture *fixture = *state;
+    promote(fixture, "1\t0/1100\treason\n2\t0/2000\treason\n");
+    open_stream(fixture);
+    assert_int_equal(receiver_timeline(fixture->receiver), 3);
+}
+
+static void slot_that_a_promotion_lost_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    promote(fixture, "1\t0/1100\treason\n2\t0/2000\treason\n");
+    fixture->source.plugin = NULL;
+    assert_refused(fixture, ERROR_STATE,
+                   "a standby was promoted (it is on timeline 3, the migration on timeline 1)",
+                   "penstock copy again");
+}
+
+static void own_lost_connection_is_asked_to_end(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->source.active = 1000;
+    fixture->options.earlier_session = 4711;
+    fixture->options.slot_wait_ms = 60000;
+    open_stream(fixture);
 }
 
 static void missing_slot_is_refused(void **state)
@@ -296,7 +340,11 @@ int main(void)
         CASE(stream_is_asked_for_where_it_should_begin),
         CASE(another_server_is_refused),
         CASE(wrong_database_is_refused),
-        CASE(another_timeline_is_refused),
+        CASE(timeline_from_elsewhere_is_refused),
+        CASE(timeline_that_lacks_changes_of_the_target_is_refused),
+        CASE(timeline_that_goes_on_behind_the_target_is_read),
+        CASE(slot_that_a_promotion_lost_is_refused),
+        CASE(own_lost_connection_is_asked_to_end),
         CASE(missing_slot_is_refused),
         CASE(slot_of_another_plugin_is_refused),
         CASE(slot_past_the_target_is_refused),
