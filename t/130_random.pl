@@ -40,6 +40,7 @@ sub settings
         '--workers' => $random->pick(1, 1, 2, 3, 5, 8),
         '--',
         '--batch-rows' => $random->pick(1, 3, 20, 300, 5000),
+        '--copy-rows' => $random->pick(1, 2, 50, 3000),
         '--batch-bytes' => $random->pick('1024', '64kB', '8MB'),
         '--linger' => $random->pick(0, 1, 20, 100),
         '--memory' => $random->pick('8MB', '128MB'),
