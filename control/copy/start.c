@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "clock.h"
+#include "lock.h"
 #include "queue.h"
 #include "session.h"
 
-#define LOCK_SECONDS 5
 #define LEFTOVER_SECONDS 60
 
 int start_slot_name(const char *migration, char out[64], Error *error)
@@ -27,20 +27,6 @@ int start_slot_name(const char *migration, char out[64], Error *error)
     }
     snprintf(out, 64, "penstock_%s", migration);
     return 0;
-}
-
-/* The server lets go of the lock of a process that was killed within moments: worth a few tries. */
-static int take_lock(Copy *copy, Error *error)
-{
-    for (int tries = 0;; tries++) {
-        if (state_lock(copy->target, copy->settings->migration, "control", error) == 0) {
-            return 0;
-        }
-        if (error->code != ERROR_STATE || tries >= LOCK_SECONDS * 4 || interrupted()) {
-            return -1;
-        }
-        clock_pause_ms(250);
-    }
 }
 
 static int end_leftovers(Copy *copy, Error *error)
@@ -219,8 +205,8 @@ int start_copy(Copy *copy, Error *error)
     bool exists = false, recorded = false;
     char event[16] = "";
     if (describe(copy, &found, error) != 0 || check_large_objects(copy, error) != 0 ||
-        take_lock(copy, error) != 0 || end_leftovers(copy, error) != 0 ||
-        state_exists(copy->target, &exists, error) != 0) {
+        lock_control(copy->target, copy->settings->migration, error) != 0 ||
+        end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;
     }
     if (exists && queue_step_event(copy->target, copy->settings->migration, "schema", event, error) != 0) {

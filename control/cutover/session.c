@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cutover.h"
+#include "lock.h"
 #include "text.h"
 
 static void endpoint_of(Database *database, Endpoint *out)
@@ -69,8 +70,8 @@ static int open_target(Cutover *cutover, Error *error)
         error_set(error, ERROR_STATE, "there is no migration on the target");
         return error_hint(error, "penstock copy begins one.");
     }
-    if (state_load(cutover->target, cutover->settings->migration, &cutover->migration, error) != 0 ||
-        state_lock(cutover->target, cutover->migration.name, "control", error) != 0 ||
+    if (lock_control(cutover->target, cutover->settings->migration, error) != 0 ||
+        state_load(cutover->target, cutover->settings->migration, &cutover->migration, error) != 0 ||
         bound_statements(cutover->target, cutover->options, error) != 0) {
         return -1;
     }

@@ -1,13 +1,11 @@
 /*
- * May this migration be ended now? Nobody else may work on it: both locks are taken and kept until this process ends.
+ * May this migration be ended now? Nobody else may work on it: the applier's lock is taken, too, and kept until this process
+ * ends.
  */
 #include "finish.h"
 
-static int take_locks(Database *target, const Migration *migration, Error *error)
+static int keep_applier_out(Database *target, const Migration *migration, Error *error)
 {
-    if (state_lock(target, migration->name, "control", error) != 0) {
-        return -1;
-    }
     if (state_lock(target, migration->name, "applier", error) != 0) {
         return error_hint(error, "Stop the applier (Ctrl-C or SIGTERM), then run this again.");
     }
@@ -32,7 +30,7 @@ static int refuse_open(Database *target, const Migration *migration, const char 
 
 int finish_allowed(Database *target, const Migration *migration, const FinishOptions *options, Error *error)
 {
-    if (take_locks(target, migration, error) != 0) {
+    if (keep_applier_out(target, migration, error) != 0) {
         return -1;
     }
     if (migration->phase < PHASE_SWITCHED && !options->abandon) {

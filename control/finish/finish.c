@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock.h"
 #include "number.h"
 #include "overview.h"
 #include "reverse.h"
@@ -86,23 +87,42 @@ static int finish_migration(const Settings *settings, Database *target, const Mi
     return options->keep_journal ? journal(target, migration, "schema", "done", error) : 0;
 }
 
+/* *there is false when there is nothing to finish. What is read under the lock stays true. */
+static int load(const Settings *settings, Database *target, Migration *out, bool *there, Error *error)
+{
+    if (state_exists(target, there, error) != 0) {
+        return -1;
+    }
+    if (!*there) {
+        return 0;
+    }
+    if (lock_control(target, settings->migration, error) != 0) {
+        return -1;
+    }
+    if (state_load(target, settings->migration, out, error) == 0) {
+        return 0;
+    }
+    *there = false;
+    if (error->code != ERROR_STATE) {
+        return -1;
+    }
+    *error = (Error){.code = ERROR_NONE};
+    return 0;
+}
+
 static int finish(const Settings *settings, const FinishOptions *options, FinishResult *result, Error *error)
 {
     Database *target = NULL;
     Migration migration;
-    bool exists = false;
+    bool there = false;
     if (database_connect(settings->target, DATABASE_TARGET, "finish", &target, error) != 0) {
         return -1;
     }
-    int status = state_exists(target, &exists, error);
-    if (status == 0 && exists && state_load(target, settings->migration, &migration, error) == 0) {
+    int status = load(settings, target, &migration, &there, error);
+    result->nothing = !there;
+    if (status == 0 && there) {
         memcpy(result->database, migration.source_database, sizeof result->database);
         status = finish_migration(settings, target, &migration, options, result, error);
-    } else if (status == 0 && (!exists || error->code == ERROR_STATE)) {
-        *error = (Error){.code = ERROR_NONE};
-        result->nothing = true;
-    } else {
-        status = -1;
     }
     database_close(target);
     return status;
