@@ -132,8 +132,7 @@ PGconn *connect_params(const char *const *keywords, const char *const *values, c
     return connection;
 }
 
-/* libpq breaks lines, and indents the second. */
-static void make_one_line(char *text)
+void connect_one_line(char *text)
 {
     char *to = text;
     for (const char *from = text; *from != '\0'; from++) {
@@ -164,5 +163,5 @@ void connect_reason(const PGconn *connection, char *out, size_t size)
             *location = '\0';
         }
     }
-    make_one_line(out);
+    connect_one_line(out);
 }

@@ -16,3 +16,6 @@ PGconn *connect_params(const char *const *keywords, const char *const *values, c
  * into it. Borrows nothing: the text is copied into out.
  */
 void connect_reason(const PGconn *connection, char *out, size_t size);
+
+/* Cuts the line breaks out of a message of libpq's, which indents the second line, in place. */
+void connect_one_line(char *text);

@@ -98,6 +98,30 @@ static void drop_notice(void *context, const PGresult *notice)
     (void)notice;
 }
 
+/* What to do about a connection that was refused, by SQLSTATE, "" without one; %s is source, target or proxy. */
+static const struct {
+    const char *sqlstate;
+    const char *hint;
+} refusals[] = {
+    {"",
+     "See that the server runs, and that --%s says where; its listen_addresses have to let this machine in."},
+    {"3D000", "Name another database in --%s, or make this one."},
+    {"28P01", "Check user and password of --%s; ~/.pgpass is a good place for it."},
+    {"28000", "Check the user of --%s, and pg_hba.conf on that server."},
+    {"42501", "The user of --%s lacks a right: `penstock check` lists which."},
+    {"53300",
+     "The server has no connection left: raise max_connections or max_wal_senders of the %s, or end some."},
+};
+
+static void hint_at_refusal(const char *sqlstate, DatabaseEnd end, Error *error)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (strcmp(refusals[i].sqlstate, sqlstate) == 0) {
+            error_hint(error, refusals[i].hint, end_names[end]);
+        }
+    }
+}
+
 /* Why database_connect did not come to a connection. */
 static int connect_error(Database *database, const char *sqlstate, Error *error)
 {
@@ -106,6 +130,7 @@ static int connect_error(Database *database, const char *sqlstate, Error *error)
     error_set(error, sqlstate[0] != '\0' ? database_error_code(sqlstate, database->end) : ERROR_CONNECTION,
               "cannot connect to the %s: %s", end_names[database->end], reason);
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
+    hint_at_refusal(sqlstate, database->end, error);
     return -1;
 }
 
@@ -236,9 +261,12 @@ int database_error(Database *database, const PGresult *result, Error *error)
     error_set(error, lost ? ERROR_CONNECTION : database_error_code(sqlstate, database->end), "%s: %s%s%s%s",
               end_names[database->end], primary, detail != NULL ? " (" : "", detail != NULL ? detail : "",
               detail != NULL ? ")" : "");
+    connect_one_line(error->message);
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
     if (hint != NULL) {
         error_hint(error, "%s", hint);
+    } else if (strcmp(error->sqlstate, "42501") == 0) {
+        hint_at_refusal(error->sqlstate, database->end, error);
     }
     return -1;
 }

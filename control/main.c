@@ -83,8 +83,10 @@ static int unknown_command(const char *name, Error *error)
         names[i] = commands[i]->name;
     }
     error_set(error, ERROR_USAGE, "there is no command \"%s\"", name);
-    return error_hint(error, "The nearest is `penstock %s`; `penstock` alone lists all.",
-                      settings_nearest(name, names, COMMANDS));
+    const char *nearest = settings_nearest(name, names, COMMANDS);
+    return nearest != NULL
+               ? error_hint(error, "The nearest is `penstock %s`; `penstock` alone lists all.", nearest)
+               : error_hint(error, "`penstock` alone lists all commands.");
 }
 
 /* What the parsers of one run share. */

@@ -126,7 +126,7 @@ const char *settings_nearest(const char *word, const char *const *candidates, si
             best = i;
         }
     }
-    return candidates[best];
+    return edit_distance(word, candidates[best]) * 2 <= strlen(word) ? candidates[best] : NULL;
 }
 
 /* text without white space at both ends, cut in place. */
@@ -149,7 +149,9 @@ static int unknown_setting(const char *path, int number, const char *name, Error
         names[i] = rows[i].name;
     }
     error_set(error, ERROR_USAGE, "%s:%d: there is no setting \"%s\"", path, number, name);
-    return error_hint(error, "The nearest is \"%s\".", settings_nearest(name, names, SETTINGS));
+    const char *nearest = settings_nearest(name, names, SETTINGS);
+    return nearest != NULL ? error_hint(error, "The nearest is \"%s\".", nearest)
+                           : error_hint(error, "There are source, target and migration.");
 }
 
 static int read_line(const char *path, int number, char *line, Arena *arena, const char **values,

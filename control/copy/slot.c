@@ -101,6 +101,26 @@ static int read_slot(Database *replication, const SlotRequest *request, Slot *ou
     return status;
 }
 
+/* What to do when the source makes no slot, by SQLSTATE. */
+static const struct {
+    const char *sqlstate;
+    const char *hint;
+} refusals[] = {
+    {"55000",
+     "Set wal_level = logical on the source and restart it; `penstock check` names what else it lacks."},
+    {"58P01",
+     "Copy penstock.so for this major into the source's library folder (pg_config --pkglibdir there)."},
+};
+
+static void hint_at_refusal(Error *error)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        if (error->hint[0] == '\0' && strcmp(error->sqlstate, refusals[i].sqlstate) == 0) {
+            error_hint(error, "%s", refusals[i].hint);
+        }
+    }
+}
+
 int slot_create(Database *replication, Database *source, const SlotRequest *request, Slot *out, Error *error)
 {
     char sql[256];
@@ -117,7 +137,11 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
     if (status == 0) {
         status = read_slot(replication, request, out, error);
     }
-    return status == 0 ? 0 : error_context(error, "creating slot %s", request->name);
+    if (status != 0) {
+        hint_at_refusal(error);
+        return error_context(error, "creating slot %s", request->name);
+    }
+    return 0;
 }
 
 int slot_exists(Database *source, const char *name, bool *exists, Error *error)

@@ -112,8 +112,9 @@ static int confirm(const Cutover *cutover, Error *error)
         return 0;
     }
     if (!isatty(STDIN_FILENO) || cutover->settings->json) {
-        error_set(error, ERROR_USAGE, "there is nobody to ask");
-        return error_hint(error, "--yes says that it is meant.");
+        error_set(error, ERROR_USAGE, "%s asks before it begins, and here is nobody to answer",
+                  cutover->road->operation);
+        return error_hint(error, "Give --yes if it is meant; --plan and --dry-run show what it would do.");
     }
     cutover_print_plan(cutover);
     printf("\nGo on? Type yes: ");
@@ -145,6 +146,14 @@ static void print_there(const Cutover *cutover, double held)
     }
 }
 
+/* When only preflight was told of, there was nothing to undo. */
+static void print_undone(const Cutover *cutover)
+{
+    bool untouched = json_array_size(cutover->told) == 1 && cutover->options->mode == CUTOVER_RUN;
+    printf("\n%s: clients go on as before, on the %s%s.\n", untouched ? "Nothing was changed" : "Undone",
+           cutover->road->from, untouched || cutover->holds ? "" : ", which takes them again");
+}
+
 static void print_end(const Cutover *cutover, const char *result, json_t *comparison)
 {
     double held = cutover->hold_ended > cutover->hold_started && cutover->hold_started > 0
@@ -158,8 +167,7 @@ static void print_end(const Cutover *cutover, const char *result, json_t *compar
         printf("\n");
         json_decref(all);
     } else if (strcmp(result, "undone") == 0) {
-        printf("\nUndone: clients go on as before, on the %s%s.\n", cutover->road->from,
-               cutover->holds ? "" : ", which takes them again");
+        print_undone(cutover);
     } else if (strcmp(result, "stuck") != 0) {
         print_there(cutover, held);
     }

@@ -39,7 +39,7 @@ enum {
 };
 
 static const struct argp_option common_options[] = {
-    {"proxy", OPTION_PROXY, "KIND:…", 0,
+    {"proxy", OPTION_PROXY, "KIND:...", 0,
      "What holds and leads the clients: pgbouncer:ADMIN_URI[,config=FILE][,database=NAME], the same with "
      "pgcat, or none. May be "
      "repeated",
@@ -51,7 +51,7 @@ static const struct argp_option common_options[] = {
     {"max-lag", OPTION_MAX_LAG, "BYTES", 0, "Do not start when the other side is further behind (8388608)",
      0},
     {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
-    {"plan", OPTION_PLAN, NULL, 0, "Print what would be done, with all values, and end", 1},
+    {"plan", OPTION_PLAN, NULL, 0, "Print what would be done, with all values", 1},
     {"dry-run", OPTION_DRY_RUN, NULL, 0,
      "Check everything, measure how long clients would be held, and end; nothing is changed", 1},
     {"yes", OPTION_YES, NULL, 0, "Do not ask", 1},
@@ -196,7 +196,21 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp common_argp = {.options = common_options, .parser = parse_option};
 static const struct argp_child common_children[] = {{.argp = &common_argp}, {0}};
 
+#define SWITCH_DOC                                                                                           \
+    "Every step is journaled before it is done. Up to the release of the clients, whatever fails and "       \
+    "Ctrl-C "                                                                                                \
+    "undo all of it; behind it --resume goes on. Try --plan and --dry-run first: they change nothing."
+
 const struct argp cutover_argp = {
-    .options = cutover_options, .parser = parse_option, .children = common_children};
-const struct argp rollback_argp = {
-    .options = rollback_options, .parser = parse_option, .children = common_children};
+    .options = cutover_options,
+    .parser = parse_option,
+    .children = common_children,
+    .doc = "\vMoves the applications to the target: holds them at the proxy, closes the source for writes, "
+           "waits "
+           "for the last change, sets the sequences, and lets them go on. " SWITCH_DOC};
+const struct argp rollback_argp = {.options = rollback_options,
+                                   .parser = parse_option,
+                                   .children = common_children,
+                                   .doc = "\vMoves the applications back to the source after a cutover, with "
+                                          "everything that was written to the "
+                                          "target meanwhile. " SWITCH_DOC};

@@ -89,7 +89,10 @@ static int check_slot(Cutover *cutover, Error *error)
     }
     error_set(error, ERROR_STATE, "slot \"%s\" %s", cutover->migration.slot_name,
               exists ? "is not in use" : "does not exist on the source");
-    return error_hint(error, "Start penstock follow and let it catch up.");
+    return exists ? error_hint(error, "Start penstock follow and let it catch up.")
+                  : error_hint(error,
+                               "The changes since it was lost are gone: penstock finish --abandon, empty the "
+                               "target, and penstock copy again.");
 }
 
 /* Nobody is held yet, so a lag that is a little too high may go down by itself. */

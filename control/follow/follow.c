@@ -117,7 +117,9 @@ static const struct argp_option options[] = {
     {"workers", 'w', "N", 0, "Connections that apply in parallel", 0},
     {"until", KEY_UNTIL, "LSN", 0, "End when everything up to LSN is on the target", 0},
     {"on-conflict", KEY_ON_CONFLICT, "[SCHEMA.TABLE=]POLICY", 0,
-     "What to do with a change that does not fit the target's rows: stop (default), overwrite or skip", 0},
+     "What to do with a change that does not fit the target's rows: stop (default), overwrite or skip. May "
+     "be repeated",
+     0},
     {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
      "Leave out what is left of the source transaction that the applier stopped at", 0},
     {"on-undecodable", KEY_ON_UNDECODABLE, "error|recopy", 0,

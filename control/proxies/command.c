@@ -37,7 +37,7 @@ enum {
 };
 
 static const struct argp_option proxies_options[] = {
-    {"proxy", OPTION_PROXY, "KIND:…", 0, "As for cutover. May be repeated with show", 0},
+    {"proxy", OPTION_PROXY, "KIND:...", 0, "As for cutover. May be repeated with show", 0},
     {"primary", OPTION_PRIMARY, "HOST:PORT", 0, "set: the server that takes writes", 1},
     {"replica", OPTION_REPLICA, "HOST:PORT", 0, "set: a server for reads. May be repeated", 1},
     {"split", OPTION_SPLIT, "on|off", 0, "set: send reads to the replicas", 1},

@@ -65,7 +65,9 @@ static int pgcat_open(const ProxySpec *spec, const char *database, Proxy **out, 
     }
     char real[PATH_MAX];
     if (realpath(spec->config, real) == NULL) {
-        return error_set(error, ERROR_SYSTEM, "cannot find \"%s\": %s", spec->config, strerror(errno));
+        error_set(error, ERROR_SYSTEM, "cannot find pgcat's configuration file \"%s\": %s", spec->config,
+                  strerror(errno));
+        return error_hint(error, "Run this where pgcat runs, with config= the file that it reads.");
     }
     Proxy *proxy = calloc(1, sizeof *proxy);
     proxy->uri = strdup(spec->admin_uri);

@@ -169,6 +169,7 @@ static void nearest_is_by_edits(void **state)
     assert_string_equal(settings_nearest("stauts", names, 6), "status");
     assert_string_equal(settings_nearest("cut", names, 6), "cutover");
     assert_string_equal(settings_nearest("chekc", names, 6), "check");
+    assert_null(settings_nearest("frobnicate", names, 6));
 }
 
 int main(void)
