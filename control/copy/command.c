@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "number.h"
+#include "option.h"
 #include "queue.h"
 #include "session.h"
 #include "start.h"
 #include "steps.h"
+
+#define MOST_SECONDS 86400
 
 enum OptionKey {
     OPTION_JOBS = 'j',
@@ -50,69 +52,23 @@ static const struct argp_option argp_options[] = {
     {0},
 };
 
-/* Where the number of an option goes, with its bounds; NULL for options that take none. */
-static int *number_of(int key, CopyOptions *options, int *least, int *most)
-{
-    *least = 1;
-    *most = 86400;
-    switch (key) {
-    case OPTION_JOBS:
-        *most = 256;
-        return &options->jobs;
-    case OPTION_LANES:
-        *most = 1024;
-        return &options->lanes;
-    case OPTION_SLOT_TIMEOUT:
-        return &options->slot_timeout;
-    case OPTION_SNAPSHOT_AGE:
-        return &options->snapshot_age;
-    case OPTION_STALL_TIMEOUT:
-        return &options->stall_timeout;
-    default:
-        return NULL;
-    }
-}
-
-static bool *flag_of(int key, CopyOptions *options)
-{
-    switch (key) {
-    case OPTION_NO_OWNER:
-        return &options->no_owner;
-    case OPTION_NO_PRIVILEGES:
-        return &options->no_privileges;
-    case OPTION_NO_TABLESPACES:
-        return &options->no_tablespaces;
-    case OPTION_SKIP_LARGE_OBJECTS:
-        return &options->skip_large_objects;
-    default:
-        return NULL;
-    }
-}
-
-static const char *name_of(int key)
-{
-    const struct argp_option *option = argp_options;
-    while (option->key != key) {
-        option++;
-    }
-    return option->name;
-}
+static const OptionField fields[] = {
+    OPTION_NUMBER(OPTION_JOBS, "jobs", CopyOptions, jobs, 1, 256),
+    OPTION_NUMBER(OPTION_LANES, "lanes", CopyOptions, lanes, 1, 1024),
+    OPTION_NUMBER(OPTION_SLOT_TIMEOUT, "slot-timeout", CopyOptions, slot_timeout, 1, MOST_SECONDS),
+    OPTION_NUMBER(OPTION_SNAPSHOT_AGE, "snapshot-age", CopyOptions, snapshot_age, 1, MOST_SECONDS),
+    OPTION_NUMBER(OPTION_STALL_TIMEOUT, "stall-timeout", CopyOptions, stall_timeout, 1, MOST_SECONDS),
+    OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, no_owner),
+    OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, no_privileges),
+    OPTION_FLAG(OPTION_NO_TABLESPACES, CopyOptions, no_tablespaces),
+    OPTION_FLAG(OPTION_SKIP_LARGE_OBJECTS, CopyOptions, skip_large_objects),
+};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    CopyOptions *options = state->input;
-    int least, most;
-    int *number = number_of(key, options, &least, &most);
-    bool *flag = flag_of(key, options);
-    if (flag != NULL) {
-        *flag = true;
-        return 0;
-    }
-    if (number == NULL) {
-        return ARGP_ERR_UNKNOWN;
-    }
-    *number = number_option(state, name_of(key), argument, least, most);
-    return 0;
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp copy_argp = {

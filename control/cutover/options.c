@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "number.h"
+#include "option.h"
 
 #define DEFAULT_DRAIN_LIMIT 10.0
 #define DEFAULT_HOLD_LIMIT 30.0
@@ -120,6 +120,15 @@ static void add_proxy(CutoverOptions *options, const char *proxy, struct argp_st
     options->proxies[options->proxy_count++] = proxy;
 }
 
+static const OptionField fields[] = {
+    OPTION_NUMBER(OPTION_JOBS, "jobs", CutoverOptions, jobs, 1, MOST_JOBS),
+    OPTION_FLAG(OPTION_NO_REVERSE, CutoverOptions, no_reverse),
+    OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
+    OPTION_FLAG(OPTION_WARM_UP, CutoverOptions, warm_up),
+    OPTION_FLAG(OPTION_VERIFY, CutoverOptions, verify),
+    OPTION_FLAG(OPTION_YES, CutoverOptions, yes),
+};
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     CutoverOptions *options = state->input;
@@ -158,24 +167,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case OPTION_WARM_UP_LIMIT:
         options->warm_up_limit = read_number(argument, "warm-up-limit", state);
         return 0;
-    case OPTION_JOBS:
-        options->jobs = number_option(state, "jobs", argument, 1, MOST_JOBS);
-        return 0;
-    case OPTION_NO_REVERSE:
-        options->no_reverse = true;
-        return 0;
-    case OPTION_ACCEPT_LOSS:
-        options->accept_loss = true;
-        return 0;
-    case OPTION_WARM_UP:
-        options->warm_up = true;
-        return 0;
-    case OPTION_VERIFY:
-        options->verify = true;
-        return 0;
-    case OPTION_YES:
-        options->yes = true;
-        return 0;
     case OPTION_PLAN:
         set_mode(options, CUTOVER_PLAN, state);
         return 0;
@@ -189,7 +180,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         set_mode(options, CUTOVER_UNDO, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, options)
+                   ? 0
+                   : ARGP_ERR_UNKNOWN;
     }
 }
 

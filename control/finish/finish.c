@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "lock.h"
-#include "number.h"
+#include "option.h"
 #include "overview.h"
 #include "reverse.h"
 
@@ -190,28 +190,23 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const OptionField fields[] = {
+    OPTION_FLAG(KEY_ABANDON, FinishOptions, abandon),
+    OPTION_FLAG(KEY_KEEP_JOURNAL, FinishOptions, keep_journal),
+    OPTION_FLAG(KEY_SKIP_SOURCE, FinishOptions, skip_source),
+    OPTION_NUMBER(KEY_WAIT, "wait", FinishOptions, wait_seconds, 0, 86400),
+};
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     FinishOptions *parsed = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
+    if (key == ARGP_KEY_INIT) {
         parsed->wait_seconds = WAIT_SECONDS;
         return 0;
-    case KEY_ABANDON:
-        parsed->abandon = true;
-        return 0;
-    case KEY_KEEP_JOURNAL:
-        parsed->keep_journal = true;
-        return 0;
-    case KEY_SKIP_SOURCE:
-        parsed->skip_source = true;
-        return 0;
-    case KEY_WAIT:
-        parsed->wait_seconds = number_option(state, "wait", argument, 0, 86400);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
     }
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp argp = {

@@ -16,7 +16,7 @@
 
 #include "command.h"
 #include "lsn.h"
-#include "number.h"
+#include "option.h"
 
 #define APPLIER "penstock-applier"
 #define MAX_CONFLICTS 256
@@ -160,7 +160,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     FollowOptions *parsed = state->input;
     switch (key) {
     case 'w':
-        number_option(state, "workers", argument, 1, 128);
+        option_number(state, "workers", argument, 1, 128);
         parsed->workers = argument;
         return 0;
     case KEY_UNTIL:

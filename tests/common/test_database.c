@@ -123,6 +123,7 @@ static void server_that_is_not_there_is_worth_another_try(void **state)
     assert_true(error_is_retryable(&error));
     assert_string_equal(error.sqlstate, "");
     assert_ptr_equal(strstr(error.message, "cannot connect to the target: "), error.message);
+    assert_non_null(strstr(error.hint, "--target says where"));
     assert_null(strstr(error.message, "s3cret"));
 }
 
