@@ -1,7 +1,6 @@
 /*
- * Connection strings as people may see them: libpq takes the string apart, and every option that it marks as
- * a password is left out of what is put together again. So whatever libpq would have used as a password is
- * what we hide. A string that libpq cannot take apart is not shown at all, since nobody knows where its
+ * Connection strings, changed: libpq takes the string apart, and what is kept is put together again. For people, every
+ * option is left out that libpq marks as a password: whatever it would have used as one is what we hide. A string that libpq cannot take apart is not shown at all, since nobody knows where its
  * password is.
  */
 #include "database.h"
@@ -29,7 +28,18 @@ static void write_option(FILE *out, const char *keyword, const char *value)
     fputc('\'', out);
 }
 
-char *database_redact(const char *uri)
+static bool is_no_secret(const PQconninfoOption *option)
+{
+    return strchr(option->dispchar, '*') == NULL;
+}
+
+static bool is_no_replication(const PQconninfoOption *option)
+{
+    return strcmp(option->keyword, "replication") != 0;
+}
+
+/* The options of uri that are kept, then more; NULL when libpq cannot take it apart. */
+static char *rewrite(const char *uri, bool (*keep)(const PQconninfoOption *option), const char *more)
 {
     char *text = NULL;
     size_t size = 0;
@@ -37,19 +47,31 @@ char *database_redact(const char *uri)
     FILE *out = options != NULL ? open_memstream(&text, &size) : NULL;
     if (out == NULL) {
         PQconninfoFree(options);
-        return strdup("(unreadable connection string)");
+        return NULL;
     }
     const char *gap = "";
     for (PQconninfoOption *option = options; option->keyword != NULL; option++) {
-        if (option->val != NULL && strchr(option->dispchar, '*') == NULL) {
+        if (option->val != NULL && keep(option)) {
             fputs(gap, out);
             write_option(out, option->keyword, option->val);
             gap = " ";
         }
     }
+    fprintf(out, "%s%s", *more != '\0' ? gap : "", more);
     fclose(out);
     PQconninfoFree(options);
     return text;
+}
+
+char *database_redact(const char *uri)
+{
+    char *text = rewrite(uri, is_no_secret, "");
+    return text != NULL ? text : strdup("(unreadable connection string)");
+}
+
+char *database_replication(const char *uri)
+{
+    return rewrite(uri, is_no_replication, "replication=database");
 }
 
 char *database_quote(const char *identifier)

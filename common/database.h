@@ -71,5 +71,11 @@ ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end);
 /* uri as a key=value string without its passwords, for people to read. The caller frees it. */
 char *database_redact(const char *uri);
 
+/*
+ * The same with its passwords and with replication=database, for connecting. NULL when libpq cannot take uri apart: then
+ * database_connect refuses uri itself in its own words. The caller frees it.
+ */
+char *database_replication(const char *uri);
+
 /* `"na""me"`: an identifier, always quoted. The caller frees it. */
 char *database_quote(const char *identifier);

@@ -37,37 +37,9 @@ struct Receiver {
     int timeline;
 };
 
-/* uri with replication=database added, as a key=value string. The caller frees it; NULL when it cannot be
- * read. */
-static char *replication_conninfo(const char *uri)
-{
-    char *text = NULL;
-    size_t size = 0;
-    PQconninfoOption *options = PQconninfoParse(uri != NULL ? uri : "", NULL);
-    FILE *out = options != NULL ? open_memstream(&text, &size) : NULL;
-    if (out == NULL) {
-        PQconninfoFree(options);
-        return NULL;
-    }
-    for (PQconninfoOption *option = options; option->keyword != NULL; option++) {
-        if (option->val == NULL || strcmp(option->keyword, "replication") == 0) {
-            continue;
-        }
-        fprintf(out, "%s='", option->keyword);
-        for (const char *at = option->val; *at != '\0'; at++) {
-            fprintf(out, *at == '\'' || *at == '\\' ? "\\%c" : "%c", *at);
-        }
-        fputs("' ", out);
-    }
-    fputs("replication=database", out);
-    PQconninfoFree(options);
-    return fclose(out) == 0 ? text : NULL;
-}
-
 static int connect_source(Receiver *receiver, const char *uri, Error *error)
 {
-    char *conninfo = replication_conninfo(uri);
-    /* What libpq cannot read, database_connect refuses in its own words. */
+    char *conninfo = database_replication(uri);
     int status = database_connect(conninfo != NULL ? conninfo : uri, DATABASE_SOURCE, "applier receive",
                                   &receiver->database, error);
     free(conninfo);

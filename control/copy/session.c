@@ -45,23 +45,9 @@ int session_open(const char *uri, DatabaseEnd end, const char *purpose, const ch
 
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error)
 {
-    Text conninfo = {0};
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(uri != NULL ? uri : "", &message);
-    if (options == NULL) {
-        error_set(error, ERROR_USAGE, "the source's connection string is not valid");
-        PQfreemem(message);
-        return -1;
-    }
-    for (const PQconninfoOption *option = options; option->keyword != NULL; option++) {
-        if (option->val != NULL && strcmp(option->keyword, "replication") != 0) {
-            text_conninfo_add(&conninfo, option->keyword, option->val);
-        }
-    }
-    PQconninfoFree(options);
-    text_conninfo_add(&conninfo, "replication", "database");
-    int status = session_open(conninfo.data, DATABASE_SOURCE, purpose, NULL, out, error);
-    text_free(&conninfo);
+    char *conninfo = database_replication(uri);
+    int status = session_open(conninfo != NULL ? conninfo : uri, DATABASE_SOURCE, purpose, NULL, out, error);
+    free(conninfo);
     return status;
 }
 

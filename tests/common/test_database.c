@@ -83,6 +83,23 @@ static void passwords_are_left_out(void **state)
     }
 }
 
+static void replication_is_added_once(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "replication=database"},
+        {"postgresql://app:a%20b@db/shop",
+         "user=app password='a b' dbname=shop host=db replication=database"},
+        {"host=db replication=true", "host=db replication=database"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *conninfo = database_replication(cases[i][0]);
+        assert_string_equal(conninfo, cases[i][1]);
+        free(conninfo);
+    }
+    assert_null(database_replication("host"));
+}
+
 static void identifiers_are_quoted(void **state)
 {
     (void)state;
@@ -183,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sqlstates_have_classes),
         cmocka_unit_test(passwords_are_left_out),
+        cmocka_unit_test(replication_is_added_once),
         cmocka_unit_test(identifiers_are_quoted),
         cmocka_unit_test(unreadable_uri_is_a_usage_error_without_its_text),
         cmocka_unit_test(server_that_is_not_there_is_worth_another_try),
