@@ -34,6 +34,7 @@ struct Reporter {
     pthread_cond_t wrote;
     ReporterView view;
     bool changed;
+    bool flushing; /* someone waits for what was published last */
     bool stopping;
     bool ended;
     double writing_since; /* monotonic; 0: not writing */
@@ -46,11 +47,15 @@ struct Reporter {
     char *blocked_by; /* for people */
 };
 
-/* Waits, with the mutex held, until a write is due: not sooner than CHANGED_MS after the last one, unless stopping. */
+/*
+ * Waits, with the mutex held, until a write is due: not sooner than CHANGED_MS after the last one, unless stopping or
+ * someone waits for it.
+ */
 static void wait_for_work(Reporter *reporter)
 {
     struct timespec soonest = clock_after_ms(CHANGED_MS), latest = clock_after_ms(QUIET_MS);
-    while (!reporter->stopping && pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
+    while (!reporter->stopping && !reporter->flushing &&
+           pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
     }
     while (!reporter->stopping && !reporter->changed &&
            pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &latest) == 0) {
@@ -226,9 +231,12 @@ void reporter_flush(Reporter *reporter, int milliseconds)
 {
     struct timespec deadline = clock_after_ms(milliseconds);
     pthread_mutex_lock(&reporter->mutex);
+    reporter->flushing = true;
+    pthread_cond_signal(&reporter->wake);
     while (!reporter->ended && (reporter->changed || reporter->writing_since != 0) &&
            pthread_cond_timedwait(&reporter->wrote, &reporter->mutex, &deadline) == 0) {
     }
+    reporter->flushing = false;
     pthread_mutex_unlock(&reporter->mutex);
 }
 
