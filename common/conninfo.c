@@ -1,7 +1,7 @@
 /*
  * Connection strings, changed: libpq takes the string apart, and what is kept is put together again. For people, every
- * option is left out that libpq marks as a password: whatever it would have used as one is what we hide. A string that libpq cannot take apart is not shown at all, since nobody knows where its
- * password is.
+ * option is left out that libpq marks as a password: whatever it would have used as one is what we hide. A string that
+ * libpq cannot take apart is not shown at all, since nobody knows where its password is.
  */
 #include "database.h"
 
