@@ -61,7 +61,7 @@ CREATE TABLE parted_0 PARTITION OF parted FOR VALUES IN (0);
 CREATE TABLE parted_others PARTITION OF parted DEFAULT;
 CREATE TABLE fired (id int);
 CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS
-    $$BEGIN INSERT INTO public.fired VALUES (NEW.id); RETURN NEW; END$$;
+    $$BEGIN IF NEW.v = 'unreadable' THEN RAISE 'not understood' USING ERRCODE = '08P01'; END IF; INSERT INTO public.fired VALUES (NEW.id); RETURN NEW; END$$;
 CREATE TRIGGER fire BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION fire();
 ALTER TABLE triggered ENABLE ALWAYS TRIGGER fire;
 CREATE TABLE seen (id int);
@@ -139,6 +139,18 @@ subtest 'rows in the way' => sub {
         qq{kept|{"id" : "8"}|23505|skipped\nplain|{"id" : "7"}|23505|overwritten}, 'with policies it settles and lists them');
     $target->sql('postgres', q{UPDATE kept SET v = 'v8' WHERE id = 8});
     same_rows($source, $target, 'postgres', 'but for the row that was skipped');
+    is($applier->stop, 0, 'the applier ends cleanly');
+};
+
+# The server says so with the SQLSTATE of a broken connection, but trying again does not help.
+subtest 'a value that the target cannot read' => sub {
+    my $applier = follow();
+    $source->sql('postgres', q{INSERT INTO triggered SELECT i, CASE i WHEN 25 THEN 'unreadable' END FROM generate_series(21, 30) AS i});
+    is($applier->wait, 3, 'the applier stops');
+    like($applier->log_text, qr/insert .*"triggered" \(id=25\) at .*: not understood .*SQLSTATE 08P01/, 'and names the row');
+    $target->sql('postgres', 'DROP TRIGGER fire ON triggered');
+    $applier->start;
+    $migration->wait_until_caught_up;
     is($applier->stop, 0, 'the applier ends cleanly');
 };
 

@@ -281,6 +281,18 @@ void session_lanes(Session *session, const char *migration, const int *lanes, in
     free(list);
 }
 
+/*
+ * True for a value that the server could not read. Its SQLSTATE is that of a broken connection, which this is not: the
+ * session goes on.
+ */
+static bool is_unreadable(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return severity != NULL && strcmp(severity, "ERROR") == 0 && sqlstate != NULL &&
+           strcmp(sqlstate, "08P01") == 0;
+}
+
 /* Takes the result of one command; the first failure is kept. */
 static void check_result(Session *session, const Sent *sent, const PGresult *result, Failure *failure,
                          bool *failed)
@@ -294,6 +306,7 @@ static void check_result(Session *session, const Sent *sent, const PGresult *res
             *failed = true;
             *failure = (Failure){.relation = sent->relation, .change = sent->change};
             database_error(session->database, result, &failure->error);
+            failure->error.code = is_unreadable(result) ? ERROR_TARGET : failure->error.code;
         }
         return;
     }
