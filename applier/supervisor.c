@@ -238,5 +238,6 @@ int supervise(const ApplierOptions *options, Stop *stop, Error *error)
     }
     publish(&supervisor, status == 0 ? "stopped" : "failed", status == 0 ? NULL : error);
     reporter_stop(supervisor.reporter);
+    totals_free(&supervisor.totals);
     return status;
 }

@@ -14,6 +14,10 @@
 
 #define HOST_SIZE 256
 
+/* A time of the source, from microseconds since 2000-01-01. */
+#define SOURCE_TIME(parameter)                                                                               \
+    "timestamptz '2000-01-01 00:00:00+00' + " parameter "::int8 * interval '1 microsecond'"
+
 static const char *error_code_name(ErrorCode code)
 {
     static const char *const names[] = {
@@ -63,29 +67,42 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
 {
     static const char sql[] =
         "INSERT INTO penstock.applier AS a (migration, state, pid, host, workers, started_at, received_lsn, "
-        "low_water_lsn, last_commit_time, transactions, changes, statistics, error, blocked, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6, $7, "
-        "timestamptz '2000-01-01 00:00:00+00' + $8::int8 * interval '1 microsecond', $9, $10, "
-        "coalesce($11::jsonb, '{}'), "
-        "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', $13::text, "
-        "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, $17::jsonb, clock_timestamp()) "
-        "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = excluded.pid, "
-        "host = excluded.host, workers = excluded.workers, received_lsn = excluded.received_lsn, "
-        "low_water_lsn = greatest(a.low_water_lsn, excluded.low_water_lsn), last_commit_time = "
-        "excluded.last_commit_time, "
-        "transactions = excluded.transactions, changes = excluded.changes, "
-        "statistics = excluded.statistics, error = excluded.error, blocked = excluded.blocked, updated_at = "
-        "excluded.updated_at, "
-        "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host "
-        "AND excluded.state <> 'starting' THEN a.started_at ELSE excluded.started_at END";
+        "low_water_lsn, last_commit_time, transactions, changes, statistics, error, blocked, source_lsn, "
+        "heartbeat_time, rates, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6, $7, " SOURCE_TIME(
+            "$8") ", $9, $10, "
+                  "coalesce($11::jsonb, '{}'), "
+                  "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', "
+                  "$13::text, "
+                  "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, $17::jsonb, "
+                  "$18, " SOURCE_TIME(
+                      "$19") ", $20, clock_timestamp()) "
+                             "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = "
+                             "excluded.pid, "
+                             "host = excluded.host, workers = excluded.workers, received_lsn = "
+                             "excluded.received_lsn, "
+                             "low_water_lsn = greatest(a.low_water_lsn, excluded.low_water_lsn), "
+                             "last_commit_time = "
+                             "excluded.last_commit_time, "
+                             "transactions = excluded.transactions, changes = excluded.changes, "
+                             "statistics = excluded.statistics, error = excluded.error, blocked = "
+                             "excluded.blocked, "
+                             "source_lsn = excluded.source_lsn, heartbeat_time = excluded.heartbeat_time, "
+                             "rates = excluded.rates, "
+                             "updated_at = excluded.updated_at, "
+                             "started_at = CASE WHEN a.pid = excluded.pid AND a.host = excluded.host "
+                             "AND excluded.state <> 'starting' THEN a.started_at ELSE excluded.started_at "
+                             "END";
     char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE], lsn[LSN_TEXT_SIZE];
-    char commit_time[24], transactions[24], changes[24], host[HOST_SIZE] = "";
+    char commit_time[24], heartbeat_time[24], source[LSN_TEXT_SIZE];
+    char transactions[24], changes[24], host[HOST_SIZE] = "";
     char message[sizeof report->error->message] = "", hint[sizeof report->error->hint] = "";
     bool failed = report->error != NULL && report->error->code != ERROR_NONE;
 
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     snprintf(workers, sizeof workers, "%d", report->workers);
     snprintf(commit_time, sizeof commit_time, "%lld", (long long)report->last_commit_time);
+    snprintf(heartbeat_time, sizeof heartbeat_time, "%lld", (long long)report->heartbeat_time);
     snprintf(transactions, sizeof transactions, "%llu", (unsigned long long)report->transactions);
     snprintf(changes, sizeof changes, "%llu", (unsigned long long)report->changes);
     gethostname(host, sizeof host - 1);
@@ -94,14 +111,77 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
         make_valid(report->error->hint, hint, sizeof hint);
     }
     if (database_execute(
-            target, error, sql, 17, name, report->state, pid, host, workers,
+            target, error, sql, 20, name, report->state, pid, host, workers,
             lsn_format(report->received_lsn, received), lsn_format(report->low_water_lsn, low_water),
             report->last_commit_time != 0 ? commit_time : NULL, transactions, changes, report->statistics,
             failed ? error_code_name(report->error->code) : NULL, failed ? report->error->sqlstate : NULL,
             failed ? message : NULL, failed ? hint : NULL,
             failed && report->error->lsn != LSN_INVALID ? lsn_format(report->error->lsn, lsn) : NULL,
-            report->blocked) != 0) {
+            report->blocked,
+            report->source_lsn != LSN_INVALID ? lsn_format(report->source_lsn, source) : NULL,
+            report->heartbeat_time != 0 ? heartbeat_time : NULL, report->rates) != 0) {
         return error_context(error, "reporting the applier's state");
+    }
+    return 0;
+}
+
+/* The members of the counts as array literals. The caller frees them. */
+typedef struct CountArrays {
+    char *text[4]; /* table, lane, rows, seconds */
+} CountArrays;
+
+static CountArrays make_arrays(const TableCount *tables, size_t count)
+{
+    CountArrays arrays;
+    FILE *out[4];
+    size_t size[4];
+    for (int i = 0; i < 4; i++) {
+        out[i] = open_memstream(&arrays.text[i], &size[i]);
+        if (out[i] == NULL) {
+            abort();
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const TableCount *one = &tables[i];
+        char separator = i == 0 ? '{' : ',';
+        fprintf(out[0], "%c%lld", separator, (long long)one->table);
+        fprintf(out[1], "%c%d", separator, one->lane);
+        fprintf(out[2], "%c%llu", separator, (unsigned long long)one->rows);
+        fprintf(out[3], "%c%.6f", separator, one->seconds);
+    }
+    for (int i = 0; i < 4; i++) {
+        fputc('}', out[i]);
+        fclose(out[i]);
+    }
+    return arrays;
+}
+
+static int add_tables(Database *target, const TableCount *tables, size_t count, Error *error)
+{
+    CountArrays arrays = make_arrays(tables, count);
+    int status = database_execute(
+        target, error,
+        "INSERT INTO penstock.applied AS a (relation, lane, rows, rows_per_second, counted_at) "
+        "SELECT id, max(nullif(t.lane, -1)), sum(t.rows), sum(t.rows / greatest(t.seconds, 0.001)), "
+        "clock_timestamp() "
+        "FROM unnest($1::int8[], $2::int4[], $3::int8[], $4::float8[]) AS t (id, lane, rows, seconds) "
+        "JOIN penstock.relation USING (id) GROUP BY id "
+        "ON CONFLICT (relation) DO UPDATE SET lane = excluded.lane, rows = a.rows + excluded.rows, "
+        "rows_per_second = excluded.rows_per_second, counted_at = excluded.counted_at",
+        4, arrays.text[0], arrays.text[1], arrays.text[2], arrays.text[3]);
+    for (int i = 0; i < 4; i++) {
+        free(arrays.text[i]);
+    }
+    return status;
+}
+
+int state_report_counts(Database *target, const char *name, const char *lanes, const TableCount *tables,
+                        size_t count, Error *error)
+{
+    if (database_execute(target, error, "UPDATE penstock.applier SET lanes = $2 WHERE migration = $1", 2,
+                         name, lanes) != 0 ||
+        (count != 0 && add_tables(target, tables, count, error) != 0)) {
+        return error_context(error, "reporting what was applied");
     }
     return 0;
 }

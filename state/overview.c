@@ -3,15 +3,33 @@
  */
 #include "overview.h"
 
+#include <stdio.h>
+
 extern const char state_overview_sql[];
 
+/*
+ * Which tables, and in which order: what needs someone first, then the busiest, then the largest. A table that has not been
+ * counted for two of the applier's rounds has no changes now.
+ */
 static const char tables_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', format('%I.%I', schema_name, table_name), "
     "'state', copy_state, 'bytes', source_bytes, 'copied_rows', copied_rows, 'copied_bytes', copied_bytes, "
     "'seconds', round(extract(epoch FROM copied_at - started_at)::numeric, 3), 'copy_lsn', copy_lsn, "
-    "'recopy_reason', recopy_reason, "
-    "'lane_class', lane_class, 'lane_reason', lane_reason, 'match_class', match_class) "
-    "ORDER BY schema_name, table_name), '[]')::text FROM penstock.relation WHERE migration = $1";
+    "'recopy_reason', recopy_reason, 'lane_class', lane_class, 'lane', lane, 'why', why, "
+    "'match_class', match_class, 'rows_applied', rows_applied, "
+    "'rows_per_second', round(rows_per_second::numeric, 1), 'counted_at', counted_at)), '[]')::text FROM ("
+    "SELECT r.*, a.counted_at, coalesce(a.rows, 0) AS rows_applied, s.rows_per_second, "
+    "CASE WHEN lane_class IS NULL THEN NULL WHEN m.lanes = 1 THEN '0' WHEN lane_class = 'spread' THEN 'all' "
+    "ELSE a.lane::text END AS lane, "
+    "CASE WHEN lane_class IS NULL THEN NULL WHEN m.lanes = 1 THEN 'the migration has one lane' "
+    "WHEN lane_class = 'spread' THEN 'its key is all that is unique in it' ELSE lane_reason END AS why "
+    "FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration "
+    "LEFT JOIN penstock.applied a ON a.relation = r.id, "
+    "LATERAL (SELECT CASE WHEN a.counted_at > now() - interval '11 s' THEN a.rows_per_second ELSE 0 END) "
+    "AS s (rows_per_second) "
+    "WHERE r.migration = $1 ORDER BY r.recopy_lsn IS NULL, r.copy_state <> 'copying', s.rows_per_second "
+    "DESC, "
+    "a.rows DESC NULLS LAST, r.source_bytes DESC, r.schema_name, r.table_name LIMIT $2::int8) t";
 
 int state_overview(Database *target, const char *name, char **json, Error *error)
 {
@@ -21,9 +39,11 @@ int state_overview(Database *target, const char *name, char **json, Error *error
     return 0;
 }
 
-int state_tables(Database *target, const char *name, char **json, Error *error)
+int state_tables(Database *target, const char *name, int limit, char **json, Error *error)
 {
-    if (database_value(target, json, error, tables_sql, 1, name) != 0) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", limit);
+    if (database_value(target, json, error, tables_sql, 2, name, limit > 0 ? text : NULL) != 0) {
         return error_context(error, "reading the tables of migration \"%s\"", name);
     }
     return 0;

@@ -13,9 +13,11 @@
  */
 int state_overview(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
 
-/* [{"table", "state", "bytes", "copied_rows", "copied_bytes", "seconds", "copy_lsn"}], by name. The caller
- * frees it. */
-int state_tables(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
+/*
+ * [{"table", "state", "bytes", …}], at most so many (0: all): those that have to be copied again, those that are copied
+ * now, then the busiest first. The caller frees it.
+ */
+int state_tables(Database *target, const char *name, int limit, char **json, Error *error) MUST_CHECK;
 
 /*
  * Removes all that is known of the migration, but for its journal when that is to be kept. With the last migration goes

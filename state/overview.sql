@@ -8,10 +8,13 @@ SELECT json_build_object(
             'started_at', started_at, 'updated_at', updated_at,
             'report_age_seconds', round(extract(epoch FROM now() - updated_at)::numeric, 3),
             'running_seconds', round(extract(epoch FROM updated_at - started_at)::numeric, 3),
-            'received_lsn', received_lsn, 'low_water_lsn', low_water_lsn,
-            'last_commit_time', last_commit_time,
-            'commit_age_seconds', round(extract(epoch FROM now() - last_commit_time)::numeric, 3),
-            'transactions', transactions, 'changes', changes, 'statistics', statistics, 'error', error,
+            'received_lsn', received_lsn, 'low_water_lsn', low_water_lsn, 'source_lsn', source_lsn,
+            'last_commit_time', last_commit_time, 'heartbeat_time', heartbeat_time,
+            'complete_until', greatest(last_commit_time, heartbeat_time),
+            'complete_by', CASE WHEN heartbeat_time > last_commit_time OR last_commit_time IS NULL AND heartbeat_time IS NOT NULL
+                                THEN 'heartbeat' WHEN last_commit_time IS NOT NULL THEN 'commit' END,
+            'complete_age_seconds', round(extract(epoch FROM now() - greatest(last_commit_time, heartbeat_time))::numeric, 3),
+            'transactions', transactions, 'changes', changes, 'statistics', statistics, 'rates', rates, 'error', error,
             'blocked', coalesce(blocked, '[]'))
         FROM penstock.applier WHERE migration = $1),
     'conflicts', (
@@ -33,10 +36,22 @@ SELECT json_build_object(
                 'table', format('%I.%I', schema_name, table_name), 'lsn', recopy_lsn, 'reason', recopy_reason)
                 ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL), '[]'))
         FROM penstock.relation WHERE migration = $1),
+    -- An applier that has not been heard of for ten seconds applies nothing.
     'lanes', (
         SELECT json_build_object(
-            'count', count(*), 'lowest_commit_lsn', min(commit_lsn), 'highest_commit_lsn', max(commit_lsn))
-        FROM penstock.lane WHERE migration = $1),
+            'count', count(*), 'lowest_commit_lsn', min(commit_lsn), 'highest_commit_lsn', max(commit_lsn),
+            'list', coalesce(json_agg(json_build_object(
+                'lane', lane, 'commit_lsn', commit_lsn, 'sequence', sequence,
+                'rows', coalesce((said ->> 'rows')::bigint, 0),
+                'transactions', coalesce((said ->> 'transactions')::bigint, 0),
+                'rows_per_second', CASE WHEN fresh THEN (said ->> 'rows_per_second')::float8 ELSE 0 END,
+                'transactions_per_second', CASE WHEN fresh THEN (said ->> 'transactions_per_second')::float8 ELSE 0 END)
+                ORDER BY lane), '[]'))
+        FROM penstock.lane l LEFT JOIN penstock.applier a USING (migration),
+            LATERAL (SELECT a.lanes -> l.lane AS said) s,
+            LATERAL (SELECT said IS NOT NULL AND a.state = 'streaming'
+                            AND a.updated_at > now() - interval '10 s' AS fresh) f
+        WHERE migration = $1),
     'journal', (
         SELECT coalesce(json_agg(j ORDER BY j.id), '[]')
         FROM (SELECT id, at, operation, step, event, detail FROM penstock.journal

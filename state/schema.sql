@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 6';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 7';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (
@@ -25,6 +25,7 @@ CREATE TABLE penstock.migration (
 
 -- One row per table that is moved.
 CREATE TABLE penstock.relation (
+    id           bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     schema_name  text NOT NULL,
     table_name   text NOT NULL,
@@ -57,6 +58,16 @@ CREATE TABLE penstock.lane (
     PRIMARY KEY (migration, lane)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
+-- What the applier has applied of each table. Only tables that changed are written, every five seconds and not many at a
+-- time; what an applier that was killed had not yet written is not counted.
+CREATE TABLE penstock.applied (
+    relation        bigint PRIMARY KEY REFERENCES penstock.relation (id) ON DELETE CASCADE,
+    lane            int,                     -- that all its changes are in; null: they spread over all of them
+    rows            bigint NOT NULL,         -- changes of rows, as the source sent them
+    rows_per_second float8 NOT NULL,         -- since the count before this one
+    counted_at      timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
 -- What the applier says of itself, a few times a second. One row per migration.
 CREATE TABLE penstock.applier (
     migration        text PRIMARY KEY REFERENCES penstock.migration ON DELETE CASCADE,
@@ -68,10 +79,14 @@ CREATE TABLE penstock.applier (
     received_lsn     pg_lsn NOT NULL,        -- last byte seen from the source
     low_water_lsn    pg_lsn NOT NULL,        -- every transaction that ends at or before this is durable here; nothing
                                              -- behind it has been confirmed to the source
+    source_lsn       pg_lsn,                 -- where the source's WAL ended when it was asked last
     last_commit_time timestamptz,            -- source time of the newest transaction below the low-water mark
+    heartbeat_time   timestamptz,            -- source time at which the source had nothing that was not durable here
     transactions     bigint NOT NULL,        -- since the start of this applier
     changes          bigint NOT NULL,
-    statistics       jsonb NOT NULL DEFAULT '{}',
+    statistics       jsonb NOT NULL DEFAULT '{}', -- since the start of this applier
+    rates            jsonb NOT NULL DEFAULT '{}', -- over the last seconds
+    lanes            jsonb NOT NULL DEFAULT '[]', -- by lane: rows, transactions, and both per second
     blocked          jsonb,                  -- [{worker_pid, relation, seconds, pid, user, application, state, query}]: workers
                                              -- that wait for a lock, and who has it
     error            jsonb,                  -- {code, sqlstate, message, hint, lsn} when state is waiting or failed

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "Penstock state, layout 6"
+#define LAYOUT "Penstock state, layout 7"
 #define LAYOUT_JOURNAL "Penstock journal, layout 2"
 
 extern const char state_schema_sql[];
@@ -104,14 +104,13 @@ static int forget(Database *target, const char *name, bool keep_journal, Error *
     if ((left & 1) != 0) {
         return 0;
     }
-    return left == 0
-               ? state_drop(target, error)
-               : database_execute(
-                     target, error,
-                     "DROP TABLE penstock.applier, penstock.conflict, penstock.lane, penstock.relation, "
-                     "penstock.migration; "
-                     "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
-                     0);
+    return left == 0 ? state_drop(target, error)
+                     : database_execute(
+                           target, error,
+                           "DROP TABLE penstock.applied, penstock.applier, penstock.conflict, penstock.lane, "
+                           "penstock.relation, penstock.migration; "
+                           "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
+                           0);
 }
 
 int state_forget(Database *target, const char *name, bool keep_journal, Error *error)

@@ -49,13 +49,24 @@ typedef struct ApplierReport {
     int workers;
     Lsn received_lsn;
     Lsn low_water_lsn;
+    Lsn source_lsn;           /* LSN_INVALID: not known */
     int64_t last_commit_time; /* microseconds since 2000-01-01, 0 for none */
+    int64_t heartbeat_time;   /* the same */
     uint64_t transactions;
     uint64_t changes;
     const char *statistics; /* a JSON object */
+    const char *rates;      /* the same */
     const char *blocked;    /* a JSON array, or NULL: no worker waits for a lock */
     const Error *error;     /* or NULL */
 } ApplierReport;
+
+/* What was applied of a table since it was counted last. */
+typedef struct TableCount {
+    int64_t table; /* penstock.relation.id */
+    int lane;      /* that all its changes are in, or -1: they spread */
+    uint64_t rows;
+    double seconds; /* in which they were applied */
+} TableCount;
 
 /* What the applier said of itself last. */
 typedef struct ApplierStatus {
@@ -124,6 +135,12 @@ char *state_conflict_sql(const char *key, const char *new_row);
  */
 int state_report_applier(Database *target, const char *name, const ApplierReport *report,
                          Error *error) MUST_CHECK;
+
+/*
+ * Writes what was applied by lane, a JSON object, and adds what was applied by table. A table may come more than once.
+ */
+int state_report_counts(Database *target, const char *name, const char *lanes, const TableCount *tables,
+                        size_t count, Error *error) MUST_CHECK;
 
 /*
  * Workers of the migration that have waited for a lock for a second or longer, and who holds it, other workers of it left

@@ -87,7 +87,7 @@ subtest 'a lock in the way' => sub {
         "$user locker public.t", 'who holds it, and on what');
     like($applier->log_text, qr/waiting for a lock on the target that is held by process $pid \(user $user, application "locker", active: BEGIN; LOCK TABLE t/,
         'the log names the holder');
-    like($migration->run('status')->{stdout}, qr/^blocked +\d+ s by process $pid of the target \($user, locker\): BEGIN; LOCK TABLE t/m, 'so does status');
+    like($migration->run('status')->{stdout}, qr/^blocked +on public\.t for \d+ s by process $pid of the target \($user, locker, active\): BEGIN; LOCK TABLE t/m, 'so does status');
     is($applier->stop, 0, 'SIGTERM ends the applier under a blocked lock');
     wait_until('the blocked worker to be gone', sub {
         !$target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'penstock worker%'}) });

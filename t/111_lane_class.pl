@@ -48,9 +48,9 @@ is(class_of('noted'), 'whole', 'a table without a key does not');
 is(class_of('still'), undef, 'a table without changes is not decided');
 
 my $text = $migration->ok('status', '--tables')->{stdout};
-like($text, qr/public\.moved  \(all lanes, by key\)/, 'people see the class');
-like($text, qr/public\.noted  \(one lane: it has no replica identity\)/, 'and why');
-like($text, qr/^batches +\d+ of \d+ changes each, \d+ rows written by \d+ statements$/m, 'and what became of the changes');
+like($text, qr/ all   public\.moved  \(its key is all that is unique in it\)/, 'people see the class');
+like($text, qr/ public\.noted  \(it has no replica identity\)/, 'and why');
+like($text, qr/^batches +\d+ of \d+ changes each, \d+ rows written by \d+ statements, \d+ of them COPY$/m, 'and what became of the changes');
 
 # The applier is killed while lanes are at different points: worker 0 waits for a row that somebody has locked.
 my $locker = $target->background_psql('postgres', on_error_die => 1);

@@ -80,4 +80,6 @@ SQL
     same_rows($source, $target, 'postgres', "batches of $rows");
     is($applier->stop, 0, 'the applier ends cleanly');
 }
+my ($table) = $migration->ok('status', '--tables')->{stdout} =~ /^(.* public\.accounts .*)$/m;
+like($table, qr/ 0 +public\.accounts  \(the migration has one lane\)/, 'status shows the one lane');
 done_testing();

@@ -316,6 +316,7 @@ static int fill_relation(const Catalog *catalog, ApplyRelation *relation, const 
     relation->lane_reason = classify_whole(source, table, found);
     relation->lane_class = relation->lane_reason == NULL ? LANE_SPREAD : LANE_WHOLE;
     relation->partitioned = table->kind == 'p';
+    relation->number = table->number;
     if (!lsn_parse(table->copy_lsn, &relation->copy_lsn)) {
         return error_set(error, ERROR_STATE, "copy_lsn of %s is not an LSN", relation->qualified);
     }

@@ -67,7 +67,7 @@ static const char lookup_sql[] =
     "    i.indnkeyatts "
     "  FROM family f JOIN pg_index i ON i.indrelid = f.oid AND (i.indisunique OR i.indisexclusion) "
     "), listing AS ( "
-    "  SELECT copy_lsn, lane_class, recopy_lsn FROM penstock.relation "
+    "  SELECT id, copy_lsn, lane_class, recopy_lsn FROM penstock.relation "
     "  WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
     ") "
     "SELECT t.relkind, "
@@ -75,6 +75,7 @@ static const char lookup_sql[] =
     "  EXISTS (SELECT FROM listing WHERE recopy_lsn IS NOT NULL), "
     "  (SELECT copy_lsn FROM listing), "
     "  (SELECT lane_class FROM listing), "
+    "  (SELECT id FROM listing), "
     "  (SELECT u.indexrelid::regclass::text FROM uniques u "
     "   WHERE u.indisexclusion OR NOT u.names @> $4::text[] ORDER BY 1 LIMIT 1), "
     "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid AND NOT "
@@ -100,6 +101,7 @@ enum {
     RECOPY,
     COPY_LSN,
     LANE_CLASS,
+    NUMBER,
     OTHER_UNIQUE,
     KEY_INDEXED,
     RULED,
@@ -185,6 +187,7 @@ static FoundTable *read_table(const PGresult *result)
     table->kind = PQgetvalue(result, 0, KIND)[0];
     table->copy_lsn = text_of(result, 0, COPY_LSN);
     table->lane_class = text_of(result, 0, LANE_CLASS);
+    table->number = strtoll(PQgetvalue(result, 0, NUMBER), NULL, 10);
     table->other_unique = text_of(result, 0, OTHER_UNIQUE);
     table->key_indexed = bool_of(result, 0, KEY_INDEXED);
     table->ruled = bool_of(result, 0, RULED);

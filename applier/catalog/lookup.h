@@ -29,6 +29,7 @@ typedef struct FoundTable {
     bool listed;        /* in penstock.relation */
     bool recopy;        /* its rows are wrong until it has been copied again */
     char *copy_lsn;     /* NULL: not copied yet */
+    int64_t number;     /* penstock.relation.id */
     char *lane_class;   /* what an earlier run decided, or NULL */
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
     bool ruled;         /* a rule acts on INSERT, in replica role too: COPY passes by rules */

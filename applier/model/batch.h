@@ -19,6 +19,7 @@ typedef struct Change {
     const ApplyRelation *relation;
     const RowsRecord *rows;
     uint32_t row;
+    int32_t lane;
     Position position;
 } Change;
 

@@ -78,6 +78,7 @@ typedef struct ApplyRelation {
     bool overriding; /* some column is identity_always */
     uint32_t extra_count;
     char **extra;    /* columns that only the target has and that can be written, quoted */
+    int64_t number;  /* the table's own: penstock.relation.id */
     Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */
     uint64_t serial; /* unique in this process: names its prepared statements */
 } ApplyRelation;

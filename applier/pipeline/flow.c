@@ -50,7 +50,7 @@ void collect_batches(Pipeline *pipeline)
         pipeline->batch_bytes -= footprint(batch);
         if (error.code == ERROR_NONE) {
             progress_done(pipeline->progress, batch);
-            totals_count(pipeline->totals, batch);
+            totals_count(pipeline->totals, batch, clock_usec());
         } else {
             fail(pipeline, &error);
         }
@@ -77,6 +77,8 @@ void advance(Pipeline *pipeline)
     totals->low_water = mark->low_water;
     totals->transactions = pipeline->before.transactions + mark->transactions;
     totals->commit_time = mark->commit_time != 0 ? mark->commit_time : pipeline->before.commit_time;
+    totals->heartbeat_time =
+        mark->heartbeat_time != 0 ? mark->heartbeat_time : pipeline->before.heartbeat_time;
     if (pipeline->applier->until != LSN_INVALID && mark->low_water >= pipeline->applier->until) {
         drain(pipeline);
     }

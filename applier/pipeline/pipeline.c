@@ -147,6 +147,10 @@ static int make(Pipeline *pipeline, Error *error)
         pipeline->targets = targets_new(pipeline->catalog);
         status = make_scheduler(pipeline, lanes, error);
     }
+    if (status == 0) {
+        status =
+            heartbeat_start(pipeline->applier->source, &pipeline->applier->log, &pipeline->heartbeat, error);
+    }
     free(lanes);
     return status;
 }
@@ -158,6 +162,7 @@ static void say_goodbye(Pipeline *pipeline)
     bool pending = true;
     advance(pipeline);
     publish(pipeline);
+    give_counts(pipeline, true);
     reporter_flush(pipeline->options->reporter, LAST_STATUS_MS);
     if (send_status(pipeline, false, &ignored) != 0 ||
         receiver_flush(pipeline->receiver, &pending, &ignored) != 0 || !pending) {
@@ -176,9 +181,11 @@ static void unmake(Pipeline *pipeline)
         dispatcher_stop(pipeline->dispatcher);
         collect_batches(pipeline);
     }
-    if (pipeline->progress != NULL) {
+    if (pipeline->progress != NULL && pipeline->heartbeat != NULL) {
         say_goodbye(pipeline);
     }
+    totals_end_run(pipeline->totals);
+    heartbeat_stop(pipeline->heartbeat);
     loop_close(pipeline);
     receiver_close(pipeline->receiver);
     frame_release(pipeline->frame);
@@ -201,6 +208,9 @@ int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *s
     pipeline->applier = options->applier;
     pipeline->totals = totals;
     pipeline->before = *totals;
+    if (totals->counts == NULL) {
+        totals->counts = counts_new(options->migration->lanes);
+    }
     loop_init(pipeline);
     *streamed = make(pipeline, &pipeline->error) == 0;
     if (*streamed) {

@@ -37,6 +37,27 @@ bool news_for_source(const Pipeline *pipeline)
            scheduler_floor(pipeline->scheduler) == low_water;
 }
 
+void give_counts(Pipeline *pipeline, bool all)
+{
+    Reporter *reporter = pipeline->options->reporter;
+    CountsReport report = {0};
+    if ((all || reporter_takes_counts(reporter)) &&
+        counts_take(pipeline->totals->counts, clock_usec(), all, &report)) {
+        reporter_give_counts(reporter, &report);
+    }
+}
+
+static void take_heartbeat(Pipeline *pipeline)
+{
+    Beat beat = heartbeat_last(pipeline->heartbeat);
+    if (beat.number != pipeline->beat) {
+        pipeline->beat = beat.number;
+        pipeline->totals->source = beat.wal_end;
+        progress_heartbeat(pipeline->progress, beat.wal_end, beat.time);
+        advance(pipeline);
+    }
+}
+
 void publish(Pipeline *pipeline)
 {
     PipelineLoad load = {
@@ -45,7 +66,9 @@ void publish(Pipeline *pipeline)
         .memory = atomic_load(&pipeline->frame_bytes) + pipeline->batch_bytes,
     };
     ReporterView view;
+    take_heartbeat(pipeline);
     totals_look(pipeline->totals, clock_usec());
     totals_view(pipeline->totals, "streaming", &load, &view);
     reporter_publish(pipeline->options->reporter, &view);
+    give_counts(pipeline, false);
 }

@@ -23,6 +23,7 @@
 #include "catalog.h"
 #include "decoder.h"
 #include "dispatch.h"
+#include "heartbeat.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "receiver.h"
@@ -46,6 +47,8 @@ typedef struct Pipeline {
     Scheduler *scheduler;
     Dispatcher *dispatcher;
     Progress *progress;
+    Heartbeat *heartbeat;
+    uint64_t beat; /* the last one taken */
 
     DecodedFrame *frame; /* the cursor: frame and record to schedule next */
     size_t record;
@@ -98,3 +101,4 @@ int send_status(Pipeline *pipeline, bool request_reply, Error *error) MUST_CHECK
 bool news_for_source(
     const Pipeline *pipeline); /* all that was received is durable, and it does not know yet */
 void publish(Pipeline *pipeline);
+void give_counts(Pipeline *pipeline, bool all); /* to the reporter, if it is time; with all, at once */

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RATE_USEC 1000000
+#define LOOK_USEC 1000000
 
-void totals_count(PipelineTotals *totals, const Batch *batch)
+void totals_count(PipelineTotals *totals, const Batch *batch, uint64_t now_usec)
 {
+    counts_add(totals->counts, batch, now_usec);
     totals->batches++;
     totals->changes += batch->count + (batch->kind == BATCH_TRUNCATE);
     totals->statements += batch->statements;
@@ -25,19 +26,38 @@ void totals_count(PipelineTotals *totals, const Batch *batch)
 
 void totals_look(PipelineTotals *totals, uint64_t now_usec)
 {
-    uint64_t passed = now_usec - totals->looked_usec;
-    if (totals->looked_usec != 0 && passed < RATE_USEC) {
+    RateWindow *window = &totals->window;
+    const RateLook *newest = window->count > 0 ? &window->looks[window->count - 1] : NULL;
+    if (totals->low_water == LSN_INVALID || (newest != NULL && now_usec - newest->usec < LOOK_USEC)) {
         return;
     }
-    if (totals->looked_usec != 0) {
-        double seconds = (double)passed / 1e6;
-        totals->transactions_per_second =
-            (double)(totals->transactions - totals->looked_transactions) / seconds;
-        totals->changes_per_second = (double)(totals->changes - totals->looked_changes) / seconds;
+    if (window->count == RATE_LOOKS) {
+        window->count--;
+        memmove(window->looks, window->looks + 1, (size_t)window->count * sizeof window->looks[0]);
     }
-    totals->looked_usec = now_usec;
-    totals->looked_transactions = totals->transactions;
-    totals->looked_changes = totals->changes;
+    window->looks[window->count++] = (RateLook){
+        .usec = now_usec,
+        .transactions = totals->transactions,
+        .changes = totals->changes,
+        .batches = totals->batches,
+        .written = totals->written,
+        .low_water = totals->low_water,
+        .source = totals->source,
+    };
+}
+
+void totals_end_run(PipelineTotals *totals)
+{
+    totals->window.count = 0;
+    if (totals->counts != NULL) {
+        counts_end_run(totals->counts);
+    }
+}
+
+void totals_free(PipelineTotals *totals)
+{
+    counts_free(totals->counts);
+    totals->counts = NULL;
 }
 
 static double ratio(uint64_t a, uint64_t b)
@@ -50,6 +70,32 @@ static unsigned long long number(uint64_t value)
     return value;
 }
 
+static double gained(uint64_t before, uint64_t now, double seconds)
+{
+    return seconds > 0 && now > before ? (double)(now - before) / seconds : 0;
+}
+
+static void print_rates(const RateWindow *window, char *out, size_t size)
+{
+    static const RateLook none = {0};
+    const RateLook *from = window->count > 0 ? &window->looks[0] : &none;
+    const RateLook *to = window->count > 0 ? &window->looks[window->count - 1] : &none;
+    double seconds = (double)(to->usec - from->usec) / 1e6;
+    char source[32] = "null";
+    if (seconds > 0 && from->source != LSN_INVALID) {
+        snprintf(source, sizeof source, "%.0f", gained(from->source, to->source, seconds));
+    }
+    snprintf(out, size,
+             "{\"window_seconds\": %.1f, \"transactions_per_second\": %.1f, \"rows_per_second\": %.1f, "
+             "\"rows_per_batch\": %.1f, \"reduction\": %.3f, \"applied_bytes_per_second\": %.0f, "
+             "\"source_bytes_per_second\": %s}",
+             seconds, gained(from->transactions, to->transactions, seconds),
+             gained(from->changes, to->changes, seconds),
+             ratio(to->changes - from->changes, to->batches - from->batches),
+             ratio(to->changes - from->changes, to->written - from->written),
+             gained(from->low_water, to->low_water, seconds), source);
+}
+
 static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, char *out, size_t size)
 {
     snprintf(
@@ -58,24 +104,25 @@ static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, 
         "%llu, "
         "\"conflicts\": %llu, \"barriers\": %llu, \"truncates\": %llu, \"retries\": %llu, \"runs\": %llu, "
         "\"busy_seconds\": %.3f, \"changes_per_batch\": %.1f, \"reduction\": %.3f, "
-        "\"transactions_per_second\": %.1f, \"changes_per_second\": %.1f, "
         "\"batches_waiting\": %zu, \"batches_running\": %zu, \"memory_bytes\": %zu}",
         number(t->batches), number(t->statements), number(t->copies), number(t->written), number(t->by_rows),
         number(t->conflicts), number(t->barriers), number(t->truncates), number(t->retries), number(t->runs),
         (double)t->busy_usec / 1e6, ratio(t->changes, t->batches), ratio(t->changes, t->written),
-        t->transactions_per_second, t->changes_per_second, load->waiting, load->running, load->memory);
+        load->waiting, load->running, load->memory);
 }
 
 void totals_view(const PipelineTotals *totals, const char *state, const PipelineLoad *load, ReporterView *out)
 {
-    *out = (ReporterView){
-        .state = state,
-        .received_lsn = totals->received,
-        .low_water_lsn = totals->low_water,
-        .last_commit_time = totals->commit_time,
-        .transactions = totals->transactions,
-        .changes = totals->changes,
-        .working = load->running != 0,
-    };
+    memset(out, 0, sizeof *out); /* with its padding: views are compared */
+    out->state = state;
+    out->received_lsn = totals->received;
+    out->low_water_lsn = totals->low_water;
+    out->source_lsn = totals->source;
+    out->last_commit_time = totals->commit_time;
+    out->heartbeat_time = totals->heartbeat_time;
+    out->transactions = totals->transactions;
+    out->changes = totals->changes;
+    out->working = load->running != 0;
     print_statistics(totals, load, out->statistics, sizeof out->statistics);
+    print_rates(&totals->window, out->rates, sizeof out->rates);
 }

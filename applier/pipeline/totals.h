@@ -4,7 +4,26 @@
 #pragma once
 
 #include "batch.h"
+#include "counts.h"
 #include "reporter.h"
+
+#define RATE_LOOKS 6
+
+/* The counters as they were at the last few looks, a second or more apart: rates are over what lies between. */
+typedef struct RateLook {
+    uint64_t usec;
+    uint64_t transactions;
+    uint64_t changes;
+    uint64_t batches;
+    uint64_t written;
+    Lsn low_water;
+    Lsn source;
+} RateLook;
+
+typedef struct RateWindow {
+    RateLook looks[RATE_LOOKS]; /* the oldest first */
+    int count;
+} RateWindow;
 
 typedef struct PipelineTotals {
     uint64_t transactions;
@@ -22,14 +41,12 @@ typedef struct PipelineTotals {
     uint64_t runs;      /* of the pipeline */
     Lsn received;
     Lsn low_water;
+    Lsn source; /* end of its WAL; LSN_INVALID: not known */
     int64_t commit_time;
+    int64_t heartbeat_time;
 
-    /* Rates: between the two last looks that were a second apart. */
-    uint64_t looked_usec;
-    uint64_t looked_transactions;
-    uint64_t looked_changes;
-    double transactions_per_second;
-    double changes_per_second;
+    RateWindow window; /* forgotten when a run ends */
+    Counts *counts;    /* made with the first run */
 } PipelineTotals;
 
 /* What is under way: all zero between runs. */
@@ -39,12 +56,17 @@ typedef struct PipelineLoad {
     size_t memory; /* bytes */
 } PipelineLoad;
 
-/* A batch is durable. */
-void totals_count(PipelineTotals *totals, const Batch *batch);
+/* A batch is durable; now_usec is monotonic, here and below. */
+void totals_count(PipelineTotals *totals, const Batch *batch, uint64_t now_usec);
 
-/* Takes a look for the rates; now_usec is monotonic. */
+/* Takes a look for the rates. */
 void totals_look(PipelineTotals *totals, uint64_t now_usec);
+
+/* Nothing is applied from here on. */
+void totals_end_run(PipelineTotals *totals);
 
 /* What to report: state (a literal), the totals, the load. */
 void totals_view(const PipelineTotals *totals, const char *state, const PipelineLoad *load,
                  ReporterView *out);
+
+void totals_free(PipelineTotals *totals);

@@ -6,6 +6,9 @@
  * To say how many transactions are below the mark, and of when the newest is, each commit leaves a milestone
  * (end, count so far, time). Only as many as MILESTONES are kept: when they are all in use every other one is
  * dropped, which makes the two numbers coarser, never wrong about what is durable.
+ *
+ * Without commits, heartbeats say of when the mark is: each is the time of an end of WAL. The oldest that the mark has not
+ * passed is waited for, and the newer ones are let go meanwhile, since commits say it better then.
  */
 #include "progress.h"
 
@@ -35,6 +38,8 @@ struct Progress {
     size_t last;     /* one behind */
     uint64_t stride; /* transactions between two of them */
     uint64_t scheduled;
+    Lsn heartbeat_lsn; /* of the heartbeat that is waited for; LSN_INVALID: of none */
+    int64_t heartbeat_time;
 };
 
 Progress *progress_new(Lsn start)
@@ -121,6 +126,23 @@ void progress_commit(Progress *progress, Lsn end_lsn, int64_t commit_time)
         (Milestone){.end_lsn = end_lsn, .transactions = progress->scheduled, .commit_time = commit_time};
 }
 
+static void pass_heartbeat(Progress *progress)
+{
+    if (progress->heartbeat_lsn != LSN_INVALID && progress->heartbeat_lsn <= progress->totals.low_water) {
+        progress->totals.heartbeat_time = progress->heartbeat_time;
+        progress->heartbeat_lsn = LSN_INVALID;
+    }
+}
+
+void progress_heartbeat(Progress *progress, Lsn wal_end, int64_t time)
+{
+    if (progress->heartbeat_lsn == LSN_INVALID) {
+        progress->heartbeat_lsn = wal_end;
+        progress->heartbeat_time = time;
+        pass_heartbeat(progress);
+    }
+}
+
 bool progress_advance(Progress *progress, Lsn scheduler_floor)
 {
     Lsn mark = scheduler_floor;
@@ -131,6 +153,7 @@ bool progress_advance(Progress *progress, Lsn scheduler_floor)
         return false;
     }
     progress->totals.low_water = mark;
+    pass_heartbeat(progress);
     while (progress->first < progress->last && progress->milestones[progress->first].end_lsn <= mark) {
         progress->totals.transactions = progress->milestones[progress->first].transactions;
         progress->totals.commit_time = progress->milestones[progress->first].commit_time;

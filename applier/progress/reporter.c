@@ -34,7 +34,8 @@ struct Reporter {
     pthread_cond_t wrote;
     ReporterView view;
     bool changed;
-    bool flushing; /* someone waits for what was published last */
+    bool flushing;       /* someone waits for what was published last */
+    CountsReport counts; /* to be written; lanes is NULL when there are none */
     bool stopping;
     bool ended;
     double writing_since; /* monotonic; 0: not writing */
@@ -45,6 +46,7 @@ struct Reporter {
     double looked;
     char *blocked;    /* as JSON, or NULL */
     char *blocked_by; /* for people */
+    char *lanes;      /* as they were written last */
 };
 
 /*
@@ -57,7 +59,7 @@ static void wait_for_work(Reporter *reporter)
     while (!reporter->stopping && !reporter->flushing &&
            pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
     }
-    while (!reporter->stopping && !reporter->changed &&
+    while (!reporter->stopping && !reporter->changed && reporter->counts.lanes == NULL &&
            pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &latest) == 0) {
     }
 }
@@ -100,14 +102,40 @@ static int write_view(Reporter *reporter, const ReporterView *view, Error *error
         .workers = reporter->options.workers,
         .received_lsn = view->received_lsn,
         .low_water_lsn = view->low_water_lsn,
+        .source_lsn = view->source_lsn,
         .last_commit_time = view->last_commit_time,
+        .heartbeat_time = view->heartbeat_time,
         .transactions = view->transactions,
         .changes = view->changes,
         .statistics = view->statistics[0] != '\0' ? view->statistics : "{}",
+        .rates = view->rates[0] != '\0' ? view->rates : "{}",
         .blocked = reporter->blocked,
         .error = view->error.code != ERROR_NONE ? &view->error : NULL,
     };
     return state_report_applier(reporter->target, reporter->migration, &report, error);
+}
+
+/* Nothing is written when nothing was applied since and every lane's rate is as it was. */
+static int write_counts(Reporter *reporter, CountsReport *counts, Error *error)
+{
+    if (counts->lanes == NULL || (counts->table_count == 0 && same(counts->lanes, reporter->lanes))) {
+        return 0;
+    }
+    int status = state_report_counts(reporter->target, reporter->migration, counts->lanes, counts->tables,
+                                     counts->table_count, error);
+    free(reporter->lanes);
+    reporter->lanes = counts->lanes;
+    counts->lanes = NULL;
+    return status;
+}
+
+static void note_written(Reporter *reporter, Lsn low_water)
+{
+    pthread_mutex_lock(&reporter->mutex);
+    if (low_water > reporter->written) {
+        reporter->written = low_water;
+    }
+    pthread_mutex_unlock(&reporter->mutex);
 }
 
 /* One write, with the mutex held before and after; false when the connection is lost. */
@@ -115,19 +143,24 @@ static bool write_once(Reporter *reporter)
 {
     Error error = {0};
     ReporterView view = reporter->view;
-    reporter->changed = false;
+    CountsReport counts = reporter->counts;
     if (view.state == NULL) {
         return true;
     }
+    reporter->changed = false;
+    reporter->counts = (CountsReport){0};
     reporter->writing_since = clock_seconds();
     pthread_mutex_unlock(&reporter->mutex);
     int status = write_view(reporter, &view, &error);
+    if (status == 0) {
+        note_written(reporter, view.low_water_lsn);
+        status = write_counts(reporter, &counts, &error);
+    }
+    counts_report_free(&counts);
     pthread_mutex_lock(&reporter->mutex);
     reporter->writing_since = 0;
     if (status != 0) {
         reporter->failure = error;
-    } else if (view.low_water_lsn > reporter->written) {
-        reporter->written = view.low_water_lsn;
     }
     pthread_cond_broadcast(&reporter->wrote);
     return status == 0;
@@ -161,6 +194,8 @@ static void reporter_free(Reporter *reporter)
     database_close(reporter->target);
     free(reporter->blocked);
     free(reporter->blocked_by);
+    free(reporter->lanes);
+    counts_report_free(&reporter->counts);
     free(reporter->migration);
     free(reporter);
 }
@@ -210,11 +245,32 @@ int reporter_session(const Reporter *reporter)
     return PQbackendPID(database_connection(reporter->target));
 }
 
+/* While batches are under way every view is written: someone may hold a lock that they wait for. */
 void reporter_publish(Reporter *reporter, const ReporterView *view)
 {
     pthread_mutex_lock(&reporter->mutex);
-    reporter->view = *view;
-    reporter->changed = true;
+    if (view->working || memcmp(&reporter->view, view, sizeof *view) != 0) {
+        memcpy(&reporter->view, view, sizeof *view);
+        reporter->changed = true;
+        pthread_cond_signal(&reporter->wake);
+    }
+    pthread_mutex_unlock(&reporter->mutex);
+}
+
+bool reporter_takes_counts(Reporter *reporter)
+{
+    pthread_mutex_lock(&reporter->mutex);
+    bool takes = reporter->counts.lanes == NULL && reporter->writing_since == 0;
+    pthread_mutex_unlock(&reporter->mutex);
+    return takes;
+}
+
+void reporter_give_counts(Reporter *reporter, CountsReport *counts)
+{
+    pthread_mutex_lock(&reporter->mutex);
+    counts_report_free(&reporter->counts);
+    reporter->counts = *counts;
+    *counts = (CountsReport){0};
     pthread_cond_signal(&reporter->wake);
     pthread_mutex_unlock(&reporter->mutex);
 }
@@ -233,7 +289,8 @@ void reporter_flush(Reporter *reporter, int milliseconds)
     pthread_mutex_lock(&reporter->mutex);
     reporter->flushing = true;
     pthread_cond_signal(&reporter->wake);
-    while (!reporter->ended && (reporter->changed || reporter->writing_since != 0) &&
+    while (!reporter->ended &&
+           (reporter->changed || reporter->counts.lanes != NULL || reporter->writing_since != 0) &&
            pthread_cond_timedwait(&reporter->wrote, &reporter->mutex, &deadline) == 0) {
     }
     reporter->flushing = false;

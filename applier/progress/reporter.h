@@ -1,7 +1,7 @@
 /*
  * The applier's voice on the target: a thread with a connection of its own that holds the migration's "applier" lock
- * and writes penstock.applier, at most five times a second when something changed and at least every five seconds. While
- * batches are under way it looks for locks that workers wait for; who has them goes into the report and into the log.
+ * and writes penstock.applier, at most five times a second when something changed and at least every five seconds; and,
+ * whenever it is given counts, what was applied by lane and by table. While batches are under way it looks for locks that workers wait for; who has them goes into the report and into the log.
  *
  * What it wrote is durable: the low-water mark is confirmed to the source only as far as it was reported, so that the next
  * applier can tell a slot that someone else moved.
@@ -18,6 +18,7 @@
 #include "error.h"
 #include "log.h"
 #include "lsn.h"
+#include "counts.h"
 
 typedef struct Reporter Reporter;
 
@@ -33,11 +34,14 @@ typedef struct ReporterView {
     const char *state; /* a literal: starting, streaming, waiting, stopped, failed */
     Lsn received_lsn;
     Lsn low_water_lsn;
+    Lsn source_lsn;
     int64_t last_commit_time;
+    int64_t heartbeat_time;
     uint64_t transactions;
     uint64_t changes;
     bool working;          /* batches are under way: look for locks that they wait for */
     char statistics[1024]; /* a JSON object, or "" */
+    char rates[512];       /* the same */
     Error error;           /* code ERROR_NONE for none */
 } ReporterView;
 
@@ -50,8 +54,14 @@ int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)
 /* The process on the target that has the lock. */
 int reporter_session(const Reporter *reporter);
 
-/* Replaces what is to be written. Any thread. */
+/* Replaces what is to be written; padding of *view is zero, so that one that says the same is known. Any thread. */
 void reporter_publish(Reporter *reporter, const ReporterView *view);
+
+/* True when counts may be given: the ones before are written. Any thread. */
+bool reporter_takes_counts(Reporter *reporter);
+
+/* Takes over what *counts has, and empties it. Any thread. */
+void reporter_give_counts(Reporter *reporter, CountsReport *counts);
 
 /* The low-water mark of the newest report that is durable. Any thread. */
 Lsn reporter_written(Reporter *reporter);

@@ -321,7 +321,8 @@ static int schedule_rows(Scheduler *scheduler, DecodedFrame *frame, const RowsRe
             scheduler->newest = position;
             continue;
         }
-        Change change = {.relation = relation, .rows = rows, .row = row, .position = position};
+        Change change = {
+            .relation = relation, .rows = rows, .row = row, .lane = route.lane, .position = position};
         add_change(scheduler, frame, &route, use, &change, bytes, now_usec);
     }
     return 0;

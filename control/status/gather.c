@@ -1,11 +1,13 @@
 /*
  * One look at both servers. The target's part is one statement (state/overview.h), the source's another; what
- * follows from both (lag, rates, what Penstock made) is worked out here. The source may be away: then its
- * part says why.
+ * follows from both (lag, what Penstock made) is worked out here. The source may be away: then its part says why.
  *
  * Lag in bytes is measured from the source's current end of WAL to the low-water mark, since that is what is
- * durable on the target. Lag in seconds is the age of the newest commit that is durable there; on an idle
- * source that would grow for ever, so it counts only while bytes are missing.
+ * durable on the target. Lag in seconds is 0 when that is nothing. Else it is the age, by the source's clock, of the newest
+ * source time up to which the target is known to have everything: that of its newest commit, or of a heartbeat, which
+ * stands for an idle source.
+ *
+ * Rates are the applier's own. One that does not run applies nothing, whatever it said last.
  */
 #include "status.h"
 
@@ -14,11 +16,15 @@
 
 #include "overview.h"
 
-#define IDLE_BYTES (64 << 10)
+#define CLOSE_SECONDS 2.0 /* behind a source at work nobody is closer for long */
 
 static const char source_sql[] =
     "SELECT json_build_object('reachable', true, 'version', current_setting('server_version'), "
-    "'current_lsn', e.lsn, 'low_water_lag_bytes', pg_wal_lsn_diff(e.lsn, nullif($2, '')::pg_lsn), "
+    "'current_lsn', e.lsn, "
+    "'lag_bytes', CASE WHEN $2 <> '' THEN greatest(pg_wal_lsn_diff(e.lsn, nullif($2, '')::pg_lsn), 0) END, "
+    "'lag_seconds', CASE WHEN $3 <> '' THEN "
+    "  round(greatest(extract(epoch FROM clock_timestamp() - nullif($3, '')::timestamptz), 0)::numeric, 3) "
+    "END, "
     "'fenced', (SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()) "
     "  AND EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = "
     "  (SELECT oid FROM pg_database WHERE datname = current_database()) "
@@ -80,12 +86,15 @@ static json_t *unreachable(const Error *error)
     return source != NULL ? source : json_pack("{s:b}", "reachable", 0);
 }
 
-static json_t *gather_source(StatusSession *session, const char *slot, const char *low_water)
+static json_t *gather_source(StatusSession *session, const json_t *document)
 {
     Error error = {.code = ERROR_NONE};
     char *text = NULL;
     if (ensure_connection(&session->source, session->settings->source, DATABASE_SOURCE, &error) != 0 ||
-        database_value(session->source, &text, &error, source_sql, 2, slot, low_water) != 0) {
+        database_value(session->source, &text, &error, source_sql, 3,
+                       status_text(document, "migration.slot_name"),
+                       status_text(document, "applier.low_water_lsn"),
+                       status_text(document, "applier.complete_until")) != 0) {
         return unreachable(&error);
     }
     return take_json(text);
@@ -105,7 +114,8 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
         database_value(session->target, &schema, error, "SELECT to_regnamespace('penstock')::text", 0) != 0 ||
         state_exists(session->target, &exists, error) != 0 ||
         (exists && state_overview(session->target, name, &text, error) != 0) ||
-        (exists && session->tables && state_tables(session->target, name, &tables, error) != 0)) {
+        (exists && session->tables &&
+         state_tables(session->target, name, session->all_tables ? 0 : STATUS_TABLES, &tables, error) != 0)) {
         free(schema);
         free(text);
         return -1;
@@ -152,55 +162,65 @@ static void place_slot(json_t *document)
     json_object_del(source, "slot");
 }
 
-static void add_lag(json_t *document)
+static bool applying(const json_t *document)
 {
-    double bytes = status_number(document, "source.low_water_lag_bytes");
-    double seconds = status_number(document, "applier.commit_age_seconds");
-    bool known = bytes >= 0 && status_at(document, "source.low_water_lag_bytes") != NULL;
-    json_t *lag = json_object();
-    if (known) {
-        json_object_set_new(lag, "bytes", json_integer((json_int_t)bytes));
-    }
-    if (seconds >= 0) {
-        json_object_set_new(lag, "seconds", json_real(known && bytes < IDLE_BYTES ? 0.0 : seconds));
-    }
-    json_object_set_new(document, "lag", lag);
-    json_object_del(json_object_get(document, "source"), "low_water_lag_bytes");
+    return status_true(document, "running.applier") &&
+           strcmp(status_text(document, "applier.state"), "streaming") == 0;
 }
 
-/* What the counter at path gained per second since the earlier look; per second of its whole run without one. */
-static double rate(const json_t *previous, const json_t *document, const char *path)
+static void add_rates(json_t *document)
 {
-    double seconds = status_number(document, "applier.running_seconds");
-    double count = status_number(document, path);
-    bool same_run = previous != NULL && strcmp(status_text(previous, "applier.started_at"),
-                                               status_text(document, "applier.started_at")) == 0;
-    if (same_run) {
-        seconds -= status_number(previous, "applier.running_seconds");
-        count -= status_number(previous, path);
-    }
-    return seconds > 0 ? count / seconds : -1;
-}
-
-static void add_rates(const json_t *previous, json_t *document)
-{
-    static const struct {
-        const char *name;
-        const char *path;
-    } rows[] = {{"transactions_per_second", "applier.transactions"},
-                {"changes_per_second", "applier.changes"}};
+    static const char *const names[] = {
+        "window_seconds", "transactions_per_second",  "rows_per_second",        "rows_per_batch",
+        "reduction",      "applied_bytes_per_second", "source_bytes_per_second"};
+    json_t *said = json_object_get(json_object_get(document, "applier"), "rates");
     json_t *rates = json_object();
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        double value = rate(previous, document, rows[i].path);
-        if (value >= 0) {
-            json_object_set_new(rates, rows[i].name, json_real(value));
-        } else if (previous != NULL && status_number(previous, "applier.transactions") >= 0) {
-            /* The applier has not reported since: what was true then still is what we know. */
-            json_object_set(rates, rows[i].name,
-                            json_object_get(json_object_get(previous, "rates"), rows[i].name));
-        }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *value = json_object_get(said, names[i]);
+        json_object_set_new(rates, names[i],
+                            applying(document) && value != NULL ? json_incref(value) : json_integer(0));
     }
     json_object_set_new(document, "rates", rates);
+    json_object_del(json_object_get(document, "applier"), "rates");
+}
+
+/* When the lag will be gone if both servers go on as they do now; -1: not known, or never. */
+static double catch_up(const json_t *document, double bytes, double seconds)
+{
+    double gained = status_number(document, "rates.applied_bytes_per_second") -
+                    status_number(document, "rates.source_bytes_per_second");
+    if (bytes == 0 || (applying(document) && seconds >= 0 && seconds < CLOSE_SECONDS)) {
+        return 0;
+    }
+    bool blocked = json_array_size(status_at(document, "applier.blocked")) > 0;
+    return bytes > 0 && gained > 0 && !blocked ? bytes / gained : -1;
+}
+
+static json_t *number_or_null(double value)
+{
+    return value >= 0 ? json_real(value) : json_null();
+}
+
+static void add_lag(json_t *document)
+{
+    json_t *source = json_object_get(document, "source");
+    double bytes = status_number(source, "lag_bytes");
+    double seconds = status_number(source, "lag_seconds");
+    const char *by = status_text(document, "applier.complete_by");
+    if (!status_true(source, "reachable")) {
+        seconds = status_number(document, "applier.complete_age_seconds");
+    }
+    if (bytes == 0) {
+        seconds = 0;
+        by = "position";
+    }
+    json_t *lag = json_object();
+    json_object_set_new(lag, "bytes", bytes >= 0 ? json_integer((json_int_t)bytes) : json_null());
+    json_object_set_new(lag, "seconds", number_or_null(seconds));
+    json_object_set_new(lag, "seconds_by", seconds >= 0 ? json_string(by) : json_null());
+    json_object_set_new(lag, "catch_up_seconds", number_or_null(catch_up(document, bytes, seconds)));
+    json_object_set_new(document, "lag", lag);
+    json_object_del(json_object_get(document, "applier"), "complete_age_seconds");
 }
 
 static void add_made(json_t *made, const char *where, const char *what)
@@ -249,23 +269,21 @@ static void list_made(json_t *document)
     json_object_del(json_object_get(document, "source"), "subscriptions");
 }
 
-int status_gather(StatusSession *session, const json_t *previous, json_t **document, Error *error)
+int status_gather(StatusSession *session, json_t **document, Error *error)
 {
     if (gather_state(session, document, error) != 0 || gather_reverse(session, *document, error) != 0) {
         return -1;
     }
-    json_object_set_new(*document, "source",
-                        gather_source(session, status_text(*document, "migration.slot_name"),
-                                      status_text(*document, "applier.low_water_lsn")));
-    bool known = strcmp(status_text(*document, "phase"), "none") != 0;
-    if (known) {
+    json_t *source = gather_source(session, *document);
+    json_object_set_new(*document, "source", source);
+    if (strcmp(status_text(*document, "phase"), "none") != 0) {
         place_slot(*document);
+        add_rates(*document);
         add_lag(*document);
-        add_rates(previous, *document);
-    } else {
-        json_object_del(json_object_get(*document, "source"), "low_water_lag_bytes");
-        json_object_del(json_object_get(*document, "source"), "slot");
     }
+    json_object_del(source, "slot");
+    json_object_del(source, "lag_bytes");
+    json_object_del(source, "lag_seconds");
     list_made(*document);
     json_object_set_new(*document, "next", json_string(status_next(*document)));
     return 0;

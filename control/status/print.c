@@ -1,6 +1,8 @@
 /*
- * The document of gather.c for people: a line per thing, left column the same width, nothing that is not
- * known.
+ * The document of gather.c for people: a line per thing, left column the same width, nothing that is not known.
+ *
+ * What someone who watches wants to know comes first: how far behind, how fast, until when, and who is in the way. --watch
+ * shows that, and what else changes from one look to the next.
  */
 #include "status.h"
 
@@ -22,6 +24,42 @@ char *status_bytes(double bytes, char *out, size_t size)
         unit++;
     }
     snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    return out;
+}
+
+char *status_count(double count, char *out, size_t size)
+{
+    char digits[32];
+    int left = snprintf(digits, sizeof digits, "%.0f", count < 1e18 ? count : 1e18);
+    size_t length = 0;
+    for (const char *at = digits; left > 0 && length + 3 < size; at++, left--) {
+        out[length++] = *at;
+        if (left % 3 == 1 && left > 1) {
+            out[length++] = ',';
+        }
+    }
+    out[length] = '\0';
+    return out;
+}
+
+/* Two units are enough: nobody needs the seconds of three days. */
+char *status_duration(double seconds, char *out, size_t size)
+{
+    static const struct {
+        long long seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    static const size_t last = sizeof units / sizeof units[0] - 1;
+    long long left = seconds < 1e15 ? (long long)(seconds + 0.5) : (long long)1e15;
+    size_t unit = 0;
+    while (left < units[unit].seconds && unit < last) {
+        unit++;
+    }
+    int length = snprintf(out, size, "%lld %s", left / units[unit].seconds, units[unit].name);
+    long long part = unit < last ? left % units[unit].seconds / units[unit + 1].seconds : 0;
+    if (part > 0) {
+        snprintf(out + length, size - (size_t)length, " %lld %s", part, units[unit + 1].name);
+    }
     return out;
 }
 
@@ -71,8 +109,148 @@ static void print_copy(FILE *out, const json_t *document)
             bytes > 0 ? 100 * copied / bytes : 100.0);
 }
 
+static bool applying(const json_t *document)
+{
+    return status_true(document, "running.applier") &&
+           strcmp(status_text(document, "applier.state"), "streaming") == 0;
+}
+
+static void print_lag(FILE *out, const json_t *document)
+{
+    char bytes[32], age[48];
+    double missing = status_number(document, "lag.bytes");
+    double seconds = status_number(document, "lag.seconds");
+    if (missing < 0 && seconds < 0) {
+        return;
+    }
+    label(out, "lag");
+    if (missing == 0) {
+        fputs("none: the target has all that the source has\n", out);
+        return;
+    }
+    if (missing > 0) {
+        fprintf(out, "%s of WAL%s", status_bytes(missing, bytes, sizeof bytes), seconds >= 0 ? ", " : "");
+    }
+    if (seconds >= 0) {
+        snprintf(age, sizeof age, "%.1f s", seconds);
+        fprintf(out, "%s by %s", seconds < 60 ? age : status_duration(seconds, age, sizeof age),
+                strcmp(status_text(document, "lag.seconds_by"), "heartbeat") == 0 ? "heartbeat"
+                                                                                  : "commit time");
+    }
+    fputc('\n', out);
+}
+
+/* "3.1 MB/s of WAL are applied, the source writes 1.2 MB/s", as far as it is known. */
+static void print_speeds(FILE *out, const json_t *document)
+{
+    char applied[32], written[32];
+    double source = status_number(document, "rates.source_bytes_per_second");
+    fprintf(out, "%s/s of WAL are applied",
+            status_bytes(status_number(document, "rates.applied_bytes_per_second"), applied, sizeof applied));
+    if (source >= 0) {
+        fprintf(out, ", the source writes %s/s", status_bytes(source, written, sizeof written));
+    }
+}
+
+static void print_catch_up(FILE *out, const json_t *document)
+{
+    char when[48];
+    double seconds = status_number(document, "lag.catch_up_seconds");
+    if (seconds == 0) {
+        fputs("yes\n", out);
+    } else if (seconds > 0) {
+        fprintf(out, "in %s at this rate: ", status_duration(seconds, when, sizeof when));
+        print_speeds(out, document);
+        fputc('\n', out);
+    } else if (!applying(document)) {
+        fputs("no: nothing is being applied\n", out);
+    } else if (json_array_size(status_at(document, "applier.blocked")) > 0) {
+        fputs("not known: a lock is in the way\n", out);
+    } else if (status_number(document, "rates.window_seconds") == 0 ||
+               status_number(document, "lag.bytes") < 0) {
+        fputs("not known yet\n", out);
+    } else if (status_number(document, "rates.applied_bytes_per_second") == 0 &&
+               status_number(document, "rates.rows_per_second") > 0) {
+        fputs("not known: a large transaction is being applied\n", out);
+    } else {
+        fputs("not at this rate: ", out);
+        print_speeds(out, document);
+        fputc('\n', out);
+    }
+}
+
+/* True when an entry before number index names the same process: several workers may wait for one. */
+static bool named_before(const json_t *blocked, size_t index)
+{
+    double pid = status_number(json_array_get(blocked, index), "pid");
+    for (size_t i = 0; i < index; i++) {
+        if (status_number(json_array_get(blocked, i), "pid") == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Workers that wait for a lock, and who has it. */
+static void print_blocked(FILE *out, const json_t *document)
+{
+    char since[48];
+    const json_t *blocked = status_at(document, "applier.blocked"), *entry;
+    size_t index;
+    label(out, "blocked");
+    if (json_array_size(blocked) == 0) {
+        fputs("by nobody\n", out);
+    }
+    json_array_foreach(blocked, index, entry)
+    {
+        if (named_before(blocked, index)) {
+            continue;
+        }
+        if (index > 0) {
+            label(out, "");
+        }
+        fprintf(out, "on %s for %s by process %.0f of the target (%s, %s, %s): %s\n",
+                or_dash(status_text(entry, "relation")),
+                status_duration(status_number(entry, "seconds"), since, sizeof since),
+                status_number(entry, "pid"), or_dash(status_text(entry, "user")),
+                or_dash(status_text(entry, "application")), or_dash(status_text(entry, "state")),
+                status_text(entry, "query"));
+    }
+}
+
+/* How far behind, how fast, until when, and who is in the way. */
+static void print_progress(FILE *out, const json_t *document)
+{
+    char transactions[40], rows[40];
+    print_lag(out, document);
+    if (!json_is_object(status_at(document, "applier"))) {
+        return;
+    }
+    label(out, "rate");
+    fprintf(out, "%s transactions/s, %s rows/s\n",
+            status_count(status_number(document, "rates.transactions_per_second"), transactions,
+                         sizeof transactions),
+            status_count(status_number(document, "rates.rows_per_second"), rows, sizeof rows));
+    label(out, "caught up");
+    print_catch_up(out, document);
+    if (applying(document)) {
+        print_blocked(out, document);
+    }
+}
+
+static void print_error(FILE *out, const json_t *document)
+{
+    if (json_is_object(status_at(document, "applier.error"))) {
+        label(out, "error");
+        fprintf(out, "%s\n", status_text(document, "applier.error.message"));
+        label(out, "");
+        fprintf(out, "%s\n", status_text(document, "applier.error.hint"));
+    }
+}
+
 static void print_applier(FILE *out, const json_t *document)
 {
+    char transactions[40], changes[40], since[48];
     label(out, "applier");
     if (!json_is_object(status_at(document, "applier"))) {
         fprintf(out, "has not run yet\n");
@@ -85,49 +263,58 @@ static void print_applier(FILE *out, const json_t *document)
             status_number(document, "applier.workers"),
             status_number(document, "applier.report_age_seconds"));
     label(out, "");
-    fprintf(out, "received %s, durable %s, %.0f transactions, %.0f changes\n",
-            status_text(document, "applier.received_lsn"), status_text(document, "applier.low_water_lsn"),
-            status_number(document, "applier.transactions"), status_number(document, "applier.changes"));
-    if (json_is_object(status_at(document, "applier.error"))) {
-        label(out, "error");
-        fprintf(out, "%s\n", status_text(document, "applier.error.message"));
-        label(out, "");
-        fprintf(out, "%s\n", status_text(document, "applier.error.hint"));
+    fprintf(out, "%s transactions, %s changes in %s; received %s, durable %s\n",
+            status_count(status_number(document, "applier.transactions"), transactions, sizeof transactions),
+            status_count(status_number(document, "applier.changes"), changes, sizeof changes),
+            status_duration(status_number(document, "applier.running_seconds"), since, sizeof since),
+            status_text(document, "applier.received_lsn"), status_text(document, "applier.low_water_lsn"));
+}
+
+/* The busiest lane tells whether one table holds up the others. */
+static void print_lanes(FILE *out, const json_t *document)
+{
+    const json_t *lane, *busiest = NULL;
+    double most = 0, all = 0;
+    size_t index;
+    json_array_foreach(status_at(document, "lanes.list"), index, lane)
+    {
+        double rows = status_number(lane, "rows_per_second");
+        all += rows;
+        if (rows > most) {
+            most = rows;
+            busiest = lane;
+        }
     }
+    label(out, "lanes");
+    fprintf(out, "%.0f, from %s to %s", status_number(document, "lanes.count"),
+            or_dash(status_text(document, "lanes.lowest_commit_lsn")),
+            or_dash(status_text(document, "lanes.highest_commit_lsn")));
+    if (busiest != NULL && status_number(document, "lanes.count") > 1) {
+        fprintf(out, "; the busiest, %.0f, has %.0f %% of the rows", status_number(busiest, "lane"),
+                100 * most / all);
+    }
+    fputc('\n', out);
 }
 
 /* What became of the changes on the target. */
 static void print_batches(FILE *out, const json_t *document)
 {
-    double batches = status_number(document, "applier.statistics.batches");
-    if (batches <= 0) {
+    char batches[40], rows[40], statements[40], copies[40];
+    const json_t *statistics = status_at(document, "applier.statistics");
+    if (status_number(statistics, "batches") <= 0) {
         return;
     }
     label(out, "batches");
-    fprintf(out, "%.0f of %.0f changes each, %.0f rows written by %.0f statements\n", batches,
-            status_number(document, "applier.statistics.changes_per_batch"),
-            status_number(document, "applier.statistics.rows_written"),
-            status_number(document, "applier.statistics.statements"));
+    fprintf(out, "%s of %.0f changes each, %s rows written by %s statements, %s of them COPY\n",
+            status_count(status_number(statistics, "batches"), batches, sizeof batches),
+            status_number(statistics, "changes_per_batch"),
+            status_count(status_number(statistics, "rows_written"), rows, sizeof rows),
+            status_count(status_number(statistics, "statements"), statements, sizeof statements),
+            status_count(status_number(statistics, "copies"), copies, sizeof copies));
     label(out, "");
     fprintf(out, "%.0f fell back to single rows, %.0f were tried again; %.0f barriers, %.0f truncates\n",
-            status_number(document, "applier.statistics.fallbacks"),
-            status_number(document, "applier.statistics.retries"),
-            status_number(document, "applier.statistics.barriers"),
-            status_number(document, "applier.statistics.truncates"));
-}
-
-/* Workers that wait for a lock, and who has it. */
-static void print_blocked(FILE *out, const json_t *document)
-{
-    const json_t *entry;
-    size_t index;
-    json_array_foreach(status_at(document, "applier.blocked"), index, entry)
-    {
-        label(out, index == 0 ? "blocked" : "");
-        fprintf(out, "%.0f s by process %.0f of the target (%s, %s): %s\n", status_number(entry, "seconds"),
-                status_number(entry, "pid"), or_dash(status_text(entry, "user")),
-                or_dash(status_text(entry, "application")), status_text(entry, "query"));
-    }
+            status_number(statistics, "fallbacks"), status_number(statistics, "retries"),
+            status_number(statistics, "barriers"), status_number(statistics, "truncates"));
 }
 
 /* Tables that the applier leaves out. */
@@ -152,24 +339,6 @@ static void print_conflicts(FILE *out, const json_t *document)
         fprintf(out, "%.0f overwritten, %.0f skipped, the last %.19s: penstock.conflict lists them\n",
                 status_number(document, "conflicts.overwritten"),
                 status_number(document, "conflicts.skipped"), status_text(document, "conflicts.last_at"));
-    }
-}
-
-static void print_lag(FILE *out, const json_t *document)
-{
-    char bytes[32];
-    double missing = status_number(document, "lag.bytes");
-    double seconds = status_number(document, "lag.seconds");
-    if (missing >= 0) {
-        label(out, "lag");
-        fprintf(out, "%s", status_bytes(missing, bytes, sizeof bytes));
-        fprintf(out, seconds >= 0 ? ", %.1f s\n" : "\n", seconds);
-    }
-    if (status_number(document, "rates.transactions_per_second") >= 0) {
-        label(out, "rate");
-        fprintf(out, "%.0f transactions/s, %.0f changes/s\n",
-                status_number(document, "rates.transactions_per_second"),
-                status_number(document, "rates.changes_per_second"));
     }
 }
 
@@ -205,60 +374,110 @@ static void print_list(FILE *out, const json_t *document)
     }
 }
 
-/* How the applier treats a table; nothing before its first change. */
-static void print_lanes_of(FILE *out, const json_t *table)
+/* What the copy has done of a table. */
+static void print_copied(FILE *out, const json_t *table)
 {
-    const char *lane_class = status_text(table, "lane_class");
-    const char *reason = status_text(table, "lane_reason");
-    if (strcmp(lane_class, "spread") == 0) {
-        fputs("  (all lanes, by key)", out);
-    } else if (lane_class[0] != '\0') {
-        fprintf(out, "  (one lane: %s)", or_dash(reason));
+    char bytes[32], rows[40];
+    double count = status_number(table, "copied_rows");
+    fprintf(out, "%-8s %10s %15s rows  %s\n", status_text(table, "state"),
+            status_bytes(status_number(table, "bytes"), bytes, sizeof bytes),
+            status_count(count > 0 ? count : 0, rows, sizeof rows), status_text(table, "table"));
+}
+
+/* What the applier does with a table; its lanes are decided with its first change. */
+static void print_applied(FILE *out, const json_t *table)
+{
+    char rate[40], rows[40];
+    const char *lane = status_text(table, "lane");
+    bool decided = status_text(table, "lane_class")[0] != '\0';
+    fprintf(out, "%11s %15s  %-4s  %s",
+            status_count(status_number(table, "rows_per_second"), rate, sizeof rate),
+            status_count(status_number(table, "rows_applied"), rows, sizeof rows),
+            lane[0] != '\0' ? lane
+            : decided       ? "one"
+                            : "-",
+            status_text(table, "table"));
+    if (status_text(table, "recopy_reason")[0] != '\0') {
+        fprintf(out, "  (to be copied again: %s)", status_text(table, "recopy_reason"));
+    } else {
+        fprintf(out, "  (%s)", decided ? status_text(table, "why") : "no change yet");
     }
+    fputc('\n', out);
 }
 
 static void print_tables(FILE *out, const json_t *document)
 {
-    char bytes[32];
-    const json_t *table;
+    char shown[40], all[40];
+    const json_t *tables = status_at(document, "tables"), *table;
+    bool copied = strcmp(status_text(document, "phase"), "created") != 0 &&
+                  strcmp(status_text(document, "phase"), "copying") != 0;
     size_t index;
-    json_array_foreach(status_at(document, "tables"), index, table)
+    if (tables == NULL) {
+        return;
+    }
+    if (status_number(document, "copy.tables") > (double)json_array_size(tables)) {
+        fprintf(out, "The %s busiest of %s tables; --all lists the others.\n",
+                status_count((double)json_array_size(tables), shown, sizeof shown),
+                status_count(status_number(document, "copy.tables"), all, sizeof all));
+    }
+    if (copied) {
+        fprintf(out, "%11s %15s  %-4s  %s\n", "rows/s", "rows applied", "lane", "table");
+    }
+    json_array_foreach(tables, index, table)
     {
-        double rows = status_number(table, "copied_rows");
-        fprintf(out, "%-8s %10s %12.0f rows  %s", status_text(table, "state"),
-                status_bytes(status_number(table, "bytes"), bytes, sizeof bytes), rows >= 0 ? rows : 0,
-                status_text(table, "table"));
-        if (status_text(table, "recopy_reason")[0] != '\0') {
-            fprintf(out, "  (again: %s)", status_text(table, "recopy_reason"));
-        }
-        print_lanes_of(out, table);
-        fputc('\n', out);
+        (copied ? print_applied : print_copied)(out, table);
     }
 }
 
-void status_print(FILE *out, const json_t *document)
+/* What stands where; of no use to someone who watches. */
+static void print_standing(FILE *out, const json_t *document, bool known)
 {
-    bool known = strcmp(status_text(document, "phase"), "none") != 0;
-    label(out, "migration");
-    fprintf(out, "%s: %s\n", status_text(document, "name"),
-            known ? status_text(document, "phase") : "not begun");
     print_source(out, document);
     if (known) {
         print_slot(out, document);
         print_copy(out, document);
         print_applier(out, document);
-        label(out, "lanes");
-        fprintf(out, "%.0f, from %s to %s\n", status_number(document, "lanes.count"),
-                or_dash(status_text(document, "lanes.lowest_commit_lsn")),
-                or_dash(status_text(document, "lanes.highest_commit_lsn")));
-        print_lag(out, document);
+        print_lanes(out, document);
         print_batches(out, document);
+    }
+}
+
+/* What of that may change while someone watches. */
+static void print_moving(FILE *out, const json_t *document)
+{
+    if (!status_true(document, "source.reachable")) {
+        print_source(out, document);
+    }
+    print_slot(out, document);
+    if (status_number(document, "copy.tables_copied") != status_number(document, "copy.tables")) {
+        print_copy(out, document);
+    }
+}
+
+void status_print(FILE *out, const json_t *document, bool brief)
+{
+    bool known = strcmp(status_text(document, "phase"), "none") != 0;
+    label(out, "migration");
+    fprintf(out, "%s: %s%s%s\n", status_text(document, "name"),
+            known ? status_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
+            !brief || !known                           ? ""
+            : status_true(document, "running.applier") ? status_text(document, "applier.state")
+                                                       : "not running");
+    if (strcmp(status_text(document, "phase"), "copied") == 0) {
+        print_progress(out, document);
+    }
+    if (known) {
+        print_error(out, document);
         print_again(out, document);
-        print_blocked(out, document);
         print_conflicts(out, document);
         print_reverse(out, document);
     }
-    print_list(out, document);
+    if (!brief) {
+        print_standing(out, document, known);
+        print_list(out, document);
+    } else if (known) {
+        print_moving(out, document);
+    }
     print_tables(out, document);
     label(out, "next:");
     fprintf(out, "%s\n", status_text(document, "next"));

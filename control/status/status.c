@@ -1,8 +1,6 @@
 /*
- * `penstock status`: one look, or with --watch one each second until Ctrl-C.
- *
- * A single look takes a second sample shortly after the first while the applier runs, so that the rates are
- * those of now and not of its whole life. While watching, a target that goes away is shown and tried again.
+ * `penstock status`: one look, or with --watch one each second until Ctrl-C. While watching, a target that goes away is
+ * shown and tried again.
  */
 #include "status.h"
 
@@ -10,12 +8,12 @@
 #include <string.h>
 
 #define WATCH_MS 1000
-#define SAMPLE_MS 600
 #define CLEAR_SCREEN "\033[H\033[2J"
 
 typedef struct StatusOptions {
     bool watch;
     bool tables;
+    bool all;
 } StatusOptions;
 
 /* Returns early when a signal comes. */
@@ -33,7 +31,7 @@ static void show(const Settings *settings, const json_t *document, bool watch)
         fputc('\n', stdout);
     } else {
         fputs(watch && settings->terminal ? CLEAR_SCREEN : "", stdout);
-        status_print(stdout, document);
+        status_print(stdout, document, watch);
         fputs(watch && !settings->terminal ? "\n" : "", stdout);
     }
     fflush(stdout);
@@ -41,46 +39,36 @@ static void show(const Settings *settings, const json_t *document, bool watch)
 
 static ExitStatus look_once(StatusSession *session, Error *error)
 {
-    json_t *first = NULL, *second = NULL;
-    if (status_gather(session, NULL, &first, error) != 0) {
+    json_t *document = NULL;
+    if (status_gather(session, &document, error) != 0) {
         return EXIT_FAILED;
     }
-    if (strcmp(status_text(first, "applier.state"), "streaming") == 0 &&
-        status_true(first, "running.applier")) {
-        pause_ms(SAMPLE_MS);
-        if (status_gather(session, first, &second, error) != 0) {
-            json_decref(first);
-            return EXIT_FAILED;
-        }
-    }
-    show(session->settings, second != NULL ? second : first, false);
-    json_decref(second);
-    json_decref(first);
+    show(session->settings, document, false);
+    json_decref(document);
     return EXIT_DONE;
 }
 
 static ExitStatus watch(StatusSession *session)
 {
-    json_t *previous = NULL, *document = NULL;
     while (!interrupted() && !ferror(stdout)) {
+        json_t *document = NULL;
         Error error = {.code = ERROR_NONE};
-        if (status_gather(session, previous, &document, &error) == 0) {
+        if (status_gather(session, &document, &error) == 0) {
             show(session->settings, document, true);
-            json_decref(previous);
-            previous = document;
         } else {
             log_error(&session->settings->log, &error);
         }
+        json_decref(document);
         pause_ms(WATCH_MS);
     }
-    json_decref(previous);
     return EXIT_DONE;
 }
 
 static ExitStatus run(const Settings *settings, void *input, Error *error)
 {
     const StatusOptions *options = input;
-    StatusSession session = {.settings = settings, .tables = options->tables};
+    StatusSession session = {
+        .settings = settings, .tables = options->tables || options->all, .all_tables = options->all};
     ExitStatus status = options->watch ? watch(&session) : look_once(&session, error);
     status_close(&session);
     return status;
@@ -88,7 +76,8 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
 
 static const struct argp_option options[] = {
     {"watch", 'w', NULL, 0, "Look again each second until Ctrl-C", 0},
-    {"tables", 't', NULL, 0, "List the tables too", 0},
+    {"tables", 't', NULL, 0, "List the 20 busiest tables, with their lanes", 0},
+    {"all", 'a', NULL, 0, "List all tables", 0},
     {0},
 };
 
@@ -103,6 +92,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 't':
         parsed->tables = true;
         return 0;
+    case 'a':
+        parsed->all = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -111,8 +103,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "\vShows phase, slot, copy, applier, lag, what Penstock made on both servers, the last steps of "
-           "the journal, and what to do next. With --json, one document; with --watch --json, one line each "
+    .doc = "\vShows how far behind the target is, how fast it catches up, phase, slot, copy, applier, what "
+           "Penstock made on both servers, the last steps of the journal, and what to do next; with --watch "
+           "only what changes. With --json, one document; with --watch --json, one line each "
            "second.",
 };
 

@@ -11,29 +11,34 @@
 #include "command.h"
 #include "database.h"
 
+#define STATUS_TABLES 20
+
 /* The connections, kept open between two looks; NULL while one is lost. */
 typedef struct StatusSession {
     const Settings *settings;
     Database *target;
     Database *source;
-    bool tables; /* add the list of tables */
+    bool tables;     /* add the list of tables: the busiest */
+    bool all_tables; /* or all of them */
 } StatusSession;
 
 /*
  * Looks at both servers. The target must answer; a source that does not is part of the document. The caller
- * owns *document. `previous`, the document of an earlier look or NULL, is what current rates are computed
- * from.
+ * owns *document.
  */
-int status_gather(StatusSession *session, const json_t *previous, json_t **document, Error *error) MUST_CHECK;
+int status_gather(StatusSession *session, json_t **document, Error *error) MUST_CHECK;
 void status_close(StatusSession *session);
 
 /* What the operator should do now: one sentence, static. */
 const char *status_next(const json_t *document);
 
-void status_print(FILE *out, const json_t *document);
+/* All of it; with brief, what changes from one look to the next. */
+void status_print(FILE *out, const json_t *document, bool brief);
 
-/* "12.3 MB". Returns out. */
+/* "12.3 MB", "12,345", "3 min 20 s". They return out. */
 char *status_bytes(double bytes, char *out, size_t size);
+char *status_count(double count, char *out, size_t size);
+char *status_duration(double seconds, char *out, size_t size);
 
 /* The value at a path like "applier.state", or NULL. */
 const json_t *status_at(const json_t *document, const char *path);

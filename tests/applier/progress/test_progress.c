@@ -66,12 +66,32 @@ static void many_transactions_in_flight_are_counted_in_the_end(void **state)
     progress_free(progress);
 }
 
+static void a_heartbeat_counts_once_the_mark_has_passed_it(void **state)
+{
+    (void)state;
+    Progress *progress = progress_new(10);
+    assert_int_equal(progress_totals(progress)->heartbeat_time, 0);
+    progress_heartbeat(progress, 10, 500);
+    assert_int_equal(progress_totals(progress)->heartbeat_time, 500);
+    progress_heartbeat(progress, 30, 600);
+    progress_heartbeat(progress, 40, 700);
+    progress_advance(progress, 29);
+    assert_int_equal(progress_totals(progress)->heartbeat_time, 500);
+    progress_advance(progress, 30);
+    assert_int_equal(progress_totals(progress)->heartbeat_time, 600);
+    progress_heartbeat(progress, 50, 800);
+    progress_advance(progress, 60);
+    assert_int_equal(progress_totals(progress)->heartbeat_time, 800);
+    progress_free(progress);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lowest_floor_holds_the_mark),
         cmocka_unit_test(mark_never_goes_back),
         cmocka_unit_test(transactions_below_the_mark_are_counted),
+        cmocka_unit_test(a_heartbeat_counts_once_the_mark_has_passed_it),
         cmocka_unit_test(many_transactions_in_flight_are_counted_in_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ static json_t *situation(const char *change)
         "\"active\": true,"
         " \"confirmed_lsn\": \"0/1\", \"lag_bytes\": 2048, \"kept_bytes\": 3145728},"
         " \"applier\": {\"state\": \"streaming\", \"pid\": 7, \"host\": \"h\", \"workers\": 2},"
-        " \"running\": {\"applier\": true, \"control\": false}, \"lag\": {\"bytes\": 2048, \"seconds\": 0.1},"
+        " \"running\": {\"applier\": true, \"control\": false}, \"lag\": {\"bytes\": 2048, \"seconds\": 0.1,"
+        " \"seconds_by\": \"commit\", \"catch_up_seconds\": 0},"
         " \"copy\": {\"tables\": 4, \"tables_copied\": 2, \"bytes\": 4096, \"bytes_copied\": 1024},"
         " \"lanes\": {\"count\": 16}, \"journal\": []}";
     json_t *document = json_loads(base, 0, NULL);
@@ -83,7 +84,7 @@ static char *printed(const char *change)
     size_t size = 0;
     json_t *document = situation(change);
     FILE *out = open_memstream(&text, &size);
-    status_print(out, document);
+    status_print(out, document, false);
     fclose(out);
     json_decref(document);
     return text;
@@ -96,7 +97,7 @@ static void sizes_and_shares_are_printed(void **unused)
     assert_non_null(
         strstr(text, "penstock_default, active, confirmed 0/1, 2.0 kB behind, keeps 3.0 MB of WAL"));
     assert_non_null(strstr(text, "2 of 4 tables, 1.0 kB of 4.0 kB (25 %)"));
-    assert_non_null(strstr(text, "2.0 kB, 0.1 s"));
+    assert_non_null(strstr(text, "2.0 kB of WAL, 0.1 s by commit time"));
     free(text);
 }
 
@@ -120,6 +121,105 @@ static void what_is_not_known_is_not_guessed(void **unused)
     free(text);
 }
 
+static void numbers_are_made_for_people(void **unused)
+{
+    char text[48];
+    (void)unused;
+    assert_string_equal(status_count(0, text, sizeof text), "0");
+    assert_string_equal(status_count(999, text, sizeof text), "999");
+    assert_string_equal(status_count(1234567, text, sizeof text), "1,234,567");
+    assert_string_equal(status_count(1e30, text, sizeof text), "1,000,000,000,000,000,000");
+    assert_string_equal(status_duration(0.4, text, sizeof text), "0 s");
+    assert_string_equal(status_duration(59.6, text, sizeof text), "1 min");
+    assert_string_equal(status_duration(200, text, sizeof text), "3 min 20 s");
+    assert_string_equal(status_duration(7260, text, sizeof text), "2 h 1 min");
+    assert_string_equal(status_duration(86399, text, sizeof text), "23 h 59 min");
+    assert_string_equal(status_duration(200000, text, sizeof text), "2 d 7 h");
+}
+
+/* What is said of the lag, and of when it will be gone. */
+static void the_lag_and_its_end_are_put_in_words(void **unused)
+{
+    static const struct {
+        const char *change;
+        const char *says;
+    } rows[] = {
+        {"{\"lag\": {\"bytes\": 0, \"seconds\": 0, \"catch_up_seconds\": 0}}",
+         "\nlag         none: the target has all that the source has\n"},
+        {"{}", "\ncaught up   yes\n"},
+        {"{\"lag\": {\"bytes\": 1048576, \"seconds\": 75, \"seconds_by\": \"heartbeat\"}}",
+         "\nlag         1.0 MB of WAL, 1 min 15 s by heartbeat\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75, \"catch_up_seconds\": 200}, \"rates\": "
+         "{\"applied_bytes_per_second\": 2048, \"source_bytes_per_second\": 1024}}",
+         "\ncaught up   in 3 min 20 s at this rate: 2.0 kB/s of WAL are applied, the source writes 1.0 "
+         "kB/s\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75}, \"rates\": {\"window_seconds\": 5, "
+         "\"applied_bytes_per_second\": 1024, \"source_bytes_per_second\": 2048, \"rows_per_second\": 1}}",
+         "\ncaught up   not at this rate: 1.0 kB/s of WAL are applied, the source writes 2.0 kB/s\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75}, \"rates\": {\"window_seconds\": 5, "
+         "\"applied_bytes_per_second\": 0, \"rows_per_second\": 1}}",
+         "\ncaught up   not known: a large transaction is being applied\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75}, \"rates\": {\"window_seconds\": 0}}",
+         "\ncaught up   not known yet\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75}, \"running\": {\"applier\": false}}",
+         "\ncaught up   no: nothing is being applied\n"},
+        {"{\"rates\": {\"transactions_per_second\": 2013.4, \"rows_per_second\": 8052}}",
+         "\nrate        2,013 transactions/s, 8,052 rows/s\n"},
+        {"{}", "\nblocked     by nobody\n"},
+        {"{\"lag\": {\"bytes\": 8, \"seconds\": 75}, \"applier\": {\"state\": \"streaming\", \"blocked\": "
+         "[{\"pid\": 71}]}}",
+         "\ncaught up   not known: a lock is in the way\n"},
+        {"{\"applier\": {\"state\": \"streaming\", \"blocked\": [{\"pid\": 71, \"relation\": "
+         "\"public.orders\", \"seconds\": 75, \"user\": \"dba\", \"application\": \"psql\", \"state\": "
+         "\"active\", \"query\": \"LOCK orders\"}, {\"pid\": 71}]}}",
+         "\nblocked     on public.orders for 1 min 15 s by process 71 of the target (dba, psql, active): "
+         "LOCK "
+         "orders\n"},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = printed(rows[i].change);
+        if (strstr(text, rows[i].says) == NULL) {
+            fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].change, text, rows[i].says);
+        }
+        free(text);
+    }
+}
+
+static void tables_are_listed_with_lane_and_reason(void **unused)
+{
+    (void)unused;
+    char *text = printed(
+        "{\"tables\": [{\"table\": \"public.a\", \"lane_class\": \"spread\", \"lane\": \"all\", \"why\": "
+        "\"so\", "
+        "\"rows_per_second\": 1500, \"rows_applied\": 12345}, {\"table\": \"public.b\", \"lane_class\": "
+        "\"whole\", \"lane\": \"7\", \"why\": \"it has no replica identity\", \"rows_per_second\": 0, "
+        "\"rows_applied\": 1}, {\"table\": \"public.c\", \"rows_per_second\": 0, \"rows_applied\": 0}]}");
+    assert_non_null(strstr(text, "The 3 busiest of 4 tables; --all lists the others.\n"));
+    assert_non_null(strstr(text, "\n      1,500          12,345  all   public.a  (so)\n"));
+    assert_non_null(
+        strstr(text, "\n          0               1  7     public.b  (it has no replica identity)\n"));
+    assert_non_null(strstr(text, "\n          0               0  -     public.c  (no change yet)\n"));
+    free(text);
+}
+
+static void who_watches_sees_what_moves(void **unused)
+{
+    char *text = NULL;
+    size_t size = 0;
+    (void)unused;
+    json_t *document =
+        situation("{\"copy\": {\"tables\": 4, \"tables_copied\": 4}, \"journal\": [{\"at\": \"x\"}]}");
+    FILE *out = open_memstream(&text, &size);
+    status_print(out, document, true);
+    fclose(out);
+    json_decref(document);
+    assert_non_null(strstr(text, "migration   default: copied, applier streaming\nlag "));
+    assert_null(strstr(text, "\njournal"));
+    assert_null(strstr(text, "\ncopy"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +227,10 @@ int main(void)
         cmocka_unit_test(sizes_and_shares_are_printed),
         cmocka_unit_test(an_applier_that_ended_is_said_to_be_so),
         cmocka_unit_test(what_is_not_known_is_not_guessed),
+        cmocka_unit_test(numbers_are_made_for_people),
+        cmocka_unit_test(the_lag_and_its_end_are_put_in_words),
+        cmocka_unit_test(tables_are_listed_with_lane_and_reason),
+        cmocka_unit_test(who_watches_sees_what_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
