@@ -160,10 +160,13 @@ int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *
     uint8_t *raw = frame.raw_size > 0 ? arena_alloc(arena, (size_t)frame.raw_size + 1) : unseal->small;
     int status = unseal->codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, &size, error)
                                                   : copy_payload(&frame, raw, &size, error);
+    if (status != 0) {
+        return -1;
+    }
     if (raw == unseal->small) {
         raw = memcpy(arena_alloc(arena, size), unseal->small, size);
     }
     *batch = bytes_of(raw, size);
     *open = frame.open;
-    return status;
+    return 0;
 }
