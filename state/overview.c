@@ -9,7 +9,7 @@ extern const char state_overview_sql[];
 
 /*
  * Which tables, and in which order: what needs someone first, then the busiest, then the largest. A table that has not been
- * counted for two of the applier's rounds has no changes now.
+ * counted for two of the applier's rounds has no changes now, and none has any while the applier does not stream.
  */
 static const char tables_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', format('%I.%I', schema_name, table_name), "
@@ -24,8 +24,10 @@ static const char tables_sql[] =
     "CASE WHEN lane_class IS NULL THEN NULL WHEN m.lanes = 1 THEN 'the migration has one lane' "
     "WHEN lane_class = 'spread' THEN 'its key is all that is unique in it' ELSE lane_reason END AS why "
     "FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration "
-    "LEFT JOIN penstock.applied a ON a.relation = r.id, "
-    "LATERAL (SELECT CASE WHEN a.counted_at > now() - interval '11 s' THEN a.rows_per_second ELSE 0 END) "
+    "LEFT JOIN penstock.applied a ON a.relation = r.id "
+    "LEFT JOIN penstock.applier p ON p.migration = r.migration AND p.state = 'streaming', "
+    "LATERAL (SELECT CASE WHEN p.pid IS NOT NULL AND a.counted_at > now() - interval '11 s' THEN "
+    "a.rows_per_second ELSE 0 END) "
     "AS s (rows_per_second) "
     "WHERE r.migration = $1 ORDER BY r.recopy_lsn IS NULL, r.copy_state <> 'copying', s.rows_per_second "
     "DESC, "

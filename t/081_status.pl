@@ -152,6 +152,7 @@ my $stopped = status();
 cmp_ok($stopped->{lag}{bytes}, '>', 0, 'the lag in bytes goes up while it is stopped');
 wait_until('the lag in seconds to go up', sub { status()->{lag}{seconds} > $stopped->{lag}{seconds} });
 is($stopped->{rates}{rows_per_second}, 0, 'nothing is applied');
+ok(!(grep { $_->{rows_per_second} > 0 } @{ status('--tables')->{tables} }), 'to no table');
 like($migration->ok('status')->{stdout}, qr/^caught up +no: nothing is being applied$/m, 'people see it');
 $applier = $migration->follow;
 wait_until('the lag to go down', sub { status()->{lag}{bytes} == 0 });
