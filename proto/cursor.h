@@ -27,10 +27,11 @@ static inline Cursor cursor_of(Bytes bytes)
     return (Cursor){.base = bytes.data, .at = bytes.data, .end = bytes.data + bytes.size};
 }
 
-/* A cursor over a part, whose errors count from the same base. */
+/* A cursor over a part, whose errors count from the same base. A part that is not there is empty, where whole stands. */
 static inline Cursor cursor_into(const Cursor *whole, Bytes part)
 {
-    return (Cursor){.base = whole->base, .at = part.data, .end = part.data + part.size};
+    const uint8_t *at = part.data != NULL ? part.data : whole->at;
+    return (Cursor){.base = whole->base, .at = at, .end = at + part.size};
 }
 
 static inline bool cursor_at_end(const Cursor *cursor)
