@@ -8,10 +8,11 @@ make_workspace()
 {
     workspace=$(mktemp -d "${TMPDIR:-/tmp}/penstock-check.XXXXXX")
     cp -R "$root_folder/t" "$workspace/t"
-    mkdir "$workspace/state"
+    mkdir "$workspace/state" "$workspace/docs"
     cp "$root_folder/state/schema.sql" "$workspace/state/"
+    cp "$root_folder/docs/commands.md" "$workspace/docs/"
     chmod 755 "$workspace"
-    chmod -R a+rX "$workspace/t" "$workspace/state"
+    chmod -R a+rX "$workspace/t" "$workspace/state" "$workspace/docs"
     if [ "$(id -u)" = 0 ]; then
         chown "$test_user" "$workspace"
     fi
