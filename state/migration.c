@@ -90,24 +90,28 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
 
 int state_insert(Database *target, const Migration *migration, Error *error)
 {
-    char source_version[16], target_version[16], lanes[16];
+    char source_version[16], target_version[16], lanes[16], timeline[16];
     char slot_lsn[LSN_TEXT_SIZE], final_lsn[LSN_TEXT_SIZE];
     snprintf(source_version, sizeof source_version, "%d", migration->source_version);
     snprintf(target_version, sizeof target_version, "%d", migration->target_version);
     snprintf(lanes, sizeof lanes, "%d", migration->lanes);
+    snprintf(timeline, sizeof timeline, "%d", migration->source_timeline);
     if (database_execute(
             target, error,
             "WITH created AS (INSERT INTO penstock.migration (name, phase, slot_name, source_system, "
-            "source_database, source_version, source_encoding, target_version, lanes, slot_lsn, final_lsn) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING name, lanes, slot_lsn) "
+            "source_database, source_version, source_encoding, target_version, lanes, slot_lsn, final_lsn, "
+            "source_timeline) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12::int, 0)) RETURNING name, "
+            "lanes, slot_lsn) "
             "INSERT INTO penstock.lane (migration, lane, commit_lsn, sequence) "
             "SELECT c.name, n, coalesce(c.slot_lsn, '0/0'), 0 FROM created c, generate_series(0, c.lanes - "
             "1) n",
-            11, migration->name, state_phase_name(migration->phase), migration->slot_name,
+            12, migration->name, state_phase_name(migration->phase), migration->slot_name,
             migration->source_system, migration->source_database, source_version, migration->source_encoding,
             target_version, lanes,
             migration->slot_lsn != LSN_INVALID ? lsn_format(migration->slot_lsn, slot_lsn) : NULL,
-            migration->final_lsn != LSN_INVALID ? lsn_format(migration->final_lsn, final_lsn) : NULL) != 0) {
+            migration->final_lsn != LSN_INVALID ? lsn_format(migration->final_lsn, final_lsn) : NULL,
+            timeline) != 0) {
         return error_context(error, "recording migration \"%s\"", migration->name);
     }
     return 0;

@@ -13,7 +13,7 @@ CREATE TABLE penstock.migration (
     slot_name        text NOT NULL,
     source_system    text NOT NULL,          -- system_identifier of IDENTIFY_SYSTEM
     source_database  text NOT NULL,
-    source_timeline  int,                    -- that the stream was read from last
+    source_timeline  int,                    -- that it was on when the copy began, or the stream was read last
     source_version   int NOT NULL,
     source_encoding  text NOT NULL,
     target_version   int NOT NULL,

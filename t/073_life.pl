@@ -11,6 +11,7 @@ use PenstockTest::Forwarder;
 my $source = start_source('source');
 my $target = start_target('target');
 $source->sql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i');
+$source->sql('postgres', 'CREATE TABLE slow (id int PRIMARY KEY, t text)');
 my $migration = migration($source, $target);
 $migration->ok('copy', '--lanes', 4);
 my $user = getpwuid($<);
@@ -100,6 +101,60 @@ subtest 'a lock in the way' => sub {
     is($applier->stop, 0, 'the applier ends cleanly');
 };
 
+# A trigger of the target takes its time: reading waits, memory stays within its limit, and the source, which gives its reader two
+# seconds, hears of it often enough.
+subtest 'a slow target' => sub {
+    $source->sql('postgres', q{ALTER SYSTEM SET wal_sender_timeout = '2s'});
+    $source->reload;
+    $target->sql('postgres', <<'SQL');
+CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.004); RETURN NEW; END';
+CREATE TRIGGER take_time BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION take_time();
+ALTER TABLE slow ENABLE ALWAYS TRIGGER take_time;
+SQL
+    my $applier = $migration->follow('--workers', 1, '--', '--memory', '8MB', '--batch-rows', 50);
+    goes_on('before the load');
+    my $value = q{(SELECT string_agg(md5(i::text || n), '') FROM generate_series(1, 250) AS n)};
+    $source->sql('postgres', "INSERT INTO slow SELECT i, $value FROM generate_series(1, 2000) AS i");
+    my $there = sub { $target->sql('postgres', 'SELECT count(*) FROM slow') };
+    my $highest = 0;
+    wait_until('some of the rows', sub {
+        my $memory = $migration->applier_says(q{(statistics ->> 'memory_bytes')::bigint});
+        $highest = $memory if $memory > $highest;
+        return $there->() >= 300;
+    });
+    cmp_ok($highest, '>', 4 * 2**20, 'changes wait in memory');
+    cmp_ok($highest, '<', 12 * 2**20, "16 MB of them do not: $highest bytes at most");
+    is($applier->stop, 0, 'SIGTERM ends the applier');
+    cmp_ok($there->(), '<', 2000, 'long before all is done');
+    unlike($applier->log_text, qr/trying again/, 'nobody gave up on anybody');
+    $applier = $migration->follow('--workers', 2);
+    $target->sql('postgres', 'ALTER TABLE slow DISABLE TRIGGER take_time');
+    goes_on('with another number of workers, and a target in a hurry');
+
+    # What was begun when SIGTERM came is finished: a transaction of three rows, of which the last has to wait.
+    $target->sql('postgres', <<'SQL');
+CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN IF NEW.id = 5003 THEN PERFORM pg_advisory_xact_lock(73); END IF; RETURN NEW; END';
+ALTER TABLE slow ENABLE ALWAYS TRIGGER take_time;
+SQL
+    open(my $holder, '|-', 'psql', '-X', '-q', '-o', '/dev/null', $target->uri('postgres')) or die "psql: $!\n";
+    $holder->autoflush(1);
+    print $holder "SELECT pg_advisory_lock(73);\n";
+    wait_until('the lock', sub { $target->sql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 73}) });
+    $source->sql('postgres', q{INSERT INTO slow VALUES (5001, ''), (5002, ''), (5003, '')});
+    wait_until('a worker to wait for it', sub {
+        $target->sql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 73 AND NOT granted}) });
+    kill('TERM', $applier->pid);
+    wait_until('the applier to have heard', sub { $applier->log_text =~ /stopping: finishing what the workers have/ });
+    close($holder);
+    is($applier->wait, 0, 'the applier ends cleanly');
+    is($target->sql('postgres', 'SELECT count(*) FROM slow WHERE id > 5000'), 3, 'the transaction that was begun is there');
+    like($migration->exits(3, 'copy', '--lanes', 8)->{stderr}, qr/begun with 4 lanes, not 8/, 'the number of lanes stays');
+    $_->sql('postgres', 'DROP TABLE slow') foreach $source, $target;
+    $source->sql('postgres', 'ALTER SYSTEM RESET wal_sender_timeout');
+    $source->reload;
+};
+
 subtest 'several hosts, and failover of the target' => sub {
     my $standby = $target->start_standby('standby');
     $target->sql('postgres', q{ALTER SYSTEM SET synchronous_standby_names = '*'});
@@ -154,6 +209,11 @@ subtest 'sources that are not what they were' => sub {
 
     $source->sql('postgres', "SELECT pg_drop_replication_slot('$slot')");
     fails_with(qr/the source has no replication slot "$slot".*hint .*penstock copy again/s, 'no slot', $migration->follow);
+    $source->sql('postgres', "SELECT pg_create_logical_replication_slot('$slot', 'test_decoding')");
+    fails_with(qr/slot "$slot" on the source belongs to the output plugin "test_decoding".*hint .*penstock copy again/s,
+        'a slot of another plugin', $migration->follow);
+    $source->sql('postgres', "SELECT pg_drop_replication_slot('$slot'), pg_create_logical_replication_slot('$slot', 'penstock')");
+    fails_with(qr/slot "$slot" stands at .*, past /, 'a slot that was made again', $migration->follow);
 };
 
 # A copy of a server's folder while it is stopped: a snapshot of its storage.

@@ -87,7 +87,6 @@ static void set_defaults(CopyOptions *options)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     options->jobs = options->jobs > 0 ? options->jobs : cores > 0 ? (int)cores : 1;
-    options->lanes = options->lanes > 0 ? options->lanes : 16;
     options->slot_timeout = options->slot_timeout > 0 ? options->slot_timeout : 60;
     options->snapshot_age = options->snapshot_age > 0 ? options->snapshot_age : 600;
     options->stall_timeout = options->stall_timeout > 0 ? options->stall_timeout : 900;

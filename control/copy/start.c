@@ -15,6 +15,7 @@
 #include "session.h"
 
 #define LEFTOVER_SECONDS 60
+#define DEFAULT_LANES 16
 
 int start_slot_name(const char *migration, char out[64], Error *error)
 {
@@ -116,6 +117,7 @@ static int identify_source(Copy *copy, Migration *out, Error *error)
     int status = database_query(replication, &row, error, "IDENTIFY_SYSTEM", 0);
     if (status == 0) {
         snprintf(out->source_system, sizeof(out->source_system), "%s", PQgetvalue(row, 0, 0));
+        out->source_timeline = atoi(PQgetvalue(row, 0, 1));
         snprintf(out->source_database, sizeof(out->source_database), "%s",
                  PQdb(database_connection(copy->source)));
     }
@@ -130,7 +132,7 @@ static int describe(Copy *copy, Migration *out, Error *error)
     *out = (Migration){.phase = PHASE_CREATED,
                        .source_version = database_version(copy->source),
                        .target_version = database_version(copy->target),
-                       .lanes = copy->options->lanes};
+                       .lanes = copy->options->lanes > 0 ? copy->options->lanes : DEFAULT_LANES};
     snprintf(out->name, sizeof(out->name), "%s", copy->settings->migration);
     if (start_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
         database_value(copy->source, &encoding, error,
@@ -195,6 +197,12 @@ static int resume(Copy *copy, const Migration *found, Error *error)
                   ours->source_database, ours->source_system, found->source_system);
         return error_hint(error,
                           "name the source that it was begun from, or start over with penstock finish");
+    }
+    if (copy->options->lanes > 0 && copy->options->lanes != ours->lanes) {
+        error_set(error, ERROR_STATE, "migration \"%s\" was begun with %d lanes, not %d", ours->name,
+                  ours->lanes, copy->options->lanes);
+        return error_hint(error, "leave --lanes out: each lane has its place in the stream, so their number "
+                                 "stays; the number of workers may change at every start");
     }
     return ours->phase == PHASE_CREATED || ours->phase == PHASE_COPYING ? 0 : resume_copied(copy, error);
 }
