@@ -177,7 +177,9 @@ bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out)
     out->table_count = taken;
     out->lanes = take_lanes(counts, (double)(now_usec - since) / 1e6);
     counts->waiting_count -= taken;
-    memmove(counts->waiting, counts->waiting + taken, counts->waiting_count * sizeof *counts->waiting);
+    if (counts->waiting_count > 0) {
+        memmove(counts->waiting, counts->waiting + taken, counts->waiting_count * sizeof *counts->waiting);
+    }
     counts->taken_usec = now_usec;
     return true;
 }
