@@ -62,9 +62,9 @@ static const struct argp_option rows[] = {
     {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
      "leave out what is left of the source transaction at LSN, which the applier stopped at", 2},
     {"on-undecodable", KEY_ON_UNDECODABLE, "error|recopy", 0,
-     "what to do when the source cannot send a change: stop, or go on without the table until `penstock "
-     "copy` has copied "
-     "it again (error)",
+     "what to do when the source cannot send a change, or a row comes of a table made after the copy: stop, "
+     "or "
+     "go on without the table until `penstock copy` has copied it (error)",
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
     {"dump", KEY_DUMP, "FILE", 0,

@@ -244,11 +244,19 @@ int state_mark_recopy(Database *target, const char *migration, const char *schem
     return 0;
 }
 
-int state_recopy_tables(Database *target, const char *migration, char **tables, Error *error)
+int state_note_unknown(Database *target, const char *migration, const char *schema, const char *table,
+                       uint32_t source_oid, Lsn commit_lsn, Error *error)
 {
-    return database_value(target, tables, error,
-                          "SELECT string_agg(format('%I.%I', schema_name, table_name), ', ' "
-                          "                  ORDER BY schema_name, table_name) "
-                          "FROM penstock.relation WHERE migration = $1 AND recopy_lsn IS NOT NULL",
-                          1, migration);
+    char oid[16], lsn[LSN_TEXT_SIZE];
+    snprintf(oid, sizeof oid, "%u", source_oid);
+    if (database_execute(target, error,
+                         "INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, "
+                         "source_bytes, recopy_lsn, recopy_reason) "
+                         "VALUES ($1, $2, $3, $4, 0, $5, 'made at the source after the copy had listed the "
+                         "tables') "
+                         "ON CONFLICT DO NOTHING",
+                         5, migration, schema, table, oid, lsn_format(commit_lsn, lsn)) != 0) {
+        return error_context(error, "noting that %s.%s has to be copied", schema, table);
+    }
+    return 0;
 }

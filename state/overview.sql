@@ -34,7 +34,7 @@ SELECT json_build_object(
             'rows_copied', coalesce(sum(copied_rows), 0),
             'again', coalesce(json_agg(json_build_object(
                 'table', format('%I.%I', schema_name, table_name), 'lsn', recopy_lsn, 'reason', recopy_reason)
-                ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL), '[]'))
+                ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL AND copy_state <> 'copied'), '[]'))
         FROM penstock.relation WHERE migration = $1),
     -- An applier that has not been heard of for ten seconds applies nothing.
     'lanes', (

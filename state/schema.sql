@@ -37,8 +37,9 @@ CREATE TABLE penstock.relation (
     copied_bytes bigint,
     started_at   timestamptz,
     copied_at    timestamptz,
-    -- Set: a change that was made at the source there could not be sent (--on-undecodable=recopy), and the rows here are
-    -- wrong until the table has been copied again. Its changes are left out meanwhile.
+    -- Set: a change that was made at the source there could not be sent, or the table was made after the copy had listed
+    -- the tables (--on-undecodable=recopy), and the rows here are wrong until the table has been copied. Its changes are
+    -- left out meanwhile. With copy_state 'copied': it is gone from the source, so nothing is there to be copied.
     recopy_lsn    pg_lsn,
     recopy_reason text,
     -- How the applier treats it, decided with the first change. The class decides which lane a change is in, so it is

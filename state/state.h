@@ -197,8 +197,9 @@ int state_set_class(Database *target, const char *migration, const char *schema,
 int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,
                       Lsn commit_lsn, Lsn lsn, const char *reason, bool *noted, Error *error) MUST_CHECK;
 
-/* The tables that wait to be copied again, as a list for people, or NULL for none. The caller frees *tables. */
-int state_recopy_tables(Database *target, const char *migration, char **tables, Error *error) MUST_CHECK;
+/* Adds a table that the migration did not know, whose changes are left out until it has been copied. */
+int state_note_unknown(Database *target, const char *migration, const char *schema, const char *table,
+                       uint32_t source_oid, Lsn commit_lsn, Error *error) MUST_CHECK;
 
 /*
  * Workers of an applier hold this lock, shared, on their connections; state_wait_workers returns once nobody does, so

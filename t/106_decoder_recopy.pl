@@ -98,8 +98,8 @@ my $status = decode_json($migration->ok('status', '--json')->{stdout});
 is($status->{copy}{again}[0]{table}, 'public.unkeyed', 'status lists it');
 like($status->{next}, qr/penstock copy/, 'and says what to do');
 like($migration->ok('status', '--tables')->{stdout}, qr/copy again +public\.unkeyed: UPDATE of a row.* public\.unkeyed  \(to be copied again: UPDATE of a row/s, 'for people, too');
-like($migration->exits(3, 'cutover', '--proxy=none', '--yes')->{stderr}, qr/copied again: public\.unkeyed/, 'no cutover before that');
-like($migration->exits(3, 'copy')->{stderr}, qr/public\.unkeyed must be copied again.*Stop penstock follow/s, 'no copy beside the applier');
+like($migration->exits(3, 'cutover', '--proxy=none', '--yes')->{stderr}, qr/to be copied: public\.unkeyed/, 'no cutover before that');
+like($migration->exits(3, 'copy')->{stderr}, qr/public\.unkeyed must be copied.*Stop penstock follow/s, 'no copy beside the applier');
 
 $applier->kill9;
 $applier = $migration->follow('--on-undecodable=recopy');

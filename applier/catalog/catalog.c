@@ -27,6 +27,7 @@ typedef struct Resolved {
     UT_hash_handle hh;
     const SourceRelation *source;
     ApplyRelation *relation; /* NULL: does not take part */
+    bool unknown;            /* … because the migration has never heard of it */
 } Resolved;
 
 typedef struct ArrayType {
@@ -371,9 +372,16 @@ static int keep_class(Catalog *catalog, ApplyRelation *relation, const FoundTabl
     return 0;
 }
 
+/* A root comes with a truncate, beside its partitions; what belongs to an extension is for that to bring. */
+static bool is_unknown(const SourceRelation *source, const FoundTable *table)
+{
+    bool root = table->exists && table->kind == 'p';
+    return !table->listed && !root && !table->of_extension && strcmp(source->schema, "penstock") != 0;
+}
+
 /* What the target says now; *relation is NULL for one that takes no part. The caller owns it. */
 static int look(Catalog *catalog, const SourceRelation *source, bool settle, ApplyRelation **relation,
-                Error *error)
+                bool *unknown, Error *error)
 {
     FoundTable *table = NULL;
     *relation = NULL;
@@ -381,6 +389,7 @@ static int look(Catalog *catalog, const SourceRelation *source, bool settle, App
         return -1;
     }
     int status = 0;
+    *unknown = is_unknown(source, table);
     if (table->listed && !table->recopy) {
         *relation = make_relation(catalog, source, table, error);
         status = *relation == NULL ? -1
@@ -408,11 +417,13 @@ int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyR
     HASH_FIND_PTR(catalog->resolved, &source, resolved);
     if (resolved == NULL) {
         ApplyRelation *relation;
-        if (look(catalog, source, false, &relation, error) != 0) {
+        bool unknown;
+        if (look(catalog, source, false, &relation, &unknown, error) != 0) {
             return -1;
         }
         resolved = add_resolved(catalog, source);
         resolved->relation = relation;
+        resolved->unknown = unknown;
     }
     *out = resolved->relation;
     return 0;
@@ -422,7 +433,8 @@ int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRe
 {
     Resolved *resolved;
     ApplyRelation *relation;
-    if (look(catalog, source, true, &relation, error) != 0) {
+    bool unknown;
+    if (look(catalog, source, true, &relation, &unknown, error) != 0) {
         return -1;
     }
     HASH_FIND_PTR(catalog->resolved, &source, resolved);
@@ -432,6 +444,19 @@ int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRe
     free_relation(resolved->relation); /* nothing is under way that could point to it */
     *out = resolved->relation = relation;
     return 0;
+}
+
+bool catalog_is_unknown(const Catalog *catalog, const SourceRelation *source)
+{
+    Resolved *resolved;
+    HASH_FIND_PTR(catalog->resolved, &source, resolved);
+    return resolved != NULL && resolved->unknown;
+}
+
+int catalog_note_unknown(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Error *error)
+{
+    return state_note_unknown(catalog->target, catalog->migration, source->schema, source->name, source->id,
+                              commit_lsn, error);
 }
 
 int catalog_mark_recopy(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Lsn lsn,

@@ -18,9 +18,9 @@ int catalog_new(Database *target, const char *migration, Catalog **out, Error *e
 void catalog_free(Catalog *catalog);
 
 /*
- * The target's side of source. *out is NULL when the relation does not take part in the migration (it is not in
- * penstock.relation because the operator excluded it, or it waits there to be copied again). ERROR_CONFLICT, with what to do, when the target has no such
- * table or lacks a column.
+ * The target's side of source. *out is NULL when the relation does not take part: it waits to be copied again, it is not in
+ * penstock.relation because it belongs to an extension or to Penstock or is the root of a partitioned table, or it is
+ * unknown (below). ERROR_CONFLICT, with what to do, when the target has no such table or lacks a column.
  *
  * The lane class is the one that penstock.relation remembers from the first time; (*out)->unsettled says that the table
  * has changed since and another would be right now.
@@ -34,6 +34,13 @@ int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyR
  */
 int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
                    Error *error) MUST_CHECK;
+
+/* Whether source, which was resolved, is a table that was made after the copy had listed the tables. */
+bool catalog_is_unknown(const Catalog *catalog, const SourceRelation *source);
+
+/* Notes durably that source, which is unknown, has to be copied. */
+int catalog_note_unknown(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn,
+                         Error *error) MUST_CHECK;
 
 /* Notes durably that source has to be copied again; see state_mark_recopy. What was resolved stays as it was. */
 int catalog_mark_recopy(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Lsn lsn,

@@ -83,6 +83,8 @@ static const char lookup_sql[] =
     "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]), "
     "  EXISTS (SELECT FROM pg_rewrite WHERE ev_class = t.oid AND ev_type = '3' AND ev_enabled IN ('A', "
     "'R')), "
+    "  EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND objsubid = 0 "
+    "          AND deptype = 'e'), "
     "  c.attname, '\"' || replace(c.attname, '\"', '\"\"') || '\"', "
     "  '\"' || replace(yn.nspname, '\"', '\"\"') || '\".\"' || replace(y.typname, '\"', '\"\"') || '\"', "
     "  c.atttypid, c.base, c.base_kind, c.attidentity, c.attgenerated <> '', c.attnotnull, c.atthasdef, "
@@ -105,6 +107,7 @@ enum {
     OTHER_UNIQUE,
     KEY_INDEXED,
     RULED,
+    OF_EXTENSION,
     NAME,
     QUOTED_NAME,
     CAST,
@@ -191,6 +194,7 @@ static FoundTable *read_table(const PGresult *result)
     table->other_unique = text_of(result, 0, OTHER_UNIQUE);
     table->key_indexed = bool_of(result, 0, KEY_INDEXED);
     table->ruled = bool_of(result, 0, RULED);
+    table->of_extension = bool_of(result, 0, OF_EXTENSION);
     if (!PQgetisnull(result, 0, NAME)) {
         table->column_count = (uint32_t)rows;
         table->columns = calloc((size_t)rows, sizeof(*table->columns));

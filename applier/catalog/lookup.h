@@ -27,6 +27,7 @@ typedef struct FoundTable {
     bool exists;
     char kind;          /* relkind */
     bool listed;        /* in penstock.relation */
+    bool of_extension;  /* the extension's own matter, unless it is listed */
     bool recopy;        /* its rows are wrong until it has been copied again */
     char *copy_lsn;     /* NULL: not copied yet */
     int64_t number;     /* penstock.relation.id */

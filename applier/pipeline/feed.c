@@ -17,6 +17,7 @@
  * A recopy says that the target's rows of a relation are no longer right. It is noted on the target before anything behind
  * it is scheduled, so before progress can pass it; and a relation that waits to be copied again takes no part. So after
  * a crash the record may come again, and finds the relation waiting, or copied from a later snapshot: it is noted once.
+ * The same is done with a table that the migration has never heard of, if the operator wants that; else the applier stops.
  *
  * A keepalive moves the scheduler's own floor, and only when all that came before it has been scheduled, which is always
  * so here: a message is only taken when the frame before it is used up.
@@ -43,6 +44,30 @@ static bool stand_still(Pipeline *pipeline)
     return true;
 }
 
+/* A table that was made at the source after the copy had listed the tables. */
+static void meet_unknown(Pipeline *pipeline, const SourceRelation *source, const char *lsn)
+{
+    Error error;
+    if (!pipeline->applier->recopy) {
+        error_set(&error, ERROR_CONFLICT,
+                  "table %s.%s has rows in transaction %s, and is not part of the migration: it was made at "
+                  "the source after the copy had listed the tables",
+                  source->schema, source->name, lsn);
+        error_hint(&error,
+                   "make it on the target as it is on the source, and run penstock copy, which takes it in; "
+                   "or start with --on-undecodable=recopy, to leave it out until it has been copied");
+        fail(pipeline, &error);
+    } else if (catalog_note_unknown(pipeline->catalog, source, pipeline->transaction, &error) != 0) {
+        fail(pipeline, &error);
+    } else {
+        log_line(&pipeline->applier->log, LOG_WARNING,
+                 "table %s.%s was made at the source after the copy had listed the tables, and its changes "
+                 "from transaction %s on are left out until it has been copied. Make it on the target, stop "
+                 "this applier, then penstock copy",
+                 source->schema, source->name, lsn);
+    }
+}
+
 /* False when the cursor has to wait. */
 static bool pass_relation(Pipeline *pipeline, const SourceRelation *source)
 {
@@ -58,6 +83,8 @@ static bool pass_relation(Pipeline *pipeline, const SourceRelation *source)
     if (targets_resolve(pipeline->targets, source, &error) != 0) {
         error_context(&error, "transaction %s", lsn_format(pipeline->transaction, lsn));
         fail(pipeline, &error);
+    } else if (catalog_is_unknown(pipeline->catalog, source)) {
+        meet_unknown(pipeline, source, lsn_format(pipeline->transaction, lsn));
     }
     return true;
 }

@@ -13,6 +13,7 @@
 #include "queue.h"
 #include "session.h"
 #include "slot.h"
+#include "tables.h"
 #include "text.h"
 
 /* Sees to it that no slot of the migration's name is there. */
@@ -85,21 +86,6 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
     return state_insert(copy->target, migration, error);
 }
 
-/*
- * Ordinary tables and leaf partitions, inheritance parents and children; of extensions' tables those that the
- * extension marks as holding the user's data.
- */
-static const char tables_sql[] =
-    "SELECT n.nspname, c.relname, c.oid, pg_catalog.pg_table_size(c.oid), c.relpersistence = 'u'"
-    "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    "  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    "       AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e'"
-    "  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
-    " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
-    "'information_schema')"
-    "   AND n.nspname NOT LIKE 'pg\\_%' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
-    " ORDER BY 1, 2";
-
 static void warn_unlogged(Copy *copy, const PGresult *rows)
 {
     int count = 0, first = -1;
@@ -120,21 +106,19 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
 int copy_step_plan(Copy *copy, bool repeated, Error *error)
 {
     PGresult *rows = NULL;
+    Text arrays[4];
     (void)repeated;
-    if (database_query(copy->source, &rows, error, tables_sql, 0) != 0) {
-        return error_context(error, "listing tables");
+    if (tables_of_source(copy->source, &rows, error) != 0) {
+        return -1;
     }
-    Text arrays[4] = {{0}, {0}, {0}, {0}};
-    for (int column = 0; column < 4; column++) {
-        for (int i = 0; i < PQntuples(rows); i++) {
-            text_array_add(&arrays[column], PQgetvalue(rows, i, column));
-        }
-        text_array_end(&arrays[column]);
-    }
+    tables_arrays(rows, arrays);
     warn_unlogged(copy, rows);
     PQclear(rows);
     const char *const parameters[4] = {arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data};
     int status = queue_fill(copy->target, copy->settings->migration, parameters, error);
+    if (status == 0) {
+        status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
+    }
     for (int column = 0; column < 4; column++) {
         text_free(&arrays[column]);
     }

@@ -15,8 +15,19 @@ int queue_fill(Database *target, const char *migration, const char *const arrays
         "INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes)"
         " SELECT $1, s, t, o, b FROM unnest($2::text[], $3::text[], $4::oid[], $5::int8[])"
         "                            AS u (s, t, o, b)"
-        " ON CONFLICT (migration, schema_name, table_name) DO NOTHING",
+        " ON CONFLICT (migration, schema_name, table_name) DO UPDATE SET copy_state = 'pending'"
+        "    WHERE relation.copy_state = 'copied' AND relation.recopy_lsn IS NOT NULL",
         5, migration, arrays[0], arrays[1], arrays[2], arrays[3]);
+}
+
+int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[4], Error *error)
+{
+    return database_execute(target, error,
+                            "UPDATE penstock.relation SET copy_state = 'copied'"
+                            " WHERE migration = $1 AND copy_state <> 'copied' AND recopy_lsn IS NOT NULL"
+                            "   AND (schema_name, table_name) NOT IN (SELECT * FROM unnest($2::text[], "
+                            "$3::text[]))",
+                            3, migration, arrays[0], arrays[1]);
 }
 
 int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error)

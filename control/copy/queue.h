@@ -27,8 +27,18 @@ typedef struct QueueTotals {
     int64_t rows, bytes; /* copied */
 } QueueTotals;
 
-/* Adds the tables: parallel arrays of array literals; those that are there already stay as they are. */
+/*
+ * Adds the tables: parallel arrays of array literals. Those that are there already stay as they are, but for one that
+ * had been left as dropped and has come back.
+ */
 int queue_fill(Database *target, const char *migration, const char *const arrays[4], Error *error) MUST_CHECK;
+
+/*
+ * Takes tables that wait to be copied again, but are not among these any more, out of the queue. The applier goes on
+ * leaving out what the stream has of them.
+ */
+int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[4],
+                        Error *error) MUST_CHECK;
 
 int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error) MUST_CHECK;
 

@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "queue.h"
 #include "session.h"
+#include "tables.h"
 
 #define LEFTOVER_SECONDS 60
 #define DEFAULT_LANES 16
@@ -153,7 +154,7 @@ static int describe(Copy *copy, Migration *out, Error *error)
 static int keep_applier_away(Copy *copy, const char *tables, Error *error)
 {
     if (state_lock(copy->target, copy->migration.name, "applier", error) != 0) {
-        error_context(error, "%s must be copied again, without an applier at work", tables);
+        error_context(error, "%s must be copied, without an applier at work", tables);
         return error_hint(
             error, "Stop penstock follow, run this again, and start penstock follow afterwards: it goes "
                    "on where it stopped.");
@@ -161,12 +162,12 @@ static int keep_applier_away(Copy *copy, const char *tables, Error *error)
     return state_wait_workers(copy->target, copy->migration.name, LEFTOVER_SECONDS * 1000, error);
 }
 
-/* Everything was copied once: is there something to copy again? */
+/* Everything was copied once: is there something to copy again, or a table that was made since? */
 static int resume_copied(Copy *copy, Error *error)
 {
     char *tables = NULL;
     if (copy->migration.phase == PHASE_COPIED &&
-        state_recopy_tables(copy->target, copy->migration.name, &tables, error) != 0) {
+        tables_missing(copy->source, copy->target, copy->migration.name, &tables, error) != 0) {
         return -1;
     }
     copy->again = tables != NULL;

@@ -83,17 +83,20 @@ int copy_step_analyze(Copy *copy, bool repeated, Error *error)
     return status;
 }
 
-/* The tables that are not copied, and then their statistics. */
+/* The tables that are not copied, those made since among them, and then their statistics. */
 int copy_step_again(Copy *copy, bool repeated, Error *error)
 {
     PGresult *rows = NULL;
-    (void)repeated;
-    if (queue_analyze(copy->target, copy->settings->migration, &rows, error) != 0) {
+    if (copy_step_plan(copy, repeated, error) != 0 ||
+        queue_analyze(copy->target, copy->settings->migration, &rows, error) != 0) {
         return -1;
     }
     int status = copy_step_data(copy, false, error);
     if (status == 0) {
         status = run_rows(copy, rows, error);
+    } else if (strcmp(error->sqlstate, "42P01") == 0) {
+        error_hint(error,
+                   "Make the table on the target, as it is on the source, and run the same command again.");
     }
     PQclear(rows);
     return status;

@@ -11,6 +11,7 @@
 #include "cutover.h"
 #include "measure.h"
 #include "reverse.h"
+#include "tables.h"
 #include "warm.h"
 
 #define LAG_PATIENCE_MS 20000
@@ -26,17 +27,18 @@ static int check_phase(Cutover *cutover, Error *error)
                                                                      : "Let penstock copy end first.");
 }
 
-/* What the applier leaves out is not on the target. */
-static int check_copied_again(Cutover *cutover, Error *error)
+/* What the applier leaves out, and what was made since the copy, is not on the target. */
+static int check_nothing_missing(Cutover *cutover, Error *error)
 {
     char *tables = NULL;
-    int status = state_recopy_tables(cutover->target, cutover->migration.name, &tables, error);
+    int status = tables_missing(cutover->source, cutover->target, cutover->migration.name, &tables, error);
     if (status == 0 && tables != NULL) {
-        error_set(error, ERROR_STATE, "not all tables on the target are right: to be copied again: %.700s",
+        error_set(error, ERROR_STATE, "not all tables of the source are on the target: to be copied: %.700s",
                   tables);
-        status = error_hint(error,
-                            "Stop penstock follow, run penstock copy, start penstock follow; penstock status "
-                            "--tables says why.");
+        status =
+            error_hint(error, "Make those that are new on the target, as they are on the source. Then stop "
+                              "penstock follow, run penstock copy, start penstock follow; penstock status "
+                              "--tables says why.");
     }
     free(tables);
     return status;
@@ -276,11 +278,16 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *,
-                                 Error *) = {check_phase,        check_copied_again, check_leaving,
-                                             check_slot,         check_lag,          check_reverse,
-                                             check_transactions, name_superusers,    name_without_statistics,
-                                             check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {check_phase,
+                                                        check_nothing_missing,
+                                                        check_leaving,
+                                                        check_slot,
+                                                        check_lag,
+                                                        check_reverse,
+                                                        check_transactions,
+                                                        name_superusers,
+                                                        name_without_statistics,
+                                                        check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 
