@@ -68,7 +68,7 @@ foreach my $major (11, 15) {
         my $slot = PenstockTest::Decoder->new($server, 'postgres', 'open');
         my ($out, $err) = ('', '');
         my $reader = start([$server->installed_command('pg_recvlogical'), '--dbname=' . $server->uri('postgres'), '--slot=open',
-            '--start', '--file=/dev/null', "--option=collect_memory=$memory"], '<', \undef, '>', \$out, '2>', \$err);
+            '--start', '--no-loop', '--file=/dev/null', "--option=collect_memory=$memory"], '<', \undef, '>', \$out, '2>', \$err);
         my $input = '';
         my $writer = start([$server->installed_command('psql'), '-X', '-q', '-d', $server->uri('postgres')], '<', \$input, '>', \my $o, '2>', \my $e);
         $input = "BEGIN; CREATE TABLE IF NOT EXISTS u (id int, v text); INSERT INTO u SELECT i, repeat('x', 100) FROM generate_series(1, $changes) i;\n"
