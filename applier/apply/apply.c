@@ -16,10 +16,10 @@
  * fails at most once, so the number of tries is bounded by that of the relations in the batch. A relation that does so
  * batch after batch goes by rows at once for a while (fallback.h).
  *
- * Long runs of inserts go by COPY, which costs less for each row and more for each run. libpq's pipeline cannot carry it, so
- * these runs wait until everything else of the batch is done and checked: two round trips more for each, and all that was
- * said about failures holds for them too. Since what comes later in a relation must not be overtaken, only its last segment
- * in the batch can wait.
+ * Long runs of inserts go by COPY, which costs less for each row and more for each run. libpq's pipeline cannot carry
+ * it, so these runs wait until everything else of the batch is done and checked: two round trips more for each, and all
+ * that was said about failures holds for them too. Since what comes later in a relation must not be overtaken, only its
+ * last segment in the batch can wait.
  *
  * Where an earlier batch left its transaction open, a savepoint takes the place of BEGIN; and since the whole
  * transaction cannot be repeated from here, transient errors end the worker.

@@ -1,7 +1,7 @@
 /*
- * The connection is in pipeline mode, except for what that cannot carry. libpq sends when its buffer is full and reads whenever sending would
- * block, so that a long queue on a blocking connection cannot lock up against a server that waits for us to
- * read.
+ * The connection is in pipeline mode, except for what that cannot carry. libpq sends when its buffer is full and
+ * reads whenever sending would block, so that a long queue on a blocking connection cannot lock up against a
+ * server that waits for us to read.
  *
  * A statement's name is known to us when it is queued, but to the server only once its Parse went through:
  * behind an error the server skips everything up to the next Sync. So a statement is confirmed by the result
