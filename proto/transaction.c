@@ -1,7 +1,7 @@
 /*
  * Where we stand, and which records may come there:
  *
- *              START    IDLE    OPEN    ENDED (until the frame's end)
+ *              START    IDLE    OPEN
  *   hello      IDLE
  *   begin               OPEN
  *   relation                    OPEN
@@ -10,7 +10,7 @@
  *   message             IDLE    OPEN              (transactional ones in OPEN alone)
  *   heartbeat           IDLE    OPEN
  *   recopy                      OPEN
- *   commit                      ENDED
+ *   commit                      IDLE
  *
  * The table `next_states` is this picture; what a record must say besides is checked per kind, below it.
  */
@@ -21,7 +21,7 @@
 #include <uthash.h>
 #include <xxhash.h>
 
-typedef enum StreamState { STREAM_NONE, STREAM_START, STREAM_IDLE, STREAM_OPEN, STREAM_ENDED } StreamState;
+typedef enum StreamState { STREAM_NONE, STREAM_START, STREAM_IDLE, STREAM_OPEN } StreamState;
 
 typedef struct KnownRelation {
     uint32_t id;
@@ -33,6 +33,7 @@ struct TransactionCheck {
     StreamState state;
     KnownRelation *relations;
     Bytes batch;        /* the frame in hand */
+    size_t begun;       /* where the open transaction begins in it */
     XXH3_state_t *hash; /* of the open transaction's earlier frames */
     Lsn commit_lsn;     /* of the open transaction, or the one before */
     Lsn last_end_lsn;   /* of the transaction before */
@@ -41,7 +42,7 @@ struct TransactionCheck {
     uint64_t last_sequence;
 };
 
-static const StreamState next_states[][STREAM_ENDED + 1] = {
+static const StreamState next_states[][STREAM_OPEN + 1] = {
     [RECORD_HELLO] = {[STREAM_START] = STREAM_IDLE},
     [RECORD_BEGIN] = {[STREAM_IDLE] = STREAM_OPEN},
     [RECORD_RELATION] = {[STREAM_OPEN] = STREAM_OPEN},
@@ -49,7 +50,7 @@ static const StreamState next_states[][STREAM_ENDED + 1] = {
     [RECORD_TRUNCATE] = {[STREAM_OPEN] = STREAM_OPEN},
     [RECORD_MESSAGE] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
     [RECORD_HEARTBEAT] = {[STREAM_IDLE] = STREAM_IDLE, [STREAM_OPEN] = STREAM_OPEN},
-    [RECORD_COMMIT] = {[STREAM_OPEN] = STREAM_ENDED},
+    [RECORD_COMMIT] = {[STREAM_OPEN] = STREAM_IDLE},
     [RECORD_RECOPY] = {[STREAM_OPEN] = STREAM_OPEN},
 };
 
@@ -65,7 +66,6 @@ static const char *const state_names[] = {
     [STREAM_START] = "before hello",
     [STREAM_IDLE] = "between transactions",
     [STREAM_OPEN] = "in a transaction",
-    [STREAM_ENDED] = "after commit in the same frame",
 };
 
 TransactionCheck *transaction_check_new(void)
@@ -112,7 +112,7 @@ static int check_hello(const HelloRecord *hello, Error *error)
     return 0;
 }
 
-static int check_begin(TransactionCheck *check, BeginRecord *begin, Error *error)
+static int check_begin(TransactionCheck *check, BeginRecord *begin, size_t offset, Error *error)
 {
     char last[LSN_TEXT_SIZE];
     if (begin->commit_lsn > UINT64_MAX - check->last_end_lsn ||
@@ -128,6 +128,7 @@ static int check_begin(TransactionCheck *check, BeginRecord *begin, Error *error
     check->last_time = begin->commit_time;
     check->last_xid = begin->xid;
     check->last_sequence = 0;
+    check->begun = offset;
     XXH3_64bits_reset(check->hash);
     return 0;
 }
@@ -215,6 +216,13 @@ static int check_recopy(TransactionCheck *check, const RecopyRecord *recopy, Err
     return check_sequence(check, recopy->sequence, 1, error);
 }
 
+/* Adds to the transaction's checksum what the batch has of it before byte `end`. */
+static void hash_batch(TransactionCheck *check, size_t end)
+{
+    XXH3_64bits_update(check->hash, check->batch.data + check->begun, end - check->begun);
+    check->begun = 0;
+}
+
 static int check_commit(TransactionCheck *check, CommitRecord *commit, size_t offset, Error *error)
 {
     char begun[LSN_TEXT_SIZE];
@@ -229,7 +237,7 @@ static int check_commit(TransactionCheck *check, CommitRecord *commit, size_t of
         return error_set(error, ERROR_PROTOCOL, "commit counts %" PRIu64 " changes, %" PRIu64 " were there",
                          commit->change_count, check->last_sequence);
     }
-    XXH3_64bits_update(check->hash, check->batch.data, offset);
+    hash_batch(check, offset);
     uint32_t checksum = (uint32_t)XXH3_64bits_digest(check->hash);
     if (checksum != commit->checksum) {
         return error_set(error, ERROR_PROTOCOL,
@@ -246,7 +254,7 @@ static int check_contents(TransactionCheck *check, Record *record, size_t offset
     case RECORD_HELLO:
         return check_hello(&record->hello, error);
     case RECORD_BEGIN:
-        return check_begin(check, &record->begin, error);
+        return check_begin(check, &record->begin, offset, error);
     case RECORD_RELATION:
         return learn_relation(check, &record->relation, error);
     case RECORD_ROWS:
@@ -287,9 +295,8 @@ int transaction_check_frame_end(TransactionCheck *check, bool open, Error *error
                               : "a transaction is open at the end of a frame that does not say so");
     }
     if (check->state == STREAM_OPEN) {
-        XXH3_64bits_update(check->hash, check->batch.data, check->batch.size);
+        hash_batch(check, check->batch.size);
     }
-    check->state = check->state == STREAM_ENDED ? STREAM_IDLE : check->state;
     return 0;
 }
 

@@ -1,11 +1,11 @@
 /*
  * The writer is a Batch that grows, a run that waits to be appended to it, and where we stand:
  *
- *     START ──hello──► IDLE ──begin──► OPEN ──commit──► ENDED ──take──► IDLE
+ *     START ──hello──► IDLE ──begin──► OPEN ──commit──► IDLE
  *
  * Rows go into the run; every other record closes the run first, so that records keep the order of the
  * changes. Taking a frame closes the run too, seals the Batch and starts an empty one. The transaction's
- * checksum is updated with each Batch as it is sealed, and with the last one just before the commit record is
+ * checksum is updated with what the Batch has of it: when the Batch is sealed, and just before the commit record is
  * appended to it.
  *
  * A failure leaves the Batch as it was before the call, except a failure to seal: the zstd stream is then
@@ -24,13 +24,12 @@
 /* Buffers larger than this many frames are given back once the frame that needed them is gone. */
 #define KEPT_FRAMES 4
 
-typedef enum WriterState { WRITER_START, WRITER_IDLE, WRITER_OPEN, WRITER_ENDED, WRITER_BROKEN } WriterState;
+typedef enum WriterState { WRITER_START, WRITER_IDLE, WRITER_OPEN, WRITER_BROKEN } WriterState;
 
 static const char *const state_names[] = {
     [WRITER_START] = "before hello",
     [WRITER_IDLE] = "between transactions",
     [WRITER_OPEN] = "in a transaction",
-    [WRITER_ENDED] = "with a finished transaction to take",
     [WRITER_BROKEN] = "after a failure to compress",
 };
 
@@ -43,6 +42,7 @@ struct FrameWriter {
     Run run;
     Seal seal;
     XXH3_state_t *hash;     /* of the open transaction's batches that have been taken */
+    size_t begun;           /* where the open transaction begins in the batch */
     uint64_t last_sequence; /* number of the last change in the batch or in the run */
     TransactionPlace last;  /* the transaction before, from which Begin counts */
     TransactionPlace open;  /* the open one */
@@ -133,10 +133,12 @@ int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
         return error_set(error, ERROR_STATE, "a transaction committed at %s follows one that ended at %s",
                          lsn_format(record->commit_lsn, now), lsn_format(writer->last.lsn, last));
     }
+    size_t begun = writer->batch.used;
     if (pack_begin(&writer->batch, record, &writer->last, error) != 0) {
         return -1;
     }
     XXH3_64bits_reset(writer->hash);
+    writer->begun = begun;
     writer->last_sequence = 0;
     writer->open = (TransactionPlace){record->commit_lsn, record->commit_time, record->xid};
     writer->state = WRITER_OPEN;
@@ -197,6 +199,13 @@ int writer_message(FrameWriter *writer, const MessageRecord *record, Error *erro
     return 0;
 }
 
+/* Adds to the transaction's checksum what the batch has of it. */
+static void hash_batch(FrameWriter *writer)
+{
+    XXH3_64bits_update(writer->hash, writer->batch.data + writer->begun, writer->batch.used - writer->begun);
+    writer->begun = 0;
+}
+
 int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
 {
     if (writer->state != WRITER_OPEN) {
@@ -213,7 +222,7 @@ int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
     if (close_run(writer, error) != 0 || buffer_reserve(&writer->batch, 128, error) != 0) {
         return -1;
     }
-    XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
+    hash_batch(writer);
     CommitRecord completed = *record;
     completed.change_count = writer->last_sequence;
     completed.checksum = (uint32_t)XXH3_64bits_digest(writer->hash);
@@ -223,7 +232,7 @@ int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
     }
     writer->last = writer->open;
     writer->last.lsn = record->end_lsn;
-    writer->state = WRITER_ENDED;
+    writer->state = WRITER_IDLE;
     return 0;
 }
 
@@ -290,7 +299,7 @@ int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
         return -1;
     }
     if (writer->state == WRITER_OPEN) {
-        XXH3_64bits_update(writer->hash, writer->batch.data, writer->batch.used);
+        hash_batch(writer);
     }
     Bytes batch = bytes_of(writer->batch.data, writer->batch.used);
     if (seal_frame(&writer->seal, batch, writer->state == WRITER_OPEN, writer->keep, frame, error) != 0) {
@@ -300,9 +309,6 @@ int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
     writer->batch.used = 0;
     if (writer->batch.capacity > writer->keep) {
         buffer_free(&writer->batch);
-    }
-    if (writer->state == WRITER_ENDED) {
-        writer->state = WRITER_IDLE;
     }
     return 0;
 }

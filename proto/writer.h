@@ -1,10 +1,10 @@
 /*
  * Writing the wire format: hand in records, take out frames.
  *
- *     writer_begin → (writer_relation | row calls | writer_truncate | …)* → writer_commit
- *                         │ frame_writer_full()?                           │ always
- *                         ▼                                                ▼
- *                    frame_writer_take()                             frame_writer_take()
+ *     writer_begin → (writer_relation | row calls | writer_truncate | …)* → writer_commit → writer_begin …
+ *                         │ frame_writer_full()?                                │ when the caller likes
+ *                         ▼                                                     ▼
+ *                    frame_writer_take()                                  frame_writer_take()
  *
  * The writer numbers the changes, gathers consecutive rows of one kind and relation into a column-stored run,
  * keeps the transaction's checksum, and carries the zstd stream from frame to frame. It holds at most one
@@ -48,7 +48,7 @@ int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *er
 int writer_recopy(FrameWriter *writer, const RecopyRecord *record, Error *error) MUST_CHECK;
 int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error) MUST_CHECK;
 
-/* change_count and checksum are given by the writer. The frame must then be taken before more is written. */
+/* change_count and checksum are given by the writer. */
 int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error) MUST_CHECK;
 
 /*

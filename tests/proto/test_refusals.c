@@ -143,27 +143,29 @@ static void remove_record(Forged *f, size_t at)
     f->count--;
 }
 
-static Bytes pack_records(Forged *f, size_t count, uint8_t *out)
+static Bytes pack_records(Forged *f, size_t first, size_t end, uint8_t *out)
 {
     Penstock__Record *list[8];
-    for (size_t i = 0; i < count; i++) {
-        list[i] = &f->records[i];
+    for (size_t i = first; i < end; i++) {
+        list[i - first] = &f->records[i];
     }
     Penstock__Batch batch = PENSTOCK__BATCH__INIT;
     batch.records = list;
-    batch.n_records = count;
+    batch.n_records = end - first;
     return bytes_of(out, penstock__batch__pack(&batch, out));
 }
 
 static Bytes pack_batch(Forged *f, uint8_t *out)
 {
+    size_t begin = 0;
     for (size_t i = 0; i < f->count; i++) {
+        begin = f->records[i].kind_case == PENSTOCK__RECORD__KIND_BEGIN ? i : begin;
         if (f->records[i].kind_case == PENSTOCK__RECORD__KIND_COMMIT) {
-            Bytes before = pack_records(f, i, out);
+            Bytes before = pack_records(f, begin, i, out);
             f->commit.checksum = (uint32_t)XXH3_64bits(before.data, before.size) + f->wrong_checksum;
         }
     }
-    return pack_records(f, f->count, out);
+    return pack_records(f, 0, f->count, out);
 }
 
 static Bytes pack_frame(Forged *f, void (*spoil)(Penstock__Frame *frame), uint8_t *out)
@@ -269,7 +271,7 @@ RECORDS(hello_version, f->hello.wire_version = 3;)
 RECORDS(no_begin, remove_record(f, 1);)
 RECORDS(begin_twice, insert_record(f, 2, PENSTOCK__RECORD__KIND_BEGIN, &f->begin);)
 RECORDS(begin_without_lsn, f->begin.lsn_step = 0;)
-RECORDS(after_commit, insert_record(f, 5, PENSTOCK__RECORD__KIND_HEARTBEAT, &f->heartbeat);)
+RECORDS(after_commit, insert_record(f, 5, PENSTOCK__RECORD__KIND_ROWS, &f->rows);)
 RECORDS(no_commit, remove_record(f, 4);)
 FRAME(commit_left_open, frame->open = true;)
 RECORDS(message_between, f->message.transactional = 1;
@@ -373,7 +375,7 @@ static const Case cases[] = {
      "frame 1: not a frame of penstock's wire format: it has no version"},
     {"unknown codec", NULL, unknown_codec, ERROR_PROTOCOL, "frame 1: codec 2 is not known"},
     {"wrong checksum", NULL, wrong_checksum, ERROR_PROTOCOL,
-     "frame 1: the payload of 83 bytes has checksum 33650a55, but the frame says 00000007"},
+     "frame 1: the payload of 83 bytes has checksum 97b6dcee, but the frame says 00000007"},
     {"raw size wrong", NULL, raw_size_wrong, ERROR_PROTOCOL,
      "frame 1: a plain payload has 83 bytes, not 2000"},
     {"raw size not left out", NULL, raw_size_not_left_out, ERROR_PROTOCOL,
@@ -422,7 +424,7 @@ static const Case cases[] = {
     {"begin without lsn", begin_without_lsn, NULL, ERROR_PROTOCOL,
      "frame 1: byte 6: a transaction cannot be 0 bytes behind one that ended at 0/0"},
     {"after commit", after_commit, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 83: a heartbeat cannot stand after commit in the same frame"},
+     "frame 1: byte 83: rows cannot stand between transactions"},
     {"no commit", no_commit, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: a transaction is open at the end of a frame that does not say so"},
     {"commit left open", NULL, commit_left_open, ERROR_PROTOCOL,
@@ -547,8 +549,8 @@ static const Case cases[] = {
     {"commit count", commit_count, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 70: commit counts 3 changes, 2 were there"},
     {"commit checksum", commit_checksum, NULL, ERROR_PROTOCOL,
-     "frame 1, transaction 0/3E8: byte 70: the transaction has checksum 9fd36cec, but commit says "
-     "9fd36ced"},
+     "frame 1, transaction 0/3E8: byte 70: the transaction has checksum 931432a4, but commit says "
+     "931432a5"},
 };
 
 static void spoiled_frames_are_refused(void **state)

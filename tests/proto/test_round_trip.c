@@ -78,6 +78,44 @@ static void assert_cell(const RowsRecord *rows, RowSide side, uint32_t column, u
     }
 }
 
+/* Two whole transactions, and the first half of a third: each has a checksum of its own. */
+static void frame_holds_several_transactions(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_ZSTD, 65536);
+    wire_hello(wire);
+    for (Lsn lsn = 1000; lsn <= 3000; lsn += 1000) {
+        wire_begin(wire, lsn);
+        if (lsn == 1000) {
+            wire_relation(wire, 5, 1);
+        }
+        wire_insert(wire, 5, 1, "a");
+        if (lsn < 3000) {
+            wire_commit(wire, lsn);
+        }
+    }
+    wire_pass(wire);
+    assert_int_equal(wire->count, 1 + 4 + 3 + 2);
+    assert_int_equal(wire->records[4].commit.commit_lsn, 1000);
+    assert_int_equal(wire->records[5].begin.commit_lsn, 2000);
+    assert_int_equal(wire->records[6].rows.first_sequence, 1);
+    assert_int_equal(wire->records[7].commit.end_lsn, 2040);
+    assert_int_equal(wire->records[8].begin.commit_lsn, 3000);
+    wire_insert(wire, 5, 1, "b");
+    wire_commit(wire, 3000);
+    HeartbeatRecord heartbeat = {.lsn = 3100};
+    ok(wire, writer_heartbeat(wire->writer, &heartbeat, &wire->error));
+    wire_begin(wire, 4000);
+    wire_commit(wire, 4000);
+    wire_pass(wire);
+    assert_int_equal(wire->count, 2 + 1 + 2);
+    assert_int_equal(wire->records[0].rows.first_sequence, 2);
+    assert_int_equal(wire->records[1].commit.change_count, 2);
+    assert_int_equal(wire->records[2].kind, RECORD_HEARTBEAT);
+    assert_int_equal(wire->records[4].commit.commit_lsn, 4000);
+    wire_free(wire);
+}
+
 static void runs_end_where_kind_or_relation_changes(void **state)
 {
     (void)state;
@@ -302,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_record_comes_back),
+        cmocka_unit_test(frame_holds_several_transactions),
         cmocka_unit_test(runs_end_where_kind_or_relation_changes),
         cmocka_unit_test(all_states_mix_in_all_ways),
         cmocka_unit_test(relation_without_columns_has_rows),
