@@ -8,6 +8,9 @@
 
 #include "fmgr.h"
 #include "access/htup_details.h"
+#include "access/rmgr.h"
+#include "access/xlog.h"
+#include "access/xlogreader.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
@@ -16,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "replication/decode.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
@@ -78,3 +82,17 @@
 #else
 #define update_progress(ctx, skipped) OutputPluginUpdateProgress(ctx)
 #endif
+
+/* 13 took the position from reading the next record of the WAL, 15 gave flushing a timeline. */
+#if PG_VERSION_NUM >= 130000
+#define read_wal_record(reader, message) XLogReadRecord(reader, message)
+#else
+#define read_wal_record(reader, message) XLogReadRecord(reader, InvalidXLogRecPtr, message)
+#endif
+#if PG_VERSION_NUM >= 150000
+#define flushed_wal_of_primary() GetFlushRecPtr(NULL)
+#else
+#define flushed_wal_of_primary() GetFlushRecPtr()
+#endif
+/* A standby, which can decode from 16 on, flushes nothing of its own: 0 there. */
+#define flushed_wal() (RecoveryInProgress() ? InvalidXLogRecPtr : flushed_wal_of_primary())

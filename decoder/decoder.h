@@ -9,6 +9,7 @@
 #include "options.h"
 #include "relation_cache.h"
 #include "text_style.h"
+#include "turn.h"
 #include "writer.h"
 
 typedef enum StreamState {
@@ -23,6 +24,7 @@ typedef struct Decoder {
     FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
     RelationCache *relations;
     Collecting collecting;
+    Turn turn;
     MemoryContext change_context; /* reset after every change */
     bool skipped;                 /* the transaction at hand came through an origin that is not wanted */
     uint64 left_out;              /* changes and transactions since the last frame that sent nothing */

@@ -43,6 +43,7 @@ static const OptionSpec specs[] = {
     {"level", OPTION_NUMBER, AT(level), 1, 1, 19, NULL},
     {"frame_size", OPTION_SIZE, AT(frame_size), 256 * 1024, 64 * 1024, MEGABYTE, NULL},
     {"collect_memory", OPTION_SIZE, AT(collect_memory), 0, 0, INT_MAX, NULL},
+    {"read_ahead", OPTION_NUMBER, AT(read_ahead), 0, 0, 65536, NULL},
     {"row_limit", OPTION_SIZE, AT(row_limit), MAX_ROW, MEGABYTE, MAX_ROW, NULL},
     {"binary", OPTION_SWITCH, AT(binary), 1, 0, 1, NULL},
     {"messages", OPTION_SWITCH, AT(messages), 1, 0, 1, NULL},

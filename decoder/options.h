@@ -44,6 +44,7 @@ typedef struct Options {
     int origin;           /* OriginFilter */
     int on_undecodable;   /* Undecodable */
     int collect_memory;   /* bytes of unfinished transactions before the server spills; 0: its own rule */
+    int read_ahead;       /* records of the WAL in one turn; 0: each by itself */
     int row_limit;        /* bytes of a row that are too many to be sent */
     int skip_empty;       /* bool: transactions without changes send nothing */
     int streaming;        /* bool, must be off */

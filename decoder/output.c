@@ -66,6 +66,7 @@ void output_flush(Decoder *decoder, LogicalDecodingContext *ctx)
     appendBinaryStringInfo(ctx->out, (const char *)frame.data, (int)frame.size);
     OutputPluginWrite(ctx, true);
     decoder->left_out = 0;
+    decoder->turn.sent = true;
 }
 
 void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx)
@@ -73,6 +74,17 @@ void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx)
     if (frame_writer_full(decoder->writer)) {
         output_flush(decoder, ctx);
     }
+}
+
+void output_flush_held(Decoder *decoder, LogicalDecodingContext *ctx)
+{
+    if (!frame_writer_pending(decoder->writer)) {
+        return;
+    }
+    /* The server allows writing in the callbacks for the records of the turn, which are over, and not in this one. */
+    ctx->accept_writes = true;
+    output_flush(decoder, ctx);
+    ctx->accept_writes = false;
 }
 
 static uint32 server_version(void)
@@ -146,7 +158,11 @@ void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderB
     Error error;
     output_check(decoder, writer_commit(decoder->writer, &commit, &error), &error);
     decoder->state = STREAM_BETWEEN;
-    output_flush(decoder, ctx);
+    if (decoder->turn.running) {
+        output_flush_full(decoder, ctx);
+    } else {
+        output_flush(decoder, ctx);
+    }
 }
 
 void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr lsn)

@@ -23,7 +23,8 @@ void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
 /* Sends Hello unless it was sent: to be called before anything that may stand between transactions. */
 void output_hello(Decoder *decoder, LogicalDecodingContext *ctx);
 
-/* Closes the transaction, sends it, and leaves the stream between transactions. */
+/* Closes the transaction, sends it (in a turn: at its end, or when a frame is full), and leaves the stream between
+ * transactions. */
 void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
                    XLogRecPtr commit_lsn);
 
@@ -34,3 +35,6 @@ void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr l
 /* Sends the open frame: always, or only when it has its size. */
 void output_flush(Decoder *decoder, LogicalDecodingContext *ctx);
 void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx);
+
+/* At the end of a turn: sends what committed in it. Alone among these it may be called in filter_by_origin. */
+void output_flush_held(Decoder *decoder, LogicalDecodingContext *ctx);

@@ -14,6 +14,9 @@
  *
  * Startup and shutdown write nothing: the server does not allow it. The slot's creation calls startup too,
  * without options, and decodes nothing.
+ *
+ * A callback may run within filter_by_origin, when that takes a turn (turn.h). It is the same there, except that what is
+ * committed need not go out at once.
  */
 #include "compat.h"
 
@@ -50,6 +53,7 @@ static void session_start(Decoder *decoder, const LogicalDecodingContext *ctx)
     text_style_save(&decoder->session_style);
     text_style_force();
     collect_start(&decoder->collecting, ctx, decoder->options.collect_memory);
+    decoder->turn.limit = (uint32)decoder->options.read_ahead;
 }
 
 /* Prepared transactions are sent when they commit; a slot made for more would not get what it was made for. */
@@ -171,7 +175,8 @@ static void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRe
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, commit_lsn);
     bool inside = decoder->state == STREAM_INSIDE;
-    update_progress(ctx, !inside);
+    /* Of a transaction that was left out the server may tell the reader at once; not before what is in hand. */
+    update_progress(ctx, !inside && !frame_writer_pending(decoder->writer));
     if (inside) {
         output_commit(decoder, ctx, txn, commit_lsn);
     } else {
@@ -212,6 +217,9 @@ static void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogR
 static bool on_filter_by_origin(LogicalDecodingContext *ctx, RepOriginId origin)
 {
     Decoder *decoder = ctx->output_plugin_private;
+    if (turn_take(decoder, ctx)) {
+        return true;
+    }
     collect_record(&decoder->collecting, ctx);
     return decoder->options.origin == ORIGIN_NONE && origin != InvalidRepOriginId;
 }

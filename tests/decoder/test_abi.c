@@ -7,6 +7,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/rmgr.h"
+#include "access/xlog.h"
+#include "access/xlogreader.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
@@ -16,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "replication/decode.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
 #include "utils/builtins.h"

@@ -8,8 +8,11 @@
 #   … $meddler->uri('postgres') …
 #   $meddler->stop;
 #
+# While nothing is sent in a frame's place, keepalives are kept back, too: they speak of what came before them.
 # A reference to a string ends the connection once those bytes have been sent. open_frame and close_frame take a message
-# apart and put it together again, with the frame's checksum right.
+# apart and put it together again, with the frame's checksum right; take_varint takes a number off the front of a record.
+#
+# overhear => sub { my ($message) = @_ } is told of all CopyData messages of the server, keepalives too.
 package PenstockTest::Meddler;
 
 use strict;
@@ -23,7 +26,7 @@ use PenstockTest::Program;
 use PostgreSQL::Test::Cluster;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
-our @EXPORT_OK = qw(open_frame close_frame);
+our @EXPORT_OK = qw(open_frame close_frame take_varint);
 
 my $header_size = 25;    # of a CopyData message with data: 'w', two positions, a time
 
@@ -39,7 +42,7 @@ my @running;
 sub start_new
 {
     my ($class, $server, $meddle, %options) = @_;
-    my $self = bless {server => $server, meddle => $meddle, plain => $options{plain}, words => $options{words}}, $class;
+    my $self = bless {%options, server => $server, meddle => $meddle}, $class;
     my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 10) or die "listen: $!\n";
     $self->{port} = $listener->sockport;
     $self->{pid} = fork // die "fork: $!\n";
@@ -90,7 +93,7 @@ sub _varint
 }
 
 # Takes one off the front.
-sub _take_varint
+sub take_varint
 {
     my ($bytes) = @_;
     my ($number, $shift) = (0, 0);
@@ -107,12 +110,12 @@ sub _take_fields
     my ($bytes) = @_;
     my %frame;
     while (length $bytes) {
-        my $tag = _take_varint(\$bytes);
+        my $tag = take_varint(\$bytes);
         my $name = $field{$tag} // die sprintf("a frame has no tag %02x\n", $tag);
         $frame{$name} =
             $name eq 'checksum' ? substr($bytes, 0, 4, '')
-          : $name eq 'payload' ? substr($bytes, 0, _take_varint(\$bytes), '')
-          :                      _take_varint(\$bytes);
+          : $name eq 'payload' ? substr($bytes, 0, take_varint(\$bytes), '')
+          :                      take_varint(\$bytes);
     }
     return \%frame;
 }
@@ -126,9 +129,9 @@ sub open_frame
     $frame->{header} = substr($message, 0, $header_size);
     return $frame if $frame->{codec};
     for (my $batch = $frame->{payload}; length $batch;) {
-        _take_varint(\$batch);
-        my $record = substr($batch, 0, _take_varint(\$batch), '');
-        push @{$frame->{records}}, [$record_kind{_take_varint(\$record)}, substr($record, 0, _take_varint(\$record), '')];
+        take_varint(\$batch);
+        my $record = substr($batch, 0, take_varint(\$batch), '');
+        push @{$frame->{records}}, [$record_kind{take_varint(\$record)}, substr($record, 0, take_varint(\$record), '')];
     }
     return $frame;
 }
@@ -184,7 +187,7 @@ sub _serve
     my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{server}->port) or die "connect: $!\n";
     setsockopt($_, IPPROTO_TCP, TCP_NODELAY, 1) foreach $client, $server;
     my %read = ($client => '', $server => '');
-    my $frames = 0;
+    my ($frames, $holding) = (0, 0);
     my $select = IO::Select->new($client, $server);
     for (;;) {
         foreach my $from ($select->can_read) {
@@ -194,7 +197,10 @@ sub _serve
                 next;
             }
             foreach my $message (_take_messages(\$read{$from})) {
-                my @instead = $message =~ /^d....w/s ? $self->{meddle}->(++$frames, substr($message, 5)) : undef;
+                $self->{overhear}->(substr($message, 5)) if $self->{overhear} && $message =~ /^d/;
+                my $is_frame = $message =~ /^d....w/s;
+                my @instead = $is_frame ? $self->{meddle}->(++$frames, substr($message, 5)) : $holding ? () : undef;
+                $holding = !@instead;
                 foreach (@instead) {
                     _send($client, defined $_ ? ref $_ ? $$_ : 'd' . pack('N', 4 + length) . $_ : $message);
                     return if ref $_;

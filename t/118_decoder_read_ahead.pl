@@ -1,0 +1,145 @@
+# While the reader is far behind, the decoder takes many records of the WAL in one turn: what is sent is the same in fewer
+# messages, and no keepalive passes what has been sent.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Meddler qw(open_frame take_varint);
+
+use File::Temp qw(tempfile);
+use IPC::Run qw(start);
+
+# Many small transactions beside large ones, with all that stands in WAL.
+sub session
+{
+    my ($number) = @_;
+    my $first = $number * 100_000_000;
+    return <<"SQL";
+SET synchronous_commit = off;
+DO \$\$
+BEGIN
+    FOR i IN 1 .. 1500 LOOP
+        INSERT INTO t VALUES ($first + i, md5(i::text));
+        UPDATE t SET v = v || i WHERE id = $first + i - 1;
+        IF i % 50 = 0 THEN
+            UPDATE t SET id = -id WHERE id = $first + i;
+            DELETE FROM t WHERE id = $first + i - 7;
+        END IF;
+        IF i % 300 = 0 THEN
+            TRUNCATE small_$number;
+            INSERT INTO t SELECT $first + 10000 * i + j, repeat('x', j % 50) FROM generate_series(1, 3000) j;
+            PERFORM pg_logical_emit_message(true, 'in', i::text), pg_logical_emit_message(false, 'out', i::text);
+            EXECUTE format('CREATE TABLE made_${number}_%s (id int)', i);
+            EXECUTE format('INSERT INTO made_${number}_%s VALUES (%s)', i, i);
+        END IF;
+        INSERT INTO small_$number VALUES (i);
+        IF i % 40 = 0 THEN ROLLBACK; ELSE COMMIT; END IF;
+    END LOOP;
+END
+\$\$
+SQL
+}
+
+my @turns = (0, 1, 7, 4096);
+
+foreach my $major (11, 15) {
+    my $server = start_source("source$major", major => $major);
+    my $sql = sub { $server->sql('postgres', $_[0]) };
+    note("PostgreSQL $major");
+    $sql->('CREATE TABLE t (id int PRIMARY KEY, v text); ' . join('; ', map { "CREATE TABLE small_$_ (id int)" } 1 .. 4));
+    $sql->("SELECT pg_create_logical_replication_slot('slot_$_', 'penstock')") foreach @turns;
+    my @sessions = map {
+        my $input = session($_);
+        start([$server->installed_command('psql'), '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $server->uri('postgres')],
+            '<', \$input, '>', \my $out, '2>', \my $err)
+    } 1 .. 4;
+    ok($_->finish, 'a session wrote') foreach @sessions;
+    my $end = $server->mark('postgres');
+
+    my (%text, %size);
+    foreach my $turn (@turns) {
+        my (undef, $name) = tempfile(UNLINK => 1);
+        my $received = run_program($server->installed_command('pg_recvlogical'), '--dbname=' . $server->uri('postgres'),
+            "--slot=slot_$turn", '--start', '--no-loop', "--file=$name", "--endpos=$end", "--option=read_ahead=$turn");
+        is($received->{status}, 0, "read_ahead $turn is read") or diag($received->{stderr});
+        my $dumped = run_program(program('penstock-applier'), '--dump', $name);
+        is($dumped->{status}, 0, 'and sound') or diag($dumped->{stderr});
+        ($text{$turn} = $dumped->{stdout}) =~ s/^hello .*\n//;
+        $size{$turn} = -s $name;
+    }
+    cmp_ok(scalar(() = $text{0} =~ /^commit /mg), '>', 4000, 'many transactions');
+    ok($text{$_} eq $text{0}, "the same is sent with read_ahead $_") foreach @turns;
+    cmp_ok($size{4096}, '<', $size{0}, 'in fewer messages, so in fewer bytes');
+
+    my $peek = sub {
+        $sql->("SELECT count(*), max(lsn - '0/0') FROM pg_logical_slot_peek_binary_changes('slot', '$end', NULL, 'read_ahead', '$_[0]')");
+    };
+    $sql->("SELECT pg_create_logical_replication_slot('slot', 'penstock')");
+    $sql->("DO \$\$ BEGIN FOR i IN 1 .. 2000 LOOP INSERT INTO small_1 VALUES (i); COMMIT; END LOOP; END \$\$");
+    ($end) = split(/\|/, $sql->(q{SELECT lsn FROM pg_logical_slot_peek_binary_changes('slot', NULL, 1000) OFFSET 999 LIMIT 1}));
+    is($peek->(4096), $peek->(0), 'the SQL functions stop where they are told to');
+    $server->stop;
+}
+
+subtest 'keepalives say nothing that is not true' => sub {
+    my $source = start_source('source');
+    my $target = start_target('target');
+    my (undef, $heard) = tempfile(UNLINK => 1);
+    my $sql = sub { $source->sql('postgres', $_[0]) };
+    $sql->('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    my $migration = migration($source, $target);
+    $migration->ok('copy');
+    $sql->(q{SET synchronous_commit = off; DO $$ BEGIN FOR i IN 1 .. 60000 LOOP INSERT INTO t VALUES (i, md5(i::text)); COMMIT;
+        END LOOP; END $$});
+    my $end = $source->mark('postgres');
+    my $meddler = PenstockTest::Meddler->start_new(
+        $source,
+        sub { return undef },
+        plain => 1,
+        overhear => sub {
+            open(my $file, '>>', $heard) or die "$heard: $!\n";
+            print {$file} unpack('H*', $_[0]), "\n";
+            close($file);
+        });
+    # A reader that asks for the position all the time, and is answered between turns.
+    my $applier = run_program(
+        program('penstock-applier'), '--source', $meddler->uri('postgres'), '--target', $target->uri('postgres'),
+        '--status-interval', 10, '--source-read-ahead', 200, '--until', $end);
+    is($applier->{status}, 0, 'the applier is through') or diag($applier->{stderr});
+    $meddler->stop;
+
+    my ($sent, $promised, $frames, $transactions, $keepalives, $late) = (0, 0, 0, 0, 0, 0);
+    foreach my $line (split(/\n/, slurp_file($heard))) {
+        my $message = pack('H*', $line);
+        if ($message =~ /^k/) {
+            $promised = unpack('x Q>', $message);
+            $keepalives++ if $sent && $promised < hex_lsn($end);
+            next;
+        }
+        $frames++;
+        my ($begin, $commit);
+        foreach (@{open_frame($message, $frames)->{records}}) {
+            my ($kind, $body) = @$_;
+            next unless $kind eq 'begin' || $kind eq 'commit';
+            take_varint(\$body);    # the tag of the first field: a step or a size
+            $sent += take_varint(\$body);
+            $transactions++ if $kind eq 'begin';
+            $late++ if $kind eq 'commit' && $sent <= $promised;
+        }
+    }
+    cmp_ok($transactions, '>=', 60000, 'all was overheard');
+    cmp_ok($frames, '<', $transactions / 10, 'in turns');
+    cmp_ok($keepalives, '>', 5, 'with keepalives in between');
+    is($late, 0, 'no transaction came behind a position that it lies before');
+    same_rows($source, $target, 'postgres', 'and nothing is missing');
+};
+
+sub hex_lsn
+{
+    my ($high, $low) = split(/\//, $_[0]);
+    return hex($high) * 2**32 + hex($low);
+}
+
+done_testing();
