@@ -16,9 +16,10 @@ typedef struct ApplierOptions {
     const char *target;
     const char *migration;
     int workers;
-    Lsn until;            /* stop when everything up to here is durable; LSN_INVALID: never */
-    size_t memory;        /* bytes of frames and batches held at most */
-    size_t source_memory; /* bytes of unfinished transactions in the walsender; 0: the server's own rule */
+    Lsn until;             /* stop when everything up to here is durable; LSN_INVALID: never */
+    size_t memory;         /* bytes of frames and batches held at most */
+    size_t source_memory;  /* bytes of unfinished transactions in the walsender; 0: the server's own rule */
+    int source_read_ahead; /* records of the WAL in one turn of the walsender; 0: each by itself */
     size_t batch_rows;
     size_t batch_bytes;
     size_t copy_rows;       /* inserts of one table in a batch from which they go by COPY */

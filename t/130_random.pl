@@ -45,6 +45,7 @@ sub settings
         '--linger' => $random->pick(0, 1, 20, 100),
         '--memory' => $random->pick('8MB', '128MB'),
         '--source-memory' => $random->pick(0, '1MB', '256MB'),
+        '--source-read-ahead' => $random->pick(0, 1, 30, 4096),
         '--status-interval' => $random->pick(10, 200, 1000),
     );
 }

@@ -234,6 +234,7 @@ bool take_message(Pipeline *pipeline)
         status = decoder_decode(pipeline->decoder, message.data, &pipeline->frame, &error);
         receiver_release(pipeline->receiver);
         pipeline->record = 0;
+        pipeline->turn_bytes += pipeline->frame != NULL ? pipeline->frame->footprint : 0;
     } else if (status == 0 && message.kind == RECEIVED_KEEPALIVE) {
         status = take_keepalive(pipeline, &message, &error);
     }

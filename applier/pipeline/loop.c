@@ -16,7 +16,9 @@
 
 #include "clock.h"
 
+/* After so much, what has come up meanwhile is seen to: batches that are done, workers that wait. */
 #define MESSAGES_PER_TURN 64
+#define BYTES_PER_TURN (512 * 1024)
 #define LOOK_MS 1
 #define REPORT_MS 200
 #define UNTIL_STATUS_MS 100
@@ -189,7 +191,9 @@ static void pump(Pipeline *pipeline)
     }
     pipeline->turn_usec = clock_usec();
     collect_batches(pipeline);
-    for (int i = 0; i < MESSAGES_PER_TURN && take_message(pipeline); i++) {
+    pipeline->turn_bytes = 0;
+    for (int i = 0; i < MESSAGES_PER_TURN && pipeline->turn_bytes < BYTES_PER_TURN && take_message(pipeline);
+         i++) {
     }
     if (pipeline->state == ENDED) {
         return;

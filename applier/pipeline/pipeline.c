@@ -94,6 +94,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .database = migration->source_database,
         .on_undecodable = pipeline->applier->recopy ? "recopy" : "error",
         .collect_memory = pipeline->applier->source_memory,
+        .read_ahead = pipeline->applier->source_read_ahead,
         .timeline = migration->source_timeline,
         .start = start,
         .slot_wait_ms = SLOT_WAIT_MS,

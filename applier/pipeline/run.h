@@ -62,6 +62,7 @@ typedef struct Pipeline {
     bool bytes_wait;     /* the socket had more bytes than were read */
     Lsn confirmed;       /* in the last status update */
     uint64_t turn_usec;  /* when the present turn of the loop began */
+    size_t turn_bytes;   /* of the frames that were decoded in it */
     uint64_t heard_usec; /* when the source said something last, or was not listened to */
 
     uv_loop_t loop;

@@ -61,8 +61,9 @@ static int start_stream(Receiver *receiver, const ReceiverOptions *options, Erro
     char *slot = database_quote(options->slot);
     snprintf(command, sizeof command,
              "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '1', \"on_undecodable\" '%s', "
-             "\"collect_memory\" '%zu')",
-             slot, lsn_format(options->start, lsn), options->on_undecodable, options->collect_memory);
+             "\"collect_memory\" '%zu', \"read_ahead\" '%d')",
+             slot, lsn_format(options->start, lsn), options->on_undecodable, options->collect_memory,
+             options->read_ahead);
     free(slot);
     PGconn *connection = database_connection(receiver->database);
     PGresult *result = PQexec(connection, command);

@@ -25,6 +25,7 @@ typedef struct ReceiverOptions {
     const char *database;       /* that the connection must lead to */
     const char *on_undecodable; /* error or recopy: the decoder's option */
     size_t collect_memory;      /* bytes: another one of its options */
+    int read_ahead;             /* records: another one */
     int timeline;               /* that the source must be on, or go on from; 0: any */
     Lsn known;                  /* the target may have changes up to here */
     Lsn safe;         /* the target has all that ends at or before this: the slot must not be past it */
