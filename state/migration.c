@@ -31,9 +31,18 @@ static int parse_phase(const char *text, Phase *out, Error *error)
                      text);
 }
 
-static int no_such_migration(const char *name, Error *error)
+/* Names those that are there, for whoever mistyped it. */
+static int no_such_migration(Database *target, const char *name, Error *error)
 {
-    error_set(error, ERROR_STATE, "there is no migration \"%s\" on the target", name);
+    char *others = NULL;
+    if (target != NULL &&
+        database_value(target, &others, error,
+                       "SELECT string_agg(name, ', ' ORDER BY name) FROM penstock.migration", 0) != 0) {
+        return -1;
+    }
+    error_set(error, ERROR_STATE, "there is no migration \"%s\" on the target%s%s", name,
+              others != NULL ? ", but there is: " : "", others != NULL ? others : "");
+    free(others);
     return error_hint(error, "Begin it with `penstock copy`, or name another one with --migration.");
 }
 
@@ -74,7 +83,7 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
         return -1;
     }
     if (!exists) {
-        return no_such_migration(name, error);
+        return no_such_migration(NULL, name, error);
     }
     if (database_query(target, &result, error,
                        "SELECT name, phase, slot_name, source_system, source_database, source_version, "
@@ -83,7 +92,8 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
                        1, name) != 0) {
         return error_context(error, "reading migration \"%s\"", name);
     }
-    int status = PQntuples(result) == 1 ? fill_migration(result, out, error) : no_such_migration(name, error);
+    int status =
+        PQntuples(result) == 1 ? fill_migration(result, out, error) : no_such_migration(target, name, error);
     PQclear(result);
     return status;
 }
@@ -127,7 +137,7 @@ static int update_migration(Database *target, const char *sql, const char *name,
     }
     bool found = strcmp(PQcmdTuples(result), "1") == 0;
     PQclear(result);
-    return found ? 0 : no_such_migration(name, error);
+    return found ? 0 : no_such_migration(target, name, error);
 }
 
 int state_set_phase(Database *target, const char *name, Phase phase, Error *error)

@@ -2,6 +2,7 @@
 SELECT json_build_object(
     'now', now(),
     'migration', (SELECT to_json(m) FROM penstock.migration m WHERE name = $1),
+    'others', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM penstock.migration WHERE name <> $1),
     'applier', (
         SELECT json_build_object(
             'state', state, 'pid', pid, 'host', host, 'workers', workers,

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advisory.h"
+
 #define LAYOUT "Penstock state, layout 7"
 #define LAYOUT_JOURNAL "Penstock journal, layout 2"
 
@@ -123,11 +125,7 @@ int state_forget(Database *target, const char *name, bool keep_journal, Error *e
 }
 
 #define LOCK_KEY "hashtextextended('penstock:' || $2::text || ':' || $1::text, 0)"
-#define HOLDER                                                                                               \
-    "pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid, LATERAL (SELECT " LOCK_KEY                    \
-    " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "                             \
-    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "                     \
-    "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key"
+#define HOLDER ADVISORY_HOLDERS(LOCK_KEY, " LEFT JOIN pg_stat_activity a ON a.pid = l.pid")
 
 static int lock_refused(Database *target, const char *name, const char *role, Error *error)
 {

@@ -12,14 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advisory.h"
 #include "state.h"
 
 #define WORKERS_KEY "hashtextextended('penstock:workers:' || $1::text, 0)"
-#define WORKERS                                                                                              \
-    "pg_locks l, LATERAL (SELECT " WORKERS_KEY                                                               \
-    " AS key) k WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "                             \
-    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "                     \
-    "AND (l.classid::bigint << 32 | l.objid::bigint) = k.key"
+#define WORKERS ADVISORY_HOLDERS(WORKERS_KEY, "")
 #define GRACE_MS 2000 /* before they are asked to end */
 
 int state_lock_worker(Database *target, const char *name, Error *error)

@@ -119,8 +119,6 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
     if (status == 0) {
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
     }
-    for (int column = 0; column < 4; column++) {
-        text_free(&arrays[column]);
-    }
+    tables_arrays_free(arrays);
     return status;
 }

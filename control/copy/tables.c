@@ -30,6 +30,13 @@ void tables_arrays(const PGresult *rows, Text arrays[4])
     }
 }
 
+void tables_arrays_free(Text arrays[4])
+{
+    for (int column = 0; column < 4; column++) {
+        text_free(&arrays[column]);
+    }
+}
+
 int tables_missing(Database *source, Database *target, const char *migration, char **tables, Error *error)
 {
     PGresult *rows = NULL;
@@ -46,8 +53,6 @@ int tables_missing(Database *source, Database *target, const char *migration, ch
                        "       ON r.migration = $1 AND r.schema_name = s AND r.table_name = t"
                        " WHERE r.migration IS NULL OR r.copy_state <> 'copied' OR r.recopy_lsn IS NOT NULL",
                        3, migration, arrays[0].data, arrays[1].data);
-    for (int column = 0; column < 4; column++) {
-        text_free(&arrays[column]);
-    }
+    tables_arrays_free(arrays);
     return status;
 }

@@ -12,8 +12,9 @@
 /* One row per table: schema, name, oid, bytes, unlogged (t or f); by name. */
 int tables_of_source(Database *source, PGresult **rows, Error *error) MUST_CHECK;
 
-/* The first four columns of the rows as array literals, each to be freed with text_free. */
+/* The first four columns of the rows as array literals, to be freed with tables_arrays_free. */
 void tables_arrays(const PGresult *rows, Text arrays[4]);
+void tables_arrays_free(Text arrays[4]);
 
 /*
  * Tables of the source that are not, or not rightly, on the target: those that wait to be copied again, and those that
