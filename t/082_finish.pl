@@ -13,10 +13,14 @@ my $migration = migration($source, $target);
 my $psql = '/usr/lib/postgresql/15/bin/psql';
 
 $source->sql('postgres', 'CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100)');
-like($migration->ok('finish')->{stdout}, qr/nothing to do/, 'without a migration there is nothing to do');
+like($migration->ok('finish')->{stdout}, qr/Nothing to do/, 'without a migration there is nothing to do');
 
 $migration->ok('copy');
 like($migration->exits(3, 'finish')->{stderr}, qr/phase copied.*--abandon/s, 'not before the switch');
+
+like($migration->ok('finish', '--migration', 'defualt')->{stdout}, qr/no migration "defualt" on the target, but there is: default/,
+    'a name that was mistyped');
+like($migration->ok('status', '--migration', 'defualt')->{stdout}, qr/there is +default\n.*--migration/s, 'and so says status');
 
 my $lock = background('lock', $psql, '-X', '-d', $target->uri('postgres'), '-c', q(SET application_name = 'penstock applier'),
     '-c', q(SELECT pg_advisory_lock(hashtextextended('penstock:applier:default', 0))), '-c', 'SELECT pg_sleep(600)');
@@ -43,7 +47,7 @@ is($target->sql('postgres', q(SELECT string_agg(relname, ',') FROM pg_class WHER
 is($target->sql('postgres', q(SELECT event FROM penstock.journal WHERE operation = 'finish' ORDER BY id DESC LIMIT 1)),
     'done', 'and says how it ended');
 is($target->sql('postgres', 'SELECT count(*) FROM a'), '100', 'what was copied stays');
-like($migration->ok('finish', '--abandon')->{stdout}, qr/nothing to do/, 'a second time is fine');
+like($migration->ok('finish', '--abandon')->{stdout}, qr/Nothing to do/, 'a second time is fine');
 
 $target->sql('postgres', 'DROP TABLE a');
 $migration->ok('copy');

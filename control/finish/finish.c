@@ -22,7 +22,8 @@
 #define REVERSE_LIMIT_MS 5000
 
 typedef struct FinishResult {
-    bool nothing; /* there was no such migration */
+    bool nothing; /* there was no such migration, as says … */
+    Error missing;
     bool slot_dropped;
     bool fenced;
     char database[64]; /* at the source */
@@ -87,27 +88,17 @@ static int finish_migration(const Settings *settings, Database *target, const Mi
     return options->keep_journal ? journal(target, migration, "schema", "done", error) : 0;
 }
 
-/* *there is false when there is nothing to finish. What is read under the lock stays true. */
+/* *there is false when there is nothing to finish, which error says. What is read under the lock stays true. */
 static int load(const Settings *settings, Database *target, Migration *out, bool *there, Error *error)
 {
     if (state_exists(target, there, error) != 0) {
         return -1;
     }
-    if (!*there) {
-        return 0;
-    }
-    if (lock_control(target, settings->migration, error) != 0) {
+    if (*there && lock_control(target, settings->migration, error) != 0) {
         return -1;
     }
-    if (state_load(target, settings->migration, out, error) == 0) {
-        return 0;
-    }
-    *there = false;
-    if (error->code != ERROR_STATE) {
-        return -1;
-    }
-    *error = (Error){.code = ERROR_NONE};
-    return 0;
+    *there = state_load(target, settings->migration, out, error) == 0;
+    return *there || error->code == ERROR_STATE ? 0 : -1;
 }
 
 static int finish(const Settings *settings, const FinishOptions *options, FinishResult *result, Error *error)
@@ -119,7 +110,11 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
         return -1;
     }
     int status = load(settings, target, &migration, &there, error);
-    result->nothing = !there;
+    if (status == 0 && !there) {
+        result->nothing = true;
+        result->missing = *error;
+        *error = (Error){.code = ERROR_NONE};
+    }
     if (status == 0 && there) {
         memcpy(result->database, migration.source_database, sizeof result->database);
         status = finish_migration(settings, target, &migration, options, result, error);
@@ -152,8 +147,9 @@ static void print_fence(const FinishResult *result)
 
 static void print_result(const Settings *settings, const FinishResult *result, const FinishOptions *options)
 {
+    (void)settings;
     if (result->nothing) {
-        printf("There is no migration \"%s\" on the target: nothing to do.\n", settings->migration);
+        printf("Nothing to do: %s.\n", result->missing.message);
         return;
     }
     printf("source      %s\n", options->skip_source   ? "not touched"

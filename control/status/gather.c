@@ -129,6 +129,7 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
         json_object_update(*document, state);
         json_object_set(*document, "phase", json_object_get(json_object_get(state, "migration"), "phase"));
     }
+    json_object_set(*document, "others", json_object_get(state, "others"));
     json_decref(state);
     if (tables != NULL) {
         json_object_set_new(*document, "tables", take_json(tables));

@@ -52,6 +52,11 @@ static bool none(const json_t *document)
     return in_phase(document, "none");
 }
 
+static bool misnamed(const json_t *document)
+{
+    return none(document) && json_array_size(status_at(document, "others")) > 0;
+}
+
 static bool copy_runs(const json_t *document)
 {
     return (in_phase(document, "created") || in_phase(document, "copying")) &&
@@ -165,6 +170,7 @@ static const struct {
     bool (*holds)(const json_t *document);
     const char *answer;
 } rows[] = {
+    {misnamed, "Name the migration that is meant with --migration; or begin this one with `penstock check`."},
     {none, "`penstock check`, and when it is content, `penstock copy`."},
     {copy_runs, "Wait: the copy is running."},
     {copy_stopped, "`penstock copy`: it goes on where it stopped."},

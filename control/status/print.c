@@ -442,6 +442,19 @@ static void print_standing(FILE *out, const json_t *document, bool known)
     }
 }
 
+/* The migrations that are on the target, for whoever mistyped the name. */
+static void print_others(FILE *out, const json_t *document)
+{
+    const json_t *others = status_at(document, "others");
+    size_t i;
+    json_t *name;
+    json_array_foreach((json_t *)others, i, name)
+    {
+        label(out, i == 0 ? "there is" : "");
+        fprintf(out, "%s\n", json_string_value(name));
+    }
+}
+
 /* What of that may change while someone watches. */
 static void print_moving(FILE *out, const json_t *document)
 {
@@ -463,6 +476,9 @@ void status_print(FILE *out, const json_t *document, bool brief)
             !brief || !known                           ? ""
             : status_true(document, "running.applier") ? status_text(document, "applier.state")
                                                        : "not running");
+    if (!known) {
+        print_others(out, document);
+    }
     if (strcmp(status_text(document, "phase"), "copied") == 0) {
         print_progress(out, document);
     }

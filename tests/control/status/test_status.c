@@ -47,6 +47,7 @@ static void each_situation_has_its_next_step(void **unused)
         const char *next;
     } rows[] = {
         {"{\"phase\": \"none\"}", "`penstock check`"},
+        {"{\"phase\": \"none\", \"others\": [\"shop\"]}", "with --migration"},
         {"{\"phase\": \"created\"}", "goes on where it stopped"},
         {"{\"phase\": \"copying\", \"running\": {\"control\": true}}", "the copy is running"},
         {"{\"phase\": \"copying\"}", "goes on where it stopped"},
