@@ -41,11 +41,12 @@ sub rows
     return $server->sql('postgres', 'SELECT count(*) FROM t');
 }
 
+# Without turns in the source, so that it is known which frame holds what.
 sub applier_through
 {
     my ($meddler) = @_;
     return background('follow', program('penstock'), 'follow', '--source', $meddler->uri('postgres'), '--target',
-        $target->uri('postgres'));
+        $target->uri('postgres'), '--', '--source-read-ahead', 0);
 }
 
 # The next start finds what it needs.
