@@ -59,7 +59,7 @@ sub compare
     $sql->($work);
     my $end = $server->mark('postgres');
     my $theirs_mb = peak_mb('theirs', $end, 'proto_version=1', 'publication_names=everything');
-    my $ours_mb = peak_mb('ours', $end, "collect_memory=${collect_mb}MB");
+    my $ours_mb = peak_mb('ours', $end, "collect_memory=${collect_mb}MB", 'read_ahead=4096');
     cmp_ok($ours_mb, '>', $collect_mb / 2, "$what: memory was looked at");
     cmp_ok($ours_mb - $theirs_mb, '<', $limit_mb + $collect_mb,
         sprintf('%s: %.0f MB with the decoder, %.0f MB with pgoutput', $what, $ours_mb, $theirs_mb));
