@@ -83,14 +83,15 @@ foreach my $major (11, 15) {
     $server->stop;
 }
 
+my $source = start_source('source');
+my $target = start_target('target');
+my $sql = sub { $source->sql('postgres', $_[0]) };
+$sql->('CREATE TABLE t (id int PRIMARY KEY, v text)');
+my $migration = migration($source, $target);
+$migration->ok('copy');
+
 subtest 'keepalives say nothing that is not true' => sub {
-    my $source = start_source('source');
-    my $target = start_target('target');
     my (undef, $heard) = tempfile(UNLINK => 1);
-    my $sql = sub { $source->sql('postgres', $_[0]) };
-    $sql->('CREATE TABLE t (id int PRIMARY KEY, v text)');
-    my $migration = migration($source, $target);
-    $migration->ok('copy');
     $sql->(q{SET synchronous_commit = off; DO $$ BEGIN FOR i IN 1 .. 60000 LOOP INSERT INTO t VALUES (i, md5(i::text)); COMMIT;
         END LOOP; END $$});
     my $end = $source->mark('postgres');
@@ -134,6 +135,32 @@ subtest 'keepalives say nothing that is not true' => sub {
     cmp_ok($keepalives, '>', 5, 'with keepalives in between');
     is($late, 0, 'no transaction came behind a position that it lies before');
     same_rows($source, $target, 'postgres', 'and nothing is missing');
+};
+
+subtest 'whatever dies in a catch-up' => sub {
+    $sql->(q{SET synchronous_commit = off; DO $$ BEGIN FOR i IN 1 .. 50000 LOOP UPDATE t SET v = 'new' WHERE id = i; COMMIT; END LOOP;
+        END $$});
+    $sql->('CHECKPOINT');
+    my $done = sub { $target->sql('postgres', q{SELECT count(*) FROM t WHERE v = 'new'}) };
+    # Small batches, so that it takes its time; short turns, so that there are many.
+    my $applier = $migration->follow('--', '--batch-rows', 20, '--source-read-ahead', 50);
+    my %kill = (
+        applier => sub { $applier->kill9; $applier->start },
+        walsender => sub { $sql->('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active') },
+        source => sub { $source->crash_and_restart },
+    );
+    my $before = 0;
+    foreach my $victim (qw(applier walsender source applier source walsender)) {
+        wait_until('rows to be applied', sub { $done->() > $before + 500 });
+        $kill{$victim}->();
+        $before = $done->();
+        note("$victim died; $before rows are there");
+    }
+    cmp_ok($before, '<', 50000, 'the last one died before the end');
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'postgres', 'the rows are those of an uninterrupted run');
+    is($done->(), 50000, 'all of them');
+    is($applier->stop, 0, 'and the applier is well');
 };
 
 sub hex_lsn
