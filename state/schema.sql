@@ -4,7 +4,7 @@
 CREATE SCHEMA IF NOT EXISTS penstock;
 
 -- Says which layout this is; state.c looks for these words. A finished migration may leave only its journal here.
-COMMENT ON SCHEMA penstock IS 'Penstock state, layout 7';
+COMMENT ON SCHEMA penstock IS 'Penstock state, layout 8';
 
 -- One row per migration; identifies the source so that nothing else is ever applied here by mistake.
 CREATE TABLE penstock.migration (

@@ -15,7 +15,7 @@
 
 #include "advisory.h"
 
-#define LAYOUT "Penstock state, layout 7"
+#define LAYOUT "Penstock state, layout 8"
 #define LAYOUT_JOURNAL "Penstock journal, layout 2"
 
 extern const char state_schema_sql[];

@@ -26,7 +26,7 @@ static void every_phase_is_one_that_the_schema_allows(void **unused)
 static void the_schema_says_its_layout(void **unused)
 {
     (void)unused;
-    assert_non_null(strstr(state_schema_sql, "COMMENT ON SCHEMA penstock IS 'Penstock state, layout 7'"));
+    assert_non_null(strstr(state_schema_sql, "COMMENT ON SCHEMA penstock IS 'Penstock state, layout 8'"));
 }
 
 static void the_lane_update_takes_four_typed_parameters(void **unused)
