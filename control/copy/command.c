@@ -58,9 +58,9 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_SLOT_TIMEOUT, "slot-timeout", CopyOptions, slot_timeout, 1, MOST_SECONDS),
     OPTION_NUMBER(OPTION_SNAPSHOT_AGE, "snapshot-age", CopyOptions, snapshot_age, 1, MOST_SECONDS),
     OPTION_NUMBER(OPTION_STALL_TIMEOUT, "stall-timeout", CopyOptions, stall_timeout, 1, MOST_SECONDS),
-    OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, no_owner),
-    OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, no_privileges),
-    OPTION_FLAG(OPTION_NO_TABLESPACES, CopyOptions, no_tablespaces),
+    OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, schema.no_owner),
+    OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, schema.no_privileges),
+    OPTION_FLAG(OPTION_NO_TABLESPACES, CopyOptions, schema.no_tablespaces),
     OPTION_FLAG(OPTION_SKIP_LARGE_OBJECTS, CopyOptions, skip_large_objects),
 };
 

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "database.h"
 #include "progress.h"
+#include "schema.h"
 #include "state.h"
 
 typedef struct CopyOptions {
@@ -25,9 +26,7 @@ typedef struct CopyOptions {
     int slot_timeout;  /* seconds to wait for the transactions that run when a slot is made */
     int snapshot_age;  /* seconds after which tables are copied under a new snapshot */
     int stall_timeout; /* seconds without a byte after which a table's copy gives up */
-    bool no_owner;
-    bool no_privileges;
-    bool no_tablespaces;
+    SchemaOptions schema;
     bool skip_large_objects;
 } CopyOptions;
 

@@ -28,6 +28,39 @@ static const Step again = {"again", copy_step_again};
 
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
+static void tick(void *context)
+{
+    progress_tick(context);
+}
+
+static SchemaRoad schema_road(const Copy *copy)
+{
+    return (SchemaRoad){
+        .source_uri = copy->settings->source,
+        .target_uri = copy->settings->target,
+        .migration = copy->settings->migration,
+        .source = copy->source,
+        .target = copy->target,
+        .target_version = copy->migration.target_version,
+        .jobs = copy->options->jobs,
+        .options = copy->options->schema,
+        .idle = tick,
+        .context = copy->progress,
+    };
+}
+
+int copy_step_schema(Copy *copy, bool repeated, Error *error)
+{
+    SchemaRoad road = schema_road(copy);
+    return schema_restore_pre_data(&road, repeated, error);
+}
+
+int copy_step_post_data(Copy *copy, bool repeated, Error *error)
+{
+    SchemaRoad road = schema_road(copy);
+    return schema_restore_post_data(&road, repeated, error);
+}
+
 int copy_step_data(Copy *copy, bool repeated, Error *error)
 {
     QueueTotals totals = {0};

@@ -1,5 +1,5 @@
 /*
- * Programs that the copy runs: what they say, how they end, how they are ended; and which majors of them will do.
+ * Programs of PostgreSQL's that are run: what they say, how they end, how they are ended; and which majors of them will do.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,7 @@
 #define MAX_ARGUMENTS 32
 
 struct Archive {
-    const Copy *copy;
+    const SchemaRoad *road;
     Tools tools;
     int fd;
     char path[64];
@@ -58,21 +58,16 @@ void archive_free(Archive *archive)
     }
 }
 
-static void tick(void *context)
-{
-    progress_tick(context);
-}
-
 /* Runs one of the two programs with the connection string of one end. */
-static int run_client(const Copy *copy, bool source, Arguments *arguments, const char *extra_environment,
-                      Text *out, Error *error)
+static int run_client(const SchemaRoad *road, bool source, Arguments *arguments,
+                      const char *extra_environment, Text *out, Error *error)
 {
     Text conninfo = {0}, password = {0}, messages = {0};
     char application[128];
     const char *what = source ? "pg_dump" : "pg_restore";
-    snprintf(application, sizeof(application), "penstock %s %s", what, copy->settings->migration);
-    int status = conninfo_split(source ? copy->settings->source : copy->settings->target,
-                                PQdb(database_connection(source ? copy->source : copy->target)), application,
+    snprintf(application, sizeof(application), "penstock %s %s", what, road->migration);
+    int status = conninfo_split(source ? road->source_uri : road->target_uri,
+                                PQdb(database_connection(source ? road->source : road->target)), application,
                                 &conninfo, &password, error);
     if (status == 0) {
         const char *environment[3] = {NULL, NULL, NULL};
@@ -89,8 +84,8 @@ static int run_client(const Copy *copy, bool source, Arguments *arguments, const
         Process process = {.argv = arguments->values,
                            .environment = environment,
                            .what = what,
-                           .idle = tick,
-                           .context = copy->progress};
+                           .idle = road->idle,
+                           .context = road->context};
         status = process_run(&process, out, &messages, error);
     }
     text_free(&conninfo);
@@ -101,7 +96,7 @@ static int run_client(const Copy *copy, bool source, Arguments *arguments, const
 
 static int dump(const Archive *archive, Error *error)
 {
-    const CopyOptions *options = archive->copy->options;
+    const SchemaOptions *options = &archive->road->options;
     Arguments arguments = {0};
     Text out = {0};
     add(&arguments, archive->tools.pg_dump);
@@ -120,20 +115,20 @@ static int dump(const Archive *archive, Error *error)
     }
     add(&arguments, "--file");
     add(&arguments, archive->path);
-    int status = run_client(archive->copy, true, &arguments, NULL, &out, error);
+    int status = run_client(archive->road, true, &arguments, NULL, &out, error);
     text_free(&out);
     return status;
 }
 
-int archive_dump(const Copy *copy, Archive **out, Error *error)
+int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
 {
     Archive *archive = calloc(1, sizeof(*archive));
     if (archive == NULL) {
         abort();
     }
-    archive->copy = copy;
+    archive->road = road;
     archive->fd = -1;
-    if (tools_find(copy->migration.target_version / 10000, &archive->tools, error) != 0 ||
+    if (tools_find(road->target_version / 10000, &archive->tools, error) != 0 ||
         memory_file("penstock-schema", &archive->fd, archive->path, error) != 0 ||
         dump(archive, error) != 0) {
         archive_free(archive);
@@ -191,7 +186,7 @@ static int write_all(int fd, const Text *text, Error *error)
 
 static int restore(const Archive *archive, const char *list_path, const RestoreMode *mode, Error *error)
 {
-    const CopyOptions *options = archive->copy->options;
+    const SchemaOptions *options = &archive->road->options;
     Arguments arguments = {0};
     Text out = {0};
     char section[32], jobs[32];
@@ -223,10 +218,10 @@ static int restore(const Archive *archive, const char *list_path, const RestoreM
      * notices within seconds and ends the statement.
      */
     const char *environment =
-        archive->copy->migration.target_version >= 140000
+        archive->road->target_version >= 140000
             ? "PGOPTIONS=-c synchronous_commit=off -c client_connection_check_interval=2s"
             : "PGOPTIONS=-c synchronous_commit=off";
-    int status = run_client(archive->copy, false, &arguments, environment, &out, error);
+    int status = run_client(archive->road, false, &arguments, environment, &out, error);
     text_free(&out);
     return status == 0 ? 0 : explain(error);
 }

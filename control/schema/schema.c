@@ -11,6 +11,8 @@
  *
  * The archive is not kept between runs: it is dumped again, since the schema must not change anyway.
  */
+#include "schema.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +31,10 @@ static const char roles_sql[] =
     "        WHERE c.oid >= 16384 AND r.oid = 10 AND $1::bool"
     " ORDER BY 1";
 
-static int missing_roles(Copy *copy, const char *wanted, Text *missing, Error *error)
+static int missing_roles(const SchemaRoad *road, const char *wanted, Text *missing, Error *error)
 {
     PGresult *rows = NULL;
-    if (database_query(copy->target, &rows, error,
+    if (database_query(road->target, &rows, error,
                        "SELECT w FROM unnest($1::text[]) w"
                        " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = w)",
                        1, wanted) != 0) {
@@ -45,11 +47,11 @@ static int missing_roles(Copy *copy, const char *wanted, Text *missing, Error *e
     return 0;
 }
 
-static int check_roles(Copy *copy, Error *error)
+static int check_roles(const SchemaRoad *road, Error *error)
 {
     PGresult *rows = NULL;
-    if (database_query(copy->source, &rows, error, roles_sql, 2, copy->options->no_owner ? "f" : "t",
-                       copy->options->no_privileges ? "f" : "t") != 0) {
+    if (database_query(road->source, &rows, error, roles_sql, 2, road->options.no_owner ? "f" : "t",
+                       road->options.no_privileges ? "f" : "t") != 0) {
         return -1;
     }
     Text wanted = {0}, missing = {0};
@@ -58,7 +60,7 @@ static int check_roles(Copy *copy, Error *error)
     }
     text_array_end(&wanted);
     PQclear(rows);
-    int status = missing_roles(copy, wanted.data, &missing, error);
+    int status = missing_roles(road, wanted.data, &missing, error);
     if (status == 0 && missing.size > 0) {
         status = error_set(error, ERROR_TARGET,
                            "roles that own or may use objects are missing on the target: %s", missing.data);
@@ -73,15 +75,15 @@ static int check_roles(Copy *copy, Error *error)
 }
 
 /* Whether the target's lock table can hold everything that pre-data makes: some six locks for each relation. */
-static int fits_one_transaction(Copy *copy, bool *fits, Error *error)
+static int fits_one_transaction(const SchemaRoad *road, bool *fits, Error *error)
 {
     char *relations = NULL, *locks = NULL;
-    int status = database_value(copy->source, &relations, error,
+    int status = database_value(road->source, &relations, error,
                                 "SELECT count(*) * 6 FROM pg_catalog.pg_class"
                                 " WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')",
                                 0);
     if (status == 0) {
-        status = database_value(copy->target, &locks, error,
+        status = database_value(road->target, &locks, error,
                                 "SELECT pg_catalog.current_setting('max_locks_per_transaction')::int"
                                 " * (pg_catalog.current_setting('max_connections')::int"
                                 "    + pg_catalog.current_setting('max_prepared_transactions')::int) / 2",
@@ -112,7 +114,8 @@ static const char existing_sql[] =
     "  ON e.type = w.type AND e.identity = w.identity";
 
 /* The type and identity of each entry's object, asked of the source. */
-static int identify(Copy *copy, const TocEntry *entries, size_t count, PGresult **out, Error *error)
+static int identify(const SchemaRoad *road, const TocEntry *entries, size_t count, PGresult **out,
+                    Error *error)
 {
     Text arrays[3] = {{0}, {0}, {0}};
     for (size_t i = 0; i < count; i++) {
@@ -127,7 +130,7 @@ static int identify(Copy *copy, const TocEntry *entries, size_t count, PGresult 
     for (int j = 0; j < 3; j++) {
         text_array_end(&arrays[j]);
     }
-    int status = database_query(copy->source, out, error,
+    int status = database_query(road->source, out, error,
                                 "SELECT o.number, i.type, i.identity"
                                 "  FROM unnest($1::int[], $2::oid[], $3::oid[]) o (number, class, object),"
                                 "       pg_catalog.pg_identify_object(o.class, o.object, 0) i"
@@ -139,7 +142,7 @@ static int identify(Copy *copy, const TocEntry *entries, size_t count, PGresult 
     return status;
 }
 
-static int find_existing(Copy *copy, const PGresult *identities, PGresult **out, Error *error)
+static int find_existing(const SchemaRoad *road, const PGresult *identities, PGresult **out, Error *error)
 {
     Text arrays[3] = {{0}, {0}, {0}};
     for (int j = 0; j < 3; j++) {
@@ -148,7 +151,7 @@ static int find_existing(Copy *copy, const PGresult *identities, PGresult **out,
         }
         text_array_end(&arrays[j]);
     }
-    int status = database_query(copy->target, out, error, existing_sql, 3, arrays[0].data, arrays[1].data,
+    int status = database_query(road->target, out, error, existing_sql, 3, arrays[0].data, arrays[1].data,
                                 arrays[2].data);
     for (int j = 0; j < 3; j++) {
         text_free(&arrays[j]);
@@ -157,12 +160,12 @@ static int find_existing(Copy *copy, const PGresult *identities, PGresult **out,
 }
 
 /* Marks the entries whose object is on the target already. */
-static int skip_existing(Copy *copy, TocEntry *entries, size_t count, Error *error)
+static int skip_existing(const SchemaRoad *road, TocEntry *entries, size_t count, Error *error)
 {
     PGresult *identities = NULL, *existing = NULL;
-    int status = identify(copy, entries, count, &identities, error);
+    int status = identify(road, entries, count, &identities, error);
     if (status == 0) {
-        status = find_existing(copy, identities, &existing, error);
+        status = find_existing(road, identities, &existing, error);
     }
     for (int i = 0; status == 0 && i < PQntuples(existing); i++) {
         size_t number = strtoul(PQgetvalue(existing, i, 0), NULL, 10);
@@ -176,8 +179,8 @@ static int skip_existing(Copy *copy, TocEntry *entries, size_t count, Error *err
 }
 
 /* Restores the section that mode names; when only_missing, what of it is not on the target yet. */
-static int restore_section(Copy *copy, const Archive *archive, const RestoreMode *mode, bool only_missing,
-                           Error *error)
+static int restore_section(const SchemaRoad *road, const Archive *archive, const RestoreMode *mode,
+                           bool only_missing, Error *error)
 {
     Text list = {0}, use_list = {0};
     TocEntry *entries = NULL;
@@ -185,7 +188,7 @@ static int restore_section(Copy *copy, const Archive *archive, const RestoreMode
     int status = archive_list(archive, mode->section, &list, error);
     if (status == 0) {
         toc_parse(list.data != NULL ? list.data : "", &entries, &count);
-        status = only_missing ? skip_existing(copy, entries, count, error) : 0;
+        status = only_missing ? skip_existing(road, entries, count, error) : 0;
     }
     if (status == 0) {
         toc_write(entries, count, &use_list);
@@ -197,34 +200,34 @@ static int restore_section(Copy *copy, const Archive *archive, const RestoreMode
     return status;
 }
 
-static int restore_pre_data(Copy *copy, const Archive *archive, bool repeated, Error *error)
+static int restore_pre_data(const SchemaRoad *road, const Archive *archive, bool repeated, Error *error)
 {
     RestoreMode mode = {.section = "pre-data", .drop_first = repeated, .jobs = 1};
-    if (fits_one_transaction(copy, &mode.in_one_transaction, error) != 0) {
+    if (fits_one_transaction(road, &mode.in_one_transaction, error) != 0) {
         return -1;
     }
-    return restore_section(copy, archive, &mode, false, error);
+    return restore_section(road, archive, &mode, false, error);
 }
 
-int copy_step_schema(Copy *copy, bool repeated, Error *error)
+int schema_restore_pre_data(const SchemaRoad *road, bool repeated, Error *error)
 {
     Archive *archive = NULL;
-    if (check_roles(copy, error) != 0 || archive_dump(copy, &archive, error) != 0) {
+    if (check_roles(road, error) != 0 || archive_dump(road, &archive, error) != 0) {
         return -1;
     }
-    int status = restore_pre_data(copy, archive, repeated, error);
+    int status = restore_pre_data(road, archive, repeated, error);
     archive_free(archive);
     return status;
 }
 
-int copy_step_post_data(Copy *copy, bool repeated, Error *error)
+int schema_restore_post_data(const SchemaRoad *road, bool repeated, Error *error)
 {
     Archive *archive = NULL;
-    if (archive_dump(copy, &archive, error) != 0) {
+    if (archive_dump(road, &archive, error) != 0) {
         return -1;
     }
-    const RestoreMode mode = {.section = "post-data", .jobs = copy->options->jobs};
-    int status = restore_section(copy, archive, &mode, repeated, error);
+    const RestoreMode mode = {.section = "post-data", .jobs = road->jobs};
+    int status = restore_section(road, archive, &mode, repeated, error);
     archive_free(archive);
     return status;
 }

@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-#include "copy.h"
+#include "schema.h"
 #include "text.h"
 
 typedef struct Archive Archive;
 
 /* Dumps the source's schema. The caller frees *out with archive_free. */
-int archive_dump(const Copy *copy, Archive **out, Error *error) MUST_CHECK;
+int archive_dump(const SchemaRoad *road, Archive **out, Error *error) MUST_CHECK;
 void archive_free(Archive *archive);
 
 /* What `pg_restore --list` says of a section: "pre-data" or "post-data". The caller frees *list. */
