@@ -8,7 +8,7 @@
 
 /*
  * {"now", "migration": {…} or null, "applier": {…} or null, "copy": {…}, "lanes": {…}, "journal": [last 10,
- * oldest first], "fence": {…} or null}, all of one moment. LSNs are text, times ISO 8601 in UTC, sizes and
+ * oldest first], "held": {…} or null, "fence": {…} or null}, all of one moment. LSNs are text, times ISO 8601 in UTC, sizes and
  * counts numbers. The schema must exist (state_exists). The caller frees *json.
  */
 int state_overview(Database *target, const char *name, char **json, Error *error) MUST_CHECK;

@@ -65,6 +65,16 @@ SELECT json_build_object(
         FROM (SELECT classid::bigint << 32 | objid::bigint AS k FROM pg_locks
               WHERE locktype = 'advisory' AND granted AND objsubid = 1
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) l),
+    -- From the first hold that no undo and no release has ended: clients wait at the proxy since then.
+    'held', (
+        SELECT json_build_object('operation', min(operation), 'since', min(at),
+            'seconds', round(greatest(extract(epoch FROM now() - min(at)), 0)::numeric, 1))
+        FROM penstock.journal
+        WHERE migration = $1 AND operation IN ('cutover', 'rollback') AND step = 'hold' AND event = 'begin'
+            AND id > (SELECT coalesce(max(id), 0) FROM penstock.journal
+                      WHERE migration = $1 AND operation IN ('cutover', 'rollback')
+                        AND (step = 'hold' AND event = 'undone' OR step = 'release' AND event = 'done'))
+        HAVING count(*) > 0),
     'fence', (
         SELECT json_build_object('event', event, 'at', at, 'detail', detail)
         FROM penstock.journal WHERE migration = $1 AND operation = 'cutover' AND step = 'fence'

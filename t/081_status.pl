@@ -133,6 +133,10 @@ is_deeply($idle, { bytes => 0, seconds => 0, seconds_by => 'position', catch_up_
 like($migration->ok('status')->{stdout}, qr/^lag +none.*\nrate +0 transactions.s, 0 rows.s\ncaught up +yes\nblocked +by nobody$/m,
     'people see that nothing is missing');
 
+# Healthy, and not.
+like($migration->ok('status', '--exit-code')->{stdout}, qr/\Ahealth +good/, 'the first line says that all is well');
+$migration->exits(2, 'status', '--watch', '--exit-code');
+
 # Blocked.
 my $blocker = PenstockTest::Blocker->start($target, 'postgres', 'LOCK TABLE noted');
 write_some();
@@ -152,6 +156,8 @@ my $stopped = status();
 cmp_ok($stopped->{lag}{bytes}, '>', 0, 'the lag in bytes goes up while it is stopped');
 wait_until('the lag in seconds to go up', sub { status()->{lag}{seconds} > $stopped->{lag}{seconds} });
 is($stopped->{rates}{rows_per_second}, 0, 'nothing is applied');
+is($stopped->{health}[0]{id}, 'applier-not-running', 'that needs attention');
+like($migration->exits(1, 'status', '--exit-code')->{stdout}, qr/\AATTENTION +the applier is not running/, 'and is said first');
 ok(!(grep { $_->{rows_per_second} > 0 } @{ status('--tables')->{tables} }), 'to no table');
 like($migration->ok('status')->{stdout}, qr/^caught up +no: nothing is being applied$/m, 'people see it');
 $applier = $migration->follow;
@@ -162,6 +168,20 @@ foreach my $of (['a', 'SELECT sum(v) FROM a'], ['noted', 'SELECT count(*) FROM n
     my ($name, $sum) = @$of;
     is(table($counted, $name)->{rows_applied}, $source->sql('postgres', $sum), "every row of $name is counted once");
 }
+
+# Clients that a cutover left held, as its journal says it.
+my $note = sub {
+    my ($step, $event) = @_;
+    return "INSERT INTO penstock.journal (migration, operation, step, event) VALUES ('default', 'cutover', '$step', '$event')";
+};
+$target->sql('postgres', $note->('hold', 'begin'));
+$target->sql('postgres', $note->('hold', 'done'));
+like($migration->exits(1, 'status', '--exit-code')->{stdout},
+    qr/\AATTENTION +CLIENTS ARE HELD at the proxy for .*, since \d{4}-\S+: nobody works on the cutover; at once `penstock cutover --resume`/,
+    'held clients come first, and since when');
+is(status()->{held}{operation}, 'cutover', 'they are in the document');
+$target->sql('postgres', $note->('hold', 'undone'));
+is(status()->{held}, undef, 'and no longer when they were let go');
 
 my $lost = migration($source, $target, name => 'other');
 is(decode_json($lost->ok('status', '--json')->{stdout})->{phase}, 'none', 'another name is another migration');

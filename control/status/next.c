@@ -42,14 +42,14 @@ bool status_true(const json_t *document, const char *path)
     return json_is_true(status_at(document, path));
 }
 
-static bool in_phase(const json_t *document, const char *phase)
+bool status_in_phase(const json_t *document, const char *phase)
 {
     return strcmp(status_text(document, "phase"), phase) == 0;
 }
 
 static bool none(const json_t *document)
 {
-    return in_phase(document, "none");
+    return status_in_phase(document, "none");
 }
 
 static bool misnamed(const json_t *document)
@@ -59,19 +59,19 @@ static bool misnamed(const json_t *document)
 
 static bool copy_runs(const json_t *document)
 {
-    return (in_phase(document, "created") || in_phase(document, "copying")) &&
+    return (status_in_phase(document, "created") || status_in_phase(document, "copying")) &&
            status_true(document, "running.control");
 }
 
 static bool copy_stopped(const json_t *document)
 {
-    return in_phase(document, "created") || in_phase(document, "copying");
+    return status_in_phase(document, "created") || status_in_phase(document, "copying");
 }
 
 /* Some tables cannot be kept right by the applier any more. */
 static bool copy_again(const json_t *document)
 {
-    return in_phase(document, "copied") && json_array_size(status_at(document, "copy.again")) > 0;
+    return status_in_phase(document, "copied") && json_array_size(status_at(document, "copy.again")) > 0;
 }
 
 static bool copy_again_runs(const json_t *document)
@@ -81,7 +81,7 @@ static bool copy_again_runs(const json_t *document)
 
 static bool slot_lost(const json_t *document)
 {
-    return in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
+    return status_in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
 }
 
 /* The last step of the journal belongs to an operation that neither ended nor was undone. */
@@ -93,77 +93,78 @@ static bool operation_open(const json_t *document, const char *operation)
            strcmp(status_text(last, "event"), "undone") != 0;
 }
 
-static bool cutover_open(const json_t *document)
+bool status_cutover_open(const json_t *document)
 {
-    return in_phase(document, "copied") && operation_open(document, "cutover");
+    return status_in_phase(document, "copied") && operation_open(document, "cutover");
 }
 
-static bool rollback_open(const json_t *document)
+bool status_rollback_open(const json_t *document)
 {
-    return in_phase(document, "switched") && operation_open(document, "rollback");
+    return status_in_phase(document, "switched") && operation_open(document, "rollback");
 }
 
 static bool rollback_runs(const json_t *document)
 {
-    return rollback_open(document) && status_true(document, "running.control");
+    return status_rollback_open(document) && status_true(document, "running.control");
 }
 
 static bool cutover_runs(const json_t *document)
 {
-    return cutover_open(document) && status_true(document, "running.control");
+    return status_cutover_open(document) && status_true(document, "running.control");
 }
 
 static bool applier_failed(const json_t *document)
 {
-    return in_phase(document, "copied") && !status_true(document, "running.applier") &&
+    return status_in_phase(document, "copied") && !status_true(document, "running.applier") &&
            strcmp(status_text(document, "applier.state"), "failed") == 0;
 }
 
 static bool applier_absent(const json_t *document)
 {
-    return in_phase(document, "copied") && !status_true(document, "running.applier");
+    return status_in_phase(document, "copied") && !status_true(document, "running.applier");
 }
 
 static bool source_lost(const json_t *document)
 {
-    return in_phase(document, "copied") && !status_true(document, "source.reachable");
+    return status_in_phase(document, "copied") && !status_true(document, "source.reachable");
 }
 
 static bool applier_waits(const json_t *document)
 {
-    return in_phase(document, "copied") && strcmp(status_text(document, "applier.state"), "waiting") == 0;
+    return status_in_phase(document, "copied") &&
+           strcmp(status_text(document, "applier.state"), "waiting") == 0;
 }
 
 static bool far_behind(const json_t *document)
 {
-    return in_phase(document, "copied") && (status_number(document, "lag.bytes") > NEAR_BYTES ||
-                                            status_number(document, "lag.seconds") > NEAR_SECONDS);
+    return status_in_phase(document, "copied") && (status_number(document, "lag.bytes") > NEAR_BYTES ||
+                                                   status_number(document, "lag.seconds") > NEAR_SECONDS);
 }
 
 static bool near(const json_t *document)
 {
-    return in_phase(document, "copied");
+    return status_in_phase(document, "copied");
 }
 
 static bool way_back_stands_still(const json_t *document)
 {
-    return in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
+    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
            !status_true(document, "reverse.slot.active");
 }
 
 static bool way_back(const json_t *document)
 {
-    return in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot"));
+    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot"));
 }
 
 static bool rolled_back(const json_t *document)
 {
-    return in_phase(document, "rolled back");
+    return status_in_phase(document, "rolled back");
 }
 
 static bool switched(const json_t *document)
 {
-    return in_phase(document, "switched");
+    return status_in_phase(document, "switched");
 }
 
 static const struct {
@@ -175,7 +176,7 @@ static const struct {
     {copy_runs, "Wait: the copy is running."},
     {copy_stopped, "`penstock copy`: it goes on where it stopped."},
     {cutover_runs, "Wait: the cutover is running."},
-    {cutover_open,
+    {status_cutover_open,
      "A cutover was cut short: `penstock cutover --resume` to go on, or `penstock cutover --undo`."},
     {source_lost, "The source cannot be reached: see that it runs and answers from here."},
     {slot_lost,
@@ -189,7 +190,7 @@ static const struct {
     {far_behind, "Wait until the lag is small; then `penstock cutover`."},
     {near, "`penstock cutover`, when you are ready: the target is close behind."},
     {rollback_runs, "Wait: the rollback is running."},
-    {rollback_open,
+    {status_rollback_open,
      "A rollback was cut short: `penstock rollback --resume` to go on, or `penstock rollback --undo`."},
     {way_back_stands_still,
      "The source does not follow the target, which keeps WAL for it: its log says why. Without a way back: "

@@ -68,6 +68,29 @@ static void label(FILE *out, const char *name)
     fprintf(out, "%-*s", LABEL, name);
 }
 
+/* After the switch the stream from the source is over: its slot is dropped, and its applier has ended. */
+static bool stream_is_over(const json_t *document)
+{
+    return status_in_phase(document, "switched") || status_in_phase(document, "rolled back") ||
+           status_in_phase(document, "finished");
+}
+
+/* The worst first, in the first line. */
+static void print_health(FILE *out, const json_t *document)
+{
+    const json_t *reason;
+    size_t index;
+    if (json_array_size(status_at(document, "health")) == 0) {
+        label(out, "health");
+        fputs("good: nothing needs attention\n", out);
+    }
+    json_array_foreach(status_at(document, "health"), index, reason)
+    {
+        label(out, index == 0 ? "ATTENTION" : "");
+        fprintf(out, "%s\n", status_text(reason, "reason"));
+    }
+}
+
 static void print_source(FILE *out, const json_t *document)
 {
     label(out, "source");
@@ -87,7 +110,9 @@ static void print_slot(FILE *out, const json_t *document)
     label(out, "slot");
     if (!json_is_true(exists)) {
         fprintf(out, "%s: %s\n", status_text(document, "slot.name"),
-                json_is_false(exists) ? "does not exist" : "not known");
+                !json_is_false(exists)     ? "not known"
+                : stream_is_over(document) ? "dropped with the switch"
+                                           : "does not exist");
         return;
     }
     fprintf(out, "%s, %s, confirmed %s, %s behind, keeps %s of WAL\n", status_text(document, "slot.name"),
@@ -240,7 +265,7 @@ static void print_progress(FILE *out, const json_t *document)
 
 static void print_error(FILE *out, const json_t *document)
 {
-    if (json_is_object(status_at(document, "applier.error"))) {
+    if (json_is_object(status_at(document, "applier.error")) && !stream_is_over(document)) {
         label(out, "error");
         fprintf(out, "%s\n", status_text(document, "applier.error.message"));
         label(out, "");
@@ -254,6 +279,10 @@ static void print_applier(FILE *out, const json_t *document)
     label(out, "applier");
     if (!json_is_object(status_at(document, "applier"))) {
         fprintf(out, "has not run yet\n");
+        return;
+    }
+    if (stream_is_over(document) && !status_true(document, "running.applier")) {
+        fprintf(out, "has ended with the switch\n");
         return;
     }
     fprintf(out, "%s%s, pid %.0f on %s, %.0f workers, last heard of %.1f s ago\n",
@@ -469,7 +498,10 @@ static void print_moving(FILE *out, const json_t *document)
 
 void status_print(FILE *out, const json_t *document, bool brief)
 {
-    bool known = strcmp(status_text(document, "phase"), "none") != 0;
+    bool known = !status_in_phase(document, "none");
+    if (known) {
+        print_health(out, document);
+    }
     label(out, "migration");
     fprintf(out, "%s: %s%s%s\n", status_text(document, "name"),
             known ? status_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
@@ -479,7 +511,7 @@ void status_print(FILE *out, const json_t *document, bool brief)
     if (!known) {
         print_others(out, document);
     }
-    if (strcmp(status_text(document, "phase"), "copied") == 0) {
+    if (status_in_phase(document, "copied")) {
         print_progress(out, document);
     }
     if (known) {

@@ -1,6 +1,6 @@
 /*
  * `penstock status`: one look, or with --watch one each second until Ctrl-C. While watching, a target that goes away is
- * shown and tried again.
+ * shown and tried again. With --exit-code, one look whose exit status says whether something needs attention.
  */
 #include "status.h"
 
@@ -14,6 +14,7 @@ typedef struct StatusOptions {
     bool watch;
     bool tables;
     bool all;
+    bool exit_code;
 } StatusOptions;
 
 /* Returns early when a signal comes. */
@@ -37,15 +38,16 @@ static void show(const Settings *settings, const json_t *document, bool watch)
     fflush(stdout);
 }
 
-static ExitStatus look_once(StatusSession *session, Error *error)
+static ExitStatus look_once(StatusSession *session, bool exit_code, Error *error)
 {
     json_t *document = NULL;
     if (status_gather(session, &document, error) != 0) {
         return EXIT_FAILED;
     }
     show(session->settings, document, false);
+    bool well = json_array_size(status_at(document, "health")) == 0;
     json_decref(document);
-    return EXIT_DONE;
+    return exit_code && !well ? EXIT_ANSWER_NO : EXIT_DONE;
 }
 
 static ExitStatus watch(StatusSession *session)
@@ -69,15 +71,19 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     const StatusOptions *options = input;
     StatusSession session = {
         .settings = settings, .tables = options->tables || options->all, .all_tables = options->all};
-    ExitStatus status = options->watch ? watch(&session) : look_once(&session, error);
+    ExitStatus status = options->watch ? watch(&session) : look_once(&session, options->exit_code, error);
     status_close(&session);
     return status;
 }
+
+enum { OPTION_EXIT_CODE = 256 };
 
 static const struct argp_option options[] = {
     {"watch", 'w', NULL, 0, "Look again each second until Ctrl-C", 0},
     {"tables", 't', NULL, 0, "List the 20 busiest tables, with their lanes", 0},
     {"all", 'a', NULL, 0, "List all tables", 0},
+    {"exit-code", OPTION_EXIT_CODE, NULL, 0,
+     "End with 1 when something needs attention, for cron and monitoring", 0},
     {0},
 };
 
@@ -95,6 +101,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'a':
         parsed->all = true;
         return 0;
+    case OPTION_EXIT_CODE:
+        parsed->exit_code = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (parsed->watch && parsed->exit_code) {
+            argp_error(state, "--exit-code is for one look, without --watch");
+        }
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -103,7 +117,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "\vShows how far behind the target is, how fast it catches up, phase, slot, copy, applier, what "
+    .doc = "\vShows what needs attention, how far behind the target is, how fast it catches up, phase, slot, "
+           "copy, applier, what "
            "Penstock made on both servers, the last steps of the journal, and what to do next; with --watch "
            "only what changes. With --json, one document; with --watch --json, one line each "
            "second.",

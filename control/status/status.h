@@ -1,7 +1,8 @@
 /*
  * `penstock status` in three steps, so that the last two can be tested without servers:
  *
- *     gather.c: both servers ──► one JSON document ──► next.c: what to do now
+ *     gather.c: both servers ──► one JSON document ──► health.c: what needs attention
+ *                                                 ├──► next.c: what to do now
  *                                                 └──► print.c: the same for people
  */
 #pragma once
@@ -29,10 +30,16 @@ typedef struct StatusSession {
 int status_gather(StatusSession *session, json_t **document, Error *error) MUST_CHECK;
 void status_close(StatusSession *session);
 
+/*
+ * What needs attention: [{"id", "reason"}], the worst first, empty when all is well. Ids stay the same from version to
+ * version. The caller owns it.
+ */
+json_t *status_health(const json_t *document);
+
 /* What the operator should do now: one sentence, static. */
 const char *status_next(const json_t *document);
 
-/* All of it; with brief, what changes from one look to the next. */
+/* All of it, the worst in the first line; with brief, what changes from one look to the next. */
 void status_print(FILE *out, const json_t *document, bool brief);
 
 /* "12.3 MB", "12,345", "3 min 20 s". They return out. */
@@ -45,3 +52,8 @@ const json_t *status_at(const json_t *document, const char *path);
 const char *status_text(const json_t *document, const char *path); /* "" where there is none */
 double status_number(const json_t *document, const char *path);    /* -1 where there is none */
 bool status_true(const json_t *document, const char *path);
+
+/* Whether the migration is in that phase, and whether its cutover or rollback has begun and neither ended nor was undone. */
+bool status_in_phase(const json_t *document, const char *phase);
+bool status_cutover_open(const json_t *document);
+bool status_rollback_open(const json_t *document);

@@ -91,6 +91,103 @@ static char *printed(const char *change)
     return text;
 }
 
+/* The first reason, or "" when nothing needs attention. */
+static const char *worst(const json_t *health)
+{
+    return status_text(json_array_get(health, 0), "id");
+}
+
+static void what_needs_attention_is_said_worst_first(void **unused)
+{
+    static const struct {
+        const char *change;
+        const char *id;
+    } rows[] = {
+        {"{}", ""},
+        {"{\"phase\": \"none\"}", ""},
+        {"{\"phase\": \"copying\", \"running\": {\"control\": true}}", ""},
+        {"{\"phase\": \"copying\"}", "copy-stopped"},
+        {"{\"held\": {\"operation\": \"cutover\", \"since\": \"x\", \"seconds\": 3}, \"running\": "
+         "{\"applier\": false}}",
+         "clients-held"},
+        {"{\"journal\": [{\"operation\": \"cutover\", \"event\": \"done\"}]}", "cut-short"},
+        {"{\"journal\": [{\"operation\": \"cutover\", \"event\": \"done\"}], \"running\": {\"control\": "
+         "true, "
+         "\"applier\": true}}",
+         ""},
+        {"{\"slot\": {\"exists\": false}}", "slot-lost"},
+        {"{\"slot\": {\"exists\": null}, \"source\": {\"reachable\": false}}", "source-unreachable"},
+        {"{\"running\": {\"applier\": false}}", "applier-not-running"},
+        {"{\"running\": {\"applier\": false}, \"applier\": {\"state\": \"failed\"}}", "applier-failed"},
+        {"{\"applier\": {\"state\": \"streaming\", \"report_age_seconds\": 31}}", "applier-silent"},
+        {"{\"applier\": {\"state\": \"waiting\"}}", "applier-waiting"},
+        {"{\"applier\": {\"state\": \"streaming\", \"blocked\": [{\"pid\": 71}]}}", "applier-blocked"},
+        {"{\"copy\": {\"again\": [{\"table\": \"public.a\"}]}}", "copy-again"},
+        {"{\"phase\": \"switched\", \"slot\": {\"exists\": false}, \"applier\": {\"state\": \"failed\"}, "
+         "\"running\": "
+         "{\"applier\": false}, \"reverse\": {\"slot\": {\"active\": true}}}",
+         ""},
+        {"{\"phase\": \"switched\", \"reverse\": {\"slot\": {\"active\": false}}}", "way-back-stopped"},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *document = situation(rows[i].change);
+        json_t *health = status_health(document);
+        if (strcmp(worst(health), rows[i].id) != 0) {
+            fail_msg("%s: \"%s\" instead of \"%s\"", rows[i].change, worst(health), rows[i].id);
+        }
+        json_decref(health);
+        json_decref(document);
+    }
+}
+
+/* An error of the applier may be long, and cut in the middle of a character. */
+static void a_long_reason_is_cut_not_lost(void **unused)
+{
+    char error[4001];
+    (void)unused;
+    for (size_t shift = 0; shift < 2; shift++) {
+        memset(error, 'x', sizeof error);
+        for (size_t i = shift; i + 1 < sizeof error - 1; i += 2) {
+            memcpy(error + i, "\xc3\xa9", 2);
+        }
+        error[sizeof error - 1 - shift] = '\0';
+        json_t *document = situation("{\"running\": {\"applier\": false}}");
+        json_object_set_new(document, "applier",
+                            json_pack("{s:s, s:{s:s}}", "state", "failed", "error", "message", error));
+        json_t *health = status_health(document);
+        assert_string_equal(worst(health), "applier-failed");
+        assert_true(strlen(status_text(json_array_get(health, 0), "reason")) > 1000);
+        json_decref(health);
+        json_decref(document);
+    }
+}
+
+static void the_first_line_says_the_worst(void **unused)
+{
+    (void)unused;
+    char *text = printed("{\"health\": [{\"reason\": \"CLIENTS ARE HELD\"}, {\"reason\": \"and more\"}]}");
+    assert_int_equal(strncmp(text, "ATTENTION   CLIENTS ARE HELD\n            and more\nmigration ", 52), 0);
+    free(text);
+    text = printed("{\"health\": []}");
+    assert_int_equal(strncmp(text, "health      good: nothing needs attention\n", 42), 0);
+    free(text);
+}
+
+static void nothing_reads_like_a_failure_after_the_switch(void **unused)
+{
+    (void)unused;
+    char *text =
+        printed("{\"phase\": \"switched\", \"health\": [], \"slot\": {\"name\": \"s\", \"exists\": false}, "
+                "\"running\": {\"applier\": false}, \"applier\": {\"state\": \"failed\", \"error\": "
+                "{\"message\": \"the slot is gone\"}}}");
+    assert_non_null(strstr(text, "\nslot        s: dropped with the switch\n"));
+    assert_non_null(strstr(text, "\napplier     has ended with the switch\n"));
+    assert_null(strstr(text, "fail"));
+    assert_null(strstr(text, "the slot is gone"));
+    free(text);
+}
+
 static void sizes_and_shares_are_printed(void **unused)
 {
     (void)unused;
@@ -215,7 +312,7 @@ static void who_watches_sees_what_moves(void **unused)
     status_print(out, document, true);
     fclose(out);
     json_decref(document);
-    assert_non_null(strstr(text, "migration   default: copied, applier streaming\nlag "));
+    assert_non_null(strstr(text, "\nmigration   default: copied, applier streaming\nlag "));
     assert_null(strstr(text, "\njournal"));
     assert_null(strstr(text, "\ncopy"));
     free(text);
@@ -225,6 +322,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_situation_has_its_next_step),
+        cmocka_unit_test(what_needs_attention_is_said_worst_first),
+        cmocka_unit_test(a_long_reason_is_cut_not_lost),
+        cmocka_unit_test(the_first_line_says_the_worst),
+        cmocka_unit_test(nothing_reads_like_a_failure_after_the_switch),
         cmocka_unit_test(sizes_and_shares_are_printed),
         cmocka_unit_test(an_applier_that_ended_is_said_to_be_so),
         cmocka_unit_test(what_is_not_known_is_not_guessed),

@@ -1,0 +1,195 @@
+/*
+ * What needs attention: the rows whose condition holds, in the order of how much harm waiting does. A row's id is for
+ * machines; docs/commands.md lists them for `--exit-code`.
+ *
+ * Nothing here judges how far behind the target is: that is a matter of the operator's plans, and status shows it. After the
+ * switch the stream from the source is over, and neither its slot nor its applier is missed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "status.h"
+
+#define SILENT_SECONDS 30 /* the applier reports several times a second */
+#define REASON_SIZE 1200
+
+static bool followed(const json_t *document)
+{
+    return status_in_phase(document, "copied");
+}
+
+static bool held(const json_t *document)
+{
+    return json_is_object(status_at(document, "held"));
+}
+
+static void say_held(const json_t *document, char *out, size_t size)
+{
+    char since[48];
+    const char *operation = status_text(document, "held.operation");
+    int length = snprintf(out, size, "CLIENTS ARE HELD at the proxy for %s, since %.19s: ",
+                          status_duration(status_number(document, "held.seconds"), since, sizeof since),
+                          status_text(document, "held.since"));
+    if (status_true(document, "running.control")) {
+        snprintf(out + length, size - (size_t)length, "the %s is at work", operation);
+    } else {
+        snprintf(out + length, size - (size_t)length,
+                 "nobody works on the %s; at once `penstock %s --resume`, or `penstock %s --undo`", operation,
+                 operation, operation);
+    }
+}
+
+static bool cut_short(const json_t *document)
+{
+    return !held(document) && !status_true(document, "running.control") &&
+           ((followed(document) && status_cutover_open(document)) ||
+            (status_in_phase(document, "switched") && status_rollback_open(document)));
+}
+
+static bool slot_lost(const json_t *document)
+{
+    return followed(document) && json_is_false(status_at(document, "slot.exists"));
+}
+
+static bool applier_failed(const json_t *document)
+{
+    return followed(document) && !status_true(document, "running.applier") &&
+           strcmp(status_text(document, "applier.state"), "failed") == 0;
+}
+
+static void say_applier_failed(const json_t *document, char *out, size_t size)
+{
+    snprintf(out, size, "the applier has failed: %s", status_text(document, "applier.error.message"));
+}
+
+static bool applier_absent(const json_t *document)
+{
+    return followed(document) && !status_true(document, "running.applier") && !applier_failed(document);
+}
+
+static bool source_lost(const json_t *document)
+{
+    return !status_in_phase(document, "none") && !status_in_phase(document, "finished") &&
+           json_is_object(status_at(document, "source")) && !status_true(document, "source.reachable");
+}
+
+static void say_source_lost(const json_t *document, char *out, size_t size)
+{
+    snprintf(out, size, "the source cannot be reached: %s", status_text(document, "source.error"));
+}
+
+static bool applier_silent(const json_t *document)
+{
+    return followed(document) && status_true(document, "running.applier") &&
+           status_number(document, "applier.report_age_seconds") > SILENT_SECONDS;
+}
+
+static void say_applier_silent(const json_t *document, char *out, size_t size)
+{
+    char age[48];
+    snprintf(out, size, "the applier runs but has not been heard of for %s",
+             status_duration(status_number(document, "applier.report_age_seconds"), age, sizeof age));
+}
+
+static bool applier_waits(const json_t *document)
+{
+    return followed(document) && status_true(document, "running.applier") &&
+           strcmp(status_text(document, "applier.state"), "waiting") == 0;
+}
+
+static void say_applier_waits(const json_t *document, char *out, size_t size)
+{
+    snprintf(out, size, "the applier waits and tries again by itself: %s",
+             status_text(document, "applier.error.message"));
+}
+
+static bool blocked(const json_t *document)
+{
+    return followed(document) && status_true(document, "running.applier") &&
+           json_array_size(status_at(document, "applier.blocked")) > 0;
+}
+
+static void say_blocked(const json_t *document, char *out, size_t size)
+{
+    const json_t *first = json_array_get(status_at(document, "applier.blocked"), 0);
+    snprintf(out, size, "the applier waits for a lock that process %.0f of the target has on %s",
+             status_number(first, "pid"), status_text(first, "relation"));
+}
+
+static bool copy_again(const json_t *document)
+{
+    return followed(document) && json_array_size(status_at(document, "copy.again")) > 0;
+}
+
+static void say_copy_again(const json_t *document, char *out, size_t size)
+{
+    const json_t *list = status_at(document, "copy.again");
+    size_t more = json_array_size(list) - 1;
+    snprintf(out, size, "%s has to be copied again", status_text(json_array_get(list, 0), "table"));
+    if (more > 0) {
+        snprintf(out + strlen(out), size - strlen(out), ", and %zu more table%s", more, more > 1 ? "s" : "");
+    }
+}
+
+static bool copy_stopped(const json_t *document)
+{
+    return (status_in_phase(document, "created") || status_in_phase(document, "copying")) &&
+           !status_true(document, "running.control");
+}
+
+static bool way_back_stands_still(const json_t *document)
+{
+    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
+           !status_true(document, "reverse.slot.active");
+}
+
+static const struct {
+    const char *id;
+    bool (*holds)(const json_t *document);
+    const char *reason;                                          /* or NULL: */
+    void (*say)(const json_t *document, char *out, size_t size); /* writes it */
+} rows[] = {
+    {"clients-held", held, NULL, say_held},
+    {"cut-short", cut_short, "a cutover or rollback was cut short; clients are not held", NULL},
+    {"slot-lost", slot_lost, "the slot is gone, and with it what happened since", NULL},
+    {"applier-failed", applier_failed, NULL, say_applier_failed},
+    {"applier-not-running", applier_absent, "the applier is not running, and the source keeps WAL for it",
+     NULL},
+    {"source-unreachable", source_lost, NULL, say_source_lost},
+    {"applier-silent", applier_silent, NULL, say_applier_silent},
+    {"applier-waiting", applier_waits, NULL, say_applier_waits},
+    {"applier-blocked", blocked, NULL, say_blocked},
+    {"copy-again", copy_again, NULL, say_copy_again},
+    {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},
+    {"way-back-stopped", way_back_stands_still,
+     "the way back does not stream, and the target keeps WAL for it", NULL},
+};
+
+/* What was cut in the middle of a character loses the rest of it. */
+static json_t *valid_text(char *text)
+{
+    json_t *value = json_string(text);
+    while (value == NULL && text[0] != '\0') {
+        text[strlen(text) - 1] = '\0';
+        value = json_string(text);
+    }
+    return value;
+}
+
+json_t *status_health(const json_t *document)
+{
+    char text[REASON_SIZE];
+    json_t *reasons = json_array();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!rows[i].holds(document)) {
+            continue;
+        }
+        if (rows[i].say != NULL) {
+            rows[i].say(document, text, sizeof text);
+        } else {
+            snprintf(text, sizeof text, "%s", rows[i].reason);
+        }
+        json_array_append_new(reasons, json_pack("{s:s, s:o}", "id", rows[i].id, "reason", valid_text(text)));
+    }
+    return reasons;
+}
