@@ -1,6 +1,6 @@
 /*
  * The low-water mark is the lowest of the floors of the batches that are out and of the scheduler's own; see
- * rule 6 in scheduler.c for why that is safe. It never goes back. A batch that failed is never done, so it
+ * rule 1 in batcher.c for why that is safe. It never goes back. A batch that failed is never done, so it
  * holds the mark where it is for the rest of this pipeline.
  *
  * To say how many transactions are below the mark, and of when the newest is, each commit leaves a milestone

@@ -1,5 +1,5 @@
 /*
- * What the scheduler promises, rule by rule (they are numbered in scheduler.c). Streams are a few records by hand.
+ * What the scheduler promises, rule by rule (they are numbered in scheduler.c, durable.c and batcher.c). Streams are a few records by hand.
  */
 #include <setjmp.h>
 #include <stdarg.h>

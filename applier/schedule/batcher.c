@@ -1,0 +1,280 @@
+/*
+ * What may be confirmed
+ *
+ * 1. The floor of a batch is the end of the last whole transaction before its first change. A transaction with any
+ *    change in an open, waiting or running batch ends above the floor of that batch, so the lowest floor is safe to
+ *    confirm; with no batch at all, the end of the last whole transaction. A keepalive between transactions moves that
+ *    end, for it says that nothing else ends before it.
+ *
+ * Whole transactions
+ *
+ * 2. With one lane transactions stay whole: batches are closed at commits. A transaction that passes the limits gives
+ *    batches that do not commit; they, and the one that commits at last, share the floor of the first, and until then
+ *    the floor stays even when all of them have been taken.
+ */
+#include "batcher.h"
+
+#include <stdlib.h>
+
+struct Batcher {
+    BatcherOptions options;
+    const StreamPoint *point;
+    Batch **open;   /* by worker, or NULL */
+    bool *busy;     /* by worker */
+    Batch *barrier; /* the open barrier batch, or NULL; while there is one, nothing else is open */
+    Batch **ready;  /* closed batches: a ring */
+    size_t ready_first;
+    size_t ready_count;
+    size_t ready_capacity; /* a power of two */
+    uint64_t next_id;
+    uint64_t *opened; /* by worker: batches opened so far */
+    bool uncommitted; /* whole transactions: the last batch closed did not commit */
+    Lsn uncommitted_floor;
+};
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+Batcher *batcher_new(const BatcherOptions *options, const StreamPoint *point)
+{
+    Batcher *batcher = zeroed(1, sizeof *batcher);
+    batcher->options = *options;
+    batcher->point = point;
+    batcher->open = zeroed((size_t)options->workers, sizeof(Batch *));
+    batcher->busy = zeroed((size_t)options->workers, sizeof *batcher->busy);
+    batcher->opened = zeroed((size_t)options->workers, sizeof *batcher->opened);
+    batcher->ready_capacity = 16;
+    batcher->ready = zeroed(batcher->ready_capacity, sizeof(Batch *));
+    batcher->next_id = 1;
+    return batcher;
+}
+
+void batcher_free(Batcher *batcher)
+{
+    if (batcher == NULL) {
+        return;
+    }
+    for (Batch *batch = batcher_take(batcher); batch != NULL; batch = batcher_take(batcher)) {
+        batch_free(batch);
+    }
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        batch_free(batcher->open[worker]);
+    }
+    batch_free(batcher->barrier);
+    free(batcher->opened);
+    free(batcher->busy);
+    free(batcher->ready);
+    free(batcher->open);
+    free(batcher);
+}
+
+/* Opening. */
+
+static Batch *make(Batcher *batcher, BatchKind kind, int worker, uint64_t now_usec)
+{
+    Batch *batch = batch_new(kind);
+    batch->worker = worker;
+    batch->number = ++batcher->opened[worker];
+    batch->opened_usec = now_usec;
+    batch->floor = batcher->uncommitted ? batcher->uncommitted_floor : batcher->point->last_end;
+    return batch;
+}
+
+Batch *batcher_open(Batcher *batcher, int worker, uint64_t now_usec)
+{
+    if (batcher->barrier != NULL) {
+        return batcher->barrier;
+    }
+    if (batcher->open[worker] == NULL) {
+        batcher->open[worker] = make(batcher, BATCH_ROWS, worker, now_usec);
+    }
+    return batcher->open[worker];
+}
+
+void batcher_open_barrier(Batcher *batcher, int worker, uint64_t now_usec)
+{
+    if (batcher->barrier == NULL) {
+        batcher_close_all(batcher);
+        batcher->barrier = make(batcher, BATCH_ROWS, worker, now_usec);
+        batcher->barrier->barrier = true;
+    }
+}
+
+Batch *batcher_alone(Batcher *batcher, BatchKind kind, int worker, uint64_t now_usec)
+{
+    return make(batcher, kind, worker, now_usec);
+}
+
+const Batch *batcher_peek(const Batcher *batcher, int worker)
+{
+    return batcher->open[worker];
+}
+
+/* Closing. */
+
+static Batch **slot_of(const Batcher *batcher, size_t place)
+{
+    return &batcher->ready[(batcher->ready_first + place) & (batcher->ready_capacity - 1)];
+}
+
+static void enqueue(Batcher *batcher, Batch *batch)
+{
+    if (batcher->ready_count == batcher->ready_capacity) {
+        Batch **grown = zeroed(batcher->ready_capacity * 2, sizeof(Batch *));
+        for (size_t i = 0; i < batcher->ready_count; i++) {
+            grown[i] = *slot_of(batcher, i);
+        }
+        free(batcher->ready);
+        batcher->ready = grown;
+        batcher->ready_capacity *= 2;
+        batcher->ready_first = 0;
+    }
+    *slot_of(batcher, batcher->ready_count++) = batch;
+}
+
+void batcher_close(Batcher *batcher, Batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    batch->id = batcher->next_id++;
+    durable_move(batcher->options.durable, batch, batcher->point->newest);
+    if (batcher->options.whole) {
+        batch->commits = !batcher->point->in_transaction;
+        batcher->uncommitted = !batch->commits;
+        batcher->uncommitted_floor = batch->floor;
+    }
+    enqueue(batcher, batch);
+}
+
+void batcher_close_worker(Batcher *batcher, int worker)
+{
+    batcher_close(batcher, batcher->open[worker]);
+    batcher->open[worker] = NULL;
+}
+
+void batcher_close_barrier(Batcher *batcher)
+{
+    batcher_close(batcher, batcher->barrier);
+    batcher->barrier = NULL;
+}
+
+void batcher_close_all(Batcher *batcher)
+{
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        batcher_close_worker(batcher, worker);
+    }
+    batcher_close_barrier(batcher);
+}
+
+static bool full(const Batcher *batcher, const Batch *batch, size_t times)
+{
+    return batch->count / times >= batcher->options.batch_rows ||
+           batch->bytes / times >= batcher->options.batch_bytes;
+}
+
+void batcher_added(Batcher *batcher, Batch *batch)
+{
+    /* Where transactions stay whole, small ones fit in behind the limit: only a large one is cut. */
+    if (!full(batcher, batch, batcher->options.whole ? 2 : 1)) {
+        return;
+    }
+    if (batch == batcher->barrier) {
+        batcher_close_barrier(batcher);
+    } else {
+        batcher_close_worker(batcher, batch->worker);
+    }
+}
+
+void batcher_commit(Batcher *batcher, uint64_t now_usec)
+{
+    if (!batcher->options.whole) {
+        return;
+    }
+    if (batcher->uncommitted && batcher->open[0] == NULL) {
+        batcher->open[0] = make(batcher, BATCH_EMPTY, 0, now_usec);
+    }
+    if (batcher->open[0] != NULL && (batcher->uncommitted || full(batcher, batcher->open[0], 1))) {
+        batcher_close_worker(batcher, 0);
+    }
+}
+
+/* When. */
+
+/* A batch of whole transactions that is open in a transaction waits for the commit, however old it is. */
+static bool may_fall_due(const Batcher *batcher)
+{
+    return !(batcher->options.whole && batcher->point->in_transaction);
+}
+
+static uint64_t due(const Batcher *batcher, const Batch *batch)
+{
+    bool may = batch != NULL && !(batcher->busy[batch->worker] && !batch->barrier);
+    return may ? batch->opened_usec + batcher->options.linger_usec : UINT64_MAX;
+}
+
+void batcher_close_due(Batcher *batcher, uint64_t now_usec)
+{
+    if (!may_fall_due(batcher)) {
+        return;
+    }
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        if (due(batcher, batcher->open[worker]) <= now_usec) {
+            batcher_close_worker(batcher, worker);
+        }
+    }
+    if (due(batcher, batcher->barrier) <= now_usec) {
+        batcher_close_barrier(batcher);
+    }
+}
+
+uint64_t batcher_deadline(const Batcher *batcher)
+{
+    uint64_t deadline = due(batcher, batcher->barrier);
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        uint64_t one = due(batcher, batcher->open[worker]);
+        deadline = one < deadline ? one : deadline;
+    }
+    return may_fall_due(batcher) ? deadline : UINT64_MAX;
+}
+
+void batcher_set_busy(Batcher *batcher, int worker, bool busy)
+{
+    batcher->busy[worker] = busy;
+}
+
+/* Taking. */
+
+Batch *batcher_take(Batcher *batcher)
+{
+    if (batcher->ready_count == 0) {
+        return NULL;
+    }
+    Batch *batch = *slot_of(batcher, 0);
+    batcher->ready_first = (batcher->ready_first + 1) & (batcher->ready_capacity - 1);
+    batcher->ready_count--;
+    return batch;
+}
+
+static Lsn lower(Lsn floor, const Batch *batch)
+{
+    return batch != NULL && batch->floor < floor ? batch->floor : floor;
+}
+
+Lsn batcher_floor(const Batcher *batcher)
+{
+    Lsn floor = batcher->uncommitted ? batcher->uncommitted_floor : batcher->point->last_end;
+    for (size_t i = 0; i < batcher->ready_count; i++) {
+        floor = lower(floor, *slot_of(batcher, i));
+    }
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        floor = lower(floor, batcher->open[worker]);
+    }
+    return lower(floor, batcher->barrier);
+}

@@ -1,0 +1,96 @@
+/*
+ * Exactly once. (The rules of scheduler.c say in which order changes are applied; these follow from them.)
+ *
+ * 1. A batch writes its progress with its rows: every lane of its worker (of all workers, for a barrier) has everything
+ *    up to `last`, the newest position scheduled when the batch was closed, because what these lanes got of it is in
+ *    this batch or in an earlier one of the same worker.
+ * 2. After a restart the stream comes again from the low-water mark, and a change at or below the position of its lane
+ *    is left out. Lanes stand at different positions then, and the number of workers may be another; so a batch names
+ *    only lanes that started below its `last`: none is ever moved back.
+ * 3. An update that concerns two lanes has moved both or none: in one worker they move together, else it was a barrier.
+ *    So every later run finds both on the same side of it, whichever way lanes are dealt out then. Finding them apart
+ *    means that someone else wrote the lanes: an error.
+ * 4. A truncate is durable when its home lane says so. If it is, every change of its relations before it is durable, in
+ *    whatever lane, because it waited for them; if it is not, none behind it is, because they wait. So it finds the same
+ *    rows when it comes again, and its relations' changes are found durable or not as if it had been a barrier.
+ * 5. Which lane a change has depends on its relation's class. A class is changed only while all lanes stand at one point
+ *    and nothing is under way (durable_even, scheduler_sync); then no lane has, or will get again, a change that it
+ *    knew under the other class.
+ */
+#include "durable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct Durable {
+    int lanes;
+    int workers;
+    Position even_at; /* from here on no lane is ahead of what is scheduled */
+    Position start[]; /* by lane */
+};
+
+/* The position of the lane that started furthest; zero when all started at one. */
+static Position even_at(const Durable *durable)
+{
+    Position furthest = durable->start[0];
+    bool equal = true;
+    for (int lane = 1; lane < durable->lanes; lane++) {
+        int order = position_compare(durable->start[lane], furthest);
+        equal = equal && order == 0;
+        furthest = order > 0 ? durable->start[lane] : furthest;
+    }
+    return equal ? (Position){0} : furthest;
+}
+
+Durable *durable_new(const Position *positions, int lanes, int workers)
+{
+    Durable *durable = calloc(1, sizeof *durable + (size_t)lanes * sizeof *durable->start);
+    if (durable == NULL) {
+        abort();
+    }
+    durable->lanes = lanes;
+    durable->workers = workers;
+    memcpy(durable->start, positions, (size_t)lanes * sizeof *durable->start);
+    durable->even_at = even_at(durable);
+    return durable;
+}
+
+void durable_free(Durable *durable)
+{
+    free(durable);
+}
+
+int durable_has(const Durable *durable, Position position, int lane, int other, bool *has, Error *error)
+{
+    *has = position_compare(position, durable->start[lane]) <= 0;
+    if (*has == (position_compare(position, durable->start[other]) <= 0)) {
+        return 0;
+    }
+    char lsn[LSN_TEXT_SIZE];
+    error_set(error, ERROR_STATE,
+              "lanes %d and %d stand on different sides of change %llu of the transaction at %s, "
+              "which belongs to both",
+              lane, other, (unsigned long long)position.sequence, lsn_format(position.commit_lsn, lsn));
+    return error_hint(error, "penstock.lane was changed by something other than the applier: copy again.");
+}
+
+/* Rules 1 and 2. */
+void durable_move(const Durable *durable, Batch *batch, Position last)
+{
+    batch->last = last;
+    batch->lanes = calloc((size_t)durable->lanes, sizeof *batch->lanes);
+    if (batch->lanes == NULL) {
+        abort();
+    }
+    for (int lane = 0; lane < durable->lanes; lane++) {
+        bool served = batch->barrier || lane % durable->workers == batch->worker;
+        if (served && position_compare(durable->start[lane], last) < 0) {
+            batch->lanes[batch->lane_count++] = lane;
+        }
+    }
+}
+
+bool durable_even(const Durable *durable, Position newest)
+{
+    return position_compare(newest, durable->even_at) >= 0;
+}
