@@ -87,7 +87,8 @@ static void open_bench(Bench *bench, WireCodec codec)
     must(writer_begin(bench->writer, &begin, &error), &error);
     RelationColumnRecord columns[COLUMNS];
     for (size_t i = 0; i < COLUMNS; i++) {
-        columns[i] = (RelationColumnRecord){.name = bytes_of("column", 6), .type = 25, .typmod = -1};
+        columns[i] = (RelationColumnRecord){
+            .number = (uint32_t)i + 1, .name = bytes_of("column", 6), .type = 25, .typmod = -1};
     }
     for (uint32_t id = 1; id <= RELATIONS; id++) {
         RelationRecord relation = {.id = id,

@@ -33,7 +33,7 @@ uint64_t relation_fingerprint(const RelationRecord *record)
     hash = mix_number(mix_number(hash, (uint64_t)record->identity), record->column_count);
     for (uint32_t i = 0; i < record->column_count; i++) {
         const RelationColumnRecord *column = &record->columns[i];
-        hash = mix_bytes(hash, column->name);
+        hash = mix_bytes(mix_number(hash, column->number), column->name);
         hash = mix_number(mix_number(hash, column->type), column->base_type);
         hash = mix_bytes(mix_bytes(hash, column->type_schema), column->type_name);
         hash = mix_number(hash, (uint64_t)(int64_t)column->typmod);

@@ -173,6 +173,7 @@ static void column_describe(CachedColumn *column, RelationColumnRecord *record,
     char *schema = get_namespace_name(type.typnamespace);
     value_encoder_init(&column->encoder, base, binary, CurrentMemoryContext);
     *record = (RelationColumnRecord){
+        .number = (uint32_t)attribute->attnum,
         .name = bytes_of_text(pstrdup(NameStr(attribute->attname))),
         .type = attribute->atttypid,
         .base_type = base,

@@ -91,7 +91,8 @@ int pack_begin(Buffer *batch, const BeginRecord *record, const TransactionPlace 
     return 0;
 }
 
-static void fill_column(Penstock__RelationColumn *column, const RelationColumnRecord *record)
+/* last: the number of the column before, or 0. */
+static void fill_column(Penstock__RelationColumn *column, const RelationColumnRecord *record, uint32_t last)
 {
     penstock__relation_column__init(column);
     column->name = binary(record->name);
@@ -102,6 +103,7 @@ static void fill_column(Penstock__RelationColumn *column, const RelationColumnRe
     column->typmod = record->typmod;
     column->key = record->key;
     column->format = (Penstock__ValueFormat)record->format;
+    column->gap = record->number - last - 1;
 }
 
 /* XXH3 of the definition as it is packed without id and fingerprint; 0 means "none" and is never given. */
@@ -145,7 +147,7 @@ int pack_relation(Buffer *batch, const RelationRecord *record, Error *error)
         error_set(error, ERROR_SYSTEM, "no memory for a relation of %zu columns", count);
     } else {
         for (size_t i = 0; i < count; i++) {
-            fill_column(&columns[i], &record->columns[i]);
+            fill_column(&columns[i], &record->columns[i], i > 0 ? record->columns[i - 1].number : 0);
             pointers[i] = &columns[i];
         }
         Penstock__Relation relation = PENSTOCK__RELATION__INIT;

@@ -173,7 +173,8 @@ static void print_begin(FILE *out, const BeginRecord *begin)
     fputc('\n', out);
 }
 
-static void print_column(FILE *out, const RelationColumnRecord *column)
+/* A number is shown where columns before it were dropped. */
+static void print_column(FILE *out, const RelationColumnRecord *column, uint32_t expected)
 {
     fputc(' ', out);
     print_name(out, column->name);
@@ -188,6 +189,9 @@ static void print_column(FILE *out, const RelationColumnRecord *column)
         fprintf(out, "#%" PRId32, column->typmod);
     }
     fprintf(out, "/%s%s", column->format == FORMAT_BINARY ? "binary" : "text", column->key ? "/key" : "");
+    if (column->number != expected) {
+        fprintf(out, "/number %" PRIu32, column->number);
+    }
 }
 
 static void print_relation(RecordPrinter *printer, const RelationRecord *relation)
@@ -202,8 +206,10 @@ static void print_relation(RecordPrinter *printer, const RelationRecord *relatio
     fprintf(printer->out, "relation %" PRIu32 " ", relation->id);
     print_relation_name(printer, relation->id);
     fprintf(printer->out, " identity %s columns", identities[relation->identity]);
+    uint32_t last = 0;
     for (uint32_t i = 0; i < relation->column_count; i++) {
-        print_column(printer->out, &relation->columns[i]);
+        print_column(printer->out, &relation->columns[i], last + 1);
+        last = relation->columns[i].number;
     }
     fputc('\n', printer->out);
 }

@@ -54,6 +54,7 @@ static const FieldSpec relation_column_fields[] = {
     {"typmod", FIELD_S32, 0, offsetof(RelationColumnRecord, typmod)},
     {"key", FIELD_BOOL, 0, offsetof(RelationColumnRecord, key)},
     {"format", FIELD_U32, FORMAT_BINARY, offsetof(RelationColumnRecord, format)},
+    {"gap", FIELD_U32, MAX_COLUMNS, offsetof(RelationColumnRecord, number)},
 };
 static const MessageSpec relation_column_spec =
     MESSAGE_SPEC("RelationColumn", RelationColumnRecord, relation_column_fields);
@@ -117,6 +118,7 @@ static int decode_relation_columns(const Cursor *body, Arena *arena, const Bytes
                                    RelationRecord *record, Error *error)
 {
     RelationColumnRecord *columns = arena_alloc(arena, list->count * sizeof *columns);
+    uint32_t last = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         Cursor column = cursor_into(body, list->items[i]);
         if (message_decode(&relation_column_spec, column, arena, &columns[i], error) != 0) {
@@ -124,6 +126,11 @@ static int decode_relation_columns(const Cursor *body, Arena *arena, const Bytes
         }
         if (columns[i].name.size == 0) {
             return cursor_error(&column, error, "column %u of relation %u has no name", i + 1, record->id);
+        }
+        last = columns[i].number += last + 1;
+        if (last > MAX_COLUMNS) {
+            return cursor_error(&column, error, "column %u of relation %u has the number %u, more than %d",
+                                i + 1, record->id, last, MAX_COLUMNS);
         }
     }
     record->column_count = list->count;

@@ -13,7 +13,7 @@
 #include "bytes.h"
 #include "lsn.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 typedef enum WireCodec { WIRE_CODEC_NONE = 0, WIRE_CODEC_ZSTD = 1 } WireCodec;
 
@@ -52,7 +52,12 @@ typedef struct BeginRecord {
     Bytes origin;
 } BeginRecord;
 
+/*
+ * Columns ascend by number. A column that was dropped and added again under its name has another number, and a table that
+ * was dropped and made anew under its name another id; a renamed one keeps it.
+ */
 typedef struct RelationColumnRecord {
+    uint32_t number; /* of the attribute at the source, from 1; on the wire the gap to the column before */
     Bytes name;
     uint32_t type;
     uint32_t base_type;
@@ -64,7 +69,7 @@ typedef struct RelationColumnRecord {
 } RelationColumnRecord;
 
 typedef struct RelationRecord {
-    uint32_t id;
+    uint32_t id; /* the table's OID at the source */
     Bytes schema;
     Bytes name;
     ReplicaIdentity identity;

@@ -145,6 +145,18 @@ int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
     return 0;
 }
 
+static bool numbers_ascend(const RelationRecord *record)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < record->column_count; i++) {
+        if (record->columns[i].number <= last || record->columns[i].number > MAX_COLUMNS) {
+            return false;
+        }
+        last = record->columns[i].number;
+    }
+    return true;
+}
+
 int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *error)
 {
     if (writer->state != WRITER_OPEN) {
@@ -153,6 +165,10 @@ int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *er
     if (record->column_count > MAX_COLUMNS) {
         return error_set(error, ERROR_LIMIT, "relation %u has %u columns, more than %d", record->id,
                          record->column_count, MAX_COLUMNS);
+    }
+    if (!numbers_ascend(record)) {
+        return error_set(error, ERROR_STATE, "the columns of relation %u are not numbered upwards from 1",
+                         record->id);
     }
     return close_run(writer, error) != 0 ? -1 : pack_relation(&writer->batch, record, error);
 }

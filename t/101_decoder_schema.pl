@@ -25,11 +25,11 @@ relation public.d identity default columns id:int4/binary/key gone:text/binary b
 insert public.d #1 id=1 gone='x' b=2
 commit changes 1
 begin
-relation public.d identity default columns id:int4/binary/key b:int4/binary
+relation public.d identity default columns id:int4/binary/key b:int4/binary/number 3
 insert public.d #1 id=2 b=3
 commit changes 1
 begin
-relation public.d identity default columns id:int4/binary/key b:int4/binary c:text/binary e:int4/binary
+relation public.d identity default columns id:int4/binary/key b:int4/binary/number 3 c:text/binary e:int4/binary
 update public.d #1 id=1 b=5 c='default' e=7
 commit changes 1
 END
@@ -144,12 +144,26 @@ insert public.p1 #1 id=6 r=6
 commit changes 1
 begin
 relation public.p identity default columns id:int4/binary/key r:int4/binary/key
-relation public.d identity default columns id:int4/binary/key b:int4/binary c:text/binary e:int4/binary
+relation public.d identity default columns id:int4/binary/key b:int4/binary/number 3 c:text/binary e:int4/binary
 relation public.child identity default columns id:int4/binary b:int4/binary c:text/binary e:int4/binary
 relation public.ref identity default columns id:int4/binary/key d:int4/binary
 truncate #1 public.p, public.p1, "public"."P 2", public.d, public.child, public.ref cascade restart identity
 commit changes 1
 END
+
+    $sql->('CREATE TABLE again (id int PRIMARY KEY, v text, w int)');
+    $sql->("INSERT INTO again VALUES (1, 'a', 1)");
+    $sql->("ALTER TABLE again DROP COLUMN v, ADD COLUMN v text; INSERT INTO again VALUES (2, 3, 'b')");
+    my ($first) = $slot->raw_text =~ /^relation (\d+) "public"\."again" .* v:text\/binary w:int4\/binary\n/m;
+    $sql->("INSERT INTO again VALUES (4, 5, 'c')");
+    $sql->('DROP TABLE again; CREATE TABLE again (id int PRIMARY KEY, w int, v text); INSERT INTO again VALUES (5)');
+    my @described = $slot->raw_text =~ /^relation (\d+ "public"\."again" .*)$/mg;
+    my $oid = $server->sql('postgres', q{SELECT 'again'::regclass::oid});
+    isnt($first, $oid, 'a table that was made anew under its name has another number');
+    is_deeply(\@described, [
+        qq{$first "public"."again" identity default columns id:int4/binary/key w:int4/binary/number 3 v:text/binary},
+        qq{$oid "public"."again" identity default columns id:int4/binary/key w:int4/binary v:text/binary}],
+        'which is its OID; and columns say where others were dropped before them');
 
     my $wide = join(', ', map { "c$_ int" } 1 .. 1500);
     $sql->("CREATE TABLE wide ($wide); INSERT INTO wide (c1500) VALUES (7)");

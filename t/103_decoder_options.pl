@@ -14,8 +14,8 @@ foreach my $major (11, 15) {
     note("PostgreSQL $major");
 
     my @wrong = (
-        [wire_version => '2', 'Allowed values: 1\.', qr/release/],
-        [wire_version => 'new', 'Allowed values: 1\.'],
+        [wire_version => '1', 'Allowed values: 2\.', qr/release/],
+        [wire_version => 'new', 'Allowed values: 2\.'],
         [compression => 'gzip', 'Allowed values: none, zstd\.'],
         [level => '0', 'Allowed values: 1 to 19\.'],
         [level => '20', 'Allowed values: 1 to 19\.'],
@@ -55,7 +55,7 @@ foreach my $major (11, 15) {
     foreach my $options (
         [compression => 'none'],
         [compression => 'zstd', level => 9, frame_size => '1MB'],
-        [frame_size => '64kB', wire_version => 1, streaming => 'off'],
+        [frame_size => '64kB', wire_version => 2, streaming => 'off'],
         [compression => 'none', frame_size => 65536, binary => 'off'])
     {
         my $copy = PenstockTest::Decoder->new($server, 'postgres', 'copy');

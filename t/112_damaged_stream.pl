@@ -134,12 +134,12 @@ subtest 'a single frame' => sub {
 };
 
 subtest 'versions' => sub {
-    stops('a newer decoder', 0, qr/error .*frame 1: the decoder writes wire version 2, .*reads version 1: upgrade penstock on the migration host/,
-        records_of(1, sub { $_[0]{version} = 2 }), plain => 1);
+    stops('a newer decoder', 0, qr/error .*frame 1: the decoder writes wire version 3, .*reads version 2: upgrade penstock on the migration host/,
+        records_of(1, sub { $_[0]{version} = 3 }), plain => 1);
     stops('no frame of ours', 0, qr/error .*frame 1: not a frame of penstock's wire format/,
         instead_of(1, sub { substr($_[0], 0, 25) . "table public.t: INSERT: id[integer]:1" }));
     stops('a version that the decoder does not write', 0, qr/error .*wire_version.*\n.*upgrade/i, sub { $_[1] },
-        words => sub { $_[0] =~ s/"wire_version" '1'/"wire_version" '2'/r });
+        words => sub { $_[0] =~ s/"wire_version" '2'/"wire_version" '3'/r });
 };
 
 subtest 'records' => sub {
@@ -148,7 +148,7 @@ subtest 'records' => sub {
         return if $number == 1;
         return $data if $number > 2;
         my $frame = open_frame($data, 1);
-        $frame->{version} = 1;
+        $frame->{version} = 2;
         return close_frame($frame);
     }, plain => 1);
     stops('a second hello', 0, qr/error .*frame 2: .*starts again/, do {

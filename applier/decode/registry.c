@@ -59,6 +59,7 @@ static void copy_columns(Arena *arena, SourceRelation *relation, const RelationR
     for (uint32_t i = 0; i < record->column_count; i++) {
         const RelationColumnRecord *from = &record->columns[i];
         relation->columns[i] = (SourceColumn){
+            .number = from->number,
             .name = text_of(arena, from->name),
             .type = from->type,
             .base_type = from->base_type,

@@ -13,6 +13,7 @@
 #include "wire.h"
 
 typedef struct SourceColumn {
+    uint32_t number; /* of the attribute at the source: dropped and added anew, a column has another */
     char *name;
     uint32_t type;
     uint32_t base_type;
@@ -24,7 +25,7 @@ typedef struct SourceColumn {
 } SourceColumn;
 
 typedef struct SourceRelation {
-    uint32_t id;
+    uint32_t id; /* the table's OID at the source: dropped and made anew, a table has another */
     uint64_t fingerprint;
     char *schema;
     char *name;

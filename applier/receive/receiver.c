@@ -24,6 +24,7 @@
 #include "database.h"
 #include "slot.h"
 #include "timeline.h"
+#include "wire.h"
 
 #define DATA_HEADER 25
 #define KEEPALIVE_SIZE 18
@@ -60,10 +61,10 @@ static int start_stream(Receiver *receiver, const ReceiverOptions *options, Erro
     char command[256], lsn[LSN_TEXT_SIZE];
     char *slot = database_quote(options->slot);
     snprintf(command, sizeof command,
-             "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '1', \"on_undecodable\" '%s', "
+             "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '%d', \"on_undecodable\" '%s', "
              "\"collect_memory\" '%zu', \"read_ahead\" '%d')",
-             slot, lsn_format(options->start, lsn), options->on_undecodable, options->collect_memory,
-             options->read_ahead);
+             slot, lsn_format(options->start, lsn), WIRE_VERSION, options->on_undecodable,
+             options->collect_memory, options->read_ahead);
     free(slot);
     PGconn *connection = database_connection(receiver->database);
     PGresult *result = PQexec(connection, command);

@@ -70,6 +70,7 @@ void wire_relation(Wire *wire, uint32_t id, uint32_t column_count)
     for (uint32_t i = 0; i < column_count; i++) {
         snprintf(names[i], sizeof names[i], "c%u", i + 1);
         columns[i] = (RelationColumnRecord){
+            .number = i + 1,
             .name = bytes_of(names[i], strlen(names[i])),
             .type = 25,
             .base_type = 25,

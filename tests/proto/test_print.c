@@ -61,7 +61,7 @@ static void records_are_lines(void **state)
     print_all(printer, wire);
     fclose(out);
     assert_string_equal(
-        printed, "hello plugin '0.1.0' wire 1 server 110022 encoding 'UTF8' options 'codec=zstd' 'level=1'\n"
+        printed, "hello plugin '0.1.0' wire 2 server 110022 encoding 'UTF8' options 'codec=zstd' 'level=1'\n"
                  "heartbeat 0/FF 2000-01-01 00:00:00.000000+00\n"
                  "message at 0/100 prefix 'p' content ''\n"
                  "begin 0/16B3748 xid 574 1999-12-31 23:59:59.999995+00\n"

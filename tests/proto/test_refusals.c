@@ -103,7 +103,7 @@ static void forge(Forged *f)
 {
     memset(f, 0, sizeof *f);
     penstock__hello__init(&f->hello);
-    f->hello.wire_version = 1;
+    f->hello.wire_version = WIRE_VERSION;
     penstock__begin__init(&f->begin);
     f->begin.lsn_step = 1000;
     forge_relation(f);
@@ -123,7 +123,7 @@ static void forge(Forged *f)
     f->commit.change_count = 2;
     forge_records(f);
     penstock__frame__init(&f->frame);
-    f->frame.version = 1;
+    f->frame.version = WIRE_VERSION;
     f->max_raw_size = 100000;
 }
 
@@ -236,7 +236,7 @@ static void run(const Case *test)
     }
 
 /* Frames */
-FRAME(newer_version, frame->version = 2;)
+FRAME(newer_version, frame->version = 3;)
 FRAME(no_version, frame->version = 0;)
 FRAME(unknown_codec, frame->codec = 2;)
 FRAME(wrong_checksum, frame->checksum = 7;)
@@ -246,12 +246,12 @@ FRAME(raw_size_beyond_limit, frame->raw_size = 100001;)
 FRAME(not_zstd, frame->codec = PENSTOCK__CODEC__CODEC_ZSTD;)
 RECORDS(not_a_frame, f->bytes = text("Z\xff\xff");)
 RECORDS(nothing, f->bytes = text("");)
-RECORDS(frame_field_unknown, f->bytes = text("\x08\x01\x38\x01");)
-RECORDS(frame_field_twice, f->bytes = text("\x08\x01\x08\x01");)
-RECORDS(frame_cut, f->bytes = text("\x08\x01\x32\x05"
+RECORDS(frame_field_unknown, f->bytes = text("\x08\x02\x38\x01");)
+RECORDS(frame_field_twice, f->bytes = text("\x08\x02\x08\x02");)
+RECORDS(frame_cut, f->bytes = text("\x08\x02\x32\x05"
                                    "ab");)
-RECORDS(frame_wire_type, f->bytes = text("\x08\x01\x34\x01\x01\x01\x01");)
-RECORDS(frame_field_type, f->bytes = text("\x08\x01\x30\x01");)
+RECORDS(frame_wire_type, f->bytes = text("\x08\x02\x34\x01\x01\x01\x01");)
+RECORDS(frame_field_type, f->bytes = text("\x08\x02\x30\x01");)
 
 /* Batches and records as bytes */
 RECORDS(empty_batch, f->batch = text("");)
@@ -286,6 +286,7 @@ RECORDS(relation_unnamed, f->relation.name.len = 0;)
 RECORDS(relation_column_unnamed, f->relation_columns[1].name.len = 0;)
 RECORDS(relation_fingerprint, f->relation.fingerprint = 0;)
 RECORDS(relation_identity, f->relation.replica_identity = (Penstock__ReplicaIdentity)4;)
+RECORDS(relation_gap, f->relation_columns[1].gap = 1599;)
 RECORDS(relation_format, f->relation_columns[0].format = (Penstock__ValueFormat)2;)
 RECORDS(
     relation_too_wide, static Penstock__RelationColumn *many[1601];
@@ -369,13 +370,13 @@ RECORDS(commit_checksum, f->wrong_checksum = true;)
 static const Case cases[] = {
     {"a sound frame is read", NULL, NULL, ERROR_NONE, NULL},
     {"newer version", NULL, newer_version, ERROR_PROTOCOL,
-     "frame 1: the decoder writes wire version 2, and this program reads version 1: upgrade penstock on the "
+     "frame 1: the decoder writes wire version 3, and this program reads version 2: upgrade penstock on the "
      "migration host"},
     {"no version", NULL, no_version, ERROR_PROTOCOL,
      "frame 1: not a frame of penstock's wire format: it has no version"},
     {"unknown codec", NULL, unknown_codec, ERROR_PROTOCOL, "frame 1: codec 2 is not known"},
     {"wrong checksum", NULL, wrong_checksum, ERROR_PROTOCOL,
-     "frame 1: the payload of 83 bytes has checksum 97b6dcee, but the frame says 00000007"},
+     "frame 1: the payload of 83 bytes has checksum c992861d, but the frame says 00000007"},
     {"raw size wrong", NULL, raw_size_wrong, ERROR_PROTOCOL,
      "frame 1: a plain payload has 83 bytes, not 2000"},
     {"raw size not left out", NULL, raw_size_not_left_out, ERROR_PROTOCOL,
@@ -416,7 +417,7 @@ static const Case cases[] = {
     {"hello twice", hello_twice, NULL, ERROR_PROTOCOL,
      "frame 1: byte 6: hello cannot stand between transactions"},
     {"hello version", hello_version, NULL, ERROR_PROTOCOL,
-     "frame 1: byte 0: hello says wire version 3 in a frame of version 1"},
+     "frame 1: byte 0: hello says wire version 3 in a frame of version 2"},
     {"no begin", no_begin, NULL, ERROR_PROTOCOL,
      "frame 1: byte 6: a relation cannot stand between transactions"},
     {"begin twice", begin_twice, NULL, ERROR_PROTOCOL,
@@ -443,6 +444,8 @@ static const Case cases[] = {
      "frame 1, transaction 0/3E8: byte 17: relation 5 has no fingerprint"},
     {"relation identity", relation_identity, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 25: Relation.replica_identity is 4, which is more than 3"},
+    {"relation gap", relation_gap, NULL, ERROR_PROTOCOL,
+     "frame 1, transaction 0/3E8: byte 32: column 2 of relation 5 has the number 1601, more than 1600"},
     {"relation format", relation_format, NULL, ERROR_PROTOCOL,
      "frame 1, transaction 0/3E8: byte 30: RelationColumn.format is 2, which is more than 1"},
     {"relation too wide", relation_too_wide, NULL, ERROR_PROTOCOL,

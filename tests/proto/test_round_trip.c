@@ -116,6 +116,35 @@ static void frame_holds_several_transactions(void **state)
     wire_free(wire);
 }
 
+/* A column that was dropped and added anew is another column, and the definition another definition. */
+static void columns_keep_their_numbers(void **state)
+{
+    (void)state;
+    Wire *wire = wire_new(WIRE_CODEC_NONE, 65536);
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    static const uint32_t numbers[][3] = {{1, 2, 3}, {1, 3, 4}, {7, 8, 1600}};
+    for (int i = 0; i < 3; i++) {
+        RelationColumnRecord columns[3];
+        for (int j = 0; j < 3; j++) {
+            columns[j] = (RelationColumnRecord){.number = numbers[i][j], .name = text("c"), .typmod = -1};
+        }
+        RelationRecord relation = {
+            .id = 5, .schema = text("s"), .name = text("t"), .column_count = 3, .columns = columns};
+        ok(wire, writer_relation(wire->writer, &relation, &wire->error));
+    }
+    wire_commit(wire, 1000);
+    wire_pass(wire);
+    for (int i = 0; i < 3; i++) {
+        const RelationRecord *relation = &wire->records[2 + i].relation;
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(relation->columns[j].number, numbers[i][j]);
+        }
+        assert_true(relation->fingerprint != wire->records[2 + (i + 1) % 3].relation.fingerprint);
+    }
+    wire_free(wire);
+}
+
 static void runs_end_where_kind_or_relation_changes(void **state)
 {
     (void)state;
@@ -341,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_record_comes_back),
         cmocka_unit_test(frame_holds_several_transactions),
+        cmocka_unit_test(columns_keep_their_numbers),
         cmocka_unit_test(runs_end_where_kind_or_relation_changes),
         cmocka_unit_test(all_states_mix_in_all_ways),
         cmocka_unit_test(relation_without_columns_has_rows),

@@ -16,7 +16,7 @@ static Penstock__Batch *unpack(Wire *wire)
     ok(wire, frame_writer_take(wire->writer, &bytes, &wire->error));
     Penstock__Frame *frame = penstock__frame__unpack(NULL, bytes.size, bytes.data);
     assert_non_null(frame);
-    assert_int_equal(frame->version, 1);
+    assert_int_equal(frame->version, WIRE_VERSION);
     assert_int_equal(frame->codec, PENSTOCK__CODEC__CODEC_NONE);
     assert_int_equal(frame->raw_size, frame->payload.len < SMALL_BATCH_SIZE ? 0 : frame->payload.len);
     assert_true(frame->checksum == (uint32_t)XXH3_64bits(frame->payload.data, frame->payload.len));

@@ -56,7 +56,8 @@ static void write_hello(Fixture *fixture, const char *encoding)
 
 static void write_relation(Fixture *fixture, uint32_t id, const char *name, const char *column)
 {
-    RelationColumnRecord columns[1] = {{.name = text(column),
+    RelationColumnRecord columns[1] = {{.number = 1,
+                                        .name = text(column),
                                         .type = 23,
                                         .base_type = 23,
                                         .type_schema = text("pg_catalog"),

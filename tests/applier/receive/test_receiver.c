@@ -89,7 +89,7 @@ static void stream_is_asked_for_where_it_should_begin(void **state)
     Fixture *fixture = *state;
     open_stream(fixture);
     assert_non_null(strstr(fixture->source.command,
-                           "START_REPLICATION SLOT \"a \"\"slot\"\"\" LOGICAL 0/900 (\"wire_version\" '1'"));
+                           "START_REPLICATION SLOT \"a \"\"slot\"\"\" LOGICAL 0/900 (\"wire_version\" '2'"));
     assert_int_equal(receiver_confirmed(fixture->receiver), 0x1000);
     assert_int_equal(receiver_timeline(fixture->receiver), 1);
 }
