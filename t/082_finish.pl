@@ -52,7 +52,21 @@ like($migration->ok('finish', '--abandon')->{stdout}, qr/Nothing to do/, 'a seco
 $target->sql('postgres', 'DROP TABLE a');
 $migration->ok('copy');
 $target->sql('postgres', q(UPDATE penstock.migration SET phase = 'switched'));
-$migration->ok('finish', '--keep-journal');
+like($migration->exits(2, 'finish')->{stderr}, qr/nobody is here to answer.*--yes/s, 'it asks, and a script has to say --yes');
+
+# On a terminal: whatever is not "yes" changes nothing.
+sub on_terminal
+{
+    my ($answer) = @_;
+    my $command = join ' ', map { "'$_'" } $migration->command('finish', '--keep-journal');
+    my $said = `echo $answer | script -qec "$command" /dev/null`;
+    return ($said, $? >> 8);
+}
+my ($said, $exit) = on_terminal('y');
+like($said, qr/ends the way back: there will be no rollback/, 'what will be gone is said');
+is($exit, 4, 'y is not yes');
+is($source->sql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '1', 'nothing was done');
+is((on_terminal('yes'))[1], 0, 'yes is');
 ok($target->sql('postgres', q(SELECT count(*) FROM penstock.journal WHERE operation = 'copy')) > 1,
     'the next migration went on with the journal');
 

@@ -80,6 +80,7 @@ is($source->sql('app', q{SELECT count(*) FROM pg_replication_slots WHERE plugin 
 $writers->go_on($target, 'after the switch');
 $writers->go_on($source, 'coming back to the fenced source');
 $target->sql('app', <<'SQL');
+ALTER DATABASE app CONNECTION LIMIT 321;
 UPDATE parts SET place = 'target' WHERE id = 2;
 INSERT INTO lines VALUES ('said on the target');
 TRUNCATE emptied;
@@ -117,7 +118,7 @@ kill_in_catch_up('killed');
 $result = $migration->exits(3, @rollback, '--yes');
 like($result->{stderr}, qr/--resume.*--undo/, 'a new rollback does not start over it');
 $migration->ok(@rollback, '--undo');
-is(limit($target), '-1', 'undone: the target is open');
+is(limit($target), '321', 'undone: the target is as open as it was');
 is(limit($source), '0', 'and the source is fenced');
 $writers->go_on($target, 'after undo');
 
@@ -142,6 +143,8 @@ is($source->sql('app', q{SELECT string_agg(place, ' ' ORDER BY id) FROM parts}),
 is($source->sql('app', 'SELECT count(*) FROM lines'), '1', 'an insert without identity came back');
 is($source->sql('app', 'SELECT count(*) FROM emptied'), '0', 'TRUNCATE came back');
 
-$migration->ok('finish');
+my $finished = $migration->ok('finish', '--yes')->{stdout};
+like($finished, qr/^fence +stays: the target .*ALTER DATABASE "app" CONNECTION LIMIT 321;.*RESET default_transaction_read_only;/ms,
+    'how to open the target again is said, with its limit as it was');
 is($target->sql('app', q{SELECT to_regnamespace('penstock') IS NULL}), 't', 'finish takes the rest away');
 done_testing();

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
+#include "confirm.h"
 #include "cutover.h"
 #include "records.h"
 #include "ticker.h"
@@ -104,26 +104,17 @@ static int check_mode(const Cutover *cutover, const StepRecord *records, Error *
                : 0;
 }
 
-static int confirm(const Cutover *cutover, Error *error)
+static int confirm_plan(const Cutover *cutover, Error *error)
 {
-    char answer[16] = "";
     if (cutover->options->yes || cutover->options->mode == CUTOVER_UNDO ||
         cutover->options->mode == CUTOVER_RESUME) {
         return 0;
     }
-    if (!isatty(STDIN_FILENO) || cutover->settings->json) {
-        error_set(error, ERROR_USAGE, "%s asks before it begins, and here is nobody to answer",
-                  cutover->road->operation);
-        return error_hint(error, "Give --yes if it is meant; --plan and --dry-run show what it would do.");
+    if (confirm_possible(cutover->settings)) {
+        cutover_print_plan(cutover);
     }
-    cutover_print_plan(cutover);
-    printf("\nGo on? Type yes: ");
-    fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) == NULL || strcmp(answer, "yes\n") != 0) {
-        return error_set(error, ERROR_INTERRUPTED, "not confirmed: nothing was done");
-    }
-    printf("\n");
-    return 0;
+    return confirm(cutover->settings, cutover->road->operation, "\nGo on?",
+                   "Give --yes if it is meant; --plan and --dry-run show what it would do.", error);
 }
 
 /* --- what became of it --- */
@@ -257,8 +248,8 @@ static ExitStatus run_opened(Cutover *cutover, StepRecord *records, Error *error
     if (mode == CUTOVER_DRY_RUN) {
         return cutover_dry_run(cutover, error);
     }
-    return confirm(cutover, error) == 0 ? run_machine(cutover, records, error)
-                                        : (ExitStatus)error_exit_status(error);
+    return confirm_plan(cutover, error) == 0 ? run_machine(cutover, records, error)
+                                             : (ExitStatus)error_exit_status(error);
 }
 
 static ExitStatus run(const Settings *settings, const CutoverOptions *options, const Road *road, Error *error)

@@ -135,20 +135,26 @@ int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(vo
     return status;
 }
 
-int fence_lift(Database *source, const json_t *detail, Error *error)
+int fence_before(const json_t *detail, FenceBefore *out, Error *error)
 {
-    char limit[64], read_only[128];
     const char *value = json_string_value(json_object_get(detail, "read_only"));
     if (!json_is_integer(json_object_get(detail, "connection_limit"))) {
         return error_set(error, ERROR_STATE,
                          "the journal does not say what the connection limit of the source was");
     }
-    snprintf(limit, sizeof limit, "CONNECTION LIMIT %lld",
+    snprintf(out->limit, sizeof out->limit, "CONNECTION LIMIT %lld",
              (long long)json_integer_value(json_object_get(detail, "connection_limit")));
     if (value != NULL) {
-        snprintf(read_only, sizeof read_only, "SET default_transaction_read_only = '%.60s'", value);
+        snprintf(out->read_only, sizeof out->read_only, "SET default_transaction_read_only = '%.60s'", value);
     } else {
-        snprintf(read_only, sizeof read_only, "RESET default_transaction_read_only");
+        snprintf(out->read_only, sizeof out->read_only, "RESET default_transaction_read_only");
     }
-    return alter(source, limit, read_only, error);
+    return 0;
+}
+
+int fence_lift(Database *source, const json_t *detail, Error *error)
+{
+    FenceBefore before;
+    return fence_before(detail, &before, error) == 0 ? alter(source, before.limit, before.read_only, error)
+                                                     : -1;
 }

@@ -24,5 +24,13 @@ int fence_remember(Database *source, json_t *detail, Error *error) MUST_CHECK;
  */
 int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error) MUST_CHECK;
 
+/* What follows ALTER DATABASE name to open it again, from the detail of fence_remember. */
+typedef struct FenceBefore {
+    char limit[64];
+    char read_only[128];
+} FenceBefore;
+
+int fence_before(const json_t *detail, FenceBefore *out, Error *error) MUST_CHECK;
+
 /* Puts the settings back as fence_remember found them. */
 int fence_lift(Database *source, const json_t *detail, Error *error) MUST_CHECK;

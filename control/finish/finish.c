@@ -4,7 +4,8 @@
  *     the way back  →  slot at the source  →  phase finished  →  schema penstock on the target
  *
  * The schema goes last because it knows the name of the slot. Rows and tables that were copied stay, whatever the
- * phase: nothing here deletes anyone's data. The fence stays too; how to lift it is said.
+ * phase: nothing here deletes anyone's data. The fence stays too; how to lift it is said. It asks first, because the way
+ * back goes with it: but for --abandon, which says by itself what is meant.
  */
 #include "finish.h"
 
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "confirm.h"
 #include "lock.h"
 #include "option.h"
 #include "overview.h"
@@ -25,18 +27,14 @@ typedef struct FinishResult {
     bool nothing; /* there was no such migration, as says … */
     Error missing;
     bool slot_dropped;
-    bool fenced;
-    char database[64]; /* at the source */
+    FinishFence source, target;
+    char source_database[64], target_database[64];
 } FinishResult;
-
-static const char fence_sql[] =
-    "SELECT (datconnlimit = 0)::text FROM pg_database WHERE datname = current_database()";
 
 static int clean_source(const Settings *settings, const Migration *migration, const FinishOptions *options,
                         FinishResult *result, Error *error)
 {
     Database *source = NULL;
-    char *fenced = NULL;
     if (options->skip_source) {
         return 0;
     }
@@ -48,9 +46,7 @@ static int clean_source(const Settings *settings, const Migration *migration, co
         status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
     }
     if (status == 0) {
-        status = database_value(source, &fenced, error, fence_sql, 0);
-        result->fenced = fenced != NULL && strcmp(fenced, "true") == 0;
-        free(fenced);
+        status = finish_look_at_fence(source, &result->source, error);
     }
     database_close(source);
     return status;
@@ -62,11 +58,38 @@ static int journal(Database *target, const Migration *migration, const char *ste
     return state_journal(target, migration->name, "finish", step, event, NULL, error);
 }
 
+/* What was set before the fences is in the journal, which goes with the schema. */
+static int look_at_fences(Database *target, const Migration *migration, FinishResult *result, Error *error)
+{
+    memcpy(result->source_database, migration->source_database, sizeof result->source_database);
+    snprintf(result->target_database, sizeof result->target_database, "%s",
+             PQdb(database_connection(target)));
+    return finish_read_fence(target, migration, "cutover", &result->source, error) == 0 &&
+                   finish_read_fence(target, migration, "rollback", &result->target, error) == 0
+               ? finish_look_at_fence(target, &result->target, error)
+               : -1;
+}
+
+static int ask(const Settings *settings, const Migration *migration, const FinishOptions *options,
+               Error *error)
+{
+    if (options->yes || options->abandon) {
+        return 0;
+    }
+    return confirm(settings, "finish",
+                   migration->phase == PHASE_SWITCHED
+                       ? "This ends the way back: there will be no rollback any more. Go on?"
+                       : "This removes all that Penstock knows of the migration. Go on?",
+                   "Give --yes if it is meant.", error);
+}
+
 static int finish_migration(const Settings *settings, Database *target, const Migration *migration,
                             const FinishOptions *options, FinishResult *result, Error *error)
 {
     Error ignored;
     if (finish_allowed(target, migration, options, error) != 0 ||
+        ask(settings, migration, options, error) != 0 ||
+        look_at_fences(target, migration, result, error) != 0 ||
         journal(target, migration, "slot", "begin", error) != 0) {
         return -1;
     }
@@ -116,7 +139,6 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
         *error = (Error){.code = ERROR_NONE};
     }
     if (status == 0 && there) {
-        memcpy(result->database, migration.source_database, sizeof result->database);
         status = finish_migration(settings, target, &migration, options, result, error);
     }
     database_close(target);
@@ -125,24 +147,13 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
 
 static void print_json(const Settings *settings, const FinishResult *result, const FinishOptions *options)
 {
-    json_t *document = json_pack("{s:s, s:b, s:b, s:b, s:b}", "migration", settings->migration,
+    json_t *document = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b}", "migration", settings->migration,
                                  "nothing_to_do", result->nothing, "slot_dropped", result->slot_dropped,
-                                 "journal_kept", options->keep_journal, "source_fenced", result->fenced);
+                                 "journal_kept", options->keep_journal, "source_fenced",
+                                 result->source.stands, "target_fenced", result->target.stands);
     json_dumpf(document, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(document);
-}
-
-static void print_fence(const FinishResult *result)
-{
-    char *name = database_quote(result->database);
-    printf(
-        "fence       stays: the source database is closed to all but superusers. To open it again, there:\n"
-        "              SET default_transaction_read_only = off;\n"
-        "              ALTER DATABASE %s CONNECTION LIMIT -1;\n"
-        "              ALTER DATABASE %s RESET default_transaction_read_only;\n",
-        name, name);
-    free(name);
 }
 
 static void print_result(const Settings *settings, const FinishResult *result, const FinishOptions *options)
@@ -160,8 +171,11 @@ static void print_result(const Settings *settings, const FinishResult *result, c
     if (options->abandon) {
         printf("            what was copied is still there; drop it yourself if you begin again\n");
     }
-    if (result->fenced) {
-        print_fence(result);
+    if (result->source.stands) {
+        finish_print_fence(stdout, "source", result->source_database, &result->source);
+    }
+    if (result->target.stands) {
+        finish_print_fence(stdout, "target", result->target_database, &result->target);
     }
 }
 
@@ -176,12 +190,13 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     return EXIT_DONE;
 }
 
-enum { KEY_ABANDON = 0x2000, KEY_KEEP_JOURNAL, KEY_SKIP_SOURCE, KEY_WAIT };
+enum { KEY_ABANDON = 0x2000, KEY_KEEP_JOURNAL, KEY_SKIP_SOURCE, KEY_WAIT, KEY_YES };
 
 static const struct argp_option options[] = {
     {"abandon", KEY_ABANDON, NULL, 0, "Give up a migration that has not been switched", 0},
     {"keep-journal", KEY_KEEP_JOURNAL, NULL, 0, "Leave the journal, as penstock.journal on the target", 0},
     {"skip-source", KEY_SKIP_SOURCE, NULL, 0, "Do not touch the source: it is gone for good", 0},
+    {"yes", KEY_YES, NULL, 0, "Do not ask", 0},
     {"wait", KEY_WAIT, "SECONDS", 0, "How long to wait for a slot that is in use (30)", 0},
     {0},
 };
@@ -190,6 +205,7 @@ static const OptionField fields[] = {
     OPTION_FLAG(KEY_ABANDON, FinishOptions, abandon),
     OPTION_FLAG(KEY_KEEP_JOURNAL, FinishOptions, keep_journal),
     OPTION_FLAG(KEY_SKIP_SOURCE, FinishOptions, skip_source),
+    OPTION_FLAG(KEY_YES, FinishOptions, yes),
     OPTION_NUMBER(KEY_WAIT, "wait", FinishOptions, wait_seconds, 0, 86400),
 };
 
@@ -208,9 +224,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "\vDrops the slot at the source, the way back on both sides, and schema penstock on the target. "
-           "Moved tables stay, and so does "
-           "the fence at the source. Can be run again, also when it was cut short.",
+    .doc =
+        "\vDrops the slot at the source, the way back on both sides, and schema penstock on the target. "
+        "Moved tables stay, and so does "
+        "a fence; the statements that lift it are printed. Asks first, unless --yes or --abandon is given. "
+        "Can be run again, also when it was cut short.",
 };
 
 const Command command_finish = {

@@ -3,14 +3,18 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "command.h"
 #include "database.h"
+#include "fence.h"
 #include "state.h"
 
 typedef struct FinishOptions {
     bool abandon;
     bool keep_journal;
     bool skip_source;
+    bool yes;
     int wait_seconds; /* for a slot that is in use */
 } FinishOptions;
 
@@ -24,3 +28,20 @@ int finish_allowed(Database *target, const Migration *migration, const FinishOpt
  */
 int finish_slot(Database *source, const Migration *migration, int wait_seconds, bool *dropped,
                 Error *error) MUST_CHECK;
+
+/* The fence of one side. */
+typedef struct FinishFence {
+    bool stands;
+    bool known; /* what was before is in the journal */
+    FenceBefore before;
+} FinishFence;
+
+/* What was before the fence that operation ("cutover": of the source, "rollback": of the target) raised last. */
+int finish_read_fence(Database *target, const Migration *migration, const char *operation, FinishFence *out,
+                      Error *error) MUST_CHECK;
+
+/* Whether a fence stands on the database of this connection. */
+int finish_look_at_fence(Database *database, FinishFence *fence, Error *error) MUST_CHECK;
+
+/* For people: how to lift it. side: source or target. */
+void finish_print_fence(FILE *out, const char *side, const char *database, const FinishFence *fence);

@@ -1,0 +1,59 @@
+/*
+ * The fences that stay after `penstock finish`, with the statements that lift them: the settings as they were before go with
+ * the journal, so they are said now.
+ */
+#include "finish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char fenced_sql[] =
+    "SELECT true FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
+    "   AND d.datconnlimit OPERATOR(pg_catalog.=) 0"
+    "   AND EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
+    "                WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid"
+    "                  AND s.setdatabase OPERATOR(pg_catalog.=) d.oid"
+    "                  AND 'default_transaction_read_only=on'::pg_catalog.text"
+    "                      OPERATOR(pg_catalog.=) ANY (s.setconfig))";
+
+/* Keeps the detail of the last fence that was raised; its begin has the settings as they were. */
+static void take_line(void *context, const char *step, const char *event, const char *detail)
+{
+    json_t **last = context;
+    if (strcmp(step, "fence") == 0 && strcmp(event, "begin") == 0) {
+        json_decref(*last);
+        *last = json_loads(detail, 0, NULL);
+    }
+}
+
+int finish_read_fence(Database *target, const Migration *migration, const char *operation, FinishFence *out,
+                      Error *error)
+{
+    json_t *detail = NULL;
+    Error ignored;
+    if (state_read_journal(target, migration->name, operation, take_line, &detail, error) != 0) {
+        json_decref(detail);
+        return -1;
+    }
+    out->known = detail != NULL && fence_before(detail, &out->before, &ignored) == 0;
+    json_decref(detail);
+    return 0;
+}
+
+int finish_look_at_fence(Database *database, FinishFence *fence, Error *error)
+{
+    return database_found(database, &fence->stands, error, fenced_sql, 0);
+}
+
+void finish_print_fence(FILE *out, const char *side, const char *database, const FinishFence *fence)
+{
+    char *name = database_quote(database);
+    fprintf(out,
+            "fence       stays: the %s is closed to all but superusers. To open it again, as one of them:\n"
+            "              SET default_transaction_read_only = off;\n"
+            "              ALTER DATABASE %s %s;\n"
+            "              ALTER DATABASE %s %s;\n",
+            side, name, fence->known ? fence->before.limit : "CONNECTION LIMIT -1", name,
+            fence->known ? fence->before.read_only : "RESET default_transaction_read_only");
+    free(name);
+}
