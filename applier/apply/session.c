@@ -3,9 +3,7 @@
  * reads whenever sending would block, so that a long queue on a blocking connection cannot lock up against a
  * server that waits for us to read.
  *
- * A statement's name is known to us when it is queued, but to the server only once its Parse went through:
- * behind an error the server skips everything up to the next Sync. So a statement is confirmed by the result
- * of its Parse, and after a failure those not confirmed are forgotten.
+ * What is prepared under which name is statement_cache.c's matter.
  *
  * Plans are generic, and scans and joins that would read a whole table are priced out: a statement that finds
  * rows by key must walk the index whatever the planner thinks of the table's size at the time it plans. A
@@ -18,23 +16,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "state.h"
+#include "statement_cache.h"
 
-#define MAX_STATEMENTS 2000
+#define MAX_STATEMENTS 2000 /* prepared from one round trip to the next */
 #define MAX_COLUMNS 1664
-#define MAX_KEY (2 + 2 * (MAX_COLUMNS / 64 + 1))
 #define LANE_STATEMENT "penstock_lanes"
-
-typedef struct Statement {
-    UT_hash_handle hh;
-    char name[24];
-    bool confirmed;
-    uint64_t used; /* number of the round trip that used it last */
-    size_t key_size;
-    uint64_t key[]; /* relation, kind, columns */
-} Statement;
 
 /* A command whose result is to come. */
 typedef struct Sent {
@@ -49,9 +37,7 @@ struct Session {
     Database *database;
     PGconn *connection;
     int socket; /* a descriptor of our own for libpq's socket, which libpq may close at any time */
-    Statement *statements;
-    uint64_t named;
-    uint64_t round;
+    StatementCache *statements;
     uint64_t executed;
     bool lanes_prepared;
     int formats[2 * MAX_COLUMNS]; /* all 1: binary */
@@ -103,6 +89,7 @@ int session_open(const char *target, const char *migration, const char *encoding
         return error_set(error, ERROR_SYSTEM, "no memory for a session");
     }
     session->socket = -1;
+    session->statements = cache_new(MAX_STATEMENTS);
     char purpose[32];
     snprintf(purpose, sizeof purpose, "worker %d", index);
     for (size_t i = 0; i < sizeof session->formats / sizeof *session->formats; i++) {
@@ -133,13 +120,7 @@ void session_close(Session *session)
     if (session == NULL) {
         return;
     }
-    Statement *statement;
-    Statement *next;
-    HASH_ITER(hh, session->statements, statement, next)
-    {
-        HASH_DEL(session->statements, statement);
-        free(statement);
-    }
+    cache_free(session->statements);
     if (session->socket >= 0) {
         close(session->socket);
     }
@@ -194,56 +175,28 @@ void session_command_with(Session *session, const char *sql, int count, const Oi
     note_sent(session, taken, (Sent){.counted = true, .expected = 1});
 }
 
-/* Makes the statement known to us and queues its Parse. */
-static Statement *prepare(Session *session, const ApplyRelation *relation, const Shape *shape,
-                          const Change *change, const uint64_t *key, size_t key_size)
+/* Queues the Parse of a statement. */
+static void prepare(Session *session, const ApplyRelation *relation, const Shape *shape, const Change *change,
+                    const CachedStatement *statement)
 {
-    Statement *statement = calloc(1, sizeof(*statement) + key_size);
-    if (statement == NULL) {
-        fputs("penstock: out of memory\n", stderr);
-        abort();
-    }
-    snprintf(statement->name, sizeof statement->name, "p%llu", (unsigned long long)++session->named);
-    memcpy(statement->key, key, key_size);
-    statement->key_size = key_size;
-    HASH_ADD_KEYPTR(hh, session->statements, statement->key, key_size, statement);
-
     Oid types[2 * MAX_COLUMNS];
     statement_parameter_types(relation, shape, types);
     char *sql = statement_sql(relation, shape);
     int count = statement_parameter_count(relation, shape);
     note_sent(session, PQsendPrepare(session->connection, statement->name, sql, count, types),
-              (Sent){.confirms = &statement->confirmed, .relation = relation, .change = change});
+              (Sent){.confirms = statement->confirmed, .relation = relation, .change = change});
     free(sql);
-    return statement;
-}
-
-static Statement *statement_of(Session *session, const ApplyRelation *relation, const Shape *shape,
-                               const Change *change)
-{
-    size_t words = column_words(relation->source->column_count);
-    uint64_t key[MAX_KEY];
-    key[0] = relation->serial;
-    key[1] = (uint64_t)shape->kind << 1 | shape->single;
-    memcpy(key + 2, shape->set, words * sizeof(*key));
-    memcpy(key + 2 + words, shape->find, words * sizeof(*key));
-    size_t key_size = (2 + 2 * words) * sizeof(*key);
-
-    Statement *statement;
-    HASH_FIND(hh, session->statements, key, key_size, statement);
-    if (statement == NULL) {
-        statement = prepare(session, relation, shape, change, key, key_size);
-    }
-    statement->used = session->round;
-    return statement;
 }
 
 void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
                      const char *const *values, const int *lengths, uint64_t expected, const Change *change)
 {
-    Statement *statement = statement_of(session, relation, shape, change);
+    CachedStatement statement = cache_use(session->statements, relation, shape);
+    if (statement.fresh) {
+        prepare(session, relation, shape, change, &statement);
+    }
     int taken =
-        PQsendQueryPrepared(session->connection, statement->name, statement_parameter_count(relation, shape),
+        PQsendQueryPrepared(session->connection, statement.name, statement_parameter_count(relation, shape),
                             values, lengths, session->formats, 1);
     note_sent(session, taken,
               (Sent){.counted = true, .expected = expected, .relation = relation, .change = change});
@@ -351,42 +304,12 @@ static bool read_results(Session *session, Failure *failure, bool *failed)
     return synced;
 }
 
-static void forget(Session *session, Statement *statement)
+/* The command runs with whatever is queued next. */
+static void close_statement(void *context, const char *name)
 {
-    HASH_DEL(session->statements, statement);
-    free(statement);
-}
-
-static void forget_unconfirmed(Session *session)
-{
-    Statement *statement;
-    Statement *next;
-    HASH_ITER(hh, session->statements, statement, next)
-    {
-        if (!statement->confirmed) {
-            forget(session, statement);
-        }
-    }
-}
-
-static int by_use(const Statement *a, const Statement *b)
-{
-    return (a->used > b->used) - (a->used < b->used);
-}
-
-/* Lets go of the quarter that was not used for longest. The commands run with whatever is queued next. */
-static void trim_statements(Session *session)
-{
-    if (HASH_COUNT(session->statements) <= MAX_STATEMENTS) {
-        return;
-    }
-    HASH_SORT(session->statements, by_use);
-    for (int i = 0; i < MAX_STATEMENTS / 4; i++) {
-        char sql[64];
-        snprintf(sql, sizeof sql, "DEALLOCATE %s", session->statements->name);
-        forget(session, session->statements);
-        session_command(session, sql);
-    }
+    char sql[64];
+    snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
+    session_command(context, sql);
 }
 
 int session_finish(Session *session, Failure *failure)
@@ -396,17 +319,16 @@ int session_finish(Session *session, Failure *failure)
         return connection_lost(session, failure);
     }
     session->sent_count = 0;
-    session->round++;
     if (session->refused) {
         session->refused = false;
         failed = true;
         *failure = (Failure){.error = session->refusal};
     }
     if (failed) {
-        forget_unconfirmed(session);
+        cache_forget_unconfirmed(session->statements);
         return -1;
     }
-    trim_statements(session);
+    cache_end_round(session->statements, close_statement, session);
     return 0;
 }
 
