@@ -7,7 +7,8 @@
  *
  * The reporter keeps the migration's lock over runs, so nobody takes the migration away while a server is down. When
  * its own connection is lost it is made anew with the next run. The server may need long to notice that the old one is
- * gone, so its session is ended, and being refused the lock then is no reason to give up at once.
+ * gone, so its session is ended, and being refused the lock by it is no reason to give up at once. By another one it is:
+ * that is the applier now, and has the lanes (state/lanes.c).
  *
  * A start that cannot reach a server fails after --start-limit, and at once when the host is unknown or the server
  * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
@@ -81,6 +82,20 @@ static int load_migration(Supervisor *supervisor, Database *target, Migration *m
                : -1;
 }
 
+/* The lock is refused: an earlier session of ours that is about to end may be tried again for a while, another applier not. */
+static int judge_holder(const Supervisor *supervisor, Database *target, Error *error)
+{
+    bool own = false;
+    Error unknown;
+    if (supervisor->locked_by != 0 && clock_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS &&
+        state_is_holder(target, supervisor->options->migration, "applier", supervisor->locked_by, &own,
+                        &unknown) != 0) {
+        *error = unknown;
+    }
+    error->code = own ? ERROR_TRANSIENT : error->code;
+    return -1;
+}
+
 static int start_reporter(Supervisor *supervisor, Database *target, Error *error)
 {
     if (supervisor->reporter != NULL && reporter_failed(supervisor->reporter, error)) {
@@ -101,10 +116,7 @@ static int start_reporter(Supervisor *supervisor, Database *target, Error *error
                                 .timeout_s = options->timeout_s,
                                 .log = &options->log};
     if (reporter_start(&reporter, &supervisor->reporter, error) != 0) {
-        bool own = error->code == ERROR_STATE && supervisor->locked_by != 0 &&
-                   clock_seconds() - supervisor->failing_since < OLD_LOCK_SECONDS;
-        error->code = own ? ERROR_TRANSIENT : error->code;
-        return -1;
+        return error->code == ERROR_STATE ? judge_holder(supervisor, target, error) : -1;
     }
     supervisor->locked_by = reporter_session(supervisor->reporter);
     return 0;

@@ -161,8 +161,10 @@ int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *e
         "WITH begun AS (UPDATE penstock.migration SET phase = 'copied', slot_lsn = $2::pg_lsn, final_lsn = "
         "NULL"
         "  WHERE name = $1 AND phase <> 'copied' RETURNING name),"
-        " moved AS (UPDATE penstock.lane SET commit_lsn = $2::pg_lsn, sequence = 0"
-        "  WHERE migration IN (SELECT name FROM begun) AND commit_lsn < $2::pg_lsn),"
+        " moved AS (UPDATE penstock.lane SET commit_lsn = greatest(commit_lsn, $2::pg_lsn), epoch = epoch + "
+        "1,"
+        "  sequence = CASE WHEN commit_lsn < $2::pg_lsn THEN 0 ELSE sequence END"
+        "  WHERE migration IN (SELECT name FROM begun)),"
         " silent AS (DELETE FROM penstock.applier WHERE migration IN (SELECT name FROM begun))"
         " SELECT name FROM penstock.migration WHERE name = $1",
         name, lsn_format(slot_lsn, text), error);
@@ -187,37 +189,6 @@ int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error)
     bool good = text != NULL && lsn_parse(text, out);
     free(text);
     return good ? 0 : error_set(error, ERROR_STATE, "penstock.relation.copy_lsn is not an LSN");
-}
-
-int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions, Error *error)
-{
-    PGresult *result = NULL;
-    if (database_query(
-            target, &result, error,
-            "SELECT lane, commit_lsn, sequence FROM penstock.lane WHERE migration = $1 ORDER BY lane", 1,
-            migration->name) != 0) {
-        return error_context(error, "reading the lanes of migration \"%s\"", migration->name);
-    }
-    int count = PQntuples(result);
-    bool complete = count == migration->lanes;
-    for (int i = 0; complete && i < count; i++) {
-        complete = atoi(PQgetvalue(result, i, 0)) == i;
-        positions[i].commit_lsn = lsn_value(result, i, 1);
-        positions[i].sequence = strtoull(PQgetvalue(result, i, 2), NULL, 10);
-    }
-    PQclear(result);
-    if (!complete) {
-        return error_set(error, ERROR_STATE,
-                         "migration \"%s\" has %d lanes, but penstock.lane has %d rows for it",
-                         migration->name, migration->lanes, count);
-    }
-    return 0;
-}
-
-const char *state_lane_update_sql(void)
-{
-    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8 "
-           "WHERE migration = $1::text AND lane = ANY ($2::int4[])";
 }
 
 int state_set_class(Database *target, const char *migration, const char *schema, const char *table,

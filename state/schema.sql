@@ -50,12 +50,15 @@ CREATE TABLE penstock.relation (
     PRIMARY KEY (migration, schema_name, table_name)
 );
 
--- How far each lane has been applied; updated in the very transaction that applies.
+-- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
+-- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one
+-- move a lane (state/lanes.c).
 CREATE TABLE penstock.lane (
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     lane        int NOT NULL,
     commit_lsn  pg_lsn NOT NULL,             -- commit record of the last change applied here …
     sequence    bigint NOT NULL,             -- … and its number in that transaction
+    epoch       bigint NOT NULL DEFAULT 0,   -- of whoever took the lanes over last
     PRIMARY KEY (migration, lane)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 

@@ -168,3 +168,15 @@ int state_end_holder(Database *target, const char *name, const char *role, int s
     }
     return 0;
 }
+
+int state_is_holder(Database *target, const char *name, const char *role, int session, bool *holds,
+                    Error *error)
+{
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", session);
+    if (database_found(target, holds, error, "SELECT 1 FROM " HOLDER " AND l.pid = $3::int", 3, name, role,
+                       pid) != 0) {
+        return error_context(error, "looking for who has the %s lock", role);
+    }
+    return 0;
+}

@@ -111,13 +111,27 @@ const char *state_phase_name(Phase phase);
  */
 int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *error) MUST_CHECK;
 
-/* Fills positions[0 … lanes). */
-int state_load_lanes(Database *target, const Migration *migration, LanePosition *positions,
+/* The most that a migration may have: penstock.migration.lanes. */
+#define MAX_LANES 1024
+
+/*
+ * Takes the lanes over: fills positions[0 … lanes) and gives the epoch that alone may move them from now on. Waits for
+ * transactions that move one. Whoever had them before cannot commit a change any more. lanes.c says why.
+ */
+int state_take_lanes(Database *target, const Migration *migration, LanePosition *positions, int64_t *epoch,
                      Error *error) MUST_CHECK;
+
+/* Are the lanes still as state_take_lanes gave them? ERROR_STATE when someone has taken them over since. */
+int state_check_lanes(Database *target, const Migration *migration, const LanePosition *positions,
+                      int64_t epoch, Error *error) MUST_CHECK;
+
+/* The error of whoever moved lanes and found them taken over. Returns -1. */
+int state_lanes_lost(Error *error);
 
 /*
  * The statement by which a worker moves its lanes, to be prepared and run inside its transaction:
- * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence.
+ * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence, $5 int8 epoch. It must concern as many rows as
+ * there are lanes, else they have been taken over.
  */
 const char *state_lane_update_sql(void);
 
@@ -163,6 +177,10 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
  */
 int state_end_holder(Database *target, const char *name, const char *role, int session,
                      Error *error) MUST_CHECK;
+
+/* Does that session have that lock? */
+int state_is_holder(Database *target, const char *name, const char *role, int session, bool *holds,
+                    Error *error) MUST_CHECK;
 
 /* One line of the journal; detail is a JSON object or NULL. event: begin, done, failed, undoing, undone. */
 int state_journal(Database *target, const char *name, const char *operation, const char *step,

@@ -38,6 +38,7 @@
 #include "conflict.h"
 #include "record.h"
 #include "row_statement.h"
+#include "state.h"
 
 #define MAX_TRIES 10
 #define FIRST_PAUSE 10 /* milliseconds; doubled each time */
@@ -253,7 +254,7 @@ static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failur
     } else if (batch->kind == BATCH_ROWS) {
         queued = queue_rows(a, batch, by_rows, &copies, &queueing);
     }
-    session_lanes(a->session, a->migration, batch->lanes, batch->lane_count, batch->last);
+    session_lanes(a->session, a->migration, a->epoch, batch->lanes, batch->lane_count, batch->last);
     if (session_finish(a->session, failure) != 0 && queued != FAILED) {
         return -1; /* of a change before the unsendable one, or of all */
     }
@@ -314,10 +315,7 @@ static int give_up(Applying *a, const Batch *batch, const Failure *failure, Erro
     lsn_format(batch->last.commit_lsn, lsn);
     error->lsn = batch->kind == BATCH_TRUNCATE ? batch->last.commit_lsn : LSN_INVALID;
     if (failure->miscounted) {
-        error_set(error, ERROR_STATE,
-                  "the lanes of this migration are not as they were when the applier started");
-        return error_hint(
-            error, "has `penstock finish` or a new `penstock copy` run meanwhile? Look at penstock.lane");
+        return state_lanes_lost(error);
     }
     if (batch->kind == BATCH_TRUNCATE && strcmp(error->sqlstate, "0A000") == 0) {
         error_hint(error,

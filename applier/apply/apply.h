@@ -12,6 +12,7 @@ typedef struct Applying {
     Session *session;
     Arena *arena; /* for the batch under way; reset by apply_batch */
     const char *migration;
+    int64_t epoch; /* of the lanes: see state_take_lanes */
     const Policies *policies;
     size_t copy_rows; /* so many inserts of one relation go by COPY, if it is copyable */
     const Log *log;

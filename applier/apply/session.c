@@ -203,7 +203,8 @@ void session_execute(Session *session, const ApplyRelation *relation, const Shap
     session->executed++;
 }
 
-void session_lanes(Session *session, const char *migration, const int *lanes, int count, Position last)
+void session_lanes(Session *session, const char *migration, int64_t epoch, const int *lanes, int count,
+                   Position last)
 {
     if (count == 0) {
         return;
@@ -223,9 +224,11 @@ void session_lanes(Session *session, const char *migration, const int *lanes, in
     fclose(out);
     char lsn[LSN_TEXT_SIZE];
     char sequence[24];
+    char own[24];
     snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)last.sequence);
-    const char *const values[] = {migration, list, lsn_format(last.commit_lsn, lsn), sequence};
-    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 4, values, NULL, NULL, 0),
+    snprintf(own, sizeof own, "%lld", (long long)epoch);
+    const char *const values[] = {migration, list, lsn_format(last.commit_lsn, lsn), sequence, own};
+    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 5, values, NULL, NULL, 0),
               (Sent){.counted = true, .expected = (uint64_t)count});
     free(list);
 }

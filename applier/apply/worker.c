@@ -119,6 +119,7 @@ static void *run_worker(void *context)
     Worker *worker = context;
     Applying applying = {.arena = arena_new(ARENA_CHUNK),
                          .migration = worker->migration,
+                         .epoch = worker->options.epoch,
                          .policies = worker->options.policies,
                          .copy_rows = worker->options.copy_rows,
                          .log = worker->options.log,

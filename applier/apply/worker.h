@@ -20,6 +20,7 @@ typedef struct WorkerOptions {
     int index;
     const char *target; /* connection string */
     const char *migration;
+    int64_t epoch;        /* that this run took the lanes over with */
     const char *encoding; /* of the source database: becomes client_encoding */
     const Policies *policies;
     size_t copy_rows; /* so many inserts of one table in a batch go by COPY */

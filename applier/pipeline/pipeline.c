@@ -2,7 +2,8 @@
  * Making and unmaking: what a run stands on is made in one order, checked as it is made, and taken down whole when the
  * loop has ended, whatever ended it.
  *
- * The supervisor has made sure that no worker of an earlier applier is left: lanes that are read sooner are too old.
+ * The supervisor has made sure that no worker of an earlier applier is left. Lanes are taken over before anything else is
+ * looked at, so that nobody else moves them from then on, and looked at once more when the slot is this run's alone.
  */
 #include "run.h"
 
@@ -123,6 +124,7 @@ static int start_workers(Pipeline *pipeline, Error *error)
     DispatcherOptions options = {
         .worker = {.target = applier->target,
                    .migration = migration->name,
+                   .epoch = pipeline->epoch,
                    .encoding = migration->source_encoding,
                    .policies = &applier->policies,
                    .copy_rows = applier->copy_rows,
@@ -142,9 +144,10 @@ static int make(Pipeline *pipeline, Error *error)
         return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", migration->lanes);
     }
     int status = -1;
-    if (state_load_lanes(pipeline->options->target, migration, lanes, error) == 0 &&
+    if (state_take_lanes(pipeline->options->target, migration, lanes, &pipeline->epoch, error) == 0 &&
         catalog_new(pipeline->options->target, migration->name, &pipeline->catalog, error) == 0 &&
-        start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0) {
+        start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
+        state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {
         pipeline->targets = targets_new(pipeline->catalog);
         status = make_scheduler(pipeline, lanes, error);
     }

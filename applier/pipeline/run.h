@@ -40,6 +40,7 @@ typedef struct Pipeline {
     State state;
     Error error; /* the first that came */
 
+    int64_t epoch; /* with which this run took over the lanes */
     Receiver *receiver;
     Decoder *decoder;
     Catalog *catalog;

@@ -29,14 +29,15 @@ static void the_schema_says_its_layout(void **unused)
     assert_non_null(strstr(state_schema_sql, "COMMENT ON SCHEMA penstock IS 'Penstock state, layout 8'"));
 }
 
-static void the_lane_update_takes_four_typed_parameters(void **unused)
+static void the_lane_update_takes_typed_parameters_and_the_epoch(void **unused)
 {
-    static const char *const parameters[] = {"$1::text", "$2::int4[]", "$3::pg_lsn", "$4::int8"};
+    static const char *const parameters[] = {"$1::text", "$2::int4[]", "$3::pg_lsn", "$4::int8", "$5::int8"};
     (void)unused;
     for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
         assert_non_null(strstr(state_lane_update_sql(), parameters[i]));
     }
-    assert_null(strstr(state_lane_update_sql(), "$5"));
+    assert_non_null(strstr(state_lane_update_sql(), "epoch = $5"));
+    assert_null(strstr(state_lane_update_sql(), "$6"));
 }
 
 int main(void)
@@ -44,7 +45,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_phase_is_one_that_the_schema_allows),
         cmocka_unit_test(the_schema_says_its_layout),
-        cmocka_unit_test(the_lane_update_takes_four_typed_parameters),
+        cmocka_unit_test(the_lane_update_takes_typed_parameters_and_the_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

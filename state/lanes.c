@@ -1,0 +1,102 @@
+/*
+ * The lanes, and who may move them.
+ *
+ * Whoever applies a change writes, in the same transaction, that its lane has it. If two appliers did so at a time, both
+ * having read the lanes before the other wrote them, rows would be applied twice. Locks keep them apart (workers.c), but a
+ * lock lives in a session, and one that has lost it may not know yet. So the rows of penstock.lane decide:
+ *
+ *     take over    UPDATE … SET epoch = epoch + 1 RETURNING position    waits for every transaction that moves a lane, and
+ *                                                                       gives the positions that it left
+ *     move         UPDATE … WHERE epoch = mine                          waits for one who takes over, and then finds no row
+ *
+ * Both lock the same rows, and under READ COMMITTED a row that was waited for is looked at again as it is then
+ * (EvalPlanQual, all majors); under a stricter isolation the server refuses it (40001). So when the lanes have been taken
+ * over, whoever had them before can commit nothing more, and the positions that were read stay true. Every transaction
+ * that applies rows moves at least the lane that they are in; one that finds too few lanes is rolled back whole.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fill_positions(const Migration *migration, const PGresult *result, LanePosition *positions,
+                          int64_t *epoch, Error *error)
+{
+    int count = PQntuples(result);
+    bool complete = count == migration->lanes;
+    for (int i = 0; complete && i < count; i++) {
+        int64_t own = strtoll(PQgetvalue(result, i, 3), NULL, 10);
+        complete = atoi(PQgetvalue(result, i, 0)) == i && (i == 0 || own == *epoch) &&
+                   lsn_parse(PQgetvalue(result, i, 1), &positions[i].commit_lsn);
+        positions[i].sequence = strtoull(PQgetvalue(result, i, 2), NULL, 10);
+        *epoch = own;
+    }
+    if (!complete) {
+        error_set(
+            error, ERROR_STATE,
+            "migration \"%s\" has %d lanes, but penstock.lane has %d rows for it, or they do not belong "
+            "together",
+            migration->name, migration->lanes, count);
+        return error_hint(error, "penstock.lane was changed by something other than the applier: run "
+                                 "penstock finish --abandon, then penstock copy again.");
+    }
+    return 0;
+}
+
+int state_take_lanes(Database *target, const Migration *migration, LanePosition *positions, int64_t *epoch,
+                     Error *error)
+{
+    PGresult *result = NULL;
+    if (database_query(target, &result, error,
+                       "WITH taken AS (UPDATE penstock.lane SET epoch = epoch + 1 WHERE migration = $1 "
+                       "RETURNING lane, commit_lsn, sequence, epoch) SELECT * FROM taken ORDER BY lane",
+                       1, migration->name) != 0) {
+        return error_context(error, "taking over the lanes of migration \"%s\"", migration->name);
+    }
+    int status = fill_positions(migration, result, positions, epoch, error);
+    PQclear(result);
+    return status;
+}
+
+int state_check_lanes(Database *target, const Migration *migration, const LanePosition *positions,
+                      int64_t epoch, Error *error)
+{
+    LanePosition now[MAX_LANES];
+    int64_t theirs = 0;
+    PGresult *result = NULL;
+    if (database_query(target, &result, error,
+                       "SELECT lane, commit_lsn, sequence, epoch FROM penstock.lane WHERE migration = $1 "
+                       "ORDER BY lane",
+                       1, migration->name) != 0) {
+        return error_context(error, "reading the lanes of migration \"%s\"", migration->name);
+    }
+    int status = fill_positions(migration, result, now, &theirs, error);
+    PQclear(result);
+    if (status != 0) {
+        return -1;
+    }
+    bool same = theirs == epoch;
+    for (int i = 0; i < migration->lanes && same; i++) {
+        same = now[i].commit_lsn == positions[i].commit_lsn && now[i].sequence == positions[i].sequence;
+    }
+    return same ? 0 : state_lanes_lost(error);
+}
+
+int state_lanes_lost(Error *error)
+{
+    error_set(
+        error, ERROR_STATE,
+        "the lanes of this migration are not this applier's any more: another one has taken them over, or "
+        "they were changed by hand");
+    return error_hint(error,
+                      "Nothing that the other one has was applied here. penstock status says who applies "
+                      "now; if penstock finish or a new penstock copy has run meanwhile, this applier "
+                      "has nothing left to do.");
+}
+
+const char *state_lane_update_sql(void)
+{
+    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8 "
+           "WHERE migration = $1::text AND lane = ANY ($2::int4[]) AND epoch = $5::int8";
+}
