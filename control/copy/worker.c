@@ -17,7 +17,7 @@
 #include "queue.h"
 #include "relay.h"
 #include "session.h"
-#include "snapshot.h"
+#include "exported.h"
 #include "table.h"
 
 typedef struct Yard {

@@ -4,7 +4,7 @@
  * nothing counts users. The wait of a new slot is not on our own workers: read-only transactions have no
  * transaction id.
  */
-#include "snapshot.h"
+#include "exported.h"
 
 #include <pthread.h>
 #include <stdlib.h>
