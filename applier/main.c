@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "session_settings.h"
 #include "supervisor.h"
 
 static int run(const ApplierOptions *options, Error *error)
@@ -28,6 +29,7 @@ static int run(const ApplierOptions *options, Error *error)
 
 int main(int argc, char **argv)
 {
+    session_settings_forget_environment();
     ApplierOptions options;
     Error error = {0};
     options_parse(argc, argv, &options);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "connect.h"
+#include "session_settings.h"
 
 #define MAX_PARAMS 32
 
@@ -49,36 +50,6 @@ static const struct {
     {"57P02", ERROR_TRANSIENT}, /* crash_shutdown */
     {"57P03", ERROR_TRANSIENT}, /* cannot_connect_now */
     {"53", ERROR_TRANSIENT},    /* insufficient resources */
-};
-
-/*
- * Under these, values of both majors compare equal, no limit that a role carries for its applications ends a long copy, and
- * what we wrote down is durable when we go on.
- */
-static const char session_settings[] = "SET datestyle = 'ISO';"
-                                       "SET intervalstyle = 'postgres';"
-                                       "SET timezone = 'UTC';"
-                                       "SET bytea_output = 'hex';"
-                                       "SET extra_float_digits = 3;"
-                                       "SET lc_monetary = 'C';"
-                                       "SET row_security = off;"
-                                       "SET statement_timeout = 0;"
-                                       "SET lock_timeout = 0;"
-                                       "SET idle_in_transaction_session_timeout = 0;"
-                                       "SET synchronous_commit = 'on';"
-                                       "SET tcp_keepalives_idle = 30;"
-                                       "SET tcp_keepalives_interval = 10;"
-                                       "SET tcp_keepalives_count = 3;"
-                                       "SET default_transaction_read_only = off;"
-                                       "SET search_path = 'pg_catalog'";
-
-/* The same, of settings that came with a later major. */
-static const struct {
-    int version;
-    const char *sql;
-} later_settings[] = {
-    {120000, "SET tcp_user_timeout = '60s'"}, /* keepalives do not notice that an answer is never received */
-    {140000, "SET idle_session_timeout = 0"},
 };
 
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end)
@@ -166,7 +137,32 @@ static PGconn *open_connection(const char *uri, const char *purpose, char sqlsta
     return connect_params(keywords, values, sqlstate);
 }
 
-static int connect_and_set(Database *database, const char *uri, const char *purpose, Error *error)
+/*
+ * The limit of time goes first and alone: it is for all statements of a message together. client_encoding comes last, when
+ * nothing more is said in words.
+ */
+static int make_settings(Database *database, SessionKind kind, Error *error)
+{
+    PGconn *connection = database->connection;
+    const char *superuser = PQparameterStatus(connection, "is_superuser");
+    char encoding[64];
+    snprintf(encoding, sizeof encoding, "SET client_encoding = '%s'",
+             session_settings_encoding(PQparameterStatus(connection, "server_encoding")));
+    char *sql = session_settings_sql(kind, PQserverVersion(connection),
+                                     superuser != NULL && strcmp(superuser, "on") == 0);
+    int status = database_execute(database, error, "SET statement_timeout = 0", 0);
+    if (status == 0) {
+        status = database_execute(database, error, sql, 0);
+    }
+    if (status == 0) {
+        status = database_execute(database, error, encoding, 0);
+    }
+    free(sql);
+    return status == 0 ? 0 : error_context(error, "making the session's settings");
+}
+
+static int connect_and_set(Database *database, SessionKind kind, const char *uri, const char *purpose,
+                           Error *error)
 {
     char sqlstate[6];
     database->connection = open_connection(uri, purpose, sqlstate);
@@ -178,19 +174,11 @@ static int connect_and_set(Database *database, const char *uri, const char *purp
     if (PQstatus(database->connection) != CONNECTION_OK) {
         return connect_error(database, sqlstate, error);
     }
-    if (database->end == DATABASE_PROXY) {
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof later_settings / sizeof *later_settings; i++) {
-        if (PQserverVersion(database->connection) >= later_settings[i].version &&
-            database_execute(database, error, later_settings[i].sql, 0) != 0) {
-            return -1;
-        }
-    }
-    return database_execute(database, error, session_settings, 0);
+    return database->end == DATABASE_PROXY ? 0 : make_settings(database, kind, error);
 }
 
-int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
+int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                        Database **out, Error *error)
 {
     *out = NULL;
     if (uri == NULL) {
@@ -204,12 +192,17 @@ int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Data
         return error_set(error, ERROR_SYSTEM, "no memory for a connection to the %s", end_names[end]);
     }
     database->end = end;
-    if (connect_and_set(database, uri, purpose, error) != 0) {
+    if (connect_and_set(database, kind, uri, purpose, error) != 0) {
         database_close(database);
         return -1;
     }
     *out = database;
     return 0;
+}
+
+int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
+{
+    return database_connect_as(SESSION_PLAIN, uri, end, purpose, out, error);
 }
 
 void database_close(Database *database)

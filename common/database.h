@@ -3,11 +3,9 @@
  *
  * For catalogs, state and the CLI; the hot path of the applier uses libpq itself on the PGconn within. Every
  * connection made here has a statement of who it is (application_name), TCP keepalives and user timeout, a
- * connect timeout, keepalives and, where it has one, user timeout of the server's side (so that a session whose client
- * vanished does not keep its locks for hours), and the output settings under which values of PostgreSQL 11 and 14 compare equal:
- * DateStyle ISO, IntervalStyle postgres, TimeZone UTC, bytea_output hex, extra_float_digits 3, lc_monetary C,
- * row_security off, search_path pg_catalog. Timeouts that the role carries for its applications (statement,
- * lock, idle) are off, and so is a read-only default of the database; commits are waited for. Errors carry SQLSTATE, and never the password of the URI.
+ * connect timeout, and the settings of session_settings.h: whatever the server, the database or the role sets for others,
+ * values of PostgreSQL 11 and 14 compare equal, no limit of time ends a long statement, and commits are waited for. Errors
+ * carry SQLSTATE, and never the password of the URI.
  *
  * DATABASE_PROXY is the admin console of a proxy: it gets none of these settings, and only queries without
  * parameters.
@@ -21,6 +19,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "session_settings.h"
 
 typedef struct Database Database;
 
@@ -33,6 +32,10 @@ typedef enum DatabaseEnd { DATABASE_SOURCE, DATABASE_TARGET, DATABASE_PROXY } Da
  */
 int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out,
                      Error *error) MUST_CHECK;
+
+/* The same for a session of another kind than SESSION_PLAIN. */
+int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                        Database **out, Error *error) MUST_CHECK;
 void database_close(Database *database);
 
 /* The libpq connection, borrowed. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session_settings.h"
 #include "settings.h"
 
 #define USAGE_WIDTH 12
@@ -194,6 +195,7 @@ static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
 
 int main(int argc, char **argv)
 {
+    session_settings_forget_environment();
     Error error = {.code = ERROR_NONE};
     const Log log = {.level = LOG_ERROR};
     Arena *arena = arena_new(4096);

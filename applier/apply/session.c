@@ -49,29 +49,13 @@ struct Session {
     Error refusal;
 };
 
-/* In one round trip. What the server refuses it names. */
-static const char settings[] = "SET session_replication_role = 'replica'; "
-                               "SET synchronous_commit = 'on'; "
-                               "SET lock_timeout = '30s'; "
-                               "SET client_connection_check_interval = '2s'; "
-                               "SET jit = 'off'; "
-                               "SET plan_cache_mode = 'force_generic_plan'; "
-                               "SET enable_seqscan = 'off'; "
-                               "SET enable_bitmapscan = 'off'; "
-                               "SET enable_hashjoin = 'off'; "
-                               "SET enable_mergejoin = 'off'; "
-                               "SET enable_material = 'off'; "
-                               "SET enable_memoize = 'off'; "
-                               "SET max_parallel_workers_per_gather = 0; "
-                               "SET xmloption = 'content'";
-
 static int make_settings(Session *session, const char *encoding, Error *error)
 {
     if (PQsetClientEncoding(session->connection, encoding) != 0) {
         database_error(session->database, NULL, error);
         return error_context(error, "client_encoding %s", encoding);
     }
-    if (database_execute(session->database, error, settings, 0) != 0) {
+    if (database_execute(session->database, error, "SET session_replication_role = 'replica'", 0) != 0) {
         if (strcmp(error->sqlstate, "42501") == 0) {
             error_hint(error, "the applier must be allowed to set session_replication_role on the target: "
                               "connect as a superuser, or as what stands for one with your provider");
@@ -95,7 +79,8 @@ int session_open(const char *target, const char *migration, const char *encoding
     for (size_t i = 0; i < sizeof session->formats / sizeof *session->formats; i++) {
         session->formats[i] = 1;
     }
-    if (database_connect(target, DATABASE_TARGET, purpose, &session->database, error) != 0) {
+    if (database_connect_as(SESSION_APPLIES, target, DATABASE_TARGET, purpose, &session->database, error) !=
+        0) {
         session_close(session);
         return -1;
     }

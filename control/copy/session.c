@@ -16,10 +16,7 @@
 static int prepare(Database *database, const char *encoding, Error *error)
 {
     Text sql = {0};
-    text_printf(&sql,
-                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
-                "SET lock_timeout = '%ds'; SET client_min_messages = error;",
-                SESSION_LOCK_TIMEOUT);
+    text_printf(&sql, "SET lock_timeout = '%ds';", SESSION_LOCK_TIMEOUT);
     if (encoding != NULL) {
         text_printf(&sql, "SET client_encoding = '%s'", encoding);
     }
@@ -28,11 +25,11 @@ static int prepare(Database *database, const char *encoding, Error *error)
     return status;
 }
 
-int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
-                 Error *error)
+int session_open_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                    const char *encoding, Database **out, Error *error)
 {
     Database *database = NULL;
-    if (database_connect(uri, end, purpose, &database, error) != 0) {
+    if (database_connect_as(kind, uri, end, purpose, &database, error) != 0) {
         return -1;
     }
     if (prepare(database, encoding, error) != 0) {
@@ -41,6 +38,12 @@ int session_open(const char *uri, DatabaseEnd end, const char *purpose, const ch
     }
     *out = database;
     return 0;
+}
+
+int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
+                 Error *error)
+{
+    return session_open_as(SESSION_PLAIN, uri, end, purpose, encoding, out, error);
 }
 
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error)

@@ -1,6 +1,5 @@
 /*
- * Connections as the copy wants them: no statement or idle timeouts of the role or database, a bound on waits
- * for locks, no notices, and a stated client encoding. And waiting for a long statement in a way that a
+ * Connections as the copy wants them: a bound on waits for locks, and a stated client encoding. And waiting for a long statement in a way that a
  * signal, a stop flag or a time limit can end.
  */
 #pragma once
@@ -16,6 +15,10 @@
 /* encoding: client_encoding for the session. The caller frees *out with database_close. */
 int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
                  Error *error) MUST_CHECK;
+
+/* The same for a session of another kind than SESSION_PLAIN. */
+int session_open_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                    const char *encoding, Database **out, Error *error) MUST_CHECK;
 
 /* The same to the source with replication=database: takes replication commands and plain SQL without parameters. */
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error) MUST_CHECK;

@@ -112,16 +112,15 @@ static int copy_claim(Worker *worker, const Claim *claim, Error *error)
     return status == 0 ? 0 : error_context(error, "copying table %s", name);
 }
 
-static int open_target(const Yard *yard, const char *encoding, Database **out, Error *error)
+static int open_target(const Yard *yard, SessionKind kind, const char *encoding, Database **out, Error *error)
 {
     const Copy *copy = yard->copy;
     char purpose[96];
     snprintf(purpose, sizeof(purpose), "copy %s", copy->settings->migration);
-    if (session_open(copy->settings->target, DATABASE_TARGET, purpose, encoding, out, error) != 0) {
+    if (session_open_as(kind, copy->settings->target, DATABASE_TARGET, purpose, encoding, out, error) != 0) {
         return -1;
     }
-    return database_execute(*out, error,
-                            "SET session_replication_role = replica; SET synchronous_commit = off", 0);
+    return database_execute(*out, error, "SET session_replication_role = replica", 0);
 }
 
 static int drain_queue(Worker *worker, Error *error)
@@ -155,7 +154,8 @@ static int copy_tables(const CrewMember *member, Error *error)
     int status = session_open(copy->settings->source, DATABASE_SOURCE, "copy",
                               copy->migration.source_encoding, &worker.source, error);
     if (status == 0) {
-        status = open_target(worker.yard, copy->migration.source_encoding, &worker.target, error);
+        status =
+            open_target(worker.yard, SESSION_COPIES, copy->migration.source_encoding, &worker.target, error);
     }
     if (status == 0) {
         status = drain_queue(&worker, error);
@@ -189,7 +189,7 @@ static int run_statements(const CrewMember *member, Error *error)
     Yard *yard = member->context;
     Database *target = NULL;
     SessionWait wait = {.stop = member->stop, .limit_seconds = 24 * 3600, .what = yard->what};
-    int status = open_target(yard, "UTF8", &target, error);
+    int status = open_target(yard, SESSION_BUILDS, "UTF8", &target, error);
     while (status == 0) {
         int number = atomic_fetch_add(&yard->next, 1);
         if (number >= yard->statement_count || atomic_load(member->stop)) {

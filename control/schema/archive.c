@@ -58,26 +58,31 @@ void archive_free(Archive *archive)
     }
 }
 
-/* Runs one of the two programs with the connection string of one end. */
-static int run_client(const SchemaRoad *road, bool source, Arguments *arguments,
-                      const char *extra_environment, Text *out, Error *error)
+/* "PGOPTIONS=...": the session is set up as ours are, whatever the URI or the environment says besides. */
+static void session_environment(Database *database, SessionKind kind, const Text *of_uri, Text *entry)
 {
-    Text conninfo = {0}, password = {0}, messages = {0};
+    const char *superuser = PQparameterStatus(database_connection(database), "is_superuser");
+    char *options = session_settings_options(kind, database_version(database),
+                                             superuser != NULL && strcmp(superuser, "on") == 0,
+                                             of_uri->data != NULL ? of_uri->data : getenv("PGOPTIONS"));
+    text_printf(entry, "PGOPTIONS=%s", options);
+    free(options);
+}
+
+/* Runs one of the two programs with the connection string of one end. */
+static int run_client(const SchemaRoad *road, bool source, Arguments *arguments, Text *out, Error *error)
+{
+    Text conninfo = {0}, password = {0}, of_uri = {0}, session = {0}, messages = {0};
     char application[128];
     const char *what = source ? "pg_dump" : "pg_restore";
+    Database *database = source ? road->source : road->target;
     snprintf(application, sizeof(application), "penstock %s %s", what, road->migration);
-    int status = conninfo_split(source ? road->source_uri : road->target_uri,
-                                PQdb(database_connection(source ? road->source : road->target)), application,
-                                &conninfo, &password, error);
+    int status =
+        conninfo_split(source ? road->source_uri : road->target_uri, PQdb(database_connection(database)),
+                       application, &conninfo, &password, &of_uri, error);
     if (status == 0) {
-        const char *environment[3] = {NULL, NULL, NULL};
-        int count = 0;
-        if (password.size > 0) {
-            environment[count++] = password.data;
-        }
-        if (extra_environment != NULL) {
-            environment[count++] = extra_environment;
-        }
+        session_environment(database, source ? SESSION_PLAIN : SESSION_BUILDS, &of_uri, &session);
+        const char *environment[] = {session.data, password.data, NULL};
         add(arguments, "--dbname");
         add(arguments, conninfo.data);
         arguments->values[arguments->count] = NULL;
@@ -90,6 +95,8 @@ static int run_client(const SchemaRoad *road, bool source, Arguments *arguments,
     }
     text_free(&conninfo);
     text_free(&password);
+    text_free(&of_uri);
+    text_free(&session);
     text_free(&messages);
     return status;
 }
@@ -115,7 +122,7 @@ static int dump(const Archive *archive, Error *error)
     }
     add(&arguments, "--file");
     add(&arguments, archive->path);
-    int status = run_client(archive->road, true, &arguments, NULL, &out, error);
+    int status = run_client(archive->road, true, &arguments, &out, error);
     text_free(&out);
     return status;
 }
@@ -213,15 +220,8 @@ static int restore(const Archive *archive, const char *list_path, const RestoreM
         add(&arguments, "--no-tablespaces");
     }
     add(&arguments, archive->path);
-    /*
-     * Commits are made durable by the journal's entry that ends the step. Should we be killed, a server from 14 on
-     * notices within seconds and ends the statement.
-     */
-    const char *environment =
-        archive->road->target_version >= 140000
-            ? "PGOPTIONS=-c synchronous_commit=off -c client_connection_check_interval=2s"
-            : "PGOPTIONS=-c synchronous_commit=off";
-    int status = run_client(archive->road, false, &arguments, environment, &out, error);
+    /* Commits are made durable by the journal's entry that ends the step. */
+    int status = run_client(archive->road, false, &arguments, &out, error);
     text_free(&out);
     return status == 0 ? 0 : explain(error);
 }

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-static int add_option(const PQconninfoOption *option, Text *conninfo, Text *password_entry, Error *error)
+static int add_option(const PQconninfoOption *option, Text *conninfo, Text *password_entry,
+                      Text *session_options, Error *error)
 {
     if (strcmp(option->keyword, "password") == 0) {
         text_printf(password_entry, "PGPASSWORD=%s", option->val);
@@ -15,6 +16,8 @@ static int add_option(const PQconninfoOption *option, Text *conninfo, Text *pass
         error_set(error, ERROR_USAGE,
                   "sslpassword in a connection string cannot be handed to pg_dump in secret");
         return error_hint(error, "use a key file without a password, readable by its owner alone");
+    } else if (strcmp(option->keyword, "options") == 0) {
+        text_append(session_options, option->val);
     } else if (strcmp(option->keyword, "application_name") != 0) {
         text_conninfo_add(conninfo, option->keyword, option->val);
     }
@@ -22,7 +25,7 @@ static int add_option(const PQconninfoOption *option, Text *conninfo, Text *pass
 }
 
 int conninfo_split(const char *uri, const char *dbname, const char *application_name, Text *conninfo,
-                   Text *password_entry, Error *error)
+                   Text *password_entry, Text *session_options, Error *error)
 {
     PQconninfoOption *options = PQconninfoParse(uri != NULL ? uri : "", NULL);
     if (options == NULL) {
@@ -33,7 +36,7 @@ int conninfo_split(const char *uri, const char *dbname, const char *application_
     for (const PQconninfoOption *option = options; status == 0 && option->keyword != NULL; option++) {
         if (option->val != NULL) {
             named = named || strcmp(option->keyword, "dbname") == 0;
-            status = add_option(option, conninfo, password_entry, error);
+            status = add_option(option, conninfo, password_entry, session_options, error);
         }
     }
     PQconninfoFree(options);

@@ -17,10 +17,10 @@
 static void password_leaves_the_connection_string(void **state)
 {
     (void)state;
-    Text conninfo = {0}, password = {0};
+    Text conninfo = {0}, password = {0}, options = {0};
     Error error = {0};
     assert_int_equal(conninfo_split("postgresql://u:s%20e'c@h:1/d%27b?application_name=x", "other",
-                                    "penstock copy", &conninfo, &password, &error),
+                                    "penstock copy", &conninfo, &password, &options, &error),
                      0);
     assert_null(strstr(conninfo.data, "s e"));
     assert_non_null(strstr(conninfo.data, "dbname='d\\'b'"));
@@ -31,12 +31,25 @@ static void password_leaves_the_connection_string(void **state)
     text_free(&password);
 }
 
+static void session_options_leave_the_connection_string(void **state)
+{
+    (void)state;
+    Text conninfo = {0}, password = {0}, options = {0};
+    Error error = {0};
+    assert_int_equal(
+        conninfo_split("dbname=d options='-c role=r'", "d", "x", &conninfo, &password, &options, &error), 0);
+    assert_string_equal(conninfo.data, "dbname='d' application_name='x'");
+    assert_string_equal(options.data, "-c role=r");
+    text_free(&conninfo);
+    text_free(&options);
+}
+
 static void connection_string_always_names_a_database(void **state)
 {
     (void)state;
-    Text conninfo = {0}, password = {0};
+    Text conninfo = {0}, password = {0}, options = {0};
     Error error = {0};
-    assert_int_equal(conninfo_split(NULL, "app", "x", &conninfo, &password, &error), 0);
+    assert_int_equal(conninfo_split(NULL, "app", "x", &conninfo, &password, &options, &error), 0);
     assert_string_equal(conninfo.data, "dbname='app' application_name='x'");
     assert_null(password.data);
     text_free(&conninfo);
@@ -45,9 +58,10 @@ static void connection_string_always_names_a_database(void **state)
 static void ssl_password_is_refused(void **state)
 {
     (void)state;
-    Text conninfo = {0}, password = {0};
+    Text conninfo = {0}, password = {0}, options = {0};
     Error error = {0};
-    assert_int_equal(conninfo_split("host=h sslpassword=hush", "d", "x", &conninfo, &password, &error), -1);
+    assert_int_equal(
+        conninfo_split("host=h sslpassword=hush", "d", "x", &conninfo, &password, &options, &error), -1);
     assert_int_equal(error.code, ERROR_USAGE);
     assert_null(strstr(error.message, "hush"));
     text_free(&conninfo);
@@ -86,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(password_leaves_the_connection_string),
+        cmocka_unit_test(session_options_leave_the_connection_string),
         cmocka_unit_test(connection_string_always_names_a_database),
         cmocka_unit_test(ssl_password_is_refused),
         cmocka_unit_test(archive_list_is_read_and_written_without_what_is_everywhere),
