@@ -1,7 +1,9 @@
 /*
  * The order of a replacement is what makes it safe: FILE.penstock-before is complete on disk before FILE is
- * touched, and FILE changes by one rename. The temporary file carries the old mode and owner before it has
- * any content, since a proxy's configuration often holds passwords.
+ * touched, and FILE changes by one rename. The temporary file carries the old mode, owner, ACL and other extended
+ * attributes before it has any content, since a proxy's configuration often holds passwords. Where a new file cannot take
+ * the old one's place entirely, the bytes change in the file that is there: only a reader at that very moment could see a
+ * part, and the proxies read when they are told to.
  */
 #include "file.h"
 
@@ -9,11 +11,14 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "attributes.h"
 
 static int failed(Error *error, const char *what, const char *path)
 {
@@ -74,35 +79,72 @@ static void sync_folder(const char *path)
     }
 }
 
-/* Makes the file beside path, holding text, with the mode and owner of like. */
-static int write_beside(const char *beside, const char *text, const struct stat *like, Error *error)
+/* Makes the file beside path, holding text, with the mode and owner of like and what else from has. *as_it_was is false
+ * when it could not be given all of that. */
+static int write_beside(const char *beside, const char *text, const struct stat *like, const char *from,
+                        bool *as_it_was, Error *error)
 {
     unlink(beside);
+    *as_it_was = true;
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         return failed(error, "create", beside);
     }
     int result = 0;
     struct stat now;
-    if (fstat(fd, &now) != 0 || ((now.st_uid != like->st_uid || now.st_gid != like->st_gid) &&
-                                 fchown(fd, like->st_uid, like->st_gid) != 0)) {
-        result = failed(error, "give its owner to", beside);
-        error_hint(error, "Run as the owner of the file that it is to replace, or as root.");
-    } else if (fchmod(fd, like->st_mode & 07777) != 0 || write_all(fd, text) != 0) {
+    if (fstat(fd, &now) != 0) {
+        result = failed(error, "look at", beside);
+    } else if ((now.st_uid != like->st_uid || now.st_gid != like->st_gid) &&
+               fchown(fd, like->st_uid, like->st_gid) != 0) {
+        *as_it_was = false;
+    } else if (fchmod(fd, like->st_mode & 07777) != 0) {
+        result = failed(error, "give its mode to", beside);
+    } else {
+        *as_it_was = attributes_copy(from, fd);
+    }
+    if (result == 0 && write_all(fd, text) != 0) {
         result = failed(error, "write", beside);
     }
     close(fd);
     return result;
 }
 
-/* Makes path hold text, by way of a file beside it. */
-static int place(const char *path, const char *text, const struct stat *like, Error *error)
+/*
+ * For a file that is mounted by itself (rename says EBUSY), or whose owner, ACL or other attributes a new file cannot be
+ * given: the bytes change in the file that is there. The room is taken first, so that a full disk leaves the old text.
+ */
+static int write_into(const char *path, const char *text, Error *error)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    off_t size = (off_t)strlen(text);
+    if (fd < 0) {
+        return failed(error, "write", path);
+    }
+    int result = 0;
+    if ((size > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP) ||
+        write_all(fd, text) != 0 || ftruncate(fd, size) != 0 || fsync(fd) != 0) {
+        result = failed(error, "write", path);
+    }
+    close(fd);
+    return result;
+}
+
+/* Makes path hold text, by way of a file beside it where that can take its place entirely. from has the attributes. */
+static int place(const char *path, const char *text, const struct stat *like, const char *from, Error *error)
 {
     char beside[PATH_MAX + 32];
+    bool as_it_was, there = access(path, F_OK) == 0;
     snprintf(beside, sizeof beside, "%s.penstock-new", path);
-    int result = write_beside(beside, text, like, error);
+    int result = write_beside(beside, text, like, from, &as_it_was, error);
+    if (result == 0 && there && !as_it_was) {
+        unlink(beside);
+        return write_into(path, text, error);
+    }
     if (result == 0 && rename(beside, path) != 0) {
-        result = failed(error, "replace", path);
+        int why = errno;
+        unlink(beside);
+        errno = why;
+        return why == EBUSY ? write_into(path, text, error) : failed(error, "replace", path);
     }
     if (result != 0) {
         unlink(beside);
@@ -118,50 +160,56 @@ static int find(const char *path, char real[PATH_MAX], struct stat *like, Error 
     return realpath(path, real) != NULL && stat(real, like) == 0 ? 0 : failed(error, "find", path);
 }
 
+/* Keeps old beside the file, and puts text into it. */
+static int replace(const char *real, const char *old, const char *text, bool keep, const struct stat *like,
+                   Error *error)
+{
+    char before[PATH_MAX + 32];
+    snprintf(before, sizeof before, "%s.penstock-before", real);
+    if (keep && place(before, old, like, real, error) != 0) {
+        return -1;
+    }
+    return place(real, text, like, real, error);
+}
+
 int file_check(const char *path, Error *error)
 {
-    char real[PATH_MAX], beside[PATH_MAX + 32];
+    char real[PATH_MAX];
     struct stat like;
     char *text = NULL;
     if (find(path, real, &like, error) != 0 || file_read(real, &text, error) != 0) {
         return -1;
     }
-    snprintf(beside, sizeof beside, "%s.penstock-new", real);
-    int result = write_beside(beside, text, &like, error);
-    unlink(beside);
+    int result = replace(real, text, text, true, &like, error);
     free(text);
     return result == 0 ? 0 : error_context(error, "\"%s\" cannot be replaced", path);
 }
 
-static int replace(const char *path, const char *text, bool keep, Error *error)
+static int change(const char *path, const char *text, bool keep, Error *error)
 {
-    char real[PATH_MAX], before[PATH_MAX + 32];
+    char real[PATH_MAX];
     struct stat like;
     char *old = NULL;
     if (find(path, real, &like, error) != 0 || file_read(real, &old, error) != 0) {
         return -1;
     }
-    int result = 0;
-    if (strcmp(old, text) != 0) {
-        snprintf(before, sizeof before, "%s.penstock-before", real);
-        result = keep && place(before, old, &like, error) != 0 ? -1 : place(real, text, &like, error);
-    }
+    int result = strcmp(old, text) != 0 ? replace(real, old, text, keep, &like, error) : 0;
     free(old);
     return result;
 }
 
 int file_replace(const char *path, const char *text, Error *error)
 {
-    return replace(path, text, true, error);
+    return change(path, text, true, error);
 }
 
 int file_replace_again(const char *path, const char *text, Error *error)
 {
-    return replace(path, text, false, error);
+    return change(path, text, false, error);
 }
 
 int file_write(const char *path, const char *text, Error *error)
 {
     struct stat ours = {.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
-    return place(path, text, &ours, error);
+    return place(path, text, &ours, NULL, error);
 }
