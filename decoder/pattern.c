@@ -30,48 +30,52 @@ static bool pattern_matches(const char *pattern, const char *text)
     return *pattern == '\0';
 }
 
-/* The first of two characters that no backslash protects, or the end; NULL when the text ends with a backslash. */
-static char *find_separator(char *text, char separator, char other)
+/* One pattern of a list, as it stands in the text. */
+typedef struct Scanned {
+    char *start; /* without the spaces around it: those that a backslash protects belong to it */
+    char *end;
+    char *dot; /* the last one that no backslash protects */
+    int dots;
+    char *rest; /* behind the comma; NULL when this is the last one */
+} Scanned;
+
+/* The only place that reads backslashes of a list, so that no two places can be of different minds. False: one is the last. */
+static bool pattern_scan(char *text, Scanned *out)
 {
-    while (*text != '\0' && *text != separator && *text != other) {
-        if (*text == '\\' && *++text == '\0') {
-            return NULL;
-        }
+    while (*text == ' ') {
         text++;
     }
-    return text;
-}
-
-/* Cuts the next pattern off *rest, without the spaces around it. */
-static char *next_pattern(char **rest)
-{
-    char *start = *rest;
-    char *end = find_separator(start, ',', ',');
-    if (end == NULL) {
-        return NULL;
-    }
-    *rest = *end == ',' ? end + 1 : NULL;
-    *end = '\0';
-    while (*start == ' ') {
-        start++;
-    }
-    while (end > start && end[-1] == ' ') {
-        *--end = '\0';
-    }
-    return start;
-}
-
-static bool pattern_parse(char *text, bool qualified, Pattern *out)
-{
-    out->name = text;
-    if (qualified) {
-        char *dot = find_separator(text, '.', '.');
-        if (*dot == '\0' || *find_separator(dot + 1, '.', '.') != '\0') {
+    *out = (Scanned){.start = text, .end = text};
+    while (*text != '\0' && *text != ',') {
+        bool plain = *text != '\\';
+        if (!plain && *++text == '\0') {
             return false;
         }
-        *dot = '\0';
-        out->schema = text;
-        out->name = dot + 1;
+        if (plain && *text == '.') {
+            out->dot = text;
+            out->dots++;
+        }
+        text++;
+        if (!plain || text[-1] != ' ') {
+            out->end = text;
+        }
+    }
+    out->rest = *text == ',' ? text + 1 : NULL;
+    return true;
+}
+
+/* Cuts the text into schema and name. */
+static bool pattern_cut(const Scanned *scanned, bool qualified, Pattern *out)
+{
+    *scanned->end = '\0';
+    out->name = scanned->start;
+    if (qualified) {
+        if (scanned->dots != 1) {
+            return false;
+        }
+        *scanned->dot = '\0';
+        out->schema = scanned->start;
+        out->name = scanned->dot + 1;
     }
     return *out->name != '\0' && (!qualified || *out->schema != '\0');
 }
@@ -79,13 +83,18 @@ static bool pattern_parse(char *text, bool qualified, Pattern *out)
 bool pattern_list_parse(const char *text, bool qualified, PatternList *out)
 {
     char *rest = pstrdup(text);
-    *out = (PatternList){.patterns = palloc0((strlen(text) + 1) * sizeof(Pattern))};
+    int most = 1;
+    for (const char *at = text; *at != '\0'; at++) {
+        most += *at == ',';
+    }
+    *out = (PatternList){.patterns = palloc0((Size)most * sizeof(Pattern))};
     while (rest != NULL) {
-        char *pattern = next_pattern(&rest);
-        if (pattern == NULL || !pattern_parse(pattern, qualified, &out->patterns[out->count])) {
+        Scanned scanned;
+        if (!pattern_scan(rest, &scanned) || !pattern_cut(&scanned, qualified, &out->patterns[out->count])) {
             return false;
         }
         out->count++;
+        rest = scanned.rest;
     }
     return true;
 }

@@ -2,7 +2,8 @@
  * Lists of patterns, as options give them: `audit.*, public.tmp\_*`.
  *
  * Patterns are separated by commas; spaces around them do not count. A `*` stands for any characters, also none; every
- * other character for itself, upper and lower case being different; a backslash takes the meaning from the one behind it.
+ * other character for itself, upper and lower case being different; a backslash takes the meaning from the one behind it,
+ * also from a space at the end.
  */
 #pragma once
 

@@ -32,6 +32,7 @@ foreach my $major (11, 15) {
         [tables => '', 'Allowed values: SCHEMA\.TABLE'],
         [skip_tables => 'a.b,', 'Allowed values: SCHEMA\.TABLE'],
         [skip_tables => 'a.b\\', 'Allowed values: SCHEMA\.TABLE'],
+        [tables => 'x\\ ', 'Allowed values: SCHEMA\.TABLE'],
         [message_prefixes => 'a,,b', 'Allowed values: NAME'],
         [skip_origins => ' ', 'Allowed values: NAME'],
         [publications => '', 'Allowed values: NAME'],
