@@ -11,7 +11,6 @@
 #include "connect.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "query.h"
+#include "wait.h"
 
 /* What libpq settled on for an option, from all of URI, service file and environment. The caller frees it. */
 static char *effective_option(PGconn *connection, const char *keyword)
@@ -58,33 +58,19 @@ static int connect_timeout_ms(PGconn *connection)
     return seconds < 2 ? 2000 : seconds > INT32_MAX / 1000 ? INT32_MAX : (int)seconds * 1000;
 }
 
-/* Waits for the socket as a connection step wants it; false when the deadline passed. */
-static bool await_socket(const PGconn *connection, PostgresPollingStatusType wanted, int64_t deadline)
-{
-    for (;;) {
-        int64_t left = deadline < 0 ? -1 : deadline - clock_ms();
-        if (deadline >= 0 && left <= 0) {
-            return false;
-        }
-        struct pollfd waited = {
-            .fd = PQsocket(connection),
-            .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-        };
-        int ready = poll(&waited, 1, (int)left);
-        if (ready > 0 || (ready < 0 && errno != EINTR)) {
-            return true; /* libpq meets a broken socket by itself, and says so */
-        }
-    }
-}
-
-/* Steps until the connection stands or has failed. */
-static void step(PGconn *connection)
+/* Steps until the connection stands or has failed, or a limit ends it. */
+static void step(PGconn *connection, const QueryLimits *limits)
 {
     int timeout = connect_timeout_ms(connection);
-    int64_t deadline = timeout < 0 ? -1 : clock_ms() + timeout;
+    QueryLimits own = *limits;
+    if (timeout >= 0) {
+        own = query_sooner(own, query_within(timeout));
+    }
+    Error ignored;
     PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
     while (wanted != PGRES_POLLING_OK && wanted != PGRES_POLLING_FAILED) {
-        if (!await_socket(connection, wanted, deadline)) {
+        if (wait_socket(connection, wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, &own, &ignored) !=
+            0) {
             return;
         }
         wanted = PQconnectPoll(connection);
@@ -109,7 +95,8 @@ static const char *find_sqlstate(const char *message)
     return found;
 }
 
-PGconn *connect_params(const char *const *keywords, const char *const *values, char sqlstate[6])
+PGconn *connect_params(const char *const *keywords, const char *const *values, const QueryLimits *limits,
+                       char sqlstate[6])
 {
     sqlstate[0] = '\0';
     PGconn *connection = PQconnectStartParams(keywords, values, 1);
@@ -121,7 +108,7 @@ PGconn *connect_params(const char *const *keywords, const char *const *values, c
         return PQconnectdbParams(keywords, values, 1);
     }
     PGVerbosity usual = PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
-    step(connection);
+    step(connection, limits);
     PQsetErrorVerbosity(connection, usual);
     const char *state =
         PQstatus(connection) != CONNECTION_OK ? find_sqlstate(PQerrorMessage(connection)) : NULL;

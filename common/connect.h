@@ -5,11 +5,15 @@
 
 #include <libpq-fe.h>
 
+#include "database.h"
+
 /*
  * As PQconnectdbParams with expand_dbname; but where the server itself refused the connection, sqlstate holds
- * its SQLSTATE, else "". NULL only when there is no memory.
+ * its SQLSTATE, else "". NULL only when there is no memory. Ended by connect_timeout or by limits, it is neither
+ * CONNECTION_OK nor CONNECTION_BAD.
  */
-PGconn *connect_params(const char *const *keywords, const char *const *values, char sqlstate[6]);
+PGconn *connect_params(const char *const *keywords, const char *const *values, const QueryLimits *limits,
+                       char sqlstate[6]);
 
 /*
  * The reason of a failed connection in one line, without the SQLSTATE and the source location that libpq put

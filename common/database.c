@@ -16,14 +16,12 @@
 #include <string.h>
 
 #include "connect.h"
+#include "database_parts.h"
+#include "query.h"
 #include "session_settings.h"
 
 #define MAX_PARAMS 32
-
-struct Database {
-    PGconn *connection;
-    DatabaseEnd end;
-};
+#define SETTINGS_LIMIT_MS 30000
 
 static const char *const end_names[] = {
     [DATABASE_SOURCE] = "source",
@@ -120,7 +118,8 @@ static int check_uri(const char *uri, DatabaseEnd end, Error *error)
 }
 
 /* Options before dbname are defaults that the URI may override; those after it are ours to say. */
-static PGconn *open_connection(const char *uri, const char *purpose, char sqlstate[6])
+static PGconn *open_connection(const char *uri, const char *purpose, const QueryLimits *limits,
+                               char sqlstate[6])
 {
     char application_name[64];
     snprintf(application_name, sizeof application_name, "penstock %s", purpose);
@@ -134,7 +133,7 @@ static PGconn *open_connection(const char *uri, const char *purpose, char sqlsta
                                     "application_name",
                                     NULL};
     const char *const values[] = {"10", "1", "30", "10", "3", "60000", uri, application_name, NULL};
-    return connect_params(keywords, values, sqlstate);
+    return connect_params(keywords, values, limits, sqlstate);
 }
 
 /*
@@ -165,20 +164,32 @@ static int connect_and_set(Database *database, SessionKind kind, const char *uri
                            Error *error)
 {
     char sqlstate[6];
-    database->connection = open_connection(uri, purpose, sqlstate);
+    const QueryLimits *limits = &database->limits;
+    database->connection = open_connection(uri, purpose, limits, sqlstate);
     if (database->connection == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for a connection to the %s",
                          end_names[database->end]);
     }
     PQsetNoticeReceiver(database->connection, drop_notice, NULL);
     if (PQstatus(database->connection) != CONNECTION_OK) {
+        if (limits->stop != NULL && limits->stop()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted while connecting to the %s",
+                             end_names[database->end]);
+        }
         return connect_error(database, sqlstate, error);
     }
-    return database->end == DATABASE_PROXY ? 0 : make_settings(database, kind, error);
+    if (database->end == DATABASE_PROXY) {
+        return 0;
+    }
+    QueryLimits later = database->limits;
+    database->limits = query_sooner(later, query_within(SETTINGS_LIMIT_MS));
+    int status = make_settings(database, kind, error);
+    database->limits = later;
+    return status;
 }
 
-int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
-                        Database **out, Error *error)
+static int connect_session(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                           QueryLimits limits, Database **out, Error *error)
 {
     *out = NULL;
     if (uri == NULL) {
@@ -192,6 +203,7 @@ int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, cons
         return error_set(error, ERROR_SYSTEM, "no memory for a connection to the %s", end_names[end]);
     }
     database->end = end;
+    database->limits = limits;
     if (connect_and_set(database, kind, uri, purpose, error) != 0) {
         database_close(database);
         return -1;
@@ -203,6 +215,33 @@ int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, cons
 int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
 {
     return database_connect_as(SESSION_PLAIN, uri, end, purpose, out, error);
+}
+
+int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
+                        Database **out, Error *error)
+{
+    return connect_session(kind, uri, end, purpose, (QueryLimits){0}, out, error);
+}
+
+int database_connect_within(const char *uri, DatabaseEnd end, const char *purpose, QueryLimits limits,
+                            Database **out, Error *error)
+{
+    return connect_session(SESSION_PLAIN, uri, end, purpose, limits, out, error);
+}
+
+void database_limit(Database *database, QueryLimits limits)
+{
+    database->limits = limits;
+}
+
+QueryLimits database_limits(const Database *database)
+{
+    return database->limits;
+}
+
+const char *database_end_name(DatabaseEnd end)
+{
+    return end_names[end];
 }
 
 void database_close(Database *database)
@@ -264,42 +303,18 @@ int database_error(Database *database, const PGresult *result, Error *error)
     return -1;
 }
 
-static bool succeeded(const PGresult *result)
-{
-    switch (PQresultStatus(result)) {
-    case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK:
-    case PGRES_EMPTY_QUERY:
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static int query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, va_list args)
 {
     const char *values[MAX_PARAMS];
-    *out = NULL;
-    if (nparams > MAX_PARAMS || (nparams > 0 && database->end == DATABASE_PROXY)) {
+    if (nparams > MAX_PARAMS) {
+        *out = NULL;
         return error_set(error, ERROR_USAGE, "%s: a query with %d parameters cannot be sent there",
                          end_names[database->end], nparams);
     }
     for (int i = 0; i < nparams; i++) {
         values[i] = va_arg(args, const char *);
     }
-    PGresult *result = nparams == 0
-                           ? PQexec(database->connection, sql)
-                           : PQexecParams(database->connection, sql, nparams, NULL, values, NULL, NULL, 0);
-    if (!succeeded(result)) {
-        database_error(database, result, error);
-        PQclear(result);
-        return -1;
-    }
-    *out = result;
-    return 0;
+    return query_run(database, &(Query){.sql = sql, .values = values, .count = nparams}, out, error);
 }
 
 int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, ...)

@@ -1,5 +1,6 @@
 /*
- * Talking to a PostgreSQL server in plain, blocking SQL: connect, query, read the rows.
+ * Talking to a PostgreSQL server in plain SQL: connect, query, read the rows. Each call ends at the limits that its Database
+ * was given; query.h says how, and has the call for what needs limits of its own.
  *
  * For catalogs, state and the CLI; the hot path of the applier uses libpq itself on the PGconn within. Every
  * connection made here has a statement of who it is (application_name), TCP keepalives and user timeout, a
@@ -25,6 +26,12 @@ typedef struct Database Database;
 
 typedef enum DatabaseEnd { DATABASE_SOURCE, DATABASE_TARGET, DATABASE_PROXY } DatabaseEnd;
 
+/* How long a call may wait. Zeroed: for as long as it takes. */
+typedef struct QueryLimits {
+    int64_t deadline;   /* on clock_ms; 0: none */
+    bool (*stop)(void); /* true when the operator wants to end, looked at ten times a second; NULL: never */
+} QueryLimits;
+
 /*
  * Connects to the server that uri names (URI or key=value string, NULL or "" for libpq's defaults). end is
  * used in error messages and chooses ERROR_SOURCE, ERROR_TARGET or ERROR_PROXY. purpose becomes
@@ -36,7 +43,15 @@ int database_connect(const char *uri, DatabaseEnd end, const char *purpose, Data
 /* The same for a session of another kind than SESSION_PLAIN. */
 int database_connect_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
                         Database **out, Error *error) MUST_CHECK;
+
+/* The same within limits, which stay those of the Database until database_limit. */
+int database_connect_within(const char *uri, DatabaseEnd end, const char *purpose, QueryLimits limits,
+                            Database **out, Error *error) MUST_CHECK;
 void database_close(Database *database);
+
+/* Sets the limits of every later call, and says what they are. */
+void database_limit(Database *database, QueryLimits limits);
+QueryLimits database_limits(const Database *database);
 
 /* The libpq connection, borrowed. */
 PGconn *database_connection(Database *database);

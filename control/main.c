@@ -44,10 +44,15 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
+    static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
+        struct sigaction before;
+        if (sigaction(caught[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(caught[i], &action, NULL); /* nohup, and a shell's background, ask to be left alone */
+        }
+    }
     signal(SIGPIPE, SIG_IGN);
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query.h"
+
 /* Floats are compared at what both majors print alike. */
 static const char settings[] = "SET extra_float_digits = 0";
 
@@ -79,23 +81,13 @@ static int send(Database *database, const char *sql, const char *parameter, Erro
     return sent ? 0 : database_error(database, NULL, error);
 }
 
-static void cancel(Database *database)
-{
-    char ignored[256];
-    PGcancel *handle = PQgetCancel(database_connection(database));
-    if (handle != NULL) {
-        (void)PQcancel(handle, ignored, sizeof ignored);
-        PQfreeCancel(handle);
-    }
-}
-
 static int wait_for(ComparePair *pair, Database *database, Error *error)
 {
     PGconn *connection = database_connection(database);
     while (PQisBusy(connection)) {
         if (pair->stop != NULL && pair->stop()) {
-            cancel(pair->source);
-            cancel(pair->target);
+            query_cancel(database_connection(pair->source));
+            query_cancel(database_connection(pair->target));
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
         struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};

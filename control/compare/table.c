@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query.h"
+#include "table_query.h"
 #include "text.h"
 
 #define MAX_BUCKETS 16

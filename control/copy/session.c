@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "query.h"
 #include "text.h"
 
 static int prepare(Database *database, const char *encoding, Error *error)
@@ -78,12 +79,7 @@ int session_poll(Database *database, bool for_writing, const SessionWait *wait, 
 
 void session_cancel(Database *database)
 {
-    char reason[256];
-    PGcancel *cancel = PQgetCancel(database_connection(database));
-    if (cancel != NULL && PQcancel(cancel, reason, sizeof(reason)) == 0) {
-        /* The connection is closed next, which ends the statement as well. */
-    }
-    PQfreeCancel(cancel);
+    query_cancel(database_connection(database)); /* which is closed next: that ends the statement as well */
 }
 
 /* Waits until PQgetResult will not block. */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "query.h"
+#include "table_query.h"
 
 static const CompareColumn columns[] = {
     {.name = "id", .type = "int4", .key = true},

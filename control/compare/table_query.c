@@ -6,7 +6,7 @@
  * hex. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
  * twice.
  */
-#include "query.h"
+#include "table_query.h"
 
 #include <string.h>
 

@@ -1,0 +1,298 @@
+/*
+ * A statement is sent without blocking, then read as it comes; libpq is asked for a result only when it has one whole.
+ *
+ *     send ──► flush, read ──► results … ──► none left: done
+ *                 │ deadline, stop
+ *                 ▼
+ *              cancel ──► an answer within the grace: done, or cancelled, or its own error
+ *                 │ none
+ *                 ▼
+ *              the socket is shut down: the connection is lost, and whoever uses it next is told so
+ *
+ * PQcancel connects and waits for the server to hang up (libpq up to 16 knows no other way), which may take minutes where the
+ * host is gone. So it runs in a thread that nobody waits for; its PGcancel is all that it touches.
+ *
+ * Up to the deadline the server's own statement_timeout is not relied on: it says nothing where the backend is stopped or
+ * the network is cut.
+ */
+#include "query.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "database_parts.h"
+#include "wait.h"
+
+#define CANCEL_GRACE_MS 1000
+#define WORDS_SHOWN 60
+
+QueryLimits query_within(int ms)
+{
+    return (QueryLimits){.deadline = clock_ms() + (ms > 0 ? ms : 0)};
+}
+
+QueryLimits query_sooner(QueryLimits one, QueryLimits other)
+{
+    QueryLimits out = one;
+    if (out.deadline == 0 || (other.deadline != 0 && other.deadline < out.deadline)) {
+        out.deadline = other.deadline;
+    }
+    if (out.stop == NULL) {
+        out.stop = other.stop;
+    }
+    return out;
+}
+
+/* --- cancelling --- */
+
+static void *cancel_in_thread(void *handle)
+{
+    char ignored[256];
+    (void)PQcancel(handle, ignored, sizeof ignored);
+    PQfreeCancel(handle);
+    return NULL;
+}
+
+void query_cancel(PGconn *connection)
+{
+    pthread_t thread;
+    PGcancel *handle = PQgetCancel(connection);
+    if (handle == NULL) {
+        return;
+    }
+    if (pthread_create(&thread, NULL, cancel_in_thread, handle) != 0) {
+        PQfreeCancel(handle);
+        return;
+    }
+    pthread_detach(thread);
+}
+
+/* The connection is of no use any more: what would be read from it is the answer to another question. */
+static void give_up(PGconn *connection)
+{
+    PQsetnonblocking(connection, 1);
+    shutdown(PQsocket(connection), SHUT_RDWR);
+    while (PQstatus(connection) != CONNECTION_BAD && PQconsumeInput(connection)) {
+    }
+}
+
+/* --- waiting --- */
+
+static int lost(const PGconn *connection, Error *error)
+{
+    const char *message = PQerrorMessage(connection);
+    const char *fatal = strstr(message, "FATAL:  ");
+    message = fatal != NULL ? fatal + 8 : message;
+    return error_set(error, ERROR_CONNECTION, "%.*s", (int)strcspn(message, "\n"), message);
+}
+
+int query_await(PGconn *connection, QueryLimits limits, Error *error)
+{
+    int unsent = PQflush(connection);
+    while (unsent > 0 || PQisBusy(connection)) {
+        if (wait_socket(connection, (short)(POLLIN | (unsent > 0 ? POLLOUT : 0)), &limits, error) != 0) {
+            return -1;
+        }
+        if (!PQconsumeInput(connection)) {
+            return lost(connection, error);
+        }
+        if (unsent > 0) {
+            unsent = PQflush(connection);
+        }
+    }
+    return unsent < 0 ? lost(connection, error) : 0;
+}
+
+int query_await_connection(PGconn *connection, QueryLimits limits, Error *error)
+{
+    PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+    while (wanted != PGRES_POLLING_OK) {
+        if (PQstatus(connection) == CONNECTION_BAD || wanted == PGRES_POLLING_FAILED) {
+            return lost(connection, error);
+        }
+        if (wait_socket(connection, wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, &limits, error) !=
+            0) {
+            return -1;
+        }
+        wanted = PQconnectPoll(connection);
+    }
+    return 0;
+}
+
+/* --- results --- */
+
+static bool is_copy(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+static bool succeeded(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY ||
+           is_copy(result);
+}
+
+/*
+ * Reads results to the end, or to where a COPY begins: *last is the last, or the first that failed. What ended the wait
+ * early is in error.
+ */
+static int read_results(PGconn *connection, QueryLimits limits, PGresult **last, Error *error)
+{
+    while (query_await(connection, limits, error) == 0) {
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            return 0;
+        }
+        if (*last != NULL && !succeeded(*last)) {
+            PQclear(result);
+            continue;
+        }
+        PQclear(*last);
+        *last = result;
+        if (is_copy(result)) {
+            return 0;
+        }
+    }
+    return error->code == ERROR_CONNECTION && *last != NULL && !succeeded(*last) ? 0 : -1;
+}
+
+/* The first words of the SQL, on one line, up to what may be a secret. */
+static void describe(const Query *query, char out[WORDS_SHOWN + 8])
+{
+    size_t used = 0;
+    const char *at = query->what != NULL ? query->what : query->sql;
+    for (; *at != '\0' && used < WORDS_SHOWN && (query->what != NULL || strchr("'$", *at) == NULL); at++) {
+        bool space = *at == ' ' || *at == '\n';
+        if (!space || (used > 0 && out[used - 1] != ' ')) {
+            out[used++] = space ? ' ' : *at;
+        }
+    }
+    used -= used > 0 && out[used - 1] == ' ';
+    snprintf(out + used, 8, "%s", *at != '\0' ? " …" : "");
+}
+
+/* Says what was waited for, and how long. */
+static int ended_early(const Database *database, const Query *query, int64_t began, bool answered,
+                       Error *error)
+{
+    char words[WORDS_SHOWN + 8];
+    const char *side = database_end_name(database->end);
+    double waited = (double)(clock_ms() - began) / 1000.0;
+    ErrorCode code = error->code;
+    describe(query, words);
+    if (code == ERROR_INTERRUPTED) {
+        return error_set(error, code, "%s: interrupted after %.1f s in: %s", side, waited, words);
+    }
+    return error_set(error, code, "%s: not done within %.1f s: %s%s", side, waited, words,
+                     answered ? "" : "; it did not answer to the cancellation either");
+}
+
+/*
+ * The wait has ended early: cancels. The statement may have been done, or failed of itself, before that came.
+ */
+static int stop_statement(Database *database, const Query *query, int64_t began, PGresult **last,
+                          Error *error)
+{
+    PGconn *connection = database->connection;
+    Error ignored;
+    query_cancel(connection);
+    bool answered = read_results(connection, query_within(CANCEL_GRACE_MS), last, &ignored) == 0;
+    if (!answered || (*last != NULL && is_copy(*last))) {
+        give_up(connection);
+        return ended_early(database, query, began, answered, error);
+    }
+    if (*last != NULL && succeeded(*last)) {
+        return 0;
+    }
+    const char *sqlstate = PQresultErrorField(*last, PG_DIAG_SQLSTATE);
+    return sqlstate != NULL && strcmp(sqlstate, "57014") != 0
+               ? database_error(database, *last, error)
+               : ended_early(database, query, began, true, error);
+}
+
+/* began: when the statement was sent. */
+static int finish(Database *database, const Query *query, int64_t began, PGresult **out, Error *error)
+{
+    QueryLimits limits = query_sooner(query->limits, database->limits);
+    PGresult *last = NULL;
+    int status = read_results(database->connection, limits, &last, error);
+    if (status != 0) {
+        status = error->code == ERROR_LIMIT || error->code == ERROR_INTERRUPTED
+                     ? stop_statement(database, query, began, &last, error)
+                     : database_error(database, NULL, error);
+    } else if (last == NULL || !succeeded(last)) {
+        status = database_error(database, last, error);
+    }
+    if (status == 0 && out != NULL) {
+        *out = last;
+        return 0;
+    }
+    PQclear(last);
+    return status;
+}
+
+int query_finish(Database *database, const Query *query, PGresult **out, Error *error)
+{
+    if (out != NULL) {
+        *out = NULL;
+    }
+    return finish(database, query, clock_ms(), out, error);
+}
+
+/* What an earlier caller has left unread, as PQexec does. */
+static int discard(Database *database, const QueryLimits *limits, Error *error)
+{
+    PGresult *left = NULL;
+    if (PQtransactionStatus(database->connection) != PQTRANS_ACTIVE) {
+        return 0;
+    }
+    int status = read_results(database->connection, *limits, &left, error);
+    PQclear(left);
+    return status;
+}
+
+static int send_query(Database *database, const Query *query, Error *error)
+{
+    PGconn *connection = database->connection;
+    int sent = query->count == 0 ? PQsendQuery(connection, query->sql)
+                                 : PQsendQueryParams(connection, query->sql, query->count, NULL,
+                                                     query->values, NULL, NULL, 0);
+    return sent ? 0 : database_error(database, NULL, error);
+}
+
+int query_run(Database *database, const Query *query, PGresult **out, Error *error)
+{
+    QueryLimits limits = query_sooner(query->limits, database->limits);
+    PGconn *connection = database->connection;
+    int64_t began = clock_ms();
+    if (out != NULL) {
+        *out = NULL;
+    }
+    if (query->count > 0 && database->end == DATABASE_PROXY) {
+        return error_set(error, ERROR_USAGE, "proxy: a query with %d parameters cannot be sent there",
+                         query->count);
+    }
+    if ((limits.stop != NULL && limits.stop()) || (limits.deadline != 0 && limits.deadline <= began)) {
+        error->code = limits.deadline != 0 && limits.deadline <= began ? ERROR_LIMIT : ERROR_INTERRUPTED;
+        return ended_early(database, query, began, true, error);
+    }
+    int blocks = PQisnonblocking(connection) == 0;
+    PQsetnonblocking(connection, 1);
+    int status = discard(database, &limits, error);
+    if (status == 0) {
+        status = send_query(database, query, error);
+    }
+    if (status == 0) {
+        status = finish(database, query, began, out, error);
+    }
+    if (blocks && PQstatus(connection) == CONNECTION_OK) {
+        PQsetnonblocking(connection, 0);
+    }
+    return status;
+}
