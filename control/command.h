@@ -45,5 +45,5 @@ typedef struct Command {
  */
 bool interrupted(void);
 
-extern const Command command_check, command_copy, command_follow, command_status, command_cutover,
-    command_rollback, command_finish, command_proxy;
+extern const Command command_init, command_check, command_copy, command_follow, command_status,
+    command_cutover, command_rollback, command_finish, command_proxy;

@@ -18,11 +18,11 @@
 #define USAGE_WIDTH 12
 
 static const Command *const commands[] = {
-    &command_check,   &command_copy,     &command_follow, &command_status,
-    &command_cutover, &command_rollback, &command_finish, &command_proxy,
+    &command_init,    &command_check,    &command_copy,   &command_follow, &command_status,
+    &command_cutover, &command_rollback, &command_finish, &command_proxy,  NULL,
 };
 
-#define COMMANDS (sizeof commands / sizeof commands[0])
+#define COMMANDS (sizeof commands / sizeof commands[0] - 1)
 
 const char *argp_program_version = "penstock " PENSTOCK_VERSION;
 
@@ -101,6 +101,7 @@ typedef struct Invocation {
     const Command *command; /* NULL before its name was read */
     void *options;
     int command_index; /* of its name in argv */
+    Config config;
 } Invocation;
 
 static error_t parse_program(int key, char *argument, struct argp_state *state)
@@ -152,21 +153,54 @@ static void parse_before_command(int argc, char **argv, Invocation *invocation)
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, invocation);
 }
 
-static void parse_behind_command(int argc, char **argv, Invocation *invocation, Arena *arena)
+/*
+ * The file that --config names, wherever it stands: the file's lines are parsed with the command line, so this is read
+ * before that is.
+ */
+static const char *find_config(int argc, char **argv, const Invocation *invocation)
+{
+    const char *named = invocation->input.flags->config;
+    for (int i = invocation->command_index + 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0) {
+            named = argv[i] + 9;
+        } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            named = argv[++i];
+        }
+    }
+    return named;
+}
+
+static int read_config(int argc, char **argv, Invocation *invocation, Arena *arena, Error *error)
+{
+    return config_read(find_config(argc, argv, invocation), arena, &invocation->config, error) == 0
+               ? config_check(&invocation->config, settings_names, SETTINGS, commands, error)
+               : -1;
+}
+
+static int parse_behind_command(int argc, char **argv, Invocation *invocation, Arena *arena, Error *error)
 {
     const Command *command = invocation->command;
     const struct argp_child children[] = {{.argp = &settings_argp}, {.argp = command->argp}, {0}};
     const struct argp argp = {.parser = parse_command, .children = children, .doc = command->summary};
-    char *name = arena_printf(arena, "penstock %s", command->name);
-    argv[invocation->command_index] = name;
-    argp_parse(&argp, argc - invocation->command_index, argv + invocation->command_index, 0, NULL,
-               invocation);
+    argc -= invocation->command_index;
+    argv += invocation->command_index;
+    argv[0] = arena_printf(arena, "penstock %s", command->name);
+    char **arguments = config_arguments(&invocation->config, command, &argc, argv, arena, error);
+    if (arguments == NULL) {
+        return -1;
+    }
+    argp_parse(&argp, argc, arguments, 0, NULL, invocation);
+    const char *named = invocation->input.flags->config;
+    if (named != NULL && (invocation->config.path == NULL || strcmp(named, invocation->config.path) != 0)) {
+        return error_set(error, ERROR_USAGE, "--config has to be written out");
+    }
+    return 0;
 }
 
-static ExitStatus run_command(Invocation *invocation, Arena *arena, Error *error)
+static ExitStatus run_command(Invocation *invocation, Error *error)
 {
     Settings settings;
-    if (settings_resolve(invocation->input.flags, arena, &settings, error) != 0) {
+    if (settings_resolve(invocation->input.flags, &invocation->config, &settings, error) != 0) {
         return EXIT_USAGE;
     }
     if (invocation->input.flags->password_shown) {
@@ -194,8 +228,11 @@ static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
     if (invocation.command->options_size > 0) {
         invocation.options = arena_zalloc(arena, invocation.command->options_size);
     }
-    parse_behind_command(argc, argv, &invocation, arena);
-    return run_command(&invocation, arena, error);
+    if (read_config(argc, argv, &invocation, arena, error) != 0 ||
+        parse_behind_command(argc, argv, &invocation, arena, error) != 0) {
+        return EXIT_USAGE;
+    }
+    return run_command(&invocation, error);
 }
 
 int main(int argc, char **argv)

@@ -1,31 +1,24 @@
 /*
- * Settings in layers. Nothing here connects anywhere or prints: it gathers strings, keeps passwords out of
- * argv, and says exactly which line of which file it did not understand.
+ * Settings in layers. Nothing here connects anywhere or prints: it gathers strings, and keeps passwords out of argv.
  */
 #include "settings.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <libpq-fe.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY_FIRST 0x1000
-#define LINE_SIZE 4096
 
 typedef struct SettingRow {
-    const char *name;
     const char *environment;
     const char *fallback;
 } SettingRow;
 
 static const SettingRow rows[SETTINGS] = {
-    [SETTING_SOURCE] = {"source", "PENSTOCK_SOURCE", NULL},
-    [SETTING_TARGET] = {"target", "PENSTOCK_TARGET", NULL},
-    [SETTING_MIGRATION] = {"migration", "PENSTOCK_MIGRATION", "default"},
+    [SETTING_SOURCE] = {"PENSTOCK_SOURCE", NULL},
+    [SETTING_TARGET] = {"PENSTOCK_TARGET", NULL},
+    [SETTING_MIGRATION] = {"PENSTOCK_MIGRATION", "default"},
 };
 
 enum { KEY_CONFIG = KEY_FIRST + SETTINGS, KEY_JSON, KEY_VERBOSE, KEY_QUIET };
@@ -129,127 +122,17 @@ const char *settings_nearest(const char *word, const char *const *candidates, si
     return edit_distance(word, candidates[best]) * 2 <= strlen(word) ? candidates[best] : NULL;
 }
 
-/* text without white space at both ends, cut in place. */
-static char *trim(char *text)
-{
-    char *end = text + strlen(text);
-    while (end > text && isspace((unsigned char)end[-1])) {
-        *--end = '\0';
-    }
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    return text;
-}
+const char *const settings_names[SETTINGS] = {"source", "target", "migration"};
 
-static int unknown_setting(const char *path, int number, const char *name, Error *error)
+int settings_resolve(const SettingsFlags *flags, const Config *config, Settings *out, Error *error)
 {
-    const char *names[SETTINGS];
-    for (int i = 0; i < SETTINGS; i++) {
-        names[i] = rows[i].name;
-    }
-    error_set(error, ERROR_USAGE, "%s:%d: there is no setting \"%s\"", path, number, name);
-    const char *nearest = settings_nearest(name, names, SETTINGS);
-    return nearest != NULL ? error_hint(error, "The nearest is \"%s\".", nearest)
-                           : error_hint(error, "There are source, target and migration.");
-}
-
-static int read_line(const char *path, int number, char *line, Arena *arena, const char **values,
-                     Error *error)
-{
-    char *text = trim(line);
-    if (*text == '\0' || *text == '#') {
-        return 0;
-    }
-    char *equals = strchr(text, '=');
-    if (equals == NULL) {
-        return error_set(error, ERROR_USAGE, "%s:%d: a line is `name = value`", path, number);
-    }
-    *equals = '\0';
-    char *name = trim(text);
-    char *value = trim(equals + 1);
-    for (int i = 0; i < SETTINGS; i++) {
-        if (strcmp(name, rows[i].name) == 0) {
-            values[i] = arena_strndup(arena, value, strlen(value));
-            return 0;
-        }
-    }
-    return unknown_setting(path, number, name, error);
-}
-
-static int read_file(const char *path, FILE *file, Arena *arena, const char **values, Error *error)
-{
-    char line[LINE_SIZE];
-    int number = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        number++;
-        if (strchr(line, '\n') == NULL && !feof(file)) {
-            return error_set(error, ERROR_USAGE, "%s:%d: the line is longer than %d bytes", path, number,
-                             LINE_SIZE - 1);
-        }
-        if (read_line(path, number, line, arena, values, error) != 0) {
-            return -1;
-        }
-    }
-    return ferror(file) ? error_set(error, ERROR_SYSTEM, "reading %s: %s", path, strerror(errno)) : 0;
-}
-
-/* The config file to read, or NULL; a file that was named must be there. */
-static const char *config_path(const char *named, Arena *arena)
-{
-    const char *environment = getenv("PENSTOCK_CONFIG");
-    if (named != NULL || (environment != NULL && environment[0] != '\0')) {
-        return named != NULL ? named : environment;
-    }
-    if (access("penstock.conf", F_OK) == 0) {
-        return "penstock.conf";
-    }
-    const char *home = getenv("HOME");
-    const char *path = home != NULL ? arena_printf(arena, "%s/.config/penstock.conf", home) : NULL;
-    return path != NULL && access(path, F_OK) == 0 ? path : NULL;
-}
-
-/* A file that others can read must not hold a password. */
-static int check_mode(const char *path, FILE *file, const char *const *values, Error *error)
-{
-    struct stat status;
-    bool open = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 077) != 0;
-    for (int i = 0; open && i <= SETTING_TARGET; i++) {
-        if (values[i] != NULL && settings_has_password(values[i])) {
-            error_set(error, ERROR_USAGE, "%s holds a password and others may read it", path);
-            return error_hint(error, "Run `chmod 600 %s`, or move the password to ~/.pgpass.", path);
-        }
-    }
-    return 0;
-}
-
-static int read_config(const char *named, Arena *arena, const char **values, Error *error)
-{
-    const char *path = config_path(named, arena);
-    if (path == NULL) {
-        return 0;
-    }
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return error_set(error, ERROR_USAGE, "opening %s: %s", path, strerror(errno));
-    }
-    int status = read_file(path, file, arena, values, error);
-    status = status == 0 ? check_mode(path, file, values, error) : status;
-    fclose(file);
-    return status;
-}
-
-int settings_resolve(const SettingsFlags *flags, Arena *arena, Settings *out, Error *error)
-{
-    const char *values[SETTINGS] = {NULL};
-    if (read_config(flags->config, arena, values, error) != 0) {
-        return -1;
-    }
+    const char *values[SETTINGS];
     for (int i = 0; i < SETTINGS; i++) {
         const char *environment = getenv(rows[i].environment);
+        const char *line = config_value(config, settings_names[i]);
         values[i] = flags->values[i] != NULL                        ? flags->values[i]
                     : environment != NULL && environment[0] != '\0' ? environment
-                    : values[i] != NULL                             ? values[i]
+                    : line != NULL                                  ? line
                                                                     : rows[i].fallback;
     }
     size_t length = strlen(values[SETTING_MIGRATION]);

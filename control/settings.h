@@ -6,10 +6,8 @@
  *     target     --target     PENSTOCK_TARGET      target = …
  *     migration  --migration  PENSTOCK_MIGRATION   migration = …
  *
- * One table in settings.c holds these rows: the argp options, the help text, the lookups and the config
- * file's names come from it. The file is --config FILE, else PENSTOCK_CONFIG, else ./penstock.conf, else ~/.config/penstock.conf,
- * where there is one: lines `name = value`, empty lines, and comments from # to the end of a line that starts
- * with it.
+ * One table in settings.c holds these rows. The file is --config FILE or one of those that config.h names; there may be
+ * options of commands in it, too.
  */
 #pragma once
 
@@ -18,6 +16,7 @@
 
 #include "arena.h"
 #include "command.h"
+#include "config.h"
 
 enum { SETTING_SOURCE, SETTING_TARGET, SETTING_MIGRATION, SETTINGS };
 
@@ -43,8 +42,12 @@ typedef struct SettingsInput {
     Arena *arena; /* keeps the values */
 } SettingsInput;
 
-/* Fills *out; its strings live in arena or in flags. */
-int settings_resolve(const SettingsFlags *flags, Arena *arena, Settings *out, Error *error) MUST_CHECK;
+/* Their names in the config file, by number. */
+extern const char *const settings_names[SETTINGS];
+
+/* Fills *out; its strings are those of flags, config and the environment. */
+int settings_resolve(const SettingsFlags *flags, const Config *config, Settings *out,
+                     Error *error) MUST_CHECK;
 
 /* True when connection string text holds a password. */
 bool settings_has_password(const char *text);
