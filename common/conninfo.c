@@ -74,6 +74,49 @@ char *database_replication(const char *uri)
     return rewrite(uri, is_no_replication, "replication=database");
 }
 
+/* What libpq itself puts into quotes. */
+static const char *const own_words[] = {
+    "missing \"=\" after ",
+    "missing key/value separator \"=\" in URI query parameter: ",
+    "extra key/value separator \"=\" in URI query parameter: ",
+};
+
+/* libpq's message in one line; what it quotes of the string may be the password, or a part of it, quotes included. */
+static void write_reason(const char *message, char *out, size_t size)
+{
+    size_t own = 0, length = strcspn(message, "\n");
+    for (size_t i = 0; i < sizeof own_words / sizeof own_words[0]; i++) {
+        if (strncmp(message, own_words[i], strlen(own_words[i])) == 0) {
+            own = strlen(own_words[i]);
+        }
+    }
+    const char *first = memchr(message + own, '"', length - own);
+    const char *last = first != NULL ? memrchr(first + 1, '"', length - (size_t)(first + 1 - message)) : NULL;
+    if (last != NULL) {
+        snprintf(out, size, "%.*s\"…%.*s", (int)(first - message), message, (int)(message + length - last),
+                 last);
+    } else {
+        snprintf(out, size, "%.*s", first != NULL ? (int)(first - message) : (int)length, message);
+    }
+}
+
+int conninfo_check(const char *uri, const char *end_name, Error *error)
+{
+    char *message = NULL;
+    char reason[300];
+    PQconninfoOption *options = PQconninfoParse(uri, &message);
+    if (options != NULL) {
+        PQconninfoFree(options);
+        return 0;
+    }
+    write_reason(message != NULL ? message : "out of memory", reason, sizeof reason);
+    PQfreemem(message);
+    error_set(error, ERROR_USAGE, "the connection string of the %s cannot be read: %s", end_name, reason);
+    return error_hint(error,
+                      "write postgresql://user@host:port/dbname or host=… port=… dbname=… user=…; in a URI, "
+                      "special characters in a user name or password are written as %%XX");
+}
+
 char *database_quote(const char *identifier)
 {
     char *quoted = malloc(2 * strlen(identifier) + 3);

@@ -99,22 +99,23 @@ static int connect_error(Database *database, const char *sqlstate, Error *error)
     error_set(error, sqlstate[0] != '\0' ? database_error_code(sqlstate, database->end) : ERROR_CONNECTION,
               "cannot connect to the %s: %s", end_names[database->end], reason);
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
-    hint_at_refusal(sqlstate, database->end, error);
+    if (PQconnectionNeedsPassword(database->connection) || PQconnectionUsedPassword(database->connection)) {
+        hint_at_refusal("28P01", database->end, error);
+    } else {
+        hint_at_refusal(sqlstate, database->end, error);
+    }
     return -1;
 }
 
+/* An end that nobody has named is not libpq's default socket, whatever database may be there. */
 static int check_uri(const char *uri, DatabaseEnd end, Error *error)
 {
-    PQconninfoOption *options = PQconninfoParse(uri, NULL);
-    if (options != NULL) {
-        PQconninfoFree(options);
-        return 0;
+    if (uri[0] == '\0' && end != DATABASE_PROXY) {
+        error_set(error, ERROR_USAGE, "it is not said where the %s is", end_names[end]);
+        return error_hint(error, "give --%s URI, or set it in the environment or in the settings file",
+                          end_names[end]);
     }
-    /* libpq's own message may quote the password. */
-    error_set(error, ERROR_USAGE, "the connection string of the %s cannot be read", end_names[end]);
-    return error_hint(error,
-                      "write postgresql://user@host:port/dbname or host=… port=… dbname=… user=…; in a URI, "
-                      "special characters in a user name or password are written as %%XX");
+    return conninfo_check(uri, end_names[end], error);
 }
 
 /* Options before dbname are defaults that the URI may override; those after it are ours to say. */

@@ -86,6 +86,12 @@ int database_error(Database *database, const PGresult *result, Error *error);
 /* The class of an SQLSTATE for the side `end`: which code an error with it gets. */
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end);
 
+/*
+ * Whether libpq can take uri apart; ERROR_USAGE says for whom (end_name) and why, without any part of uri that may be a
+ * secret.
+ */
+int conninfo_check(const char *uri, const char *end_name, Error *error) MUST_CHECK;
+
 /* uri as a key=value string without its passwords, for people to read. The caller frees it. */
 char *database_redact(const char *uri);
 

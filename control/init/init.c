@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "command.h"
 #include "confirm.h"
+#include "database.h"
 
 #define MAX_VALUES 16
 #define ANSWER_SIZE 3072 /* a line of the file is below 4096 */
@@ -83,14 +83,7 @@ static int check_value(const InitRow *row, const char *value, Error *error)
     if (row != &rows[ROW_SOURCE] && row != &rows[ROW_TARGET]) {
         return 0;
     }
-    PQconninfoOption *parsed = PQconninfoParse(value, NULL);
-    if (parsed == NULL) {
-        error_set(error, ERROR_USAGE, "the connection string of the %s cannot be read", row->name);
-        return error_hint(error,
-                          "Write postgresql://user@host:port/dbname or host=… port=… dbname=… user=….");
-    }
-    PQconninfoFree(parsed);
-    return 0;
+    return conninfo_check(value, row->name, error);
 }
 
 static int add_value(InitOptions *options, int row, const char *value, Error *error)
