@@ -20,6 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The source's epoch, and a time of it as microseconds since then: exact, for it has no more than 53 bits. */
+#define EPOCH "'2000-01-01 00:00:00+00'::timestamptz"
+#define POSITION                                                                                             \
+    "lane, commit_lsn, sequence, epoch, (extract(epoch FROM commit_time - " EPOCH ") * 1000000)::int8"
+
 static int fill_positions(const Migration *migration, const PGresult *result, LanePosition *positions,
                           int64_t *epoch, Error *error)
 {
@@ -30,6 +35,7 @@ static int fill_positions(const Migration *migration, const PGresult *result, La
         complete = atoi(PQgetvalue(result, i, 0)) == i && (i == 0 || own == *epoch) &&
                    lsn_parse(PQgetvalue(result, i, 1), &positions[i].commit_lsn);
         positions[i].sequence = strtoull(PQgetvalue(result, i, 2), NULL, 10);
+        positions[i].commit_time = strtoll(PQgetvalue(result, i, 4), NULL, 10);
         *epoch = own;
     }
     if (!complete) {
@@ -50,7 +56,7 @@ int state_take_lanes(Database *target, const Migration *migration, LanePosition 
     PGresult *result = NULL;
     if (database_query(target, &result, error,
                        "WITH taken AS (UPDATE penstock.lane SET epoch = epoch + 1 WHERE migration = $1 "
-                       "RETURNING lane, commit_lsn, sequence, epoch) SELECT * FROM taken ORDER BY lane",
+                       "RETURNING " POSITION ") SELECT * FROM taken ORDER BY lane",
                        1, migration->name) != 0) {
         return error_context(error, "taking over the lanes of migration \"%s\"", migration->name);
     }
@@ -66,7 +72,7 @@ int state_check_lanes(Database *target, const Migration *migration, const LanePo
     int64_t theirs = 0;
     PGresult *result = NULL;
     if (database_query(target, &result, error,
-                       "SELECT lane, commit_lsn, sequence, epoch FROM penstock.lane WHERE migration = $1 "
+                       "SELECT " POSITION " FROM penstock.lane WHERE migration = $1 "
                        "ORDER BY lane",
                        1, migration->name) != 0) {
         return error_context(error, "reading the lanes of migration \"%s\"", migration->name);
@@ -97,6 +103,7 @@ int state_lanes_lost(Error *error)
 
 const char *state_lane_update_sql(void)
 {
-    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8 "
+    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8, "
+           "commit_time = " EPOCH " + $6::int8 * interval '1 microsecond' "
            "WHERE migration = $1::text AND lane = ANY ($2::int4[]) AND epoch = $5::int8";
 }

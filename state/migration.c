@@ -163,6 +163,7 @@ int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *e
         "  WHERE name = $1 AND phase <> 'copied' RETURNING name),"
         " moved AS (UPDATE penstock.lane SET commit_lsn = greatest(commit_lsn, $2::pg_lsn), epoch = epoch + "
         "1,"
+        "  commit_time = CASE WHEN commit_lsn < $2::pg_lsn THEN NULL ELSE commit_time END,"
         "  sequence = CASE WHEN commit_lsn < $2::pg_lsn THEN 0 ELSE sequence END"
         "  WHERE migration IN (SELECT name FROM begun)),"
         " silent AS (DELETE FROM penstock.applier WHERE migration IN (SELECT name FROM begun))"

@@ -57,7 +57,8 @@ CREATE TABLE penstock.lane (
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     lane        int NOT NULL,
     commit_lsn  pg_lsn NOT NULL,             -- commit record of the last change applied here …
-    sequence    bigint NOT NULL,             -- … and its number in that transaction
+    sequence    bigint NOT NULL,             -- … and its number in that transaction …
+    commit_time timestamptz,                 -- … which was committed then, by the source's clock
     epoch       bigint NOT NULL DEFAULT 0,   -- of whoever took the lanes over last
     PRIMARY KEY (migration, lane)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);

@@ -42,6 +42,7 @@ typedef struct Migration {
 typedef struct LanePosition {
     Lsn commit_lsn;
     uint64_t sequence;
+    int64_t commit_time; /* microseconds since 2000-01-01; 0: the lane stands at no transaction */
 } LanePosition;
 
 typedef struct ApplierReport {
@@ -130,7 +131,8 @@ int state_lanes_lost(Error *error);
 
 /*
  * The statement by which a worker moves its lanes, to be prepared and run inside its transaction:
- * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence, $5 int8 epoch. It must concern as many rows as
+ * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence, $5 int8 epoch,
+ * $6 int8 commit time, or null. It must concern as many rows as
  * there are lanes, else they have been taken over.
  */
 const char *state_lane_update_sql(void);

@@ -254,7 +254,7 @@ static int run(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failur
     } else if (batch->kind == BATCH_ROWS) {
         queued = queue_rows(a, batch, by_rows, &copies, &queueing);
     }
-    session_lanes(a->session, a->migration, a->epoch, batch->lanes, batch->lane_count, batch->last);
+    session_lanes(a->session, a->migration, a->epoch, batch);
     if (session_finish(a->session, failure) != 0 && queued != FAILED) {
         return -1; /* of a change before the unsendable one, or of all */
     }

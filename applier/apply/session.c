@@ -188,10 +188,9 @@ void session_execute(Session *session, const ApplyRelation *relation, const Shap
     session->executed++;
 }
 
-void session_lanes(Session *session, const char *migration, int64_t epoch, const int *lanes, int count,
-                   Position last)
+void session_lanes(Session *session, const char *migration, int64_t epoch, const Batch *batch)
 {
-    if (count == 0) {
+    if (batch->lane_count == 0) {
         return;
     }
     if (!session->lanes_prepared) {
@@ -202,19 +201,22 @@ void session_lanes(Session *session, const char *migration, int64_t epoch, const
     char *list = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&list, &size);
-    for (int i = 0; i < count; i++) {
-        fprintf(out, "%c%d", i == 0 ? '{' : ',', lanes[i]);
+    for (int i = 0; i < batch->lane_count; i++) {
+        fprintf(out, "%c%d", i == 0 ? '{' : ',', batch->lanes[i]);
     }
     fputs("}", out);
     fclose(out);
     char lsn[LSN_TEXT_SIZE];
     char sequence[24];
     char own[24];
-    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)last.sequence);
+    char time[24];
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)batch->last.sequence);
     snprintf(own, sizeof own, "%lld", (long long)epoch);
-    const char *const values[] = {migration, list, lsn_format(last.commit_lsn, lsn), sequence, own};
-    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 5, values, NULL, NULL, 0),
-              (Sent){.counted = true, .expected = (uint64_t)count});
+    snprintf(time, sizeof time, "%lld", (long long)batch->last_time);
+    const char *const values[] = {migration, list, lsn_format(batch->last.commit_lsn, lsn),
+                                  sequence,  own,  batch->last_time != 0 ? time : NULL};
+    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 6, values, NULL, NULL, 0),
+              (Sent){.counted = true, .expected = (uint64_t)batch->lane_count});
     free(list);
 }
 

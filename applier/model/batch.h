@@ -54,6 +54,8 @@ typedef struct Batch {
     int *lanes;
     int lane_count;
     Position last;
+    int64_t
+        last_time; /* commit time of the transaction that `last` is in, microseconds since 2000-01-01; 0: unknown */
 
     Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
     size_t bytes; /* size of the values, for limits */

@@ -129,12 +129,23 @@ static int find_targets(Pipeline *pipeline, const Record *record, const ApplyRel
     return 0;
 }
 
+/* Is this still the stream that the lanes come from? */
+static int look_for_witnesses(Pipeline *pipeline, const Record *record, Error *error)
+{
+    if (record->kind == RECORD_BEGIN) {
+        return witness_begin(pipeline->witness, record->begin.commit_lsn, record->begin.commit_time, error);
+    }
+    bool passed = record->kind == RECORD_HEARTBEAT && !scheduler_in_transaction(pipeline->scheduler);
+    return passed ? witness_passed(pipeline->witness, record->heartbeat.lsn, error) : 0;
+}
+
 static void schedule_record(Pipeline *pipeline, const Record *record)
 {
     const ApplyRelation *one = NULL;
     const ApplyRelation **many = NULL;
     Error error;
-    if (find_targets(pipeline, record, &one, &many, &error) != 0 ||
+    if (look_for_witnesses(pipeline, record, &error) != 0 ||
+        find_targets(pipeline, record, &one, &many, &error) != 0 ||
         scheduler_record(pipeline->scheduler, pipeline->frame, pipeline->record, many != NULL ? many : &one,
                          pipeline->turn_usec, &error) != 0) {
         fail(pipeline, &error);
@@ -202,6 +213,9 @@ static int take_keepalive(Pipeline *pipeline, const Received *message, Error *er
 {
     if (message->wal_end > pipeline->totals->received) {
         pipeline->totals->received = message->wal_end;
+    }
+    if (witness_passed(pipeline->witness, message->wal_end, error) != 0) {
+        return -1;
     }
     scheduler_advance(pipeline->scheduler, message->wal_end);
     if (!message->reply_requested) {

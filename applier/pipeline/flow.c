@@ -36,6 +36,7 @@ void take_batches(Pipeline *pipeline)
 {
     for (Batch *batch = scheduler_take(pipeline->scheduler); batch != NULL;
          batch = scheduler_take(pipeline->scheduler)) {
+        batch->last_time = witness_time(pipeline->witness, batch);
         progress_begin(pipeline->progress, batch);
         pipeline->batch_bytes += footprint(batch);
         dispatcher_add(pipeline->dispatcher, batch);

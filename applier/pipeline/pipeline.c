@@ -14,6 +14,25 @@
 #define LAST_STATUS_MS 1000
 #define MAX_RAW_SIZE ((size_t)1 << 30)
 
+/* Lanes that stand at a transaction expect to meet it again, if it is sent again. */
+static int make_witness(Pipeline *pipeline, const LanePosition *lanes, Error *error)
+{
+    int count = pipeline->options->migration->lanes;
+    size_t known = 0;
+    Witnessed *at = calloc((size_t)count, sizeof *at);
+    if (at == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", count);
+    }
+    for (int lane = 0; lane < count; lane++) {
+        if (lanes[lane].commit_time != 0) {
+            at[known++] = (Witnessed){lanes[lane].commit_lsn, lanes[lane].commit_time};
+        }
+    }
+    pipeline->witness = witness_new(at, known, receiver_start(pipeline->receiver));
+    free(at);
+    return 0;
+}
+
 static int make_scheduler(Pipeline *pipeline, const LanePosition *lanes, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
@@ -149,7 +168,7 @@ static int make(Pipeline *pipeline, Error *error)
         start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
         state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {
         pipeline->targets = targets_new(pipeline->catalog);
-        status = make_scheduler(pipeline, lanes, error);
+        status = make_witness(pipeline, lanes, error) == 0 ? make_scheduler(pipeline, lanes, error) : -1;
     }
     if (status == 0) {
         status =
@@ -196,6 +215,7 @@ static void unmake(Pipeline *pipeline)
     dispatcher_free(pipeline->dispatcher);
     scheduler_free(pipeline->scheduler);
     progress_free(pipeline->progress);
+    witness_free(pipeline->witness);
     targets_free(pipeline->targets);
     catalog_free(pipeline->catalog);
     decoder_free(pipeline->decoder);

@@ -29,6 +29,7 @@
 #include "receiver.h"
 #include "scheduler.h"
 #include "targets.h"
+#include "witness.h"
 
 typedef enum State { STREAMING, DRAINING, ENDED } State;
 
@@ -48,6 +49,7 @@ typedef struct Pipeline {
     Scheduler *scheduler;
     Dispatcher *dispatcher;
     Progress *progress;
+    Witness *witness;
     Heartbeat *heartbeat;
     uint64_t beat; /* the last one taken */
 

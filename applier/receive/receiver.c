@@ -35,6 +35,7 @@ struct Receiver {
     Database *database;
     char *message; /* of the last receiver_next */
     Lsn confirmed;
+    Lsn start;
     int timeline;
 };
 
@@ -94,6 +95,7 @@ int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error)
         receiver_close(receiver);
         return -1;
     }
+    receiver->start = options->start > receiver->confirmed ? options->start : receiver->confirmed;
     *out = receiver;
     return 0;
 }
@@ -125,6 +127,11 @@ int receiver_timeline(const Receiver *receiver)
 Lsn receiver_confirmed(const Receiver *receiver)
 {
     return receiver->confirmed;
+}
+
+Lsn receiver_start(const Receiver *receiver)
+{
+    return receiver->start;
 }
 
 int receiver_read(Receiver *receiver, bool *bytes_wait, Error *error)

@@ -68,6 +68,9 @@ int receiver_timeline(const Receiver *receiver);
 /* Where the slot stood when the stream was opened: everything that ends at or before this was confirmed earlier. */
 Lsn receiver_confirmed(const Receiver *receiver);
 
+/* Transactions whose commit record lies before this are not sent. */
+Lsn receiver_start(const Receiver *receiver);
+
 /* Reads from the socket; *bytes_wait is true when it had more. ERROR_CONNECTION when the source is gone. */
 int receiver_read(Receiver *receiver, bool *bytes_wait, Error *error) MUST_CHECK;
 

@@ -19,6 +19,24 @@
 #define WAIT_STEP_MS 100
 #define ASK_MS 1000 /* how often our own lost connection is asked to end */
 
+/* On the migration's own timeline the WAL cannot end before what the target has of it. */
+static int judge_end(const ReceiverOptions *options, const char *text, int timeline, Error *error)
+{
+    Lsn end;
+    char known[LSN_TEXT_SIZE];
+    if ((options->timeline != 0 && timeline != options->timeline) || !lsn_parse(text, &end) ||
+        end >= options->known) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE,
+              "the source's WAL ends at %s, before %s, up to where the target may have its changes", text,
+              lsn_format(options->known, known));
+    return error_hint(error,
+                      "The source was restored to an earlier point, or is an older copy of the server that "
+                      "the migration began with. If that one still runs, let --source lead to it; else run "
+                      "penstock finish --abandon, then penstock copy again.");
+}
+
 int source_check(Database *source, const ReceiverOptions *options, int *timeline, Error *error)
 {
     PGresult *result;
@@ -41,6 +59,8 @@ int source_check(Database *source, const ReceiverOptions *options, int *timeline
         error_set(error, ERROR_STATE, "the source URI leads to database \"%s\", the migration is of \"%s\"",
                   database, options->database);
         status = error_hint(error, "Check the database name in --source.");
+    } else {
+        status = judge_end(options, PQgetvalue(result, 0, 2), *timeline, error);
     }
     PQclear(result);
     return status;

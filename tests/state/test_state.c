@@ -37,7 +37,8 @@ static void the_lane_update_takes_typed_parameters_and_the_epoch(void **unused)
         assert_non_null(strstr(state_lane_update_sql(), parameters[i]));
     }
     assert_non_null(strstr(state_lane_update_sql(), "epoch = $5"));
-    assert_null(strstr(state_lane_update_sql(), "$6"));
+    assert_non_null(strstr(state_lane_update_sql(), "$6::int8"));
+    assert_null(strstr(state_lane_update_sql(), "$7"));
 }
 
 int main(void)

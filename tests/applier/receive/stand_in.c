@@ -156,7 +156,7 @@ static bool answer(StandIn *stand_in, const char *query)
 {
     if (strncmp(query, "IDENTIFY_SYSTEM", 15) == 0) {
         say_row(stand_in,
-                (const char *[]){stand_in->system, stand_in->timeline, "0/1000", stand_in->database});
+                (const char *[]){stand_in->system, stand_in->timeline, stand_in->end, stand_in->database});
     } else if (strncmp(query, "TIMELINE_HISTORY", 16) == 0) {
         say_row(stand_in, (const char *[]){"history", stand_in->history, "", ""});
     } else if (strstr(query, "pg_terminate_backend") != NULL) {

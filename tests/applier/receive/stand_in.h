@@ -10,6 +10,7 @@ typedef struct StandIn {
     const char *system;
     const char *database;
     const char *timeline;
+    const char *end;     /* of its WAL */
     const char *history; /* of that timeline */
     const char *plugin;  /* of the slot; NULL: there is no slot */
     const char *confirmed;

@@ -25,8 +25,12 @@ typedef struct Fixture {
 static int set_up(void **state)
 {
     Fixture *fixture = calloc(1, sizeof *fixture);
-    fixture->source = (StandIn){
-        .system = "77", .database = "db", .timeline = "1", .plugin = "penstock", .confirmed = "0/1000"};
+    fixture->source = (StandIn){.system = "77",
+                                .database = "db",
+                                .timeline = "1",
+                                .end = "0/1000",
+                                .plugin = "penstock",
+                                .confirmed = "0/1000"};
     stand_in_start(&fixture->source, fixture->uri);
     fixture->options = (ReceiverOptions){.source = fixture->uri,
                                          .slot = "a \"slot\"",
@@ -107,6 +111,29 @@ static void wrong_database_is_refused(void **state)
     fixture->options.database = "other";
     assert_refused(fixture, ERROR_STATE, "leads to database \"db\", the migration is of \"other\"",
                    "--source");
+}
+
+static void source_that_ends_before_what_the_target_has_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.known = 0x1001;
+    assert_refused(fixture, ERROR_STATE,
+                   "WAL ends at 0/1000, before 0/1001, up to where the target may have its changes",
+                   "penstock copy again");
+}
+
+static void source_that_ends_where_the_target_is_is_read(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.known = 0x1000;
+    open_stream(fixture);
+}
+
+static void stream_starts_at_the_slot_or_where_it_was_asked_to(void **state)
+{
+    Fixture *fixture = *state;
+    open_stream(fixture);
+    assert_int_equal(receiver_start(fixture->receiver), 0x1000);
 }
 
 static void promote(Fixture *fixture, const char *history)
@@ -340,6 +367,9 @@ int main(void)
         CASE(stream_is_asked_for_where_it_should_begin),
         CASE(another_server_is_refused),
         CASE(wrong_database_is_refused),
+        CASE(source_that_ends_before_what_the_target_has_is_refused),
+        CASE(source_that_ends_where_the_target_is_is_read),
+        CASE(stream_starts_at_the_slot_or_where_it_was_asked_to),
         CASE(timeline_from_elsewhere_is_refused),
         CASE(timeline_that_lacks_changes_of_the_target_is_refused),
         CASE(timeline_that_goes_on_behind_the_target_is_read),
