@@ -34,6 +34,14 @@ is_deeply([ grep { $good->{$_}{status} !~ /^(ok|skipped)$/ } sort keys %$good ],
 like($migration->ok('check')->{stdout}, qr/0 problems\.\nNext: `penstock copy`/, 'and says what comes next');
 is($source->sql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '0', 'no slot is left behind');
 
+# The source as the target, also by another name.
+my $loop = migration($source, $source);
+my $same = decode_json($loop->exits(1, 'check', '--json', '--target', $source->uri('postgres', tcp => 1))->{stdout});
+is((grep { $_->{id} eq 'same-database' } @$same)[0]{status}, 'problem', 'one database on both ends is a problem');
+is((grep { $_->{id} eq 'target-empty' } @$same)[0]{count}, 0, 'and nobody is told to drop what is in it');
+like($loop->exits(2, 'copy')->{stderr}, qr/one and the same database/, 'copy refuses');
+is($source->sql('postgres', q(SELECT to_regnamespace('penstock'))), '', 'before it makes anything');
+
 $source->sql('postgres', $_) for split /;\n/, <<'SQL';
 CREATE ROLE "Odd Owner" LOGIN;
 CREATE TABLE nokey (a int, b text);

@@ -35,6 +35,7 @@ typedef struct CheckContext {
     const Settings *settings;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
+    bool same_database; /* both lead to one database */
     bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
 } CheckContext;
 
@@ -71,6 +72,7 @@ int probe_replication(CheckContext *context, json_t *findings, Error *error) MUS
 int probe_plugin(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
 /* Adds {object, detail, fix} to findings; detail and fix may be NULL. */

@@ -4,6 +4,8 @@
  */
 #include "check.h"
 
+#include "ends.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,19 @@ static int holds_this_migration(CheckContext *context, bool *ours, Error *error)
     return error->code == ERROR_STATE ? 0 : -1;
 }
 
+int probe_same_database(CheckContext *context, json_t *findings, Error *error)
+{
+    if (ends_same(context->source, context->target, &context->same_database, error) != 0) {
+        return -1;
+    }
+    if (context->same_database) {
+        finding_add(findings, PQdb(database_connection(context->target)),
+                    "--source and --target lead to one and the same database", NULL);
+    }
+    return 0;
+}
+
+/* What is in the source's own database is in nobody's way. */
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error)
 {
     PGresult *result = NULL;
@@ -125,7 +140,7 @@ int probe_target_empty(CheckContext *context, json_t *findings, Error *error)
         return -1;
     }
     error->code = ERROR_NONE;
-    if (ours) {
+    if (ours || context->same_database) {
         return 0;
     }
     if (database_query(

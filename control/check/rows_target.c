@@ -4,6 +4,12 @@
 #include "check.h"
 
 static const CheckRow rows[] = {
+    {.id = "same-database",
+     .title = "Source and target as two databases",
+     .severity = CHECK_PROBLEM,
+     .function = probe_same_database,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "Name the database that it is moved to as --target."},
     {.id = "target-empty",
      .title = "Other tables in the target database",
      .severity = CHECK_PROBLEM,

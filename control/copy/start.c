@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "ends.h"
 #include "lock.h"
 #include "queue.h"
 #include "session.h"
@@ -213,7 +214,8 @@ int start_copy(Copy *copy, Error *error)
     Migration found;
     bool exists = false, recorded = false;
     char event[16] = "";
-    if (describe(copy, &found, error) != 0 || check_large_objects(copy, error) != 0 ||
+    if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
+        check_large_objects(copy, error) != 0 ||
         lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;
