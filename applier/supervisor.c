@@ -10,7 +10,7 @@
  * gone, so its session is ended, and being refused the lock by it is no reason to give up at once. By another one it is:
  * that is the applier now, and has the lanes (state/lanes.c).
  *
- * A start that cannot reach a server fails after --start-limit, and at once when the host is unknown or the server
+ * A start that cannot reach a server, or a target that is in recovery, fails after --start-limit, and at once when the host is unknown or the server
  * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
  * waited out. The backoff starts again after each run that moved the low-water mark.
  *
@@ -205,7 +205,8 @@ static bool may_retry(Supervisor *supervisor, const Error *error)
     if (supervisor->failing_since == 0) {
         supervisor->failing_since = now;
     }
-    if (error->code == ERROR_CONNECTION && !supervisor->streamed_before) {
+    bool unreachable = error->code == ERROR_CONNECTION || strcmp(error->sqlstate, "25006") == 0;
+    if (unreachable && !supervisor->streamed_before) {
         bool unknown = strstr(error->message, "could not translate host name") != NULL;
         return !unknown && now - supervisor->failing_since < supervisor->options->start_limit_s;
     }

@@ -48,6 +48,8 @@ static const struct {
     {"57P02", ERROR_TRANSIENT}, /* crash_shutdown */
     {"57P03", ERROR_TRANSIENT}, /* cannot_connect_now */
     {"53", ERROR_TRANSIENT},    /* insufficient resources */
+    {"25006",
+     ERROR_TRANSIENT}, /* read_only_sql_transaction: our sessions are not, so the server is in recovery */
 };
 
 ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end)
@@ -78,6 +80,9 @@ static const struct {
     {"28P01", "Check user and password of --%s; ~/.pgpass is a good place for it."},
     {"28000", "Check the user of --%s, and pg_hba.conf on that server."},
     {"42501", "The user of --%s lacks a right: `penstock check` lists which."},
+    {"25006", "The server is in recovery, or read-only for now. If it is to stay a standby, let --%s lead to "
+              "the primary: with several "
+              "hosts and target_session_attrs=read-write it finds the one that is."},
     {"53300",
      "The server has no connection left: raise max_connections or max_wal_senders of the %s, or end some."},
 };
@@ -298,7 +303,7 @@ int database_error(Database *database, const PGresult *result, Error *error)
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
     if (hint != NULL) {
         error_hint(error, "%s", hint);
-    } else if (strcmp(error->sqlstate, "42501") == 0) {
+    } else if (strcmp(error->sqlstate, "42501") == 0 || strcmp(error->sqlstate, "25006") == 0) {
         hint_at_refusal(error->sqlstate, database->end, error);
     }
     return -1;

@@ -4,7 +4,7 @@
  *     BEGIN ─► net effect, lanes ─► Sync ─► COPY … ─► every count as expected? ─yes─► COMMIT       two round trips without COPY
  *       ▲                                             │no
  *       │                                             ▼
- *       ├── pause ◄─── ROLLBACK ◄─── transient, and the transaction is this batch's alone
+ *       ├── pause ◄─── ROLLBACK ◄─── transient, COMMIT included, and the transaction is this batch's alone
  *       │                                             │
  *       ├── once more, with the changes of the relation that failed one by one ◄── ROLLBACK
  *       │                                             │
@@ -282,18 +282,19 @@ static int undo(Applying *a, Error *error)
     return 0;
 }
 
-/* Makes the batch's work durable, or leaves it to the batch that commits. */
-static int conclude(Applying *a, const Batch *batch, Error *error)
+/*
+ * Makes the batch's work durable, or leaves it to the batch that commits. What is refused at the commit, as a serialization
+ * failure or a deferred trigger may be, has ended the transaction as an error before it does.
+ */
+static int conclude(Applying *a, const Batch *batch, Failure *failure)
 {
-    Failure failure;
     if (!batch->commits && !a->open) {
         a->open = true;
         return 0;
     }
     session_command(a->session, batch->commits ? "COMMIT" : "RELEASE SAVEPOINT batch");
-    if (session_finish(a->session, &failure) != 0) {
-        *error = failure.error;
-        return error_context(error, batch->commits ? "commit" : "release of a savepoint");
+    if (session_finish(a->session, failure) != 0) {
+        return error_context(&failure->error, batch->commits ? "commit" : "release of a savepoint");
     }
     a->open = !batch->commits;
     return 0;
@@ -351,18 +352,30 @@ static int pause_before_again(Applying *a, Batch *batch, const Error *cause, Err
     return 0;
 }
 
+/* One attempt; *verdict says what to do when it failed, with the transaction still to be undone, if it has not ended. */
+static int attempt(Applying *a, Batch *batch, const ByRows *by_rows, Failure *failure, Verdict *verdict)
+{
+    arena_reset(a->arena);
+    bool ran = run(a, batch, by_rows, failure) == 0;
+    if (ran && conclude(a, batch, failure) == 0) {
+        return 0;
+    }
+    if (!failure->miscounted && strcmp(failure->error.sqlstate, "57014") == 0) {
+        failure->error.code = ERROR_TRANSIENT; /* somebody cancelled the statement */
+    }
+    *verdict = judge(a, batch, by_rows, batch->retries, failure);
+    a->open = a->open && !ran; /* a commit that fails ends all of the transaction, earlier batches too */
+    return -1;
+}
+
 static int try_until_done(Applying *a, Batch *batch, ByRows *by_rows, Error *error)
 {
     for (;;) {
         Failure failure;
-        arena_reset(a->arena);
-        if (run(a, batch, by_rows, &failure) == 0) {
+        Verdict verdict;
+        if (attempt(a, batch, by_rows, &failure, &verdict) == 0) {
             return 0;
         }
-        if (!failure.miscounted && strcmp(failure.error.sqlstate, "57014") == 0) {
-            failure.error.code = ERROR_TRANSIENT; /* somebody cancelled the statement */
-        }
-        Verdict verdict = judge(a, batch, by_rows, batch->retries, &failure);
         if (!failure.miscounted && failure.error.code == ERROR_CONNECTION) {
             *error = failure.error;
             return -1;
@@ -402,7 +415,7 @@ int apply_batch(Applying *applying, Batch *batch, Error *error)
     }
     uint64_t before = session_statements(applying->session);
     uint64_t begun = clock_usec();
-    if (run_until_done(applying, batch, error) != 0 || conclude(applying, batch, error) != 0) {
+    if (run_until_done(applying, batch, error) != 0) {
         return -1;
     }
     batch->statements = session_statements(applying->session) - before;
