@@ -43,7 +43,7 @@ static int row_change_of(const RelationDefinition *definition, const ReorderBuff
 {
     *row = (RowChange){.tuples = {[SIDE_NEW] = change_tuple(change->data.tp.newtuple),
                                   [SIDE_OLD] = change_tuple(change->data.tp.oldtuple)}};
-    OldRow old = definition->record.identity == IDENTITY_FULL ? OLD_FULL : OLD_KEY;
+    OldRow old = definition->identity == IDENTITY_FULL ? OLD_FULL : OLD_KEY;
     switch (change->action) {
     case REORDER_BUFFER_CHANGE_INSERT:
         row->kind = CHANGE_INSERT;
@@ -64,100 +64,131 @@ static int row_change_of(const RelationDefinition *definition, const ReorderBuff
     }
 }
 
-static int refuse_incomplete(const RelationColumnRecord *column, Error *error)
+static int refuse_incomplete(const Decoder *decoder, const CachedColumn *column, Error *error)
 {
-    return error_set(error, ERROR_SOURCE, "the WAL does not have the value of column \"%.*s\"",
-                     (int)column->name.size, (const char *)column->name.data);
+    const FormData_pg_attribute *attribute =
+        TupleDescAttr(RelationGetDescr(decoder->relation), column->attribute);
+    return error_set(error, ERROR_SOURCE, "the WAL does not have the value of column \"%s\"",
+                     NameStr(attribute->attname));
 }
 
 /* One cell of the new row. */
-static int write_new_cell(const Decoder *decoder, RelationDefinition *definition, const RowChange *row,
-                          uint32_t column, Error *error)
+static int write_new_cell(const Decoder *decoder, const CachedColumn *column, const RowChange *row,
+                          Error *error)
 {
-    CachedColumn *cached = &definition->columns[column];
-    const RelationColumnRecord *record = &definition->record.columns[column];
-    RowImage image = definition->images[SIDE_NEW];
-    int attribute = cached->attribute;
+    RowImage image = decoder->images[SIDE_NEW];
+    int attribute = column->attribute;
     if (image.nulls[attribute]) {
         return writer_state(decoder->writer, SIDE_NEW, CELL_NULL, error);
     }
     Datum value = image.values[attribute];
-    if (value_is_unchanged(&cached->encoder, value)) {
-        RowImage old = definition->images[SIDE_OLD];
-        bool known = row->old == OLD_FULL || (row->old == OLD_KEY && record->key);
-        if (!known && (row->kind == CHANGE_INSERT || record->key)) {
-            return refuse_incomplete(record, error);
+    if (value_is_unchanged(column->encoder, value)) {
+        RowImage old = decoder->images[SIDE_OLD];
+        bool known = row->old == OLD_FULL || (row->old == OLD_KEY && column->key);
+        if (!known && (row->kind == CHANGE_INSERT || column->key)) {
+            return refuse_incomplete(decoder, column, error);
         }
         if (!known) {
             return writer_state(decoder->writer, SIDE_NEW, CELL_UNCHANGED, error);
         }
-        if (old.nulls[attribute] || value_is_unchanged(&cached->encoder, old.values[attribute])) {
-            return refuse_incomplete(record, error);
+        if (old.nulls[attribute] || value_is_unchanged(column->encoder, old.values[attribute])) {
+            return refuse_incomplete(decoder, column, error);
         }
         value = old.values[attribute];
     }
-    return value_write(&cached->encoder, value, decoder->writer, SIDE_NEW, error);
+    return value_write(column->encoder, value, decoder->writer, SIDE_NEW, error);
 }
 
 /* One cell of the old row: in a key-only tuple everything beside the key is null, and means absent. */
-static int write_old_cell(const Decoder *decoder, RelationDefinition *definition, const RowChange *row,
-                          uint32_t column, Error *error)
+static int write_old_cell(const Decoder *decoder, const CachedColumn *column, const RowChange *row,
+                          Error *error)
 {
-    CachedColumn *cached = &definition->columns[column];
-    const RelationColumnRecord *record = &definition->record.columns[column];
-    RowImage image = definition->images[SIDE_OLD];
-    if (row->old == OLD_KEY && !record->key) {
+    RowImage image = decoder->images[SIDE_OLD];
+    if (row->old == OLD_KEY && !column->key) {
         return writer_state(decoder->writer, SIDE_OLD, CELL_ABSENT, error);
     }
-    if (image.nulls[cached->attribute]) {
+    if (image.nulls[column->attribute]) {
         return writer_state(decoder->writer, SIDE_OLD, CELL_NULL, error);
     }
-    Datum value = image.values[cached->attribute];
-    if (value_is_unchanged(&cached->encoder, value)) {
-        return refuse_incomplete(record, error);
+    Datum value = image.values[column->attribute];
+    if (value_is_unchanged(column->encoder, value)) {
+        return refuse_incomplete(decoder, column, error);
     }
-    return value_write(&cached->encoder, value, decoder->writer, SIDE_OLD, error);
+    return value_write(column->encoder, value, decoder->writer, SIDE_OLD, error);
 }
 
-static int row_write(const Decoder *decoder, RelationDefinition *definition, const RowChange *row,
+static int row_write(const Decoder *decoder, const RelationDefinition *definition, const RowChange *row,
                      Error *error)
 {
-    uint32_t count = definition->record.column_count;
+    uint32_t count = definition->column_count;
     FrameWriter *writer = decoder->writer;
-    if (writer_row(writer, definition->record.id, count, row->kind, row->old, error) != 0) {
+    if (writer_row(writer, definition->id, count, row->kind, row->old, error) != 0) {
         return -1;
     }
     for (uint32_t i = 0; row->tuples[SIDE_NEW] != NULL && i < count; i++) {
-        if (write_new_cell(decoder, definition, row, i, error) != 0) {
+        if (write_new_cell(decoder, &definition->columns[i], row, error) != 0) {
             return -1;
         }
     }
     for (uint32_t i = 0; row->tuples[SIDE_OLD] != NULL && i < count; i++) {
-        if (write_old_cell(decoder, definition, row, i, error) != 0) {
+        if (write_old_cell(decoder, &definition->columns[i], row, error) != 0) {
             return -1;
         }
     }
     return writer_row_end(writer, error);
 }
 
-static void relation_announce(const Decoder *decoder, const RelationDefinition *definition)
+static void relation_announce(const Decoder *decoder)
 {
-    if (relation_cache_must_send(decoder->relations, definition)) {
+    const RelationRecord *record = relation_cache_unsent(decoder->relations);
+    if (record != NULL) {
         Error error;
-        output_check(decoder, writer_relation(decoder->writer, &definition->record, &error), &error);
+        output_check(decoder, writer_relation(decoder->writer, record, &error), &error);
     }
 }
 
-static int change_send(const Decoder *decoder, RelationDefinition *definition, TupleDesc description,
+/* Room for as many attributes as the relation at hand has. */
+static void images_reserve(Decoder *decoder, int natts)
+{
+    if (natts <= decoder->image_size) {
+        return;
+    }
+    int size = decoder->image_size > 0 ? 2 * decoder->image_size : 64;
+    size = size > natts ? size : natts;
+    for (int side = 0; side < 2; side++) {
+        /* What is too small goes with the decoding context; all of it together is less than what is used. */
+        decoder->images[side] = (RowImage){
+            .values = MemoryContextAlloc(decoder->context, (Size)size * sizeof(Datum)),
+            .nulls = MemoryContextAlloc(decoder->context, (Size)size * sizeof(bool)),
+        };
+    }
+    decoder->image_size = size;
+}
+
+/* heap_deform_tuple writes as many attributes as the descriptor has, and the columns name some of them. */
+static void check_attributes(const Decoder *decoder, const RelationDefinition *definition,
+                             TupleDesc description)
+{
+    if (description->natts != definition->natts) {
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("penstock: a relation of %d attributes was described with %d",
+                               description->natts, definition->natts),
+                        errdetail_internal("%s", output_place(decoder))));
+    }
+}
+
+static int change_send(Decoder *decoder, const RelationDefinition *definition, TupleDesc description,
                        const ReorderBufferChange *change, Error *error)
 {
     RowChange row;
     if (row_change_of(definition, change, &row, error) != 0) {
         return -1;
     }
+    check_attributes(decoder, definition, description);
+    images_reserve(decoder, description->natts);
     for (int side = 0; side < 2; side++) {
         if (row.tuples[side] != NULL) {
-            RowImage image = definition->images[side];
+            RowImage image = decoder->images[side];
             heap_deform_tuple(row.tuples[side], description, image.values, image.nulls);
         }
     }
@@ -178,7 +209,7 @@ static void give_up(const Decoder *decoder, const RelationDefinition *definition
     }
     Error error;
     RecopyRecord recopy = {
-        .relation = definition->record.id,
+        .relation = definition->id,
         .lsn = decoder->lsn,
         .reason = bytes_of(why->message, strlen(why->message)),
     };
@@ -189,13 +220,13 @@ void change_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
                   Relation relation, const ReorderBufferChange *change)
 {
     Error error;
-    RelationDefinition *definition = relation_cache_find(decoder->relations, relation);
+    const RelationDefinition *definition = relation_cache_find(decoder->relations, relation);
     if (!definition->published) {
         output_left_out(decoder, ctx, txn->final_lsn);
         return;
     }
     output_begin(decoder, ctx, txn);
-    relation_announce(decoder, definition);
+    relation_announce(decoder);
     if (change_send(decoder, definition, RelationGetDescr(relation), change, &error) != 0) {
         give_up(decoder, definition, &error);
     }
@@ -215,8 +246,8 @@ void truncate_write(Decoder *decoder, LogicalDecodingContext *ctx, const Reorder
         const RelationDefinition *definition = relation_cache_find(decoder->relations, relations[i]);
         if (definition->published) {
             output_begin(decoder, ctx, txn);
-            relation_announce(decoder, definition);
-            ids[record.relation_count++] = definition->record.id;
+            relation_announce(decoder);
+            ids[record.relation_count++] = definition->id;
         }
     }
     if (record.relation_count == 0) {

@@ -18,7 +18,14 @@ typedef enum StreamState {
     STREAM_INSIDE,  /* Begin is written, Commit is not */
 } StreamState;
 
+/* The values of one row image, by attribute, as heap_deform_tuple fills them. */
+typedef struct RowImage {
+    Datum *values;
+    bool *nulls;
+} RowImage;
+
 typedef struct Decoder {
+    MemoryContext context; /* the decoding context's, which holds this */
     Options options;
     StreamState state;
     FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
@@ -26,9 +33,11 @@ typedef struct Decoder {
     Collecting collecting;
     Turn turn;
     MemoryContext change_context; /* reset after every change */
-    bool skipped;                 /* the transaction at hand came through an origin that is not wanted */
-    uint64 left_out;              /* changes and transactions since the last frame that sent nothing */
-    TextStyle session_style;      /* given back at the end */
+    RowImage images[2];           /* by RowSide, with room for image_size attributes */
+    int image_size;
+    bool skipped;            /* the transaction at hand came through an origin that is not wanted */
+    uint64 left_out;         /* changes and transactions since the last frame that sent nothing */
+    TextStyle session_style; /* given back at the end */
     MemoryContextCallback cleanup;
 
     /* Where we are, for error messages. */

@@ -4,7 +4,7 @@
  * Memory. Three lifetimes:
  *   - the decoding context's own memory holds the Decoder; the server frees it at the end, and after any
  * error;
- *   - a child of it for the relation cache (relation_cache.c), and one for scratch, reset after every change,
+ *   - children of it for the relation cache (relation_cache.c), and one for scratch, reset after every change,
  * message and truncate, so that what output functions leave behind never adds up;
  *   - the frame writer is malloc'd, because zstd and the open frame must survive resets; shutdown frees it,
  * and a reset callback on the decoding context does where an error skips shutdown.
@@ -71,6 +71,7 @@ static void on_startup(LogicalDecodingContext *ctx, OutputPluginOptions *output,
     output->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
     refuse_two_phase(ctx);
     Decoder *decoder = MemoryContextAllocZero(ctx->context, sizeof(Decoder));
+    decoder->context = ctx->context;
     ctx->output_plugin_private = decoder;
     if (is_init) {
         return;

@@ -1,38 +1,23 @@
 /*
- * What the decoder knows of the relations that changes name, kept over transactions.
+ * What the decoder knows of the relations that changes name, kept over transactions, and what the connection's reader
+ * knows of them.
  *
- * relation_cache_find gives the description that holds for the change at hand: it is computed from the
- * catalogs, as the historic snapshot shows them, on first use and again after an invalidation. Invalidations
- * only mark; nothing is freed inside their callbacks. A description is borrowed until the next call of
- * relation_cache_find.
+ *     definition = relation_cache_find(cache, relation)     for every change
+ *     record = relation_cache_unsent(cache)                 not NULL: to be sent before the change
+ *
+ * relation_cache_find gives the definition that holds for the change at hand: it is read from the catalogs on first use and
+ * again after an invalidation. A definition and a record are borrowed until the next call of relation_cache_find.
+ *
+ * Memory: 16 bytes a column and about 120 a relation, 30 MB for 100,000 relations of ten columns; at most 64 MB of
+ * definitions, behind which they are read again, and 2^20 relations that the reader is known to have.
  */
 #pragma once
 
 #include "compat.h"
 #include "options.h"
-#include "value.h"
+#include "relation_describe.h"
 
 typedef struct RelationCache RelationCache;
-
-typedef struct CachedColumn {
-    int attribute; /* index in the tuple descriptor */
-    ValueEncoder encoder;
-} CachedColumn;
-
-/* The values of one row image, by attribute, as heap_deform_tuple fills them. */
-typedef struct RowImage {
-    Datum *values;
-    bool *nulls;
-} RowImage;
-
-typedef struct RelationDefinition {
-    bool published;        /* an ordinary or partitioned, permanent table of a user, and wanted */
-    bool has_identity;     /* updates and deletes can be told apart by a key or by the whole row */
-    RelationRecord record; /* what the wire says of it; record.columns[i] is columns[i] */
-    uint64 fingerprint;    /* tells one version of the record from another on this connection */
-    CachedColumn *columns;
-    RowImage images[2]; /* by RowSide: room to deform a row into */
-} RelationDefinition;
 
 /* A cache whose memory hangs below parent, which frees it. Of options: binary, and which tables are wanted. */
 RelationCache *relation_cache_new(MemoryContext parent, const Options *options);
@@ -40,7 +25,7 @@ RelationCache *relation_cache_new(MemoryContext parent, const Options *options);
 RelationDefinition *relation_cache_find(RelationCache *cache, Relation relation);
 
 /*
- * True once after the relation's definition became another than the one last sent (or none was): the caller
- * sends definition->record now.
+ * The record of the relation that was found last, when the reader does not have this version of it; else NULL. It is then
+ * taken to be sent. Not for relations that are not published.
  */
-bool relation_cache_must_send(RelationCache *cache, const RelationDefinition *definition);
+const RelationRecord *relation_cache_unsent(RelationCache *cache);

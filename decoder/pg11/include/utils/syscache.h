@@ -13,3 +13,4 @@ enum SysCacheIdentifier {
 
 extern HeapTuple SearchSysCache1(int cache, Datum key);
 extern void ReleaseSysCache(HeapTuple tuple);
+extern uint32 GetSysCacheHashValue(int cache, Datum key1, Datum key2, Datum key3, Datum key4);
