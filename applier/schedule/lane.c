@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 static uint64_t name_hash(const SourceRelation *source)
