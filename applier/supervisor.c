@@ -5,6 +5,9 @@
  *     (Reporter)                                                        │ stop asked, --until reached ► stopped
  *                                                                       └ anything else ► failed
  *
+ * What is known of relations (Registry, Catalog) is kept over runs, too, and given up with the lock: while someone else may
+ * have it, the target's tables and what is noted of them may change.
+ *
  * The reporter keeps the migration's lock over runs, so nobody takes the migration away while a server is down. When
  * its own connection is lost it is made anew with the next run. The server may need long to notice that the old one is
  * gone, so its session is ended, and being refused the lock by it is no reason to give up at once. By another one it is:
@@ -34,6 +37,8 @@ typedef struct Supervisor {
     const ApplierOptions *options;
     Stop *stop;
     Reporter *reporter;
+    Registry *registry; /* what is known of relations, while the lock is held */
+    Catalog *catalog;
     PipelineTotals totals;
     int locked_by; /* our process on the target that had the lock last, or 0: it may still have it, unknown to it
                           that its connection is lost */
@@ -96,6 +101,14 @@ static int judge_holder(const Supervisor *supervisor, Database *target, Error *e
     return -1;
 }
 
+static void forget_relations(Supervisor *supervisor)
+{
+    catalog_free(supervisor->catalog);
+    registry_free(supervisor->registry);
+    supervisor->catalog = NULL;
+    supervisor->registry = NULL;
+}
+
 static int start_reporter(Supervisor *supervisor, Database *target, Error *error)
 {
     if (supervisor->reporter != NULL && reporter_failed(supervisor->reporter, error)) {
@@ -119,6 +132,9 @@ static int start_reporter(Supervisor *supervisor, Database *target, Error *error
         return error->code == ERROR_STATE ? judge_holder(supervisor, target, error) : -1;
     }
     supervisor->locked_by = reporter_session(supervisor->reporter);
+    forget_relations(supervisor);
+    supervisor->registry = registry_new();
+    supervisor->catalog = catalog_new();
     return 0;
 }
 
@@ -164,6 +180,8 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         .applier = supervisor->options,
         .migration = &migration,
         .target = target,
+        .registry = supervisor->registry,
+        .catalog = supervisor->catalog,
         .reporter = supervisor->reporter,
         .stop = supervisor->stop,
         .read_by = &supervisor->read_by,
@@ -251,6 +269,7 @@ int supervise(const ApplierOptions *options, Stop *stop, Error *error)
     }
     publish(&supervisor, status == 0 ? "stopped" : "failed", status == 0 ? NULL : error);
     reporter_stop(supervisor.reporter);
+    forget_relations(&supervisor);
     totals_free(&supervisor.totals);
     return status;
 }

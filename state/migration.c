@@ -2,6 +2,7 @@
  * The migration's own row and its lanes.
  */
 #include "state.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,18 +193,31 @@ int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error)
     return good ? 0 : error_set(error, ERROR_STATE, "penstock.relation.copy_lsn is not an LSN");
 }
 
-int state_set_class(Database *target, const char *migration, const char *schema, const char *table,
-                    const TableClass *table_class, Error *error)
+int state_set_classes(Database *target, const TableClass *classes, size_t count, Error *error)
 {
-    if (database_execute(target, error,
-                         "UPDATE penstock.relation SET lane_class = $4, lane_reason = $5, match_class = $6 "
-                         "WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
-                         "AND (lane_class, lane_reason, match_class) IS DISTINCT FROM ($4, $5, $6)",
-                         6, migration, schema, table, table_class->lane_class, table_class->lane_reason,
-                         table_class->match_class) != 0) {
-        return error_context(error, "remembering the lane class of %s.%s", schema, table);
+    Text ids = {0}, lanes = {0}, reasons = {0}, matches = {0};
+    for (size_t i = 0; i < count; i++) {
+        text_printf(&ids, "%c%lld", i == 0 ? '{' : ',', (long long)classes[i].table);
+        text_array_add(&lanes, classes[i].lane_class);
+        text_array_add(&reasons, classes[i].lane_reason);
+        text_array_add(&matches, classes[i].match_class);
     }
-    return 0;
+    text_append(&ids, count == 0 ? "{}" : "}");
+    text_array_end(&lanes);
+    text_array_end(&reasons);
+    text_array_end(&matches);
+    int status = database_execute(target, error,
+                                  "UPDATE penstock.relation AS r SET lane_class = n.lane_class, lane_reason "
+                                  "= n.lane_reason, match_class = "
+                                  "n.match_class FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) "
+                                  "AS n (id, lane_class, lane_reason, "
+                                  "match_class) WHERE r.id = n.id",
+                                  4, ids.data, lanes.data, reasons.data, matches.data);
+    text_free(&ids);
+    text_free(&lanes);
+    text_free(&reasons);
+    text_free(&matches);
+    return status == 0 ? 0 : error_context(error, "remembering the lane classes of %zu tables", count);
 }
 
 int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,

@@ -196,18 +196,17 @@ int state_read_journal(Database *target, const char *name, const char *operation
 int state_operation_open(Database *target, const char *name, const char *operation, const char *last_step,
                          bool *open, Error *error) MUST_CHECK;
 
-/*
- * Remembers how the applier treats a table: lane_class "spread" or "whole", why it is whole (NULL when it is not), and
- * match_class "key", "row" or "none". Names are in the connection's client encoding.
- */
+/* How the applier treats a table: lane_class "spread" or "whole", why it is whole (NULL when it is not), match_class
+ * "key", "row" or "none". */
 typedef struct TableClass {
+    int64_t table; /* penstock.relation.id */
     const char *lane_class;
     const char *lane_reason;
     const char *match_class;
 } TableClass;
 
-int state_set_class(Database *target, const char *migration, const char *schema, const char *table,
-                    const TableClass *table_class, Error *error) MUST_CHECK;
+/* Remembers that of count tables, each once; one statement. */
+int state_set_classes(Database *target, const TableClass *classes, size_t count, Error *error) MUST_CHECK;
 
 /*
  * Notes that the table has to be copied again, because of what happened at lsn: it counts as not copied from now on. The

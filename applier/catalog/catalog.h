@@ -1,47 +1,58 @@
 /*
- * What the target's catalog says of the relations in the stream: which columns are where, how they are written, how rows
- * are found, how changes spread over lanes. One query per relation when it is first seen.
+ * What is known of the relations in the stream: which target relation each leads to, which are being asked for, which do
+ * not fit. Memory only; the resolver asks (resolver.h).
  *
- * Used on the event loop's thread only, over a connection of its own; results are immutable (see model/relation.h) and
- * owned by the catalog.
+ *     catalog_state ─NEW─► catalog_asked … catalog_take ─► KNOWN ─► catalog_find for every run of rows
+ *
+ * It outlives runs of the pipeline, so that a run that ends early has not asked in vain. It is given up with the applier's
+ * lock on the target: while someone else may have it, what is known here may change (penstock copy). Used by the event
+ * loop; what catalog_types gives, by the resolver's thread.
  */
 #pragma once
 
-#include "database.h"
-#include "error.h"
-#include "relation.h"
+#include <stdbool.h>
+
+#include "look.h"
 
 typedef struct Catalog Catalog;
 
-/* target is borrowed for the catalog's life. The caller frees *out with catalog_free. */
-int catalog_new(Database *target, const char *migration, Catalog **out, Error *error) MUST_CHECK;
+typedef enum CatalogState {
+    CATALOG_NEW,     /* not asked for yet */
+    CATALOG_CHANGED, /* the same, and the table of that name was known under another definition */
+    CATALOG_ASKED,
+    CATALOG_KNOWN,
+    CATALOG_UNKNOWN, /* the migration has never heard of it */
+    CATALOG_REFUSED, /* it does not fit: catalog_refusal */
+} CatalogState;
+
+Catalog *catalog_new(void);
 void catalog_free(Catalog *catalog);
 
-/*
- * The target's side of source. *out is NULL when the relation does not take part: it waits to be copied again, it is not in
- * penstock.relation because it belongs to an extension or to Penstock or is the root of a partitioned table, or it is
- * unknown (below). ERROR_CONFLICT, with what to do, when the target has no such table or lacks a column.
- *
- * The lane class is the one that penstock.relation remembers from the first time; (*out)->unsettled says that the table
- * has changed since and another would be right now.
+/* Forgets what was asked and not answered, what was unknown, and what did not fit. */
+void catalog_begin_run(Catalog *catalog);
+
+/* Filled and used by whoever looks at the target; see types.h. */
+Types *catalog_types(Catalog *catalog);
+
+CatalogState catalog_state(const Catalog *catalog, const SourceRelation *source);
+
+/* True when source is known. *out is NULL for a relation that takes no part: it waits to be copied again, it is not in
+ * penstock.relation because it belongs to an extension or to Penstock or is the root of a partitioned table, or it was
+ * left out.
  */
-int catalog_resolve(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
-                    Error *error) MUST_CHECK;
+bool catalog_find(const Catalog *catalog, const SourceRelation *source, const ApplyRelation **out);
 
-/*
- * Looks again, and remembers the class that is right now. Only while every lane stands at one point of the stream and
- * nothing is under way: a lane elsewhere would meet changes of the table again, and in other lanes.
- */
-int catalog_settle(Catalog *catalog, const SourceRelation *source, const ApplyRelation **out,
-                   Error *error) MUST_CHECK;
+/* Of a relation that was refused; borrowed. */
+const Error *catalog_refusal(const Catalog *catalog, const SourceRelation *source);
 
-/* Whether source, which was resolved, is a table that was made after the copy had listed the tables. */
-bool catalog_is_unknown(const Catalog *catalog, const SourceRelation *source);
+void catalog_asked(Catalog *catalog, const SourceRelation *source);
 
-/* Notes durably that source, which is unknown, has to be copied. */
-int catalog_note_unknown(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn,
-                         Error *error) MUST_CHECK;
+/* Takes over what answer has. What was known of the relation before stays alive, for batches that point to it. */
+void catalog_take(Catalog *catalog, Answer *answer);
 
-/* Notes durably that source has to be copied again; see state_mark_recopy. What was resolved stays as it was. */
-int catalog_mark_recopy(Catalog *catalog, const SourceRelation *source, Lsn commit_lsn, Lsn lsn,
-                        const char *reason, bool *noted, Error *error) MUST_CHECK;
+/* The relation takes no part from here on. */
+void catalog_leave_out(Catalog *catalog, const SourceRelation *source);
+
+/* Whether some relations wait for another lane class, and which. The caller frees the list. */
+bool catalog_unsettled(const Catalog *catalog);
+const SourceRelation **catalog_list_unsettled(const Catalog *catalog, size_t *count);

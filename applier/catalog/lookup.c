@@ -1,126 +1,94 @@
 /*
- * One query, one row per column of the table (one row without a column for a table that has none, or is not there).
- *
- * A type's equality operator is that of its default btree or hash operator class. Enums, ranges and arrays have theirs
- * through a polymorphic type, varchar and cidr through a binary coercible one; arrays have it only if their elements do,
- * and composites are taken to have none, because a column of theirs may not.
- *
- * The binary format of an enum, of text and of citext is the text itself: their receive functions tell.
+ * One query for all tables, one row per column (one row without a column for a table that has none, or is not there). What
+ * is asked of a table stands in a subquery that is run once for each of them (OFFSET 0 keeps the planner from pulling it
+ * up), and goes from the name by indexes: what it costs depends on the tables asked for, not on how many there are.
  *
  * A unique constraint besides the key is harmless when it contains the key under the same collations: rows that collide
  * in it collide in the key first. Those of partitioned parents and of partitions count too.
  */
 #include "lookup.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 static const char lookup_sql[] =
-    "WITH t AS ( "
-    "  SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "  WHERE n.nspname = $2 AND c.relname = $3 AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't') "
-    "), columns AS ( "
-    "  SELECT a.*, b.oid AS base, b.typtype AS base_kind, "
-    "         CASE WHEN b.typlen = -1 AND b.typelem <> 0 AND b.typcategory = 'A' THEN b.typelem END AS "
-    "element "
-    "  FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "
-    "  CROSS JOIN LATERAL ( "
-    "    WITH RECURSIVE d AS ( "
-    "      SELECT * FROM pg_type WHERE oid = a.atttypid "
-    "      UNION ALL SELECT p.* FROM d JOIN pg_type p ON p.oid = d.typbasetype WHERE d.typtype = 'd') "
-    "    SELECT * FROM d WHERE typtype <> 'd') b "
-    "), types AS ( "
-    "  SELECT base AS oid FROM columns UNION SELECT element FROM columns WHERE element IS NOT NULL "
-    "), kinds AS MATERIALIZED ( "
-    "  SELECT y.oid, y.typtype, y.typlen = -1 AND y.typelem <> 0 AND y.typcategory = 'A' AS is_array "
-    "  FROM types JOIN pg_type y USING (oid) "
-    "), equalities AS MATERIALIZED ( "
-    "  SELECT oc.opcintype, am.amname, ao.amopopr "
-    "  FROM pg_opclass oc JOIN pg_am am ON am.oid = oc.opcmethod AND am.amname IN ('btree', 'hash') "
-    "  JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype "
-    "    AND ao.amoprighttype = oc.opcintype "
-    "    AND ao.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END "
-    "  WHERE oc.opcdefault "
-    "), operators AS MATERIALIZED ( "
-    "  SELECT DISTINCT ON (k.oid) k.oid, "
-    "    'OPERATOR(\"' || replace(n.nspname, '\"', '\"\"') || '\".' || o.oprname || ')' AS name "
-    "  FROM kinds k JOIN equalities e ON e.opcintype = k.oid "
-    "    OR (k.typtype = 'e' AND e.opcintype = 'anyenum'::regtype) "
-    "    OR (k.typtype = 'r' AND e.opcintype = 'anyrange'::regtype) "
-    "    OR (k.typtype = 'm' AND e.opcintype = 'anymultirange'::regtype) "
-    "    OR (k.is_array AND e.opcintype = 'anyarray'::regtype) "
-    "    OR EXISTS (SELECT FROM pg_cast WHERE castsource = k.oid AND casttarget = e.opcintype "
-    "               AND castmethod = 'b' AND castcontext = 'i') "
-    "  JOIN pg_operator o ON o.oid = e.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace "
-    "  ORDER BY k.oid, e.opcintype = k.oid DESC, e.amname "
-    "), family AS ( "
-    "  SELECT oid FROM t "
-    "  UNION SELECT relid::oid FROM t, pg_partition_ancestors(t.oid) AS relid "
-    "  UNION SELECT relid::oid FROM t, pg_partition_tree(t.oid) "
-    "), uniques AS ( "
-    "  SELECT i.indexrelid, i.indrelid, i.indisexclusion, i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
-    "    i.indisvalid, "
-    "    ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p "
-    "          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p] "
-    "          WHERE i.indcollation[p] = a.attcollation) AS names, "
-    "    i.indnkeyatts "
-    "  FROM family f JOIN pg_index i ON i.indrelid = f.oid AND (i.indisunique OR i.indisexclusion) "
-    "), listing AS ( "
-    "  SELECT id, copy_lsn, lane_class, recopy_lsn FROM penstock.relation "
-    "  WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
-    ") "
-    "SELECT t.relkind, "
-    "  EXISTS (SELECT FROM listing), "
-    "  EXISTS (SELECT FROM listing WHERE recopy_lsn IS NOT NULL), "
-    "  (SELECT copy_lsn FROM listing), "
-    "  (SELECT lane_class FROM listing), "
-    "  (SELECT id FROM listing), "
-    "  (SELECT u.indexrelid::regclass::text FROM uniques u "
-    "   WHERE u.indisexclusion OR NOT u.names @> $4::text[] ORDER BY 1 LIMIT 1), "
-    "  EXISTS (SELECT FROM uniques u WHERE u.indrelid = t.oid AND u.plain AND u.indisvalid AND NOT "
-    "u.indisexclusion "
-    "          AND u.indnkeyatts = cardinality($4::text[]) AND u.names @> $4::text[]), "
-    "  EXISTS (SELECT FROM pg_rewrite WHERE ev_class = t.oid AND ev_type = '3' AND ev_enabled IN ('A', "
-    "'R')), "
-    "  EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = t.oid AND objsubid = 0 "
-    "          AND deptype = 'e'), "
-    "  c.attname, '\"' || replace(c.attname, '\"', '\"\"') || '\"', "
-    "  '\"' || replace(yn.nspname, '\"', '\"\"') || '\".\"' || replace(y.typname, '\"', '\"\"') || '\"', "
-    "  c.atttypid, c.base, c.base_kind, c.attidentity, c.attgenerated <> '', c.attnotnull, c.atthasdef, "
-    "  EXISTS (SELECT FROM pg_collation WHERE oid = c.attcollation AND NOT collisdeterministic), "
-    "  EXISTS (SELECT FROM pg_type r JOIN pg_proc p ON p.oid = r.typreceive "
-    "          WHERE r.oid = c.base AND p.prosrc IN ('enum_recv', 'textrecv')), "
-    "  CASE WHEN c.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = c.element) THEN o.name END "
-    "FROM (SELECT) AS always LEFT JOIN t ON true LEFT JOIN columns c ON true "
-    "  LEFT JOIN pg_type y ON y.oid = c.atttypid LEFT JOIN pg_namespace yn ON yn.oid = y.typnamespace "
-    "  LEFT JOIN operators o ON o.oid = c.base "
-    "ORDER BY c.attnum";
+    "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
+    "l.lane_reason, "
+    "  l.match_class, t.other_unique, t.key_indexed, t.ruled, t.of_extension, t.locks, c.attname, "
+    "  '\"' || replace(c.attname, '\"', '\"\"') || '\"', c.atttypid, c.attidentity, c.attgenerated <> '', "
+    "  c.attnotnull, c.atthasdef, c.nondeterministic "
+    "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
+    "LEFT JOIN LATERAL (SELECT * FROM penstock.relation r WHERE r.migration = $1::text "
+    "    AND r.schema_name = a.schema_name AND r.table_name = a.table_name OFFSET 0) l ON true "
+    "LEFT JOIN LATERAL ( "
+    "  SELECT f.oid, f.relkind, u.other_unique, u.key_indexed, "
+    "    EXISTS (SELECT FROM pg_rewrite WHERE ev_class = f.oid AND ev_type = '3' AND ev_enabled IN ('A', "
+    "'R')) AS ruled, "
+    "    EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = f.oid AND objsubid = "
+    "0 "
+    "            AND deptype = 'e') AS of_extension, "
+    "    (SELECT count(DISTINCT p.oid) + count(i.indexrelid) "
+    "     FROM (SELECT f.oid UNION SELECT relid::oid FROM pg_partition_tree(f.oid) WHERE f.relkind = 'p') p "
+    "     LEFT JOIN LATERAL (SELECT indexrelid FROM pg_index WHERE indrelid = p.oid OFFSET 0) i ON true) AS "
+    "locks "
+    "  FROM (SELECT c.oid, c.relkind, c.relispartition FROM pg_namespace n "
+    "        JOIN LATERAL (SELECT * FROM pg_class k WHERE k.relname = a.table_name::name AND k.relnamespace "
+    "= n.oid "
+    "                      OFFSET 0) c ON true "
+    "        WHERE n.nspname = a.schema_name::name AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't') OFFSET 0) "
+    "f "
+    "  LEFT JOIN LATERAL ( "
+    "    SELECT min(x.indexrelid::regclass::text) FILTER (WHERE x.indisexclusion OR NOT x.names @> "
+    "a.keys::text[]) "
+    "        AS other_unique, "
+    "      coalesce(bool_or(x.indrelid = f.oid AND x.plain AND x.indisvalid AND NOT x.indisexclusion "
+    "        AND x.indnkeyatts = cardinality(a.keys::text[]) AND x.names @> a.keys::text[]), false) AS "
+    "key_indexed "
+    "    FROM (SELECT i.*, i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
+    "            ARRAY(SELECT b.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p "
+    "                  JOIN LATERAL (SELECT attname, attcollation FROM pg_attribute WHERE attrelid = "
+    "i.indrelid "
+    "                                AND attnum = i.indkey[p] OFFSET 0) b ON i.indcollation[p] = "
+    "b.attcollation) AS names "
+    "          FROM (SELECT f.oid UNION SELECT relid::oid FROM pg_partition_ancestors(f.oid) WHERE "
+    "f.relispartition "
+    "                UNION SELECT relid::oid FROM pg_partition_tree(f.oid) WHERE f.relkind = 'p') s "
+    "          JOIN LATERAL (SELECT * FROM pg_index WHERE indrelid = s.oid AND (indisunique OR "
+    "indisexclusion) "
+    "                        OFFSET 0) i ON true) x) u ON true "
+    "  OFFSET 0) t ON true "
+    "LEFT JOIN LATERAL ( "
+    "  SELECT b.*, EXISTS (SELECT FROM pg_collation WHERE oid = b.attcollation AND NOT collisdeterministic) "
+    "      AS nondeterministic "
+    "  FROM pg_attribute b WHERE b.attrelid = t.oid AND b.attnum > 0 AND NOT b.attisdropped OFFSET 0) c ON "
+    "true "
+    "ORDER BY a.n, c.attnum";
 
 enum {
+    ORDINAL,
     KIND,
-    LISTED,
-    RECOPY,
-    COPY_LSN,
-    LANE_CLASS,
     NUMBER,
+    COPY_LSN,
+    RECOPY,
+    SOURCE_BYTES,
+    LANE_CLASS,
+    LANE_REASON,
+    MATCH_CLASS,
     OTHER_UNIQUE,
     KEY_INDEXED,
     RULED,
     OF_EXTENSION,
+    LOCKS,
     NAME,
     QUOTED_NAME,
-    CAST,
     TYPE,
-    BASE_TYPE,
-    TYPE_KIND,
     IDENTITY,
     GENERATED,
     NOT_NULL,
     HAS_DEFAULT,
-    NONDETERMINISTIC,
-    TAKES_TEXT,
-    EQUALITY
+    NONDETERMINISTIC
 };
 
 static char *text_of(const PGresult *result, int row, int column)
@@ -133,108 +101,161 @@ static bool bool_of(const PGresult *result, int row, int column)
     return PQgetvalue(result, row, column)[0] == 't';
 }
 
-static uint32_t oid_of(const PGresult *result, int row, int column)
+static int64_t number_of(const PGresult *result, int row, int column)
 {
-    return (uint32_t)strtoul(PQgetvalue(result, row, column), NULL, 10);
+    return strtoll(PQgetvalue(result, row, column), NULL, 10);
 }
 
-/* {"a","b"}: the names of the replica identity's columns as an array literal. The caller frees it. */
-static char *key_names(const SourceRelation *source)
+/* The arrays of schemas, names, and names of key columns: of the latter each element is an array literal. */
+static void make_arrays(const SourceRelation *const *sources, size_t count, Text *arrays)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    fputc('{', out);
-    for (uint32_t i = 0; i < source->key_count; i++) {
-        fputs(i == 0 ? "\"" : ",\"", out);
-        for (const char *c = source->columns[source->keys[i]].name; *c != '\0'; c++) {
-            if (*c == '"' || *c == '\\') {
-                fputc('\\', out);
-            }
-            fputc(*c, out);
+    for (size_t i = 0; i < count; i++) {
+        Text keys = {0};
+        for (uint32_t k = 0; k < sources[i]->key_count; k++) {
+            text_array_add(&keys, sources[i]->columns[sources[i]->keys[k]].name);
         }
-        fputc('"', out);
+        text_array_end(&keys);
+        text_array_add(&arrays[0], sources[i]->schema);
+        text_array_add(&arrays[1], sources[i]->name);
+        text_array_add(&arrays[2], keys.data);
+        text_free(&keys);
     }
-    fputc('}', out);
-    fclose(out);
-    return text;
+    for (int i = 0; i < 3; i++) {
+        text_array_end(&arrays[i]);
+    }
 }
 
-static void read_column(FoundColumn *column, const PGresult *result, int row)
+static void read_table(FoundTable *table, const PGresult *result, int row)
+{
+    table->exists = !PQgetisnull(result, row, KIND);
+    table->kind = PQgetvalue(result, row, KIND)[0];
+    table->listed = !PQgetisnull(result, row, NUMBER);
+    table->number = number_of(result, row, NUMBER);
+    table->bytes = number_of(result, row, SOURCE_BYTES);
+    table->recopy = table->listed && bool_of(result, row, RECOPY);
+    table->copy_lsn = text_of(result, row, COPY_LSN);
+    table->lane_class = text_of(result, row, LANE_CLASS);
+    table->lane_reason = text_of(result, row, LANE_REASON);
+    table->match_class = text_of(result, row, MATCH_CLASS);
+    table->other_unique = text_of(result, row, OTHER_UNIQUE);
+    table->key_indexed = bool_of(result, row, KEY_INDEXED);
+    table->ruled = bool_of(result, row, RULED);
+    table->of_extension = bool_of(result, row, OF_EXTENSION);
+    table->locks = (uint32_t)number_of(result, row, LOCKS);
+}
+
+static void read_column(FoundColumn *column, const Types *types, const PGresult *result, int row)
 {
     column->name = text_of(result, row, NAME);
     column->quoted = text_of(result, row, QUOTED_NAME);
-    column->cast = text_of(result, row, CAST);
-    column->type = oid_of(result, row, TYPE);
-    column->base_type = oid_of(result, row, BASE_TYPE);
-    column->type_kind = PQgetvalue(result, row, TYPE_KIND)[0];
+    column->type = (uint32_t)number_of(result, row, TYPE);
     column->identity = PQgetvalue(result, row, IDENTITY)[0];
     column->generated = bool_of(result, row, GENERATED);
     column->not_null = bool_of(result, row, NOT_NULL);
     column->has_default = bool_of(result, row, HAS_DEFAULT);
     column->nondeterministic = bool_of(result, row, NONDETERMINISTIC);
-    column->takes_text = bool_of(result, row, TAKES_TEXT);
-    column->equality = text_of(result, row, EQUALITY);
+    const TargetType *type = types_find(types, column->type);
+    column->cast = type->cast;
+    column->base_type = type->base;
+    column->type_kind = type->base_kind;
+    column->takes_text = type->takes_text;
+    column->equality = type->equality;
 }
 
-static FoundTable *read_table(const PGresult *result)
+/* Rows from first on that belong to one table. */
+static int rows_of_table(const PGresult *result, int first)
 {
-    FoundTable *table = calloc(1, sizeof(*table));
-    int rows = PQntuples(result);
-    table->exists = rows > 0 && !PQgetisnull(result, 0, KIND);
-    table->listed = rows > 0 && bool_of(result, 0, LISTED);
-    table->recopy = rows > 0 && bool_of(result, 0, RECOPY);
-    if (!table->exists) {
-        return table;
+    int next = first + 1;
+    while (next < PQntuples(result) &&
+           strcmp(PQgetvalue(result, next, ORDINAL), PQgetvalue(result, first, ORDINAL)) == 0) {
+        next++;
     }
-    table->kind = PQgetvalue(result, 0, KIND)[0];
-    table->copy_lsn = text_of(result, 0, COPY_LSN);
-    table->lane_class = text_of(result, 0, LANE_CLASS);
-    table->number = strtoll(PQgetvalue(result, 0, NUMBER), NULL, 10);
-    table->other_unique = text_of(result, 0, OTHER_UNIQUE);
-    table->key_indexed = bool_of(result, 0, KEY_INDEXED);
-    table->ruled = bool_of(result, 0, RULED);
-    table->of_extension = bool_of(result, 0, OF_EXTENSION);
-    if (!PQgetisnull(result, 0, NAME)) {
-        table->column_count = (uint32_t)rows;
+    return next - first;
+}
+
+static void read_tables(const PGresult *result, const Types *types, FoundTable *tables, size_t count)
+{
+    int rows;
+    for (int first = 0; first < PQntuples(result); first += rows) {
+        rows = rows_of_table(result, first);
+        size_t number = (size_t)number_of(result, first, ORDINAL) - 1;
+        if (number >= count) {
+            continue;
+        }
+        FoundTable *table = &tables[number];
+        read_table(table, result, first);
+        if (PQgetisnull(result, first, NAME)) {
+            continue;
+        }
         table->columns = calloc((size_t)rows, sizeof(*table->columns));
+        if (table->columns == NULL) {
+            abort();
+        }
         for (int row = 0; row < rows; row++) {
-            read_column(&table->columns[row], result, row);
+            read_column(&table->columns[table->column_count++], types, result, first + row);
         }
     }
-    return table;
 }
 
-int lookup_table(Database *target, const char *migration, const SourceRelation *source, FoundTable **out,
-                 Error *error)
+static int load_types(Types *types, Database *target, const PGresult *result, Error *error)
+{
+    size_t count = 0;
+    uint32_t *oids = calloc((size_t)PQntuples(result) + 1, sizeof *oids);
+    if (oids == NULL) {
+        abort();
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        if (!PQgetisnull(result, row, TYPE)) {
+            oids[count++] = (uint32_t)number_of(result, row, TYPE);
+        }
+    }
+    int status = types_load(types, target, oids, count, error);
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        if (types_find(types, oids[i]) == NULL) {
+            status = error_set(error, ERROR_TRANSIENT, "the target's type with OID %u went away meanwhile",
+                               oids[i]);
+        }
+    }
+    free(oids);
+    return status;
+}
+
+int lookup_tables(Database *target, Types *types, const char *migration, const SourceRelation *const *sources,
+                  size_t count, FoundTable *tables, Error *error)
 {
     PGresult *result = NULL;
-    char *keys = key_names(source);
-    int failed =
-        database_query(target, &result, error, lookup_sql, 4, migration, source->schema, source->name, keys);
-    free(keys);
-    if (failed != 0) {
-        return error_context(error, "catalog of the target, table %s.%s", source->schema, source->name);
+    Text arrays[3] = {0};
+    memset(tables, 0, count * sizeof *tables);
+    make_arrays(sources, count, arrays);
+    int status = database_query(target, &result, error, lookup_sql, 4, migration, arrays[0].data,
+                                arrays[1].data, arrays[2].data);
+    if (status == 0 && (status = load_types(types, target, result, error)) == 0) {
+        read_tables(result, types, tables, count);
     }
-    *out = read_table(result);
     PQclear(result);
-    return 0;
+    for (int i = 0; i < 3; i++) {
+        text_free(&arrays[i]);
+    }
+    if (status == 0) {
+        return 0;
+    }
+    return count == 1 ? error_context(error, "catalog of the target, table %s.%s", sources[0]->schema,
+                                      sources[0]->name)
+                      : error_context(error, "catalog of the target, %zu tables from %s.%s on", count,
+                                      sources[0]->schema, sources[0]->name);
 }
 
-void lookup_free(FoundTable *table)
+void lookup_clear(FoundTable *table)
 {
-    if (table == NULL) {
-        return;
-    }
     for (uint32_t c = 0; c < table->column_count; c++) {
         free(table->columns[c].name);
         free(table->columns[c].quoted);
-        free(table->columns[c].cast);
-        free(table->columns[c].equality);
     }
     free(table->columns);
     free(table->copy_lsn);
     free(table->lane_class);
+    free(table->lane_reason);
+    free(table->match_class);
     free(table->other_unique);
-    free(table);
+    *table = (FoundTable){0};
 }

@@ -1,16 +1,17 @@
 /*
- * The question to the target's catalog about one table, and the answer as values.
+ * The question to the target's catalog about a set of tables, and the answer as values.
  */
 #pragma once
 
 #include "database.h"
 #include "relation.h"
+#include "types.h"
 
 /* A column of the target's table. */
 typedef struct FoundColumn {
     char *name;
     char *quoted;
-    char *cast;
+    const char *cast; /* shared: of Types */
     uint32_t type;
     uint32_t base_type; /* the type beneath a domain */
     char type_kind;     /* typtype of base_type */
@@ -20,26 +21,37 @@ typedef struct FoundColumn {
     bool not_null;
     bool has_default;
     bool nondeterministic; /* its collation takes different bytes for equal */
-    char *equality;        /* OPERATOR("schema".=), or NULL */
+    const char *equality;  /* OPERATOR("schema".=), or NULL; shared: of Types */
 } FoundColumn;
 
 typedef struct FoundTable {
     bool exists;
-    char kind;          /* relkind */
-    bool listed;        /* in penstock.relation */
-    bool of_extension;  /* the extension's own matter, unless it is listed */
-    bool recopy;        /* its rows are wrong until it has been copied again */
-    char *copy_lsn;     /* NULL: not copied yet */
-    int64_t number;     /* penstock.relation.id */
-    char *lane_class;   /* what an earlier run decided, or NULL */
+    char kind;         /* relkind */
+    bool listed;       /* in penstock.relation */
+    bool of_extension; /* the extension's own matter, unless it is listed */
+    bool recopy;       /* its rows are wrong until it has been copied again */
+    char *copy_lsn;    /* NULL: not copied yet */
+    int64_t number;    /* penstock.relation.id */
+    int64_t bytes;     /* its size at the source when it was listed */
+    char *lane_class;  /* what an earlier run decided, or NULL; with its reason, and how rows are found */
+    char *lane_reason;
+    char *match_class;
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
     bool ruled;         /* a rule acts on INSERT, in replica role too: COPY passes by rules */
     bool key_indexed;   /* a unique index has exactly the key's columns */
+    uint32_t locks;     /* that a transaction takes which writes to it: partitions and indexes too */
     uint32_t column_count;
     FoundColumn *columns;
 } FoundTable;
 
-/* The caller frees *out with lookup_free. */
-int lookup_table(Database *target, const char *migration, const SourceRelation *source, FoundTable **out,
-                 Error *error) MUST_CHECK;
-void lookup_free(FoundTable *table);
+/* So many relations, and so many columns of theirs, are asked for at a time at most: it bounds what the answer takes. */
+#define LOOKUP_RELATIONS 500
+#define LOOKUP_COLUMNS 10000
+
+/*
+ * Asks for count relations, LOOKUP_RELATIONS at most: one query, and one for their types unless these are known. Fills
+ * tables, one for each; the caller clears each with lookup_clear, also after an error.
+ */
+int lookup_tables(Database *target, Types *types, const char *migration, const SourceRelation *const *sources,
+                  size_t count, FoundTable *tables, Error *error) MUST_CHECK;
+void lookup_clear(FoundTable *table);

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry.h"
-
 #define SMALLEST_CHUNK (2 * 1024)
 #define LARGEST_CHUNK (1024 * 1024)
 
@@ -31,7 +29,8 @@ int decoder_new(const DecoderOptions *options, Decoder **out, Error *error)
         return error_set(error, ERROR_SYSTEM, "no memory for the decoder");
     }
     decoder->options = *options;
-    decoder->registry = registry_new();
+    decoder->registry = options->registry;
+    registry_begin(decoder->registry);
     FrameReaderOptions reader_options = {.max_raw_size = options->max_raw_size};
     if (frame_reader_new(&reader_options, &decoder->reader, error) != 0) {
         decoder_free(decoder);
@@ -45,7 +44,6 @@ void decoder_free(Decoder *decoder)
 {
     if (decoder != NULL) {
         frame_reader_free(decoder->reader);
-        registry_free(decoder->registry);
         free(decoder);
     }
 }

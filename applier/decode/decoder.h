@@ -2,15 +2,17 @@
  * From the payload of one message to the records of one frame, with the relations that they name.
  *
  * One decoder per connection to the source, because the wire's compression and its relation numbers are. Relations that
- * it hands out live until decoder_free; the same definition gives the same object. One thread.
+ * it hands out live as long as the registry; the same definition gives the same object. One thread.
  */
 #pragma once
 
 #include "frame.h"
+#include "registry.h"
 
 typedef struct Decoder Decoder;
 
 typedef struct DecoderOptions {
+    Registry *registry;     /* of relations; borrowed, and kept over connections */
     const char *encoding;   /* that the source database had when the migration began */
     size_t max_raw_size;    /* a frame that inflates to more is refused */
     atomic_size_t *account; /* goes into each frame, or NULL */

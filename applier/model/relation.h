@@ -1,8 +1,8 @@
 /*
  * A relation as the source describes it, and the same with what the target's catalog says of it.
  *
- * Both are immutable once made and live until the pipeline that made them ends, so that batches on any thread may
- * point to them. A changed definition makes a new object.
+ * Both are immutable once made and live until the applier ends, or has lost its lock: longer than any run of the pipeline, so
+ * that batches on any thread may point to them. A changed definition makes a new object.
  */
 #pragma once
 
@@ -51,8 +51,9 @@ typedef enum MatchClass {
 
 /* Where one source column goes on the target. Same order and count as the source's columns. */
 typedef struct TargetColumn {
-    char *quoted;  /* "name", quoted */
-    char *cast;    /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
+    char *quoted; /* "name", quoted */
+    const char
+        *cast;     /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
     uint32_t type; /* OID on the target */
     bool binary;   /* values are sent in binary format, as base_type */
     uint32_t element_type; /* of the array parameter that carries it: base_type when binary, else text */
@@ -61,7 +62,7 @@ typedef struct TargetColumn {
     bool generated;        /* computed on the target: never written */
     bool raw;              /* the bytes that are sent are the binary format of its type on the target */
     bool has_equality;     /* its type has = (json, xml, point do not: compared as text) */
-    char *equality;        /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
+    const char *equality;  /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
 } TargetColumn;
 
 typedef struct ApplyRelation {
@@ -78,7 +79,9 @@ typedef struct ApplyRelation {
         copyable; /* COPY in binary format means the same as INSERT: all that is written is raw, and no rule acts */
     bool overriding; /* some column is identity_always */
     uint32_t extra_count;
-    char **extra;    /* columns that only the target has and that can be written, quoted */
+    char **extra; /* columns that only the target has and that can be written, quoted */
+    uint32_t
+        locks; /* that a transaction takes which writes to it: the table, its indexes, partitions and theirs */
     int64_t number;  /* the table's own: penstock.relation.id */
     Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */
     uint64_t serial; /* unique in this process: names its prepared statements */

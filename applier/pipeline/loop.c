@@ -1,14 +1,19 @@
 /*
- * Every event (socket, timer, finished batch, signal) ends in pump(), which does what can be done now and never blocks:
- * take back finished batches, feed records to the scheduler, hand out batches, move the low-water mark, and set timers
- * and the socket's poll to what is waited for next. The exception is a relation that is seen for the first time: the
- * catalog is asked at once, one short query.
+ * Every event (socket, timer, finished batch, answer, signal) ends in pump(), one turn, which does what can be done now and
+ * never waits for anybody:
+ *
+ *     1  collect    batches that are done, questions that are answered
+ *     2  step …     message ► record ► its relations ► scheduler, until a stage wants something or the turn has been long
+ *     3  hand out   batches that are due, to workers
+ *     4  confirm    low-water mark, status update
+ *     5  wait       set timers and the socket's poll to what the last step wants (the table `wants`)
  *
  * While messages keep coming the socket is not polled but looked at by the clock, LOOK_MS after it was found empty: the
  * walsender then need not wake this thread for every message, nor this thread be woken for every one.
  *
- *     STREAMING ──signal, --until reached──► DRAINING ──nothing runs, or 3 s──► ENDED
- *         └──────────any error───────────────────┴──────────────────────────────► ENDED
+ * Above the limit of memory the socket is not read any more, which makes the source wait, and open batches are closed,
+ * because only a batch that is done lets its frames go. At least one frame is always let in, so that one larger than the
+ * limit passes too. Status updates go on meanwhile.
  */
 #include "run.h"
 
@@ -24,78 +29,170 @@
 #define UNTIL_STATUS_MS 100
 #define DRAIN_MS 3000
 
+/* What is waited for after each step. What is not said here comes by wake(). */
+static const struct {
+    bool again;  /* nothing: the next turn follows at once */
+    bool source; /* the socket */
+} wants[] = {
+    [STEP_TOOK] = {.again = true},
+    [STEP_EMPTY] = {.source = true},
+    [STEP_FULL] = {0},            /* a batch that is done */
+    [STEP_NEEDS_RELATIONS] = {0}, /* an answer */
+    [STEP_NEEDS_QUIET] = {0},     /* batches that are done */
+    [STEP_FAILED] = {0},          /* the run has ended */
+};
+
 static void pump(Pipeline *pipeline);
+
+/* How a run ends: each row is a move that is allowed, anything else is ignored. */
+typedef enum Event { ASKED_TO_STOP, NOTHING_RUNS, TOOK_TOO_LONG, FAILED } Event;
+
+static void begin_drain(Pipeline *pipeline);
+static void end(Pipeline *pipeline);
+
+static const struct {
+    State from;
+    Event event;
+    State to;
+    void (*action)(Pipeline *pipeline);
+} moves[] = {
+    {STREAMING, ASKED_TO_STOP, DRAINING,
+     begin_drain}, /* nothing more is read, what the workers have is finished */
+    {STREAMING, FAILED, ENDED, end},
+    {DRAINING, NOTHING_RUNS, ENDED, end},
+    {DRAINING, TOOK_TOO_LONG, ENDED, end},
+    {DRAINING, FAILED, ENDED, end},
+};
+
+static void move(Pipeline *pipeline, Event event)
+{
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        if (moves[i].from == pipeline->state && moves[i].event == event) {
+            pipeline->state = moves[i].to;
+            moves[i].action(pipeline);
+            return;
+        }
+    }
+}
 
 static void end(Pipeline *pipeline)
 {
-    pipeline->state = ENDED;
     uv_stop(&pipeline->loop);
-}
-
-void fail(Pipeline *pipeline, const Error *error)
-{
-    if (pipeline->error.code == ERROR_NONE) {
-        pipeline->error = *error;
-    }
-    end(pipeline);
 }
 
 static void drained(uv_timer_t *timer)
 {
-    end(timer->data);
+    move(timer->data, TOOK_TOO_LONG);
 }
 
-void drain(Pipeline *pipeline)
+static void begin_drain(Pipeline *pipeline)
 {
-    if (pipeline->state != STREAMING) {
-        return;
-    }
-    pipeline->state = DRAINING;
-    dispatcher_drop_waiting(pipeline->dispatcher);
+    outbox_drop_waiting(&pipeline->outbox);
     uv_timer_start(&pipeline->drain_timer, drained, DRAIN_MS, 0);
 }
 
+/* The first error stays. */
+static void fail(Pipeline *pipeline, const Error *error)
+{
+    if (pipeline->error.code == ERROR_NONE) {
+        pipeline->error = *error;
+    }
+    move(pipeline, FAILED);
+}
+
+static void check(Pipeline *pipeline, int status, const Error *error)
+{
+    if (status != 0) {
+        fail(pipeline, error);
+    }
+}
+
+/* One step. */
+
+static bool memory_full(const Pipeline *pipeline)
+{
+    size_t used = intake_bytes(&pipeline->intake) + pipeline->outbox.batch_bytes;
+    return used > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
+}
+
+/* A message becomes the cursor's frame, or moves the stream's end. */
+static Step take_message(Pipeline *pipeline, Error *error)
+{
+    Step step = memory_full(pipeline) ? STEP_FULL : intake_next(&pipeline->intake, error);
+    if (step != STEP_TOOK) {
+        return step;
+    }
+    pipeline->heard_usec = pipeline->turn_usec;
+    if (pipeline->intake.frame != NULL) {
+        resolve_prefetch(&pipeline->resolve, pipeline->intake.frame);
+    }
+    Lsn keepalive = pipeline->intake.keepalive;
+    if (keepalive != LSN_INVALID && outbox_keepalive(&pipeline->outbox, keepalive, error) != 0) {
+        return STEP_FAILED;
+    }
+    if (pipeline->intake.asked) {
+        confirm_advance(&pipeline->confirm);
+        return confirm_send(&pipeline->confirm, false, error) == 0 ? STEP_TOOK : STEP_FAILED;
+    }
+    return STEP_TOOK;
+}
+
+static Step resolve_cursor(Pipeline *pipeline, bool quiet, Error *error)
+{
+    const Intake *intake = &pipeline->intake;
+    bool even = scheduler_even(pipeline->outbox.scheduler);
+    return resolve_record(&pipeline->resolve, intake->frame, intake->record, intake->transaction, quiet, even,
+                          error);
+}
+
+static Step take_record(Pipeline *pipeline, Error *error)
+{
+    Intake *intake = &pipeline->intake;
+    Step step = resolve_cursor(pipeline, false, error);
+    if (step == STEP_NEEDS_QUIET && outbox_quiet(&pipeline->outbox)) {
+        step = resolve_cursor(pipeline, true, error);
+    }
+    if (step != STEP_TOOK) {
+        return step;
+    }
+    if (outbox_put(&pipeline->outbox, &pipeline->resolve, intake->frame, intake->record, pipeline->turn_usec,
+                   error) != 0) {
+        return STEP_FAILED;
+    }
+    intake_pass(intake);
+    return STEP_TOOK;
+}
+
+static void take_steps(Pipeline *pipeline)
+{
+    Error error;
+    int messages = 0;
+    intake_begin_turn(&pipeline->intake);
+    do {
+        bool message = intake_record(&pipeline->intake) == NULL;
+        if (message && (messages++ == MESSAGES_PER_TURN || pipeline->intake.turn_bytes >= BYTES_PER_TURN)) {
+            return;
+        }
+        pipeline->step = message ? take_message(pipeline, &error) : take_record(pipeline, &error);
+    } while (pipeline->step == STEP_TOOK);
+    if (pipeline->step == STEP_FAILED) {
+        fail(pipeline, &error);
+    }
+}
+
+/* Waiting. */
+
+/* Whether the source is listened to. */
 static bool reading(const Pipeline *pipeline)
 {
-    return pipeline->state == STREAMING && pipeline->frame == NULL && !memory_full(pipeline);
-}
-
-/* True when the source should have said something and has not for so long: each status update asks it to. */
-static bool source_silent(Pipeline *pipeline)
-{
-    struct pollfd descriptor = {.fd = receiver_socket(pipeline->receiver), .events = POLLIN};
-    uint64_t timeout = (uint64_t)pipeline->applier->timeout_s * 1000000;
-    if (!reading(pipeline) || poll(&descriptor, 1, 0) != 0) {
-        pipeline->heard_usec = clock_usec();
-    }
-    return timeout != 0 && clock_usec() - pipeline->heard_usec > timeout;
-}
-
-static void status_due(uv_timer_t *timer)
-{
-    Pipeline *pipeline = timer->data;
-    Error error;
-    if (source_silent(pipeline)) {
-        error_set(&error, ERROR_CONNECTION, "the source has not answered for %d s",
-                  pipeline->applier->timeout_s);
-        fail(pipeline, &error);
-        return;
-    }
-    if (send_status(pipeline, true, &error) != 0) {
-        fail(pipeline, &error);
-        return;
-    }
-    pump(pipeline);
+    return pipeline->state == STREAMING && wants[pipeline->step].source;
 }
 
 static void read_source(Pipeline *pipeline)
 {
     Error error;
-    if (receiver_read(pipeline->receiver, &pipeline->bytes_wait, &error) != 0) {
-        fail(pipeline, &error);
-    }
-    pipeline->came = false;
-    pipeline->more = true;
+    check(pipeline, intake_read(&pipeline->intake, &error), &error);
+    pipeline->step = STEP_TOOK;
 }
 
 static void source_ready(uv_poll_t *handle, int status, int events)
@@ -126,16 +223,15 @@ static void poll_source(Pipeline *pipeline)
 {
     bool pending = false;
     Error error;
-    if (receiver_flush(pipeline->receiver, &pending, &error) != 0) {
+    if (receiver_flush(pipeline->intake.receiver, &pending, &error) != 0) {
         fail(pipeline, &error);
         return;
     }
-    bool by_clock = reading(pipeline) && !pipeline->more && pipeline->came && !pipeline->bytes_wait;
+    bool by_clock = reading(pipeline) && pipeline->intake.came && !pipeline->intake.bytes_wait;
     if (by_clock && !uv_is_active((uv_handle_t *)&pipeline->look_timer)) {
         uv_timer_start(&pipeline->look_timer, look_due, LOOK_MS, 0);
     }
-    bool polled = reading(pipeline) && !by_clock && !pipeline->more;
-    int events = (polled ? UV_READABLE : 0) | (pending ? UV_WRITABLE : 0);
+    int events = (reading(pipeline) && !by_clock ? UV_READABLE : 0) | (pending ? UV_WRITABLE : 0);
     if (events == 0) {
         uv_poll_stop(&pipeline->source_poll);
     } else {
@@ -150,7 +246,7 @@ static void linger_over(uv_timer_t *timer)
 
 static void set_linger(Pipeline *pipeline)
 {
-    uint64_t deadline = scheduler_deadline(pipeline->scheduler), now = clock_usec();
+    uint64_t deadline = outbox_deadline(&pipeline->outbox), now = clock_usec();
     if (deadline == UINT64_MAX) {
         uv_timer_stop(&pipeline->linger_timer);
         return;
@@ -164,23 +260,41 @@ static void next_turn(uv_idle_t *handle)
     pump(handle->data);
 }
 
-static void settle(Pipeline *pipeline)
+static void wait(Pipeline *pipeline)
 {
-    Error error;
+    poll_source(pipeline);
     if (pipeline->state == STREAMING) {
-        close_batches(pipeline);
-        take_batches(pipeline);
-    }
-    if (pipeline->state == STREAMING) {
-        dispatcher_run(pipeline->dispatcher);
         set_linger(pipeline);
     }
-    advance(pipeline);
-    if (pipeline->state == DRAINING && dispatcher_running(pipeline->dispatcher) == 0) {
-        end(pipeline);
+    if (pipeline->state == STREAMING && wants[pipeline->step].again) {
+        uv_idle_start(&pipeline->turn, next_turn);
+    } else {
+        uv_idle_stop(&pipeline->turn);
     }
-    if (news_for_source(pipeline) && send_status(pipeline, false, &error) != 0) {
-        fail(pipeline, &error);
+}
+
+/* One turn. */
+
+static void collect(Pipeline *pipeline)
+{
+    Error error;
+    check(pipeline, outbox_collect(&pipeline->outbox, &error), &error);
+    check(pipeline, resolve_collect(&pipeline->resolve, &error), &error);
+}
+
+static void confirm(Pipeline *pipeline)
+{
+    Error error;
+    Lsn until = pipeline->applier->until;
+    confirm_advance(&pipeline->confirm);
+    if (until != LSN_INVALID && outbox_low_water(&pipeline->outbox) >= until) {
+        move(pipeline, ASKED_TO_STOP);
+    }
+    if (outbox_running(&pipeline->outbox) == 0) {
+        move(pipeline, NOTHING_RUNS);
+    }
+    if (confirm_has_news(&pipeline->confirm)) {
+        check(pipeline, confirm_send(&pipeline->confirm, false, &error), &error);
     }
 }
 
@@ -190,37 +304,58 @@ static void pump(Pipeline *pipeline)
         return;
     }
     pipeline->turn_usec = clock_usec();
-    collect_batches(pipeline);
-    pipeline->turn_bytes = 0;
-    for (int i = 0; i < MESSAGES_PER_TURN && pipeline->turn_bytes < BYTES_PER_TURN && take_message(pipeline);
-         i++) {
+    collect(pipeline);
+    if (pipeline->state == STREAMING) {
+        take_steps(pipeline);
     }
-    if (pipeline->state == ENDED) {
-        return;
+    if (pipeline->state == STREAMING) {
+        outbox_hand_out(&pipeline->outbox, memory_full(pipeline));
     }
-    settle(pipeline);
-    if (pipeline->state == ENDED) {
-        return;
+    if (pipeline->state != ENDED) {
+        confirm(pipeline);
     }
-    poll_source(pipeline);
-    bool can_go_on = pipeline->state == STREAMING && pipeline->more &&
-                     (pipeline->frame == NULL || !pipeline->syncing) && !memory_full(pipeline);
-    if (can_go_on) {
-        uv_idle_start(&pipeline->turn, next_turn);
-    } else {
-        uv_idle_stop(&pipeline->turn);
+    if (pipeline->state != ENDED) {
+        wait(pipeline);
     }
 }
 
-static void batch_finished(uv_async_t *handle)
+/* The other events. */
+
+/* True when the source should have said something and has not for so long: each status update asks it to. */
+static bool source_silent(Pipeline *pipeline)
+{
+    struct pollfd descriptor = {.fd = receiver_socket(pipeline->intake.receiver), .events = POLLIN};
+    uint64_t timeout = (uint64_t)pipeline->applier->timeout_s * 1000000;
+    if (!reading(pipeline) || poll(&descriptor, 1, 0) != 0) {
+        pipeline->heard_usec = clock_usec();
+    }
+    return timeout != 0 && clock_usec() - pipeline->heard_usec > timeout;
+}
+
+static void status_due(uv_timer_t *timer)
+{
+    Pipeline *pipeline = timer->data;
+    Error error;
+    if (source_silent(pipeline)) {
+        error_set(&error, ERROR_CONNECTION, "the source has not answered for %d s",
+                  pipeline->applier->timeout_s);
+        fail(pipeline, &error);
+    }
+    if (pipeline->state != ENDED) {
+        check(pipeline, confirm_send(&pipeline->confirm, true, &error), &error);
+    }
+    pump(pipeline);
+}
+
+static void woken(uv_async_t *handle)
 {
     pump(handle->data);
 }
 
-void wake(void *context)
+void loop_wake(void *context)
 {
     Pipeline *pipeline = context;
-    uv_async_send(&pipeline->done);
+    uv_async_send(&pipeline->wake);
 }
 
 static void signalled(uv_poll_t *handle, int status, int events)
@@ -231,7 +366,7 @@ static void signalled(uv_poll_t *handle, int status, int events)
     uv_poll_stop(handle);
     if (stop_asked(pipeline->options->stop)) {
         log_line(&pipeline->applier->log, LOG_INFO, "stopping: finishing what the workers have");
-        drain(pipeline);
+        move(pipeline, ASKED_TO_STOP);
         pump(pipeline);
     }
 }
@@ -245,7 +380,7 @@ static void report_due(uv_timer_t *timer)
         fail(pipeline, &error);
         return;
     }
-    publish(pipeline);
+    confirm_publish(&pipeline->confirm, resolve_busy(&pipeline->resolve));
     pump(pipeline);
 }
 
@@ -264,7 +399,7 @@ static void start_timers(Pipeline *pipeline)
 void loop_init(Pipeline *pipeline)
 {
     uv_loop_init(&pipeline->loop);
-    uv_async_init(&pipeline->loop, &pipeline->done, batch_finished);
+    uv_async_init(&pipeline->loop, &pipeline->wake, woken);
     uv_idle_init(&pipeline->loop, &pipeline->turn);
     uv_timer_init(&pipeline->loop, &pipeline->look_timer);
     uv_timer_init(&pipeline->loop, &pipeline->status_timer);
@@ -272,7 +407,7 @@ void loop_init(Pipeline *pipeline)
     uv_timer_init(&pipeline->loop, &pipeline->report_timer);
     uv_timer_init(&pipeline->loop, &pipeline->drain_timer);
     uv_poll_init(&pipeline->loop, &pipeline->stop_poll, pipeline->options->stop->fd);
-    pipeline->done.data = pipeline->turn.data = pipeline->status_timer.data = pipeline->linger_timer.data =
+    pipeline->wake.data = pipeline->turn.data = pipeline->status_timer.data = pipeline->linger_timer.data =
         pipeline->report_timer.data = pipeline->drain_timer.data = pipeline->stop_poll.data =
             pipeline->look_timer.data = pipeline;
 }
@@ -287,9 +422,9 @@ static void close_handle(uv_handle_t *handle, void *context)
 
 void loop_run(Pipeline *pipeline)
 {
-    uv_poll_init_socket(&pipeline->loop, &pipeline->source_poll, receiver_socket(pipeline->receiver));
+    uv_poll_init_socket(&pipeline->loop, &pipeline->source_poll, receiver_socket(pipeline->intake.receiver));
     pipeline->source_poll.data = pipeline;
-    pipeline->more = true;
+    pipeline->step = STEP_TOOK;
     pipeline->heard_usec = clock_usec();
     start_timers(pipeline);
     uv_run(&pipeline->loop, UV_RUN_DEFAULT);

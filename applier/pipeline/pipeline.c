@@ -2,43 +2,43 @@
  * Making and unmaking: what a run stands on is made in one order, checked as it is made, and taken down whole when the
  * loop has ended, whatever ended it.
  *
+ *     lanes, resolver, workers ──► the source's stream ──► scheduler, heartbeat ──► the loop
+ *
  * The supervisor has made sure that no worker of an earlier applier is left. Lanes are taken over before anything else is
  * looked at, so that nobody else moves them from then on, and looked at once more when the slot is this run's alone.
  */
 #include "run.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
 #define SLOT_WAIT_MS 30000
-#define LAST_STATUS_MS 1000
 #define MAX_RAW_SIZE ((size_t)1 << 30)
 
 /* Lanes that stand at a transaction expect to meet it again, if it is sent again. */
-static int make_witness(Pipeline *pipeline, const LanePosition *lanes, Error *error)
+static Witness *make_witness(Pipeline *pipeline, const LanePosition *lanes)
 {
     int count = pipeline->options->migration->lanes;
     size_t known = 0;
     Witnessed *at = calloc((size_t)count, sizeof *at);
     if (at == NULL) {
-        return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", count);
+        abort();
     }
     for (int lane = 0; lane < count; lane++) {
         if (lanes[lane].commit_time != 0) {
             at[known++] = (Witnessed){lanes[lane].commit_lsn, lanes[lane].commit_time};
         }
     }
-    pipeline->witness = witness_new(at, known, receiver_start(pipeline->receiver));
+    Witness *witness = witness_new(at, known, receiver_start(pipeline->intake.receiver));
     free(at);
-    return 0;
+    return witness;
 }
 
-static int make_scheduler(Pipeline *pipeline, const LanePosition *lanes, Error *error)
+static void begin_outbox(Pipeline *pipeline, const LanePosition *lanes)
 {
     const Migration *migration = pipeline->options->migration;
     Position *positions = calloc((size_t)migration->lanes, sizeof *positions);
     if (positions == NULL) {
-        return error_set(error, ERROR_SYSTEM, "no memory for %d lanes", migration->lanes);
+        abort();
     }
     for (int lane = 0; lane < migration->lanes; lane++) {
         positions[lane] = (Position){lanes[lane].commit_lsn, lanes[lane].sequence};
@@ -50,12 +50,10 @@ static int make_scheduler(Pipeline *pipeline, const LanePosition *lanes, Error *
         .batch_bytes = pipeline->applier->batch_bytes,
         .linger_usec = (uint64_t)pipeline->applier->linger_ms * 1000,
         .lane_positions = positions,
-        .start = receiver_confirmed(pipeline->receiver),
+        .start = receiver_confirmed(pipeline->intake.receiver),
     };
-    pipeline->scheduler = scheduler_new(&options);
-    pipeline->progress = progress_new(options.start);
+    outbox_begin(&pipeline->outbox, &options, make_witness(pipeline, lanes));
     free(positions);
-    return 0;
 }
 
 /* Up to where the target has everything: nothing further has been confirmed to the source. */
@@ -88,7 +86,7 @@ static int load_known(Pipeline *pipeline, const LanePosition *lanes, Lsn safe, L
 static int remember_timeline(Pipeline *pipeline, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
-    int timeline = receiver_timeline(pipeline->receiver);
+    int timeline = receiver_timeline(pipeline->intake.receiver);
     if (timeline == migration->source_timeline) {
         return 0;
     }
@@ -122,17 +120,16 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .interrupt_fd = pipeline->options->stop->fd,
     };
     DecoderOptions decoder = {
+        .registry = pipeline->options->registry,
         .encoding = migration->source_encoding,
         .max_raw_size = MAX_RAW_SIZE,
-        .account = &pipeline->frame_bytes,
     };
-    if (decoder_new(&decoder, &pipeline->decoder, error) != 0 ||
-        load_safe(pipeline, &receiver.safe, error) != 0 ||
+    if (load_safe(pipeline, &receiver.safe, error) != 0 ||
         load_known(pipeline, lanes, receiver.safe, &receiver.known, error) != 0 ||
-        receiver_open(&receiver, &pipeline->receiver, error) != 0) {
+        intake_open(&pipeline->intake, &receiver, &decoder, error) != 0) {
         return -1;
     }
-    *pipeline->options->read_by = receiver_session(pipeline->receiver);
+    *pipeline->options->read_by = receiver_session(pipeline->intake.receiver);
     return remember_timeline(pipeline, error);
 }
 
@@ -149,10 +146,38 @@ static int start_workers(Pipeline *pipeline, Error *error)
                    .copy_rows = applier->copy_rows,
                    .log = &applier->log},
         .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
-        .wake = wake,
+        .wake = loop_wake,
         .context = pipeline,
     };
-    return dispatcher_new(&options, &pipeline->dispatcher, error);
+    pipeline->outbox.totals = pipeline->totals;
+    return outbox_open(&pipeline->outbox, &options, error);
+}
+
+static int start_resolver(Pipeline *pipeline, Error *error)
+{
+    const Migration *migration = pipeline->options->migration;
+    const ApplierOptions *applier = pipeline->applier;
+    ResolverOptions options = {
+        .target = applier->target,
+        .migration = migration->name,
+        .encoding = migration->source_encoding,
+        .types = catalog_types(pipeline->options->catalog),
+        .log = &applier->log,
+        .wake = loop_wake,
+        .context = pipeline,
+    };
+    pipeline->resolve =
+        (Resolve){.catalog = pipeline->options->catalog, .log = &applier->log, .recopy = applier->recopy};
+    return resolve_open(&pipeline->resolve, &options, error);
+}
+
+static int start_confirm(Pipeline *pipeline, Error *error)
+{
+    pipeline->confirm = (Confirm){.intake = &pipeline->intake,
+                                  .outbox = &pipeline->outbox,
+                                  .reporter = pipeline->options->reporter,
+                                  .totals = pipeline->totals};
+    return confirm_open(&pipeline->confirm, pipeline->applier->source, &pipeline->applier->log, error);
 }
 
 static int make(Pipeline *pipeline, Error *error)
@@ -164,61 +189,30 @@ static int make(Pipeline *pipeline, Error *error)
     }
     int status = -1;
     if (state_take_lanes(pipeline->options->target, migration, lanes, &pipeline->epoch, error) == 0 &&
-        catalog_new(pipeline->options->target, migration->name, &pipeline->catalog, error) == 0 &&
-        start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
+        start_resolver(pipeline, error) == 0 && start_workers(pipeline, error) == 0 &&
+        open_source(pipeline, lanes, error) == 0 &&
         state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {
-        pipeline->targets = targets_new(pipeline->catalog);
-        status = make_witness(pipeline, lanes, error) == 0 ? make_scheduler(pipeline, lanes, error) : -1;
-    }
-    if (status == 0) {
-        status =
-            heartbeat_start(pipeline->applier->source, &pipeline->applier->log, &pipeline->heartbeat, error);
+        begin_outbox(pipeline, lanes);
+        status = start_confirm(pipeline, error);
     }
     free(lanes);
     return status;
 }
 
-/* The last status update: the source need not send again what is durable. */
-static void say_goodbye(Pipeline *pipeline)
+static void unmake(Pipeline *pipeline, bool streamed)
 {
     Error ignored;
-    bool pending = true;
-    advance(pipeline);
-    publish(pipeline);
-    give_counts(pipeline, true);
-    reporter_flush(pipeline->options->reporter, LAST_STATUS_MS);
-    if (send_status(pipeline, false, &ignored) != 0 ||
-        receiver_flush(pipeline->receiver, &pending, &ignored) != 0 || !pending) {
-        return;
-    }
-    struct pollfd descriptor = {.fd = receiver_socket(pipeline->receiver), .events = POLLOUT};
-    if (poll(&descriptor, 1, LAST_STATUS_MS) > 0 &&
-        receiver_flush(pipeline->receiver, &pending, &ignored) != 0) {
-        return;
-    }
-}
-
-static void unmake(Pipeline *pipeline)
-{
-    if (pipeline->dispatcher != NULL) {
-        dispatcher_stop(pipeline->dispatcher);
-        collect_batches(pipeline);
-    }
-    if (pipeline->progress != NULL && pipeline->heartbeat != NULL) {
-        say_goodbye(pipeline);
+    outbox_stop(&pipeline->outbox);
+    if (streamed) {
+        (void)!outbox_collect(&pipeline->outbox, &ignored);
+        confirm_goodbye(&pipeline->confirm);
     }
     totals_end_run(pipeline->totals);
-    heartbeat_stop(pipeline->heartbeat);
+    resolve_close(&pipeline->resolve);
+    confirm_close(&pipeline->confirm);
     loop_close(pipeline);
-    receiver_close(pipeline->receiver);
-    frame_release(pipeline->frame);
-    dispatcher_free(pipeline->dispatcher);
-    scheduler_free(pipeline->scheduler);
-    progress_free(pipeline->progress);
-    witness_free(pipeline->witness);
-    targets_free(pipeline->targets);
-    catalog_free(pipeline->catalog);
-    decoder_free(pipeline->decoder);
+    intake_close(&pipeline->intake);
+    outbox_close(&pipeline->outbox);
 }
 
 int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *streamed, Error *error)
@@ -231,7 +225,6 @@ int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *s
     pipeline->options = options;
     pipeline->applier = options->applier;
     pipeline->totals = totals;
-    pipeline->before = *totals;
     if (totals->counts == NULL) {
         totals->counts = counts_new(options->migration->lanes);
     }
@@ -240,10 +233,11 @@ int pipeline_run(const PipelineOptions *options, PipelineTotals *totals, bool *s
     if (*streamed) {
         char lsn[LSN_TEXT_SIZE];
         log_line(&pipeline->applier->log, LOG_INFO, "streaming from slot \"%s\" at %s",
-                 options->migration->slot_name, lsn_format(receiver_confirmed(pipeline->receiver), lsn));
+                 options->migration->slot_name,
+                 lsn_format(receiver_confirmed(pipeline->intake.receiver), lsn));
         loop_run(pipeline);
     }
-    unmake(pipeline);
+    unmake(pipeline, *streamed);
     *error = pipeline->error;
     free(pipeline);
     return error->code == ERROR_NONE ? 0 : -1;

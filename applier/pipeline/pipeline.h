@@ -6,7 +6,9 @@
  */
 #pragma once
 
+#include "catalog.h"
 #include "options.h"
+#include "registry.h"
 #include "reporter.h"
 #include "state.h"
 #include "stop.h"
@@ -15,7 +17,9 @@
 typedef struct PipelineOptions {
     const ApplierOptions *applier;
     const Migration *migration;
-    Database *target; /* for the catalog and the lanes; borrowed */
+    Database *target;   /* for the state, before the stream is open; borrowed */
+    Registry *registry; /* what is known of relations, kept over runs; borrowed */
+    Catalog *catalog;   /* the same */
     Reporter *reporter;
     Stop *stop;
     int *

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "database.h"
 #include "slot.h"
@@ -33,6 +34,7 @@
 
 struct Receiver {
     Database *database;
+    int socket;    /* a duplicate of libpq's */
     char *message; /* of the last receiver_next */
     Lsn confirmed;
     Lsn start;
@@ -54,7 +56,9 @@ static int connect_source(Receiver *receiver, const char *uri, Error *error)
         database_error(receiver->database, NULL, error);
         return error_context(error, "setting the client encoding to the source database's own");
     }
-    return 0;
+    receiver->socket = dup(PQsocket(connection));
+    return receiver->socket >= 0 ? 0
+                                 : error_set(error, ERROR_SYSTEM, "no descriptor for the source's socket");
 }
 
 static int start_stream(Receiver *receiver, const ReceiverOptions *options, Error *error)
@@ -87,6 +91,7 @@ int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error)
     if (receiver == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for the receiver");
     }
+    receiver->socket = -1;
     if (connect_source(receiver, options->source, error) != 0 ||
         source_check(receiver->database, options, &receiver->timeline, error) != 0 ||
         timeline_check(receiver->database, options, receiver->timeline, error) != 0 ||
@@ -104,6 +109,9 @@ void receiver_close(Receiver *receiver)
 {
     if (receiver != NULL) {
         PQfreemem(receiver->message);
+        if (receiver->socket >= 0) {
+            close(receiver->socket);
+        }
         database_close(receiver->database);
         free(receiver);
     }
@@ -111,7 +119,7 @@ void receiver_close(Receiver *receiver)
 
 int receiver_socket(const Receiver *receiver)
 {
-    return PQsocket(database_connection(receiver->database));
+    return receiver->socket;
 }
 
 int receiver_session(const Receiver *receiver)

@@ -57,6 +57,10 @@ typedef struct Received {
 int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error) MUST_CHECK;
 void receiver_close(Receiver *receiver);
 
+/*
+ * A descriptor of the receiver's own for the connection's socket, good until receiver_close: libpq closes its own whenever
+ * it finds the connection broken (PQflush, PQconsumeInput), and who polled that would poll nothing, or another's.
+ */
 int receiver_socket(const Receiver *receiver);
 
 /* The source's process that serves this connection. */

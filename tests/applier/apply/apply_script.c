@@ -27,6 +27,7 @@ typedef struct Program {
     Arena *arena;
     Database *database;
     Catalog *catalog;
+    const char *migration;
     WorkerOptions options;
     Policies policies;
     Worker *worker;
@@ -110,11 +111,20 @@ static void declare(Program *p, char *line)
 {
     char *name = strsep(&line, " ");
     Error error;
-    if (catalog_resolve(p->catalog, script_relation(p->arena, line), &p->relations[p->relation_count],
-                        &error) != 0) {
+    Answer answer;
+    const SourceRelation *source = script_relation(p->arena, line);
+    if (look_at_relations(p->database, catalog_types(p->catalog), p->migration, false, &source, 1, &answer,
+                          &error) != 0) {
+        die(&error);
+    }
+    if (answer.error != NULL) {
+        error = *answer.error;
+        answers_clear(&answer, 1);
         printf("error %d %s: %s\nhint: %s\n", error.code, error.sqlstate, error.message, error.hint);
         return;
     }
+    catalog_take(p->catalog, &answer);
+    catalog_find(p->catalog, source, &p->relations[p->relation_count]);
     p->names[p->relation_count++] = arena_strndup(p->arena, name, strlen(name));
 }
 
@@ -191,9 +201,11 @@ int main(int argc, char **argv)
                                 .copy_rows = 3000,
                                 .log = &log};
     if (database_connect(argv[1], DATABASE_TARGET, "apply_script", &p.database, &error) != 0 ||
-        catalog_new(p.database, argv[2], &p.catalog, &error) != 0) {
+        database_execute(p.database, &error, "SET client_encoding = 'UTF8'", 0) != 0) {
         die(&error);
     }
+    p.catalog = catalog_new();
+    p.migration = argv[2];
     start_worker(&p);
     p.batch = batch_new(BATCH_ROWS);
     char *line = NULL;

@@ -17,6 +17,7 @@ typedef struct Fixture {
     Decoder *decoder;
     atomic_size_t account;
     Error error;
+    Registry *registry;
 } Fixture;
 
 static Bytes text(const char *value)
@@ -24,13 +25,22 @@ static Bytes text(const char *value)
     return bytes_of(value, strlen(value));
 }
 
+static void open_stream(Fixture *fixture)
+{
+    FrameWriterOptions writer = {.codec = WIRE_CODEC_ZSTD, .level = 1, .frame_size = 65536};
+    DecoderOptions decoder = {.registry = fixture->registry,
+                              .encoding = "UTF8",
+                              .max_raw_size = 1 << 20,
+                              .account = &fixture->account};
+    assert_int_equal(frame_writer_new(&writer, &fixture->writer, &fixture->error), 0);
+    assert_int_equal(decoder_new(&decoder, &fixture->decoder, &fixture->error), 0);
+}
+
 static int set_up(void **state)
 {
     Fixture *fixture = calloc(1, sizeof *fixture);
-    FrameWriterOptions writer = {.codec = WIRE_CODEC_ZSTD, .level = 1, .frame_size = 65536};
-    DecoderOptions decoder = {.encoding = "UTF8", .max_raw_size = 1 << 20, .account = &fixture->account};
-    assert_int_equal(frame_writer_new(&writer, &fixture->writer, &fixture->error), 0);
-    assert_int_equal(decoder_new(&decoder, &fixture->decoder, &fixture->error), 0);
+    fixture->registry = registry_new();
+    open_stream(fixture);
     *state = fixture;
     return 0;
 }
@@ -40,6 +50,7 @@ static int tear_down(void **state)
     Fixture *fixture = *state;
     frame_writer_free(fixture->writer);
     decoder_free(fixture->decoder);
+    registry_free(fixture->registry);
     assert_int_equal(fixture->account, 0); /* every frame was freed */
     free(fixture);
     return 0;
@@ -175,6 +186,28 @@ static void changed_definition_is_a_new_object_and_the_old_one_stays(void **stat
     frame_release(second);
 }
 
+/* As after a reconnect: what was known of a relation still holds for its object, but its number has to be given again. */
+static void definitions_outlast_a_connection(void **state)
+{
+    Fixture *fixture = *state;
+    hello(fixture);
+    DecodedFrame *first = transaction(fixture, 100, "t", "id");
+    const SourceRelation *before = source_of_rows(first);
+    frame_release(first);
+    decoder_free(fixture->decoder);
+    frame_writer_free(fixture->writer);
+    open_stream(fixture);
+    hello(fixture);
+    DecodedFrame *second = transaction(fixture, 200, "t", "id");
+    assert_ptr_equal(source_of_rows(second), before);
+    frame_release(second);
+    decoder_free(fixture->decoder);
+    frame_writer_free(fixture->writer);
+    open_stream(fixture);
+    hello(fixture);
+    assert_null(registry_find(fixture->registry, 1));
+}
+
 static void frame_lives_as_long_as_someone_holds_it(void **state)
 {
     Fixture *fixture = *state;
@@ -214,6 +247,7 @@ int main(void)
         TEST(rows_know_their_relation),
         TEST(same_definition_is_the_same_object),
         TEST(changed_definition_is_a_new_object_and_the_old_one_stays),
+        TEST(definitions_outlast_a_connection),
         TEST(frame_lives_as_long_as_someone_holds_it),
         TEST(other_encoding_is_refused),
         TEST(damaged_frame_is_refused),

@@ -1,0 +1,27 @@
+/*
+ * Looking at the target: what a set of the source's relations are there, and what has to be remembered of them. Blocks for
+ * one query a set, two when something is new. Used by the resolver's thread.
+ */
+#pragma once
+
+#include "types.h"
+#include "relation.h"
+
+/* What became of one relation. */
+typedef struct Answer {
+    const SourceRelation *source;
+    ApplyRelation *relation; /* NULL: it takes no part; see catalog.h */
+    bool unknown;            /* … because the migration has never heard of it */
+    Error *error;            /* it does not fit: ERROR_CONFLICT or ERROR_STATE, with what to do; else NULL */
+} Answer;
+
+/*
+ * Fills answers, one for each source, however many. Classes that are new are noted in penstock.relation. With settle, the
+ * class that is right now replaces the one that an earlier run decided; else it is kept, and relation->unsettled says so.
+ * An error, of the connection for instance, is about all of them. The caller clears the answers that it does not
+ * take over with answers_clear, also after an error.
+ */
+int look_at_relations(Database *target, Types *types, const char *migration, bool settle,
+                      const SourceRelation *const *sources, size_t count, Answer *answers,
+                      Error *error) MUST_CHECK;
+void answers_clear(Answer *answers, size_t count);

@@ -1,0 +1,256 @@
+/*
+ * One mutex guards the two lists and the wish to stop; it is not held while the target is asked.
+ *
+ *     asked ──► the thread: ask ──► answered
+ *                 ▲      │ 55P03 (someone has a lock), 57014 (someone cancelled it)
+ *                 └──────┘
+ *
+ * The session's settings price out reading whole catalogs (lookup.c says how the query goes by indexes): with 100,000 tables
+ * that takes longer than everything else, for each set that is asked for. client_connection_check_interval lets the server
+ * notice within two seconds that a waiting session's client has cut the connection (tcop/postgres.c, from 14 on).
+ */
+#include "resolver.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "database.h"
+#include "state.h"
+
+struct Resolver {
+    ResolverOptions options;
+    Database *target;
+    int socket; /* a descriptor of our own for libpq's, which libpq may close at any time */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool stopping;
+    bool asking;
+    Question *asked; /* the oldest first */
+    Question *answered;
+};
+
+static const char settings[] = "SET lock_timeout = '30s'; "
+                               "SET client_connection_check_interval = '2s'; "
+                               "SET jit = 'off'; "
+                               "SET enable_seqscan = 'off'; "
+                               "SET enable_mergejoin = 'off'; "
+                               "SET max_parallel_workers_per_gather = 0";
+
+Question *question_new(QuestionKind kind, size_t count)
+{
+    Question *question = calloc(1, sizeof *question);
+    if (question == NULL || (question->sources = calloc(count + 1, sizeof *question->sources)) == NULL ||
+        (question->answers = calloc(count + 1, sizeof *question->answers)) == NULL) {
+        abort();
+    }
+    question->kind = kind;
+    question->count = count;
+    return question;
+}
+
+void question_free(Question *question)
+{
+    if (question != NULL) {
+        answers_clear(question->answers, question->count);
+        free(question->answers);
+        free(question->sources);
+        free(question);
+    }
+}
+
+static void append(Question **list, Question *question)
+{
+    while (*list != NULL) {
+        list = &(*list)->next;
+    }
+    *list = question;
+    question->next = NULL;
+}
+
+static Question *take(Question **list)
+{
+    Question *question = *list;
+    if (question != NULL) {
+        *list = question->next;
+        question->next = NULL;
+    }
+    return question;
+}
+
+static void free_all(Question **list)
+{
+    for (Question *question = take(list); question != NULL; question = take(list)) {
+        question_free(question);
+    }
+}
+
+/* The thread. */
+
+static int ask_target(Resolver *resolver, Question *question, Error *error)
+{
+    const ResolverOptions *options = &resolver->options;
+    const SourceRelation *first = question->sources[0];
+    switch (question->kind) {
+    case ASK_RELATIONS:
+    case ASK_SETTLED:
+        answers_clear(question->answers, question->count);
+        return look_at_relations(resolver->target, options->types, options->migration,
+                                 question->kind == ASK_SETTLED, question->sources, question->count,
+                                 question->answers, error);
+    case NOTE_RECOPY:
+        return state_mark_recopy(resolver->target, options->migration, first->schema, first->name,
+                                 question->commit_lsn, question->lsn, question->reason, &question->noted,
+                                 error);
+    case NOTE_UNKNOWN:
+        return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
+                                  question->commit_lsn, error);
+    }
+    return 0;
+}
+
+static bool stopping(Resolver *resolver)
+{
+    pthread_mutex_lock(&resolver->mutex);
+    bool stop = resolver->stopping;
+    pthread_mutex_unlock(&resolver->mutex);
+    return stop;
+}
+
+static bool passes(const Error *error)
+{
+    return strcmp(error->sqlstate, "55P03") == 0 || strcmp(error->sqlstate, "57014") == 0;
+}
+
+static void answer(Resolver *resolver, Question *question)
+{
+    while (ask_target(resolver, question, &question->error) != 0) {
+        if (!passes(&question->error) || stopping(resolver)) {
+            return;
+        }
+        log_line(resolver->options.log, LOG_WARNING, "%s; asking again", question->error.message);
+    }
+    question->error.code = ERROR_NONE;
+}
+
+static void *run(void *argument)
+{
+    Resolver *resolver = argument;
+    pthread_mutex_lock(&resolver->mutex);
+    while (!resolver->stopping) {
+        Question *question = take(&resolver->asked);
+        if (question == NULL) {
+            pthread_cond_wait(&resolver->wake, &resolver->mutex);
+            continue;
+        }
+        resolver->asking = true;
+        pthread_mutex_unlock(&resolver->mutex);
+        answer(resolver, question);
+        pthread_mutex_lock(&resolver->mutex);
+        resolver->asking = false;
+        append(&resolver->answered, question);
+        resolver->options.wake(resolver->options.context);
+    }
+    pthread_mutex_unlock(&resolver->mutex);
+    return NULL;
+}
+
+/* Everyone else. */
+
+static void resolver_free(Resolver *resolver)
+{
+    if (resolver->socket >= 0) {
+        close(resolver->socket);
+    }
+    free_all(&resolver->asked);
+    free_all(&resolver->answered);
+    database_close(resolver->target);
+    pthread_cond_destroy(&resolver->wake);
+    pthread_mutex_destroy(&resolver->mutex);
+    free(resolver);
+}
+
+static int connect_target(Resolver *resolver, Error *error)
+{
+    const ResolverOptions *options = &resolver->options;
+    if (database_connect(options->target, DATABASE_TARGET, "applier resolver", &resolver->target, error) !=
+        0) {
+        return -1;
+    }
+    PGconn *connection = database_connection(resolver->target);
+    if (PQsetClientEncoding(connection, options->encoding) != 0) {
+        database_error(resolver->target, NULL, error);
+        return error_context(error, "client_encoding %s", options->encoding);
+    }
+    resolver->socket = dup(PQsocket(connection));
+    if (state_lock_worker(resolver->target, options->migration, error) != 0) {
+        return -1;
+    }
+    return database_execute(resolver->target, error, settings, 0);
+}
+
+int resolver_start(const ResolverOptions *options, Resolver **out, Error *error)
+{
+    *out = NULL;
+    Resolver *resolver = calloc(1, sizeof *resolver);
+    if (resolver == NULL) {
+        return error_set(error, ERROR_SYSTEM, "no memory for the resolver");
+    }
+    resolver->options = *options;
+    resolver->socket = -1;
+    pthread_mutex_init(&resolver->mutex, NULL);
+    pthread_cond_init(&resolver->wake, NULL);
+    if (connect_target(resolver, error) != 0) {
+        resolver_free(resolver);
+        return -1;
+    }
+    if (pthread_create(&resolver->thread, NULL, run, resolver) != 0) {
+        resolver_free(resolver);
+        return error_set(error, ERROR_SYSTEM, "cannot start the resolver's thread");
+    }
+    *out = resolver;
+    return 0;
+}
+
+void resolver_ask(Resolver *resolver, Question *question)
+{
+    pthread_mutex_lock(&resolver->mutex);
+    append(&resolver->asked, question);
+    pthread_cond_signal(&resolver->wake);
+    pthread_mutex_unlock(&resolver->mutex);
+}
+
+Question *resolver_collect(Resolver *resolver)
+{
+    pthread_mutex_lock(&resolver->mutex);
+    Question *question = take(&resolver->answered);
+    pthread_mutex_unlock(&resolver->mutex);
+    return question;
+}
+
+bool resolver_busy(Resolver *resolver)
+{
+    pthread_mutex_lock(&resolver->mutex);
+    bool busy = resolver->asking || resolver->asked != NULL;
+    pthread_mutex_unlock(&resolver->mutex);
+    return busy;
+}
+
+void resolver_stop(Resolver *resolver)
+{
+    if (resolver == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&resolver->mutex);
+    resolver->stopping = true;
+    pthread_cond_signal(&resolver->wake);
+    if (resolver->asking) {
+        shutdown(resolver->socket, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&resolver->mutex);
+    pthread_join(resolver->thread, NULL);
+    resolver_free(resolver);
+}

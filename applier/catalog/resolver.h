@@ -1,0 +1,68 @@
+/*
+ * Asks the target about relations, on a thread and over a connection of its own: the event loop never waits for it.
+ *
+ *     question_new, fill ──► resolver_ask ──► (wake) ──► resolver_collect ──► read the answer, question_free
+ *
+ * Questions are answered in the order in which they were asked. One that has to wait for a lock of someone else's is asked
+ * again every 30 seconds, for as long as it takes; meanwhile `penstock status` says who has the lock, because the connection
+ * holds the workers' lock of the migration, by which waits are found and an earlier applier's connections are noticed.
+ *
+ * Every other failure of the server is in question->error, and the resolver is of no further use: the pipeline starts anew.
+ */
+#pragma once
+
+#include "log.h"
+#include "look.h"
+#include "lsn.h"
+
+typedef struct Resolver Resolver;
+
+typedef enum QuestionKind {
+    ASK_RELATIONS, /* what is on the target of each of sources? ► answers */
+    ASK_SETTLED, /* the same, and the class that is right now is taken; only while all lanes stand at one point */
+    NOTE_RECOPY,  /* sources[0] has to be copied again; see state_mark_recopy ► noted */
+    NOTE_UNKNOWN, /* sources[0], which the migration has never heard of, has to be copied */
+} QuestionKind;
+
+typedef struct Question {
+    QuestionKind kind;
+    const SourceRelation **sources;
+    size_t count;
+    Lsn commit_lsn; /* the NOTEs: of the transaction that they are about */
+    Lsn lsn;        /* NOTE_RECOPY: where it happened, and why */
+    char reason[512];
+
+    Answer *answers; /* by source */
+    bool noted;
+    Error error; /* code ERROR_NONE when it was answered */
+    struct Question *next;
+} Question;
+
+/* A question about so many sources, to be filled in. */
+Question *question_new(QuestionKind kind, size_t count);
+void question_free(Question *question);
+
+typedef struct ResolverOptions {
+    const char *target; /* connection string; borrowed, like the next ones */
+    const char *migration;
+    const char *encoding; /* of the source database: names come in it */
+    Types *types;         /* used by the resolver's thread until resolver_stop */
+    const Log *log;
+    void (*wake)(void *context); /* any thread; must return at once */
+    void *context;
+} ResolverOptions;
+
+/* Connects and starts the thread. The caller ends it with resolver_stop. */
+int resolver_start(const ResolverOptions *options, Resolver **out, Error *error) MUST_CHECK;
+
+/* Takes over the question. */
+void resolver_ask(Resolver *resolver, Question *question);
+
+/* The next question that is answered, or NULL; the caller frees it. */
+Question *resolver_collect(Resolver *resolver);
+
+/* True while a question is not answered. */
+bool resolver_busy(Resolver *resolver);
+
+/* Ends the thread at once, whatever it waits for: its connection is cut. Frees questions that are left. */
+void resolver_stop(Resolver *resolver);

@@ -1,0 +1,276 @@
+/*
+ * A relation that is new is asked for with all others of its frame, before the cursor comes there. What does not fit is an
+ * error only when the cursor does come: what is before it in the stream is applied.
+ *
+ * A changed relation. Rows under the old and the new definition must not meet in the workers, and the way the relation
+ * spreads over lanes may change. So the cursor waits at the relation record until everything before it is durable and
+ * every lane stands at that very point; then the target is asked anew.
+ *
+ * A table that was changed on the target, so that another lane class would be right, keeps the one it had until every
+ * lane stands at one point: at once, or after a crash as soon as the stream has passed the lane that was furthest.
+ *
+ * A recopy says that the target's rows of a relation are no longer right. It is noted on the target before anything behind
+ * it is scheduled, so before progress can pass it; and a relation that waits to be copied again takes no part. So after
+ * a crash the record may come again, and finds the relation waiting, or copied from a later snapshot: it is noted once.
+ * The same is done with a table that the migration has never heard of, if the operator wants that; else the applier stops.
+ */
+#include "resolve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int resolve_open(Resolve *resolve, const ResolverOptions *options, Error *error)
+{
+    catalog_begin_run(resolve->catalog);
+    return resolver_start(options, &resolve->resolver, error);
+}
+
+void resolve_close(Resolve *resolve)
+{
+    resolver_stop(resolve->resolver);
+    resolve->resolver = NULL;
+}
+
+bool resolve_busy(const Resolve *resolve)
+{
+    return resolver_busy(resolve->resolver);
+}
+
+int resolve_target(const Resolve *resolve, const SourceRelation *source, const ApplyRelation **out,
+                   Error *error)
+{
+    return catalog_find(resolve->catalog, source, out)
+               ? 0
+               : error_set(error, ERROR_PROTOCOL, "changes of %s.%s came before its description",
+                           source->schema, source->name);
+}
+
+/* Asking. */
+
+static void add_source(Resolve *resolve, Question *question, const SourceRelation *source)
+{
+    question->sources[question->count++] = source;
+    catalog_asked(resolve->catalog, source);
+}
+
+void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
+{
+    size_t relations = 0;
+    for (size_t i = 0; i < frame->count; i++) {
+        relations += frame->records[i].kind == RECORD_RELATION;
+    }
+    if (relations == 0) {
+        return;
+    }
+    Question *question = question_new(ASK_RELATIONS, relations);
+    question->count = 0;
+    for (size_t i = 0; i < frame->count; i++) {
+        if (frame->records[i].kind == RECORD_RELATION &&
+            catalog_state(resolve->catalog, frame->sources[i]) == CATALOG_NEW) {
+            add_source(resolve, question, frame->sources[i]);
+        }
+    }
+    if (question->count == 0) {
+        question_free(question);
+    } else {
+        resolver_ask(resolve->resolver, question);
+    }
+}
+
+static void ask_one(Resolve *resolve, const SourceRelation *source)
+{
+    Question *question = question_new(ASK_RELATIONS, 1);
+    question->count = 0;
+    add_source(resolve, question, source);
+    resolver_ask(resolve->resolver, question);
+}
+
+static Step ask_note(Resolve *resolve, Question *question, const SourceRelation *source, Lsn transaction)
+{
+    question->sources[0] = source;
+    question->commit_lsn = transaction;
+    resolve->note = NOTE_ASKED;
+    resolver_ask(resolve->resolver, question);
+    return STEP_NEEDS_RELATIONS;
+}
+
+/* Gives relations the lane class that is right for them now. Nothing is under way that could point to what is replaced. */
+static Step ask_settled(Resolve *resolve)
+{
+    size_t count;
+    const SourceRelation **list = catalog_list_unsettled(resolve->catalog, &count);
+    Question *question = question_new(ASK_SETTLED, count);
+    for (size_t i = 0; i < count; i++) {
+        question->sources[i] = list[i];
+    }
+    free(list);
+    resolve->settling = true;
+    resolver_ask(resolve->resolver, question);
+    return STEP_NEEDS_RELATIONS;
+}
+
+/* Records. */
+
+/* A table that was made at the source after the copy had listed the tables. */
+static Step meet_unknown(Resolve *resolve, const SourceRelation *source, Lsn transaction, Error *error)
+{
+    char lsn[LSN_TEXT_SIZE];
+    if (resolve->recopy) {
+        return ask_note(resolve, question_new(NOTE_UNKNOWN, 1), source, transaction);
+    }
+    error_set(error, ERROR_CONFLICT,
+              "table %s.%s has rows in transaction %s, and is not part of the migration: it was made at "
+              "the source after the copy had listed the tables",
+              source->schema, source->name, lsn_format(transaction, lsn));
+    error_hint(error,
+               "make it on the target as it is on the source, and run penstock copy, which takes it in; "
+               "or start with --on-undecodable=recopy, to leave it out until it has been copied");
+    return STEP_FAILED;
+}
+
+static Step pass_relation(Resolve *resolve, const SourceRelation *source, Lsn transaction, bool quiet,
+                          Error *error)
+{
+    char lsn[LSN_TEXT_SIZE];
+    switch (catalog_state(resolve->catalog, source)) {
+    case CATALOG_KNOWN:
+        return STEP_TOOK;
+    case CATALOG_ASKED:
+        return STEP_NEEDS_RELATIONS;
+    case CATALOG_UNKNOWN:
+        return meet_unknown(resolve, source, transaction, error);
+    case CATALOG_REFUSED:
+        *error = *catalog_refusal(resolve->catalog, source);
+        error_context(error, "transaction %s", lsn_format(transaction, lsn));
+        return STEP_FAILED;
+    case CATALOG_CHANGED:
+        if (!quiet) {
+            return STEP_NEEDS_QUIET;
+        }
+        break;
+    case CATALOG_NEW:
+        break;
+    }
+    ask_one(resolve, source);
+    return STEP_NEEDS_RELATIONS;
+}
+
+/* Leaves the relation out from here on, until it has been copied again. */
+static Step note_recopy(Resolve *resolve, const SourceRelation *source, const RecopyRecord *recopy,
+                        Lsn transaction)
+{
+    const ApplyRelation *target;
+    if (resolve->note == NOTE_MADE || !catalog_find(resolve->catalog, source, &target) || target == NULL) {
+        resolve->note = NOTE_NONE;
+        return STEP_TOOK;
+    }
+    Question *question = question_new(NOTE_RECOPY, 1);
+    question->lsn = recopy->lsn;
+    snprintf(question->reason, sizeof question->reason, "%.*s", (int)recopy->reason.size,
+             (const char *)recopy->reason.data);
+    return ask_note(resolve, question, source, transaction);
+}
+
+Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
+                    bool even, Error *error)
+{
+    const Record *record = &frame->records[index];
+    if (resolve->settling || resolve->note == NOTE_ASKED) {
+        return STEP_NEEDS_RELATIONS;
+    }
+    if (catalog_unsettled(resolve->catalog) && even) {
+        return quiet ? ask_settled(resolve) : STEP_NEEDS_QUIET;
+    }
+    switch (record->kind) {
+    case RECORD_RELATION:
+        return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
+    case RECORD_RECOPY:
+        return note_recopy(resolve, frame->sources[index], &record->recopy, transaction);
+    default:
+        return STEP_TOOK;
+    }
+}
+
+/* Answers. */
+
+static void recopy_noted(Resolve *resolve, const Question *question)
+{
+    char lsn[LSN_TEXT_SIZE];
+    const SourceRelation *source = question->sources[0];
+    resolve->note = NOTE_MADE;
+    if (question->noted) {
+        catalog_leave_out(resolve->catalog, source);
+        log_line(resolve->log, LOG_WARNING,
+                 "table %s.%s has to be copied again, and its changes are left out until then: %s, at %s. "
+                 "Stop this applier, then penstock copy",
+                 source->schema, source->name, question->reason, lsn_format(question->lsn, lsn));
+    }
+}
+
+static void unknown_noted(Resolve *resolve, const Question *question)
+{
+    char lsn[LSN_TEXT_SIZE];
+    const SourceRelation *source = question->sources[0];
+    resolve->note = NOTE_NONE;
+    catalog_leave_out(resolve->catalog, source);
+    log_line(resolve->log, LOG_WARNING,
+             "table %s.%s was made at the source after the copy had listed the tables, and its changes "
+             "from transaction %s on are left out until it has been copied. Make it on the target, stop "
+             "this applier, then penstock copy",
+             source->schema, source->name, lsn_format(question->commit_lsn, lsn));
+}
+
+/* The relation is in use already: it may take no part from here on, but not be something that does not fit. */
+static int check_settled(const Answer *answer, Error *error)
+{
+    if (answer->error != NULL) {
+        *error = *answer->error;
+        return -1;
+    }
+    return !answer->unknown
+               ? 0
+               : error_set(error, ERROR_STATE, "table %s.%s is not part of the migration any more",
+                           answer->source->schema, answer->source->name);
+}
+
+static int take_answer(Resolve *resolve, Question *question, Error *error)
+{
+    switch (question->kind) {
+    case ASK_SETTLED:
+        resolve->settling = false;
+        for (size_t i = 0; i < question->count; i++) {
+            if (check_settled(&question->answers[i], error) != 0) {
+                return -1;
+            }
+        }
+        /* fall through */
+    case ASK_RELATIONS:
+        for (size_t i = 0; i < question->count; i++) {
+            catalog_take(resolve->catalog, &question->answers[i]);
+        }
+        break;
+    case NOTE_RECOPY:
+        recopy_noted(resolve, question);
+        break;
+    case NOTE_UNKNOWN:
+        unknown_noted(resolve, question);
+        break;
+    }
+    return 0;
+}
+
+int resolve_collect(Resolve *resolve, Error *error)
+{
+    int status = 0;
+    for (Question *question = resolver_collect(resolve->resolver); question != NULL && status == 0;
+         question = status == 0 ? resolver_collect(resolve->resolver) : NULL) {
+        if (question->error.code != ERROR_NONE) {
+            *error = question->error;
+            status = -1;
+        } else {
+            status = take_answer(resolve, question, error);
+        }
+        question_free(question);
+    }
+    return status;
+}

@@ -1,0 +1,52 @@
+/*
+ * Resolve, the second stage: holds the record at the cursor until everything is known that it needs.
+ *
+ *     resolve_open ──► resolve_prefetch for each new frame ──► resolve_record until STEP_TOOK ──► … ──► resolve_close
+ *                                 the resolver answers (wake) ──► resolve_collect
+ *
+ * Event loop only; what has to be asked is asked by the resolver's thread (catalog/resolver.h).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "catalog.h"
+#include "frame.h"
+#include "log.h"
+#include "resolver.h"
+#include "step.h"
+
+/* What has to be noted on the target before the record at the cursor may be passed. */
+typedef enum Note { NOTE_NONE, NOTE_ASKED, NOTE_MADE } Note;
+
+typedef struct Resolve {
+    Catalog *catalog; /* borrowed: it outlives runs */
+    Resolver *resolver;
+    const Log *log;
+    bool recopy; /* --on-undecodable=recopy */
+    Note note;
+    bool settling; /* classes are being settled */
+} Resolve;
+
+int resolve_open(Resolve *resolve, const ResolverOptions *options, Error *error) MUST_CHECK;
+void resolve_close(Resolve *resolve);
+
+/* Asks for all relations of the frame that are not known, in one question. */
+void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame);
+
+/*
+ * May the record be scheduled? quiet: nothing is under way, and every lane stands at the cursor; even: they would,
+ * if asked to (scheduler_even). transaction: its commit. STEP_TOOK, STEP_NEEDS_RELATIONS, STEP_NEEDS_QUIET or STEP_FAILED.
+ */
+Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
+                    bool even, Error *error) MUST_CHECK;
+
+/* Takes in what the resolver has answered. */
+int resolve_collect(Resolve *resolve, Error *error) MUST_CHECK;
+
+/* A question is out. */
+bool resolve_busy(const Resolve *resolve);
+
+/* The target of a relation that resolve_record has let pass, NULL when it takes no part; ERROR_PROTOCOL for any other. */
+int resolve_target(const Resolve *resolve, const SourceRelation *source, const ApplyRelation **out,
+                   Error *error) MUST_CHECK;
