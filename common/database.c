@@ -96,6 +96,15 @@ static void hint_at_refusal(const char *sqlstate, DatabaseEnd end, Error *error)
     }
 }
 
+static int hint_at_pooler(DatabaseEnd end, Error *error)
+{
+    return error_hint(
+        error,
+        "Let --%s lead to the server itself, past PgBouncer, pgcat or the like, whatever its pool mode: "
+        "settings, locks and transactions of a session must not reach other clients.",
+        end_names[end]);
+}
+
 /* Why database_connect did not come to a connection. */
 static int connect_error(Database *database, const char *sqlstate, Error *error)
 {
@@ -104,6 +113,12 @@ static int connect_error(Database *database, const char *sqlstate, Error *error)
     error_set(error, sqlstate[0] != '\0' ? database_error_code(sqlstate, database->end) : ERROR_CONNECTION,
               "cannot connect to the %s: %s", end_names[database->end], reason);
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate);
+    /* PgBouncer before 1.23, of replication; a server knows it. */
+    if (strstr(reason, "unsupported startup parameter") != NULL && database->end != DATABASE_PROXY) {
+        error_set(error, ERROR_USAGE, "--%s leads to a connection pooler, not to the server: %s",
+                  end_names[database->end], reason);
+        return hint_at_pooler(database->end, error);
+    }
     if (PQconnectionNeedsPassword(database->connection) || PQconnectionUsedPassword(database->connection)) {
         hint_at_refusal("28P01", database->end, error);
     } else {
@@ -166,6 +181,30 @@ static int make_settings(Database *database, SessionKind kind, Error *error)
     return status == 0 ? 0 : error_context(error, "making the session's settings");
 }
 
+/*
+ * Is the server's process the one that the connection began with? A pooler answers the start of a connection by itself,
+ * with a number of its own making (BackendKeyData), and gives each transaction to a process that other clients use before
+ * and after. Our settings, locks and open transactions would be theirs. Asked before the first SET, so that nothing is left behind.
+ */
+static int check_direct(Database *database, Error *error)
+{
+    char *text = NULL;
+    if (database_value(database, &text, error, "SELECT pg_catalog.pg_backend_pid()", 0) != 0) {
+        return -1;
+    }
+    int theirs = text != NULL ? atoi(text) : 0, ours = PQbackendPID(database->connection);
+    free(text);
+    if (theirs == ours || ours == 0) {
+        return 0;
+    }
+    error_set(error, ERROR_USAGE,
+              "--%s leads to a connection pooler, not to the server: the connection is with process %d, and "
+              "statements run "
+              "in process %d",
+              end_names[database->end], ours, theirs);
+    return hint_at_pooler(database->end, error);
+}
+
 static int connect_and_set(Database *database, SessionKind kind, const char *uri, const char *purpose,
                            Error *error)
 {
@@ -189,7 +228,7 @@ static int connect_and_set(Database *database, SessionKind kind, const char *uri
     }
     QueryLimits later = database->limits;
     database->limits = query_sooner(later, query_within(SETTINGS_LIMIT_MS));
-    int status = make_settings(database, kind, error);
+    int status = check_direct(database, error) == 0 ? make_settings(database, kind, error) : -1;
     database->limits = later;
     return status;
 }

@@ -8,6 +8,8 @@
  * values of PostgreSQL 11 and 14 compare equal, no limit of time ends a long statement, and commits are waited for. Errors
  * carry SQLSTATE, and never the password of the URI.
  *
+ * A connection that leads to a pooler instead of the server is refused (ERROR_USAGE) before anything is set in it.
+ *
  * DATABASE_PROXY is the admin console of a proxy: it gets none of these settings, and only queries without
  * parameters.
  *
