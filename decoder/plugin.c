@@ -35,7 +35,7 @@ static void decoder_cleanup(void *arg)
     if (decoder->writer != NULL) {
         frame_writer_free(decoder->writer);
         decoder->writer = NULL;
-        text_style_restore(&decoder->session_style);
+        text_style_set(&decoder->session_style);
         collect_stop(&decoder->collecting);
     }
 }
@@ -51,7 +51,6 @@ static void session_start(Decoder *decoder, const LogicalDecodingContext *ctx)
     Error error;
     output_check(decoder, frame_writer_new(&options, &decoder->writer, &error), &error);
     text_style_save(&decoder->session_style);
-    text_style_force();
     collect_start(&decoder->collecting, ctx, decoder->options.collect_memory);
     decoder->turn.limit = (uint32)decoder->options.read_ahead;
 }
@@ -134,7 +133,6 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, txn->first_lsn);
-    text_style_force();
     collect_commit(txn);
     const PatternOption *origins = &decoder->options.skip_origins;
     decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&

@@ -1,9 +1,10 @@
 /*
- * The settings under which values are written as text, the same whatever the session says.
+ * The settings under which values are written as text, the same whatever the session says and whenever it says it. The
+ * server keeps them in plain variables.
  *
- * The server keeps them in plain variables; they are set at the start of decoding and again at each
- * transaction (a reload of the configuration may have changed them), and given back when the decoding context
- * is freed.
+ *     text_style_save(&session)                           when decoding starts
+ *     text_style_set(&exact)                              before each value
+ *     text_style_set(&session)                            at the end, also after an error
  */
 #pragma once
 
@@ -14,12 +15,13 @@ typedef struct TextStyle {
     int interval_style;
     int float_digits;
     int bytea_style;
+    pg_tz *zone;
 } TextStyle;
 
 /* What the session has now. */
 void text_style_save(TextStyle *out);
 
-/* ISO dates, postgres intervals, shortest exact floats, bytea in hex. */
-void text_style_force(void);
+/* ISO dates at UTC, postgres intervals, shortest exact floats, bytea in hex. */
+TextStyle text_style_exact(void);
 
-void text_style_restore(const TextStyle *style);
+void text_style_set(const TextStyle *style);

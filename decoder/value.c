@@ -81,7 +81,10 @@ void value_encoder_init(ValueEncoder *encoder, Oid base_type, bool binary, Memor
     const BinaryType *entry = binary ? binary_type(base_type) : &text_type;
     Oid send = type->typsend;
     Oid output = type->typoutput;
-    *encoder = (ValueEncoder){.kind = entry->kind, .width = entry->width, .varlena = type->typlen == -1};
+    *encoder = (ValueEncoder){.kind = entry->kind,
+                              .width = entry->width,
+                              .varlena = type->typlen == -1,
+                              .style = text_style_exact()};
     ReleaseSysCache(tuple);
 
     bool sends = encoder->kind == VALUE_SEND || encoder->kind == VALUE_NUMERIC;
@@ -160,9 +163,10 @@ static int write_sent(FmgrInfo *send, Datum value, FrameWriter *writer, RowSide 
     return writer_value(writer, side, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ, error);
 }
 
-static int write_output(FmgrInfo *output, Datum value, FrameWriter *writer, RowSide side, Error *error)
+static int write_output(ValueEncoder *encoder, Datum value, FrameWriter *writer, RowSide side, Error *error)
 {
-    const char *text = OutputFunctionCall(output, value);
+    text_style_set(&encoder->style);
+    const char *text = OutputFunctionCall(&encoder->function, value);
     return writer_value(writer, side, text, strlen(text), error);
 }
 
@@ -206,5 +210,5 @@ int value_write(ValueEncoder *encoder, Datum value, FrameWriter *writer, RowSide
     case VALUE_OUTPUT:
         break;
     }
-    return write_output(&encoder->function, value, writer, side, error);
+    return write_output(encoder, value, writer, side, error);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "compat.h"
+#include "text_style.h"
 #include "writer.h"
 
 typedef enum ValueKind {
@@ -31,6 +32,7 @@ typedef struct ValueEncoder {
     int width;
     bool varlena;      /* may be TOASTed */
     FmgrInfo function; /* for the kinds that call one */
+    TextStyle style;   /* under which it writes text */
 } ValueEncoder;
 
 /* The encoder of base_type (never a domain), whose function state lives in context. Reads pg_type. */

@@ -2,10 +2,37 @@
 use strict;
 use warnings;
 
+use File::Temp qw(tempfile);
 use FindBin;
+use POSIX ();
 use lib "$FindBin::Bin/lib";
+use IPC::Run qw(start);
 use PenstockTest;
 use PenstockTest::Decoder;
+use PenstockTest::Program;
+
+# Reads the slot with a walsender that is held in the middle of a transaction, because nobody takes what it sends, until
+# $meddle has been done; gives what came as text.
+sub read_across
+{
+    my ($server, $slot, $end, $meddle) = @_;
+    my $pipe = $server->basedir . '/held';
+    POSIX::mkfifo($pipe, 0600) or BAIL_OUT("mkfifo: $!");
+    my $reader = start([$server->installed_command('pg_recvlogical'), '--dbname=' . $server->uri('postgres'), "--slot=$slot",
+        '--start', "--file=$pipe", "--endpos=$end", '--option=compression=none', '--option=frame_size=64kB']);
+    open(my $held, '<', $pipe) or BAIL_OUT("$pipe: $!");
+    binmode($held);
+    read($held, my $frames, 65536);
+    $meddle->();
+    local $/;
+    $frames .= <$held>;
+    $reader->finish;
+    unlink($pipe);
+    my ($file, $name) = tempfile(UNLINK => 1);
+    print {$file} $frames;
+    close($file);
+    return run_program(PenstockTest::Program::path('penstock-applier'), "--dump=$name")->{stdout};
+}
 
 foreach my $major (11, 15) {
     my $server = start_source("source$major", major => $major);
@@ -89,6 +116,25 @@ SQL
         "1\n{29/02/2020}|P1D|0.3|\\377", 'and the session has its settings back');
 
     $slot->text;
+    $sql->(q{INSERT INTO s SELECT i, ARRAY[0.1::float8 + 0.2], '{2020-02-29}', '{1 day 02:03:04}', ARRAY['\xff'::bytea],
+        '[2020-01-01 00:00:00+00,)' FROM generate_series(100, 60000) i});
+    my $end = $server->mark('postgres');
+    my %other = (datestyle => 'SQL, DMY', intervalstyle => 'iso_8601', extra_float_digits => -5, bytea_output => 'escape',
+        timezone => 'Asia/Tokyo');
+    my $across = read_across($server, 'slot', $end, sub {
+        $sql->("ALTER SYSTEM SET $_ = '$other{$_}'") foreach sort keys %other;
+        $server->reload;
+        wait_until('the settings are read', sub { $sql->('SHOW datestyle') eq 'SQL, DMY' });
+    });
+    # 11 writes the digits that are exact, 12 and later the fewest that are.
+    my $float = $major == 11 ? '0.300000000000000044' : '0.30000000000000004';
+    my %forms;
+    $forms{$_}++ foreach $across =~ /^insert "public"\."s" #\d+ id=\d+ (.*)$/mg;
+    is_deeply(\%forms, {qq{f='{$float}' d='{2020-02-29}' i='{"1 day 02:03:04"}' b='{"\\\\\\\\xff"}' z='["2020-01-01 00:00:00+00",)'} => 59901},
+        'one form of each value, whatever is reloaded in mid-transaction');
+    $sql->("ALTER SYSTEM RESET $_") foreach keys %other;
+    $server->reload;
+
     $sql->('CREATE SCHEMA audit; CREATE SCHEMA shop');
     $sql->('CREATE TABLE audit.log (id int); CREATE TABLE shop.a (id int); CREATE TABLE shop.a_x (id int); CREATE TABLE shop."A, x" (id int)');
     my $fill = join('; ', map { "INSERT INTO $_ VALUES (1)" } 'audit.log', 'shop.a', 'shop.a_x', 'shop."A, x"');

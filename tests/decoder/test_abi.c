@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "pgtime.h"
 #include "replication/decode.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
