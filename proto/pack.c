@@ -1,7 +1,8 @@
 /*
- * A record is turned into the generated struct, measured, and packed at the end of the batch behind the tag
- * and length with which it stands in Batch.records. Packing allocates nothing; the pointer lists that
- * repeated fields need are malloc'd here and freed at once.
+ * Records as protobuf messages, put together by hand: the plugin needs no library for it, and works where none is installed.
+ * Begin and Commit stand in every transaction, however small, and go straight to the end of the batch. The others are rare:
+ * each is written into a Message first, whose size is known then. The tests hold the result against protobuf-c's generated
+ * code.
  */
 #include "pack.h"
 
@@ -9,29 +10,60 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "penstock.pb-c.h"
 #include "varint.h"
 #include "wire_limits.h"
 
-static ProtobufCBinaryData binary(Bytes bytes)
+/* Kinds of Record, by their field numbers. */
+enum {
+    KIND_HELLO = 1,
+    KIND_BEGIN,
+    KIND_RELATION,
+    KIND_ROWS,
+    KIND_TRUNCATE,
+    KIND_MESSAGE,
+    KIND_HEARTBEAT,
+    KIND_COMMIT,
+    KIND_RECOPY
+};
+
+/* A message that grows. The first failure is kept, and what is put behind it is dropped. */
+typedef struct Message {
+    Buffer bytes;
+    Error *error;
+    bool failed;
+} Message;
+
+static uint8_t *message_room(Message *message, size_t size)
 {
-    return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)bytes.data};
+    message->failed = message->failed || buffer_reserve(&message->bytes, size, message->error) != 0;
+    return message->failed ? NULL : message->bytes.data + message->bytes.used;
 }
 
-static int append(Buffer *batch, const Penstock__Record *record, Error *error)
+/* 0 is left out, as proto3 does. */
+static void put_number(Message *message, unsigned field, uint64_t value)
 {
-    size_t size = penstock__record__get_packed_size(record);
-    size_t total = bytes_field_size(size);
-    if (total > MAX_BATCH_SIZE || batch->used > MAX_BATCH_SIZE - total) {
-        return error_set(error, ERROR_LIMIT, "a record of %zu bytes is too much for one frame", total);
+    uint8_t *at = message_room(message, 1 + VARINT_MAX_SIZE);
+    if (at != NULL) {
+        message->bytes.used = (size_t)(number_field_put(at, field, value) - message->bytes.data);
     }
-    if (buffer_reserve(batch, total, error) != 0) {
-        return -1;
+}
+
+/* A bytes field, also when it is empty: an entry of a repeated one. */
+static void put_entry(Message *message, unsigned field, const void *data, size_t size)
+{
+    uint8_t *at = message_room(message, bytes_field_size(size));
+    if (at != NULL) {
+        at = bytes_field_head(at, field, size);
+        at = size > 0 ? mempcpy(at, data, size) : at;
+        message->bytes.used = (size_t)(at - message->bytes.data);
     }
-    uint8_t *at = bytes_field_head(batch->data + batch->used, 1, size);
-    penstock__record__pack(record, at);
-    batch->used += total;
-    return 0;
+}
+
+static void put_bytes(Message *message, unsigned field, Bytes bytes)
+{
+    if (bytes.size > 0) {
+        put_entry(message, field, bytes.data, bytes.size);
+    }
 }
 
 /* Makes room for a record whose message has size bytes, and puts the heads before it. */
@@ -44,30 +76,41 @@ static uint8_t *record_head(Buffer *batch, unsigned kind, size_t size, Error *er
     return bytes_field_head(bytes_field_head(batch->data + batch->used, 1, record), kind, size);
 }
 
+/* Puts the message at the end of the batch, and gives its memory back. */
+static int append(Buffer *batch, unsigned kind, Message *message, Error *error)
+{
+    size_t size = message->bytes.used;
+    size_t total = bytes_field_size(bytes_field_size(size));
+    int status = message->failed ? -1 : 0;
+    if (status == 0 && (total > MAX_BATCH_SIZE || batch->used > MAX_BATCH_SIZE - total)) {
+        status = error_set(error, ERROR_LIMIT, "a record of %zu bytes is too much for one frame", total);
+    }
+    uint8_t *at = status == 0 ? record_head(batch, kind, size, error) : NULL;
+    if (at != NULL) {
+        at = size > 0 ? mempcpy(at, message->bytes.data, size) : at;
+        batch->used = (size_t)(at - batch->data);
+    }
+    buffer_free(&message->bytes);
+    return at != NULL ? 0 : -1;
+}
+
 int pack_hello(Buffer *batch, const HelloRecord *record, Error *error)
 {
-    ProtobufCBinaryData options[MAX_OPTIONS];
+    Message hello = {.error = error};
     if (record->option_count > MAX_OPTIONS) {
         return error_set(error, ERROR_LIMIT, "%u options are more than the %d that hello can name",
                          record->option_count, MAX_OPTIONS);
     }
+    put_bytes(&hello, 1, record->plugin_version);
+    put_number(&hello, 2, record->wire_version);
+    put_number(&hello, 3, record->server_version);
+    put_bytes(&hello, 4, record->encoding);
     for (uint32_t i = 0; i < record->option_count; i++) {
-        options[i] = binary(record->options[i]);
+        put_entry(&hello, 5, record->options[i].data, record->options[i].size);
     }
-    Penstock__Hello hello = PENSTOCK__HELLO__INIT;
-    hello.plugin_version = binary(record->plugin_version);
-    hello.wire_version = record->wire_version;
-    hello.server_version = record->server_version;
-    hello.encoding = binary(record->encoding);
-    hello.n_options = record->option_count;
-    hello.options = options;
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_HELLO;
-    packed.hello = &hello;
-    return append(batch, &packed, error);
+    return append(batch, KIND_HELLO, &hello, error);
 }
 
-/* Begin and Commit stand in every transaction, however small, and are put together by hand. */
 int pack_begin(Buffer *batch, const BeginRecord *record, const TransactionPlace *last, Error *error)
 {
     uint64_t lsn_step = record->commit_lsn - last->lsn;
@@ -76,7 +119,7 @@ int pack_begin(Buffer *batch, const BeginRecord *record, const TransactionPlace 
     size_t origin = record->origin.size;
     size_t size = number_field_size(lsn_step) + number_field_size(time_step) + number_field_size(xid_step) +
                   (origin > 0 ? bytes_field_size(origin) : 0);
-    uint8_t *at = record_head(batch, 2, size, error);
+    uint8_t *at = record_head(batch, KIND_BEGIN, size, error);
     if (at == NULL) {
         return -1;
     }
@@ -92,134 +135,119 @@ int pack_begin(Buffer *batch, const BeginRecord *record, const TransactionPlace 
 }
 
 /* last: the number of the column before, or 0. */
-static void fill_column(Penstock__RelationColumn *column, const RelationColumnRecord *record, uint32_t last)
+static void put_column(Message *relation, const RelationColumnRecord *record, uint32_t last)
 {
-    penstock__relation_column__init(column);
-    column->name = binary(record->name);
-    column->type = record->type;
-    column->base_type = record->base_type;
-    column->type_schema = binary(record->type_schema);
-    column->type_name = binary(record->type_name);
-    column->typmod = record->typmod;
-    column->key = record->key;
-    column->format = (Penstock__ValueFormat)record->format;
-    column->gap = record->number - last - 1;
+    Message column = {.error = relation->error, .failed = relation->failed};
+    put_bytes(&column, 1, record->name);
+    put_number(&column, 2, record->type);
+    put_number(&column, 3, record->base_type);
+    put_bytes(&column, 4, record->type_schema);
+    put_bytes(&column, 5, record->type_name);
+    put_number(&column, 6, (uint32_t)zigzag(record->typmod));
+    put_number(&column, 7, record->key);
+    put_number(&column, 8, record->format);
+    put_number(&column, 9, record->number - last - 1);
+    relation->failed = column.failed;
+    put_entry(relation, 5, column.bytes.data, column.bytes.used);
+    buffer_free(&column.bytes);
 }
 
-/* XXH3 of the definition as it is packed without id and fingerprint; 0 means "none" and is never given. */
-static int fingerprint(Penstock__Relation *relation, uint64_t *out, Error *error)
+/* What the fingerprint is of: the definition without id and fingerprint. */
+static void put_definition(Message *relation, const RelationRecord *record)
 {
-    relation->id = 0;
-    relation->fingerprint = 0;
-    size_t size = penstock__relation__get_packed_size(relation);
-    uint8_t *bytes = malloc(size > 0 ? size : 1);
-    if (bytes == NULL) {
-        return error_set(error, ERROR_SYSTEM, "no memory for a relation of %zu bytes", size);
+    put_bytes(relation, 2, record->schema);
+    put_bytes(relation, 3, record->name);
+    put_number(relation, 4, record->identity);
+    for (uint32_t i = 0; i < record->column_count; i++) {
+        put_column(relation, &record->columns[i], i > 0 ? record->columns[i - 1].number : 0);
     }
-    penstock__relation__pack(relation, bytes);
-    *out = XXH3_64bits(bytes, size);
-    *out += *out == 0;
-    free(bytes);
-    return 0;
 }
 
-static int append_relation(Buffer *batch, Penstock__Relation *relation, uint32_t id, Error *error)
+/* XXH3 of the definition; 0 means "none" and is never given. */
+static uint64_t fingerprint(const Message *definition)
 {
-    uint64_t hash = 0;
-    if (fingerprint(relation, &hash, error) != 0) {
-        return -1;
-    }
-    relation->id = id;
-    relation->fingerprint = hash;
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_RELATION;
-    packed.relation = relation;
-    return append(batch, &packed, error);
+    uint64_t hash = XXH3_64bits(definition->bytes.data, definition->bytes.used);
+    return hash + (hash == 0);
 }
 
 int pack_relation(Buffer *batch, const RelationRecord *record, Error *error)
 {
-    size_t count = record->column_count;
-    Penstock__RelationColumn *columns = malloc((count + 1) * sizeof *columns);
-    Penstock__RelationColumn **pointers = malloc((count + 1) * sizeof *pointers);
-    int status = -1;
-    if (columns == NULL || pointers == NULL) {
-        error_set(error, ERROR_SYSTEM, "no memory for a relation of %zu columns", count);
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            fill_column(&columns[i], &record->columns[i], i > 0 ? record->columns[i - 1].number : 0);
-            pointers[i] = &columns[i];
-        }
-        Penstock__Relation relation = PENSTOCK__RELATION__INIT;
-        relation.schema = binary(record->schema);
-        relation.name = binary(record->name);
-        relation.replica_identity = (Penstock__ReplicaIdentity)record->identity;
-        relation.n_columns = count;
-        relation.columns = pointers;
-        status = append_relation(batch, &relation, record->id, error);
+    Message definition = {.error = error}, relation = {.error = error};
+    put_definition(&definition, record);
+    put_number(&relation, 1, record->id);
+    relation.failed = relation.failed || definition.failed;
+    uint8_t *at = message_room(&relation, definition.bytes.used + FIXED64_FIELD_SIZE);
+    if (at != NULL) {
+        at = mempcpy(at, definition.bytes.data, definition.bytes.used);
+        at = fixed64_field_put(at, 6, fingerprint(&definition));
+        relation.bytes.used = (size_t)(at - relation.bytes.data);
     }
-    free(pointers);
-    free(columns);
-    return status;
+    buffer_free(&definition.bytes);
+    return append(batch, KIND_RELATION, &relation, error);
+}
+
+/* A packed field: one length for all numbers. */
+static void put_relations(Message *truncate, const TruncateRecord *record)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < record->relation_count; i++) {
+        size += varint_size(record->relations[i]);
+    }
+    uint8_t *at = record->relation_count > 0 ? message_room(truncate, bytes_field_size(size)) : NULL;
+    if (at == NULL) {
+        return;
+    }
+    at = bytes_field_head(at, 2, size);
+    for (uint32_t i = 0; i < record->relation_count; i++) {
+        at = varint_put(at, record->relations[i]);
+    }
+    truncate->bytes.used = (size_t)(at - truncate->bytes.data);
 }
 
 int pack_truncate(Buffer *batch, const TruncateRecord *record, Error *error)
 {
-    Penstock__Truncate truncate = PENSTOCK__TRUNCATE__INIT;
-    truncate.sequence = record->sequence;
-    truncate.n_relations = record->relation_count;
-    truncate.relations = (uint32_t *)record->relations;
-    truncate.cascade = record->cascade;
-    truncate.restart_identity = record->restart_identity;
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_TRUNCATE;
-    packed.truncate = &truncate;
-    return append(batch, &packed, error);
+    Message truncate = {.error = error};
+    put_number(&truncate, 1, record->sequence);
+    put_relations(&truncate, record);
+    put_number(&truncate, 3, record->cascade);
+    put_number(&truncate, 4, record->restart_identity);
+    return append(batch, KIND_TRUNCATE, &truncate, error);
 }
 
 int pack_message(Buffer *batch, const MessageRecord *record, Error *error)
 {
-    Penstock__Message message = PENSTOCK__MESSAGE__INIT;
-    message.sequence = record->sequence;
-    message.transactional = record->transactional;
-    message.lsn = record->lsn;
-    message.prefix = binary(record->prefix);
-    message.content = binary(record->content);
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_MESSAGE;
-    packed.message = &message;
-    return append(batch, &packed, error);
+    Message message = {.error = error};
+    put_number(&message, 1, record->sequence);
+    put_number(&message, 2, record->transactional);
+    put_number(&message, 3, record->lsn);
+    put_bytes(&message, 4, record->prefix);
+    put_bytes(&message, 5, record->content);
+    return append(batch, KIND_MESSAGE, &message, error);
 }
 
 int pack_recopy(Buffer *batch, const RecopyRecord *record, Error *error)
 {
-    Penstock__Recopy recopy = PENSTOCK__RECOPY__INIT;
-    recopy.sequence = record->sequence;
-    recopy.relation = record->relation;
-    recopy.lsn = record->lsn;
-    recopy.reason = binary(record->reason);
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_RECOPY;
-    packed.recopy = &recopy;
-    return append(batch, &packed, error);
+    Message recopy = {.error = error};
+    put_number(&recopy, 1, record->sequence);
+    put_number(&recopy, 2, record->relation);
+    put_number(&recopy, 3, record->lsn);
+    put_bytes(&recopy, 4, record->reason);
+    return append(batch, KIND_RECOPY, &recopy, error);
 }
 
 int pack_heartbeat(Buffer *batch, const HeartbeatRecord *record, Error *error)
 {
-    Penstock__Heartbeat heartbeat = PENSTOCK__HEARTBEAT__INIT;
-    heartbeat.lsn = record->lsn;
-    heartbeat.time = record->time;
-    Penstock__Record packed = PENSTOCK__RECORD__INIT;
-    packed.kind_case = PENSTOCK__RECORD__KIND_HEARTBEAT;
-    packed.heartbeat = &heartbeat;
-    return append(batch, &packed, error);
+    Message heartbeat = {.error = error};
+    put_number(&heartbeat, 1, record->lsn);
+    put_number(&heartbeat, 2, zigzag(record->time));
+    return append(batch, KIND_HEARTBEAT, &heartbeat, error);
 }
 
 int pack_commit(Buffer *batch, const CommitRecord *record, Error *error)
 {
     uint64_t size = record->end_lsn - record->commit_lsn;
-    uint8_t *at =
-        record_head(batch, 8, number_field_size(size) + number_field_size(record->change_count) + 5, error);
+    uint8_t *at = record_head(batch, KIND_COMMIT,
+                              number_field_size(size) + number_field_size(record->change_count) + 5, error);
     if (at == NULL) {
         return -1;
     }

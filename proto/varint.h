@@ -61,6 +61,17 @@ static inline uint8_t *fixed32_field_put(uint8_t *at, unsigned number, uint32_t 
     return at;
 }
 
+#define FIXED64_FIELD_SIZE 9
+
+static inline uint8_t *fixed64_field_put(uint8_t *at, unsigned number, uint64_t value)
+{
+    *at++ = FIELD_TAG(number, WIRE_FIXED64);
+    for (int i = 0; i < 8; i++) {
+        *at++ = (uint8_t)(value >> 8 * i);
+    }
+    return at;
+}
+
 /* The tag and length that stand before size bytes, and with them. */
 static inline size_t bytes_field_size(size_t size)
 {

@@ -2,6 +2,7 @@
 
 # package            what for
 debian_packages=$(sed 's/ *#.*//' <<'LIST'
+binutils             # reads what the plugin needs
 gcc                  # the compiler of a release build
 clang                # the second compiler, and the fuzzers'
 libclang-rt-14-dev   # clang's sanitizer and fuzzer runtimes
@@ -12,8 +13,9 @@ pkg-config           # finds the libraries
 libc6-dev            # C library headers
 libpq-dev            # connections to PostgreSQL
 libzstd-dev          # compression on the wire
-libprotobuf-c-dev    # messages on the wire
-protobuf-c-compiler  # their code, generated at build time
+libprotobuf-c-dev    # a second opinion on the wire, in tests
+protobuf-c-compiler  # its code, generated at build time
+make                 # builds the plugin in the other way
 libxxhash-dev        # hashing of keys to lanes
 libuv1-dev           # event loop
 libjansson-dev       # JSON
