@@ -1,12 +1,15 @@
 /*
  * A console answers a command only when it is done, and PAUSE is done when the last transaction has ended. So
- * such a command has a connection that can be thrown away: closing it is the only way to stop waiting.
+ * such a command has a connection that can be thrown away: closing it is the only way to stop waiting. No console
+ * cancels.
  */
 #include "console.h"
 
 #include <string.h>
 
-#include "patience.h"
+#include "query.h"
+
+#define ANSWER_MS 10000
 
 void console_close(Console *console)
 {
@@ -14,49 +17,58 @@ void console_close(Console *console)
     console->database = NULL;
 }
 
-int console_run(Console *console, const char *command, PGresult **out, Error *error)
+static bool is_lost(const Console *console)
 {
-    if (console->database != NULL && PQstatus(database_connection(console->database)) != CONNECTION_OK) {
+    return console->database != NULL && PQstatus(database_connection(console->database)) != CONNECTION_OK;
+}
+
+static int run_once(Console *console, const char *command, QueryLimits limits, PGresult **out, Error *error)
+{
+    if (is_lost(console)) {
         console_close(console);
     }
-    if (console->database == NULL &&
-        database_connect(console->uri, DATABASE_PROXY, "cutover", &console->database, error) != 0) {
-        return -1;
+    if (console->database == NULL) {
+        if (database_connect_within(console->uri, DATABASE_PROXY, "cutover", limits, &console->database,
+                                    error) != 0) {
+            return -1;
+        }
+        database_limit(console->database, (QueryLimits){0});
     }
-    PGresult *result;
-    if (database_query(console->database, &result, error, command, 0) != 0) {
+    Query query = {.sql = command, .what = command, .limits = limits};
+    return query_run(console->database, &query, out, error);
+}
+
+static int run(Console *console, const char *command, QueryLimits limits, PGresult **out, Error *error)
+{
+    bool used = console->database != NULL;
+    int status = run_once(console, command, limits, out, error);
+    if (status != 0 && used && is_lost(console) && error->code != ERROR_LIMIT &&
+        error->code != ERROR_INTERRUPTED) {
+        status = run_once(console, command, limits, out, error);
+    }
+    return status;
+}
+
+int console_run(Console *console, const char *command, PGresult **out, Error *error)
+{
+    if (run(console, command, query_within(ANSWER_MS), out, error) != 0) {
         return error_context(error, "%s", command);
-    }
-    if (out != NULL) {
-        *out = result;
-    } else {
-        PQclear(result);
     }
     return 0;
 }
 
-int console_run_within(const char *uri, const char *command, int limit_ms, bool (*stop)(void), Error *error)
+int console_run_within(Console *console, const char *command, int limit_ms, bool (*stop)(void), Error *error)
 {
-    Database *database;
-    if (database_connect(uri, DATABASE_PROXY, "cutover", &database, error) != 0) {
-        return -1;
+    QueryLimits limits = query_within(limit_ms);
+    limits.stop = stop;
+    if (run(console, command, limits, NULL, error) == 0) {
+        return 0;
     }
-    PGconn *connection = database_connection(database);
-    int status = PQsendQuery(connection, command)
-                     ? patience_answer(connection, patience_until(limit_ms), stop, error)
-                     : database_error(database, NULL, error);
-    if (status != 0 && error->code == ERROR_LIMIT) {
+    console_close(console);
+    if (error->code == ERROR_LIMIT) {
         error_set(error, ERROR_LIMIT, "not done within %.1f s", limit_ms / 1000.0);
     }
-    if (status == 0) {
-        PGresult *result = PQgetResult(connection);
-        if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-            status = database_error(database, result, error);
-        }
-        PQclear(result);
-    }
-    database_close(database);
-    return status == 0 ? 0 : error_context(error, "%s", command);
+    return error_context(error, "%s", command);
 }
 
 const char *console_field(const PGresult *result, int row, const char *column)

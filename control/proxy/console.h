@@ -1,7 +1,7 @@
 /*
  * The admin console of PgBouncer and its kin: commands in the simple protocol, answers read by column name.
  *
- * The connection is made when it is first needed and made anew when it was lost.
+ * The connection is made when it is first needed and made anew when it was lost. Every call has a limit.
  */
 #pragma once
 
@@ -15,14 +15,17 @@ typedef struct Console {
 
 void console_close(Console *console);
 
-/* Runs command. The caller frees *out, unless out is NULL. */
+/*
+ * Runs a command that is answered at once: within 10 s. Where the connection turns out to be lost, the proxy having been
+ * restarted, the command is tried once more on a new one. The caller frees *out, unless out is NULL.
+ */
 int console_run(Console *console, const char *command, PGresult **out, Error *error) MUST_CHECK;
 
 /*
- * Runs command on a connection of its own and waits at most limit_ms for its end; ERROR_LIMIT then,
- * ERROR_INTERRUPTED when stop says so. Either way the connection is gone.
+ * Runs a command that takes time, and waits at most limit_ms for its end; ERROR_LIMIT then, ERROR_INTERRUPTED when stop says
+ * so. Then the connection is closed, which is the only way to stop waiting: the console needs to be one of its own.
  */
-int console_run_within(const char *uri, const char *command, int limit_ms, bool (*stop)(void),
+int console_run_within(Console *console, const char *command, int limit_ms, bool (*stop)(void),
                        Error *error) MUST_CHECK;
 
 /* The text in column of row; "" for NULL or when there is no such column. Borrowed from result. */

@@ -105,7 +105,9 @@ static int try_login(const Endpoint *to, const char *user, const char *password,
         *error = (Error){.code = ERROR_NONE};
         status = 0;
     }
-    *unknown_password = status != 0 && password == NULL && PQconnectionNeedsPassword(connection);
+    /* A password that libpq found by itself (PGPASSWORD, a passfile) is somebody's, not the proxy's: it proves nothing. */
+    *unknown_password =
+        password == NULL && (PQconnectionNeedsPassword(connection) || PQconnectionUsedPassword(connection));
     PQfinish(connection);
     return status;
 }
@@ -113,12 +115,13 @@ static int try_login(const Endpoint *to, const char *user, const char *password,
 int credentials_check(Database *source, Database *target, const Endpoint *to, const char *user,
                       const char *password, Error *error)
 {
-    bool unknown_password;
-    if (try_login(to, user, password, &unknown_password, error) == 0) {
-        return 0;
-    }
+    bool unknown_password = false;
+    int status = try_login(to, user, password, &unknown_password, error);
     if (unknown_password) {
         return same_verifier(source, target, user, error);
+    }
+    if (status == 0) {
+        return 0;
     }
     error_context(error, "\"%s\", a user of the proxy, cannot log in at %s:%s", user, to->host, to->port);
     error->code = ERROR_TARGET;

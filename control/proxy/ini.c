@@ -1,10 +1,5 @@
 /*
- * The text is walked line by line. A line is "[section]", "key = value", or neither (blank, a comment,
- * %include); the walk keeps the section it is in. An edit is a splice: the bytes before the line, the new
- * line, the bytes after.
- *
- *     "my db" = host=10.0.0.1 port=5432 password='it''s'   ; only lines that begin with ; or # are comments
- *     ^ key     ^ settings: key, span of the value with its quotes
+ * An edit is a splice: the bytes before the line, the new line, the bytes after.
  */
 #include "ini.h"
 
@@ -12,102 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-typedef struct Span {
-    const char *start;
-    const char *end;
-} Span;
-
-typedef struct Line {
-    Span whole; /* without the line end */
-    Span key;   /* empty when the line has no key */
-    Span value;
-    bool in_section;
-} Line;
-
-typedef struct Walk {
-    const char *next;
-    const char *section;
-    bool in_section;
-} Walk;
-
-static Span trim(Span span)
-{
-    while (span.start < span.end && isspace((unsigned char)*span.start)) {
-        span.start++;
-    }
-    while (span.end > span.start && isspace((unsigned char)span.end[-1])) {
-        span.end--;
-    }
-    return span;
-}
-
-static bool span_is(Span span, const char *text)
-{
-    size_t size = (size_t)(span.end - span.start);
-    return strlen(text) == size && strncasecmp(span.start, text, size) == 0;
-}
-
-static char *span_text(Span span)
-{
-    return strndup(span.start, (size_t)(span.end - span.start));
-}
-
-/* The text of span with the quotes around it, if any, taken off and doubled ones inside made single. */
-static char *unquote(Span span, char quote)
-{
-    char *out = malloc((size_t)(span.end - span.start) + 1);
-    char *to = out;
-    bool quoted = span.start < span.end && *span.start == quote;
-    for (const char *from = span.start + quoted; from < span.end; from++) {
-        if (quoted && *from == quote) {
-            if (from + 1 >= span.end || from[1] != quote) {
-                break;
-            }
-            from++;
-        }
-        *to++ = *from;
-    }
-    *to = '\0';
-    return out;
-}
-
-static const char *key_end(const char *at, const char *end)
-{
-    bool quoted = false;
-    for (; at < end; at++) {
-        if (*at == '"') {
-            quoted = !quoted;
-        } else if (*at == '=' && !quoted) {
-            return at;
-        }
-    }
-    return NULL;
-}
-
-static bool walk_next(Walk *walk, Line *line)
-{
-    if (*walk->next == '\0') {
-        return false;
-    }
-    const char *end = walk->next + strcspn(walk->next, "\n");
-    Span whole = {walk->next, end > walk->next && end[-1] == '\r' ? end - 1 : end};
-    Span text = trim(whole);
-    *line = (Line){.whole = whole};
-    if (text.start < text.end && *text.start == '[' && text.end[-1] == ']') {
-        walk->in_section = span_is(trim((Span){text.start + 1, text.end - 1}), walk->section);
-    } else if (text.start < text.end && !strchr(";#%", *text.start)) {
-        const char *equals = key_end(text.start, text.end);
-        if (equals != NULL) {
-            line->key = trim((Span){text.start, equals});
-            line->value = trim((Span){equals + 1, text.end});
-        }
-    }
-    line->in_section = walk->in_section;
-    walk->next = *end == '\n' ? end + 1 : end;
-    return true;
-}
+#include "ini_scan.h"
 
 char *ini_value(const char *text, const char *section, const char *key)
 {
@@ -117,7 +18,7 @@ char *ini_value(const char *text, const char *section, const char *key)
     while (walk_next(&walk, &line)) {
         if (line.in_section && line.key.start < line.key.end && span_is(line.key, key)) {
             free(found); /* the last one holds */
-            found = unquote(line.value, '\'');
+            found = span_unquote(line.value, '\'');
         }
     }
     return found;
@@ -133,7 +34,7 @@ static int find_database(const char *text, const char *name, Line *out)
         if (!line.in_section || line.key.start == line.key.end) {
             continue;
         }
-        char *key = unquote(line.key, '"');
+        char *key = span_unquote(line.key, '"');
         if (strcmp(key, name) == 0 && found++ == 0) {
             *out = line;
         }
@@ -172,69 +73,16 @@ int ini_database_line(const char *text, const char *name, char **line, bool *fal
     return 0;
 }
 
-/* Steps over one `key = value` of a line's settings; the value's span includes its quotes. */
-static bool next_setting(const char **at, const char *end, Span *key, Span *value)
-{
-    const char *p = *at;
-    while (p < end && isspace((unsigned char)*p)) {
-        p++;
-    }
-    key->start = p;
-    while (p < end && *p != '=' && !isspace((unsigned char)*p)) {
-        p++;
-    }
-    key->end = p;
-    while (p < end && isspace((unsigned char)*p)) {
-        p++;
-    }
-    if (p >= end || *p != '=') {
-        return false;
-    }
-    for (p++; p < end && isspace((unsigned char)*p); p++) {
-    }
-    value->start = p;
-    if (p < end && *p == '\'') {
-        for (p++; p < end && (*p != '\'' || (p + 1 < end && p[1] == '\'')); p += *p == '\'' ? 2 : 1) {
-        }
-        p += p < end;
-    } else {
-        while (p < end && !isspace((unsigned char)*p)) {
-            p++;
-        }
-    }
-    value->end = p;
-    *at = p;
-    return true;
-}
-
-static bool find_setting(Span settings, const char *name, Span *key, Span *value)
-{
-    const char *at = settings.start;
-    while (next_setting(&at, settings.end, key, value)) {
-        if (span_is(*key, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static Span settings_of(const char *line)
-{
-    const char *end = line + strlen(line);
-    const char *equals = key_end(line, end);
-    return equals == NULL ? (Span){end, end} : trim((Span){equals + 1, end});
-}
-
 char *ini_line_setting(const char *line, const char *key)
 {
     Span name, value;
-    return find_setting(settings_of(line), key, &name, &value) ? unquote(value, '\'') : NULL;
+    return scan_find_setting(scan_settings(line), key, &name, &value) ? span_unquote(value, '\'') : NULL;
 }
 
 static char *raw_setting(const char *line, const char *key)
 {
     Span name, value;
-    return find_setting(settings_of(line), key, &name, &value) ? span_text(value) : NULL;
+    return scan_find_setting(scan_settings(line), key, &name, &value) ? span_text(value) : NULL;
 }
 
 void ini_line_place(const char *line, IniPlace *out)
@@ -285,10 +133,10 @@ static char *splice(const char *text, Span out, const char *in)
 /* line, which is freed, with the setting key changed, added or (raw is NULL) taken out. raw has its quotes. */
 static char *line_with(char *line, const char *key, const char *raw)
 {
-    Span settings = settings_of(line);
+    Span settings = scan_settings(line);
     Span name, value;
     char *out;
-    if (find_setting(settings, key, &name, &value)) {
+    if (scan_find_setting(settings, key, &name, &value)) {
         if (raw == NULL) {
             value.start = name.start;
             while (value.start > line && isspace((unsigned char)value.start[-1])) {
@@ -395,4 +243,70 @@ int ini_database_restore(const char *text, const char *name, const IniPlace *pla
     *out = splice(text, found.whole, line);
     free(line);
     return 0;
+}
+
+/* --- all of them --- */
+
+void ini_names_free(char **names)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+void ini_database_names(const char *text, char ***out)
+{
+    Walk walk = {.next = text, .section = "databases"};
+    Line line;
+    size_t count = 0, room = 16;
+    char **names = malloc(room * sizeof *names);
+    while (walk_next(&walk, &line)) {
+        if (line.in_section && line.key.start < line.key.end && !span_is(line.key, "*")) {
+            if (count + 1 == room) {
+                names = realloc(names, (room *= 2) * sizeof *names);
+            }
+            names[count++] = span_unquote(line.key, '"');
+        }
+    }
+    names[count] = NULL;
+    *out = names;
+}
+
+char *ini_line_copy(const char *line, const char *name, const char *database, const Endpoint *where,
+                    const char *user, const char *pool_size)
+{
+    char *copy = line_from_fallback(name, scan_settings(line));
+    if (copy != NULL && where != NULL) {
+        copy = line_pointed(copy, name, where);
+    } else if (copy != NULL && scan_settings(copy).start < scan_settings(copy).end) {
+        char *own = ini_line_setting(copy, "dbname");
+        copy = own == NULL ? line_with_value(copy, "dbname", database) : copy;
+        free(own);
+    }
+    if (copy != NULL && user != NULL) {
+        copy = line_with_value(copy, "user", user);
+    }
+    if (copy != NULL && pool_size != NULL) {
+        copy = line_with_value(copy, "pool_size", pool_size);
+    }
+    return copy;
+}
+
+char *ini_next_setting(const char *text, const char **at, const char *section, const char *key, char **name)
+{
+    Walk walk = {.next = text, .section = section};
+    Line line;
+    while (walk_next(&walk, &line)) {
+        Span found, value;
+        if (line.whole.start >= *at && line.in_section && line.key.start < line.key.end &&
+            scan_find_setting(line.value, key, &found, &value)) {
+            *at = walk.next;
+            if (name != NULL) {
+                *name = span_unquote(line.key, '"');
+            }
+            return span_unquote(value, '\'');
+        }
+    }
+    return NULL;
 }

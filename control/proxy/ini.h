@@ -3,8 +3,8 @@
  *
  * Only the one line of [databases] that is asked for changes; comments, order, spacing and line ends of
  * everything else stay byte for byte. Names and values follow PgBouncer's own rules: a name may stand in
- * double quotes, a value in single quotes, each doubled inside. %include is not followed: a line in an
- * included file is not found.
+ * double quotes, a value in single quotes, each doubled inside. %include is not followed here: config_files.h makes
+ * one text of a file and what it includes.
  */
 #pragma once
 
@@ -59,3 +59,25 @@ int ini_database_point(const char *text, const char *name, const Endpoint *where
  */
 int ini_database_restore(const char *text, const char *name, const IniPlace *place, char **out,
                          Error *error) MUST_CHECK;
+
+/* The names in [databases], unquoted, NULL-terminated, without `*`. The caller frees each and *out. */
+void ini_database_names(const char *text, char ***out);
+void ini_names_free(char **names);
+
+/*
+ * A line for a database called name, of letters, digits and _, with the settings of line, which serves database and may be
+ * the `*` line. where, user and pool_size (each NULL: as they are) are set in it. The caller frees it.
+ */
+char *ini_line_copy(const char *line, const char *name, const char *database, const Endpoint *where,
+                    const char *user, const char *pool_size);
+
+/* The next setting called key in any line of [section], unquoted; NULL past the last. *at begins as text; the caller frees
+ * the value. *name, when not NULL, is the line's own name, freed by the caller too. */
+char *ini_next_setting(const char *text, const char **at, const char *section, const char *key, char **name);
+
+/*
+ * That PgBouncer can read the text: ERROR_STATE with the number of the first line that it cannot, since it may stop there and
+ * take its defaults for all that follows. is_known tells whether it has a setting of that name.
+ */
+int ini_check(const char *text, bool (*is_known)(const void *context, const char *key), const void *context,
+              Error *error) MUST_CHECK;

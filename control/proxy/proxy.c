@@ -5,6 +5,8 @@
  */
 #include "proxy.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,19 +34,43 @@ const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error)
     return NULL;
 }
 
-/* Where the value of `,name=` goes; NULL when it is none of ours. */
-static char **setting(ProxySpec *spec, const char *text, size_t *prefix)
+void proxy_warn(ProxyReport *report, const char *format, ...)
 {
-    static const char config[] = "config=", database[] = "database=";
-    if (strncmp(text, config, sizeof config - 1) == 0) {
-        *prefix = sizeof config - 1;
-        return &spec->config;
+    size_t used = strlen(report->warning);
+    va_list arguments;
+    if (used > 0 && used < sizeof report->warning - 3) {
+        used += (size_t)snprintf(report->warning + used, sizeof report->warning - used, "; ");
     }
-    if (strncmp(text, database, sizeof database - 1) == 0) {
-        *prefix = sizeof database - 1;
-        return &spec->database;
+    va_start(arguments, format);
+    vsnprintf(report->warning + used, sizeof report->warning - used, format, arguments);
+    va_end(arguments);
+}
+
+/* Takes one `name=value`; false when it is none of ours. */
+static bool take_setting(ProxySpec *spec, const char *text)
+{
+    struct {
+        const char *name; /* the whole, where there is but one value */
+        char **value;
+        bool *flag;
+    } const settings[] = {
+        {"config=", &spec->config, NULL},
+        {"database=", &spec->database, NULL},
+        {"logins=accept", NULL, &spec->accepts_untried},
+        {"sessions=end", NULL, &spec->ends_sessions},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        size_t size = strlen(settings[i].name);
+        if (settings[i].flag != NULL && strcmp(text, settings[i].name) == 0) {
+            return *settings[i].flag = true;
+        }
+        if (settings[i].value != NULL && strncmp(text, settings[i].name, size) == 0) {
+            free(*settings[i].value);
+            *settings[i].value = strdup(text + size);
+            return true;
+        }
     }
-    return NULL;
+    return false;
 }
 
 int proxy_spec_parse(const char *text, ProxySpec *out, Error *error)
@@ -53,14 +79,7 @@ int proxy_spec_parse(const char *text, ProxySpec *out, Error *error)
     *out = (ProxySpec){.kind = strndup(text, kind)};
     char *rest = strdup(text[kind] == ':' ? text + kind + 1 : "");
     char *comma;
-    size_t prefix;
-    while ((comma = strrchr(rest, ',')) != NULL) {
-        char **value = setting(out, comma + 1, &prefix);
-        if (value == NULL) {
-            break;
-        }
-        free(*value);
-        *value = strdup(comma + 1 + prefix);
+    while ((comma = strrchr(rest, ',')) != NULL && take_setting(out, comma + 1)) {
         *comma = '\0';
     }
     if (*rest != '\0') {

@@ -29,12 +29,14 @@
 
 typedef struct Proxy Proxy;
 
-/* How --proxy names one: KIND[:ADMIN_URI[,config=FILE][,database=NAME]]. */
+/* How --proxy names one: KIND[:ADMIN_URI[,config=FILE][,database=NAME][,logins=accept][,sessions=end]]. */
 typedef struct ProxySpec {
     char *kind;
-    char *admin_uri; /* NULL when not given */
-    char *config;    /* NULL: as the console names it */
-    char *database;  /* NULL: the name of the source database */
+    char *admin_uri;      /* NULL when not given */
+    char *config;         /* NULL: as the console names it; see store.h */
+    char *database;       /* NULL: the name of the source database */
+    bool accepts_untried; /* logins=accept: users whose login at the target could not be tried */
+    bool ends_sessions;   /* sessions=end: clients pooled by session are held by ending their sessions */
 } ProxySpec;
 
 /* What a step of a proxy may use. Everything is borrowed. */
@@ -50,11 +52,16 @@ typedef struct ProxyContext {
 
 /* What inspect found out that is worth telling. */
 typedef struct ProxyReport {
-    char summary[256]; /* "PgBouncer 1.18.0: app at 10.0.0.1:5432, transaction pooling, 12 clients" */
-    char warning[512]; /* or "" */
-    char probe[512];   /* connection string through the proxy, with password: never to be shown. "" when none
+    char summary[256];  /* "PgBouncer 1.18.0: app at 10.0.0.1:5432, transaction pooling, 12 clients" */
+    char warning[1024]; /* or "" */
+    char probe[512];    /* connection string through the proxy, with password: never to be shown. "" when none
                           works */
+    int port;           /* where clients come in, when several processes listen there; else 0 */
+    int processes;      /* … and how many they are */
 } ProxyReport;
+
+/* One more sentence in report->warning. */
+void proxy_warn(ProxyReport *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- what penstock proxy asks for, beside the cutover --- */
 
@@ -80,7 +87,10 @@ typedef struct ProxyOperations {
     bool holds;          /* false: clients are not held; fencing the source ends their sessions */
     int (*open)(const ProxySpec *spec, const char *database, Proxy **out, Error *error);
     void (*close)(Proxy *proxy);
-    /* Reachable, configuration readable, limits long enough, the target usable by its users. Changes nothing. */
+    /*
+     * Reachable, configuration readable and replaceable, limits long enough, the target usable by its users. Clients notice
+     * nothing; the configuration is as before afterwards, but may have been replaced and reloaded to see that this works.
+     */
     int (*inspect)(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error);
     /* Fills report->probe as inspect does, for a run that carries on behind it; clients must not be held. "" when no user of
      * the proxy has a password that is known. */

@@ -14,13 +14,28 @@
 
 #define PROBE_LIMIT_MS 5000
 
-/* The caller frees it. */
-static char *uri_through(const Console *console, const RouteUser *user)
+static bool is_of_the_session(const char *keyword)
 {
-    PGconn *connection = database_connection(console->database);
+    static const char *const names[] = {"dbname",  "user",        "password",       "application_name",
+                                        "options", "replication", "client_encoding"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(keyword, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+char *route_uri(const Console *console, const RouteUser *user)
+{
+    PQconninfoOption *all = PQconninfo(database_connection(console->database));
     Text uri = {0};
-    text_conninfo_add(&uri, "host", PQhost(connection));
-    text_conninfo_add(&uri, "port", PQport(connection));
+    for (PQconninfoOption *one = all; one != NULL && one->keyword != NULL; one++) {
+        if (one->val != NULL && *one->val != '\0' && !is_of_the_session(one->keyword)) {
+            text_conninfo_add(&uri, one->keyword, one->val);
+        }
+    }
+    PQconninfoFree(all);
     text_conninfo_add(&uri, "dbname", user->database);
     text_conninfo_add(&uri, "user", user->name);
     text_conninfo_add(&uri, "password", user->password != NULL ? user->password : "");
@@ -50,7 +65,7 @@ static int check_answer(const ProxyContext *context, const RouteUser *user, cons
 static bool find(const Console *console, const RouteUser *user, ProxyReport *report, ProbeAnswer *answer)
 {
     Error ignored;
-    char *uri = uri_through(console, user);
+    char *uri = route_uri(console, user);
     bool answers = probe(uri, PROBE_LIMIT_MS, answer, &ignored) == 0;
     snprintf(report->probe, sizeof report->probe, "%s", answers ? uri : "");
     free(uri);
@@ -69,16 +84,20 @@ int route_find(const Console *console, const ProxyContext *context, const RouteU
     return 0;
 }
 
+int route_inspect_way(const Console *console, const ProxyContext *context, const RouteUser *user,
+                      ProxyReport *report, Error *error)
+{
+    ProbeAnswer answer;
+    return report->probe[0] != '\0' || !find(console, user, report, &answer)
+               ? 0
+               : check_answer(context, user, &answer, error);
+}
+
 int route_inspect(const Console *console, const ProxyContext *context, const RouteUser *user,
                   ProxyReport *report, Error *error)
 {
-    ProbeAnswer answer;
-    if (credentials_check(context->source, context->target, &context->to, user->server_name,
-                          user->server_password, error) != 0) {
-        return -1;
-    }
-    if (report->probe[0] != '\0' || !find(console, user, report, &answer)) {
-        return 0;
-    }
-    return check_answer(context, user, &answer, error);
+    return credentials_check(context->source, context->target, &context->to, user->server_name,
+                             user->server_password, error) == 0
+               ? route_inspect_way(console, context, user, report, error)
+               : -1;
 }

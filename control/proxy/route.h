@@ -17,6 +17,10 @@ typedef struct RouteUser {
 typedef int (*RouteVisit)(const Console *console, const ProxyContext *context, const RouteUser *user,
                           ProxyReport *report, Error *error);
 
+/* The connection string of that user through the proxy, with TLS and the like as the console is reached. The caller frees it;
+ * it holds the password. */
+char *route_uri(const Console *console, const RouteUser *user);
+
 /* Makes report->probe the way of this user, when it has none yet and an answer comes that way. */
 int route_find(const Console *console, const ProxyContext *context, const RouteUser *user,
                ProxyReport *report, Error *error) MUST_CHECK;
@@ -27,3 +31,7 @@ int route_find(const Console *console, const ProxyContext *context, const RouteU
  */
 int route_inspect(const Console *console, const ProxyContext *context, const RouteUser *user,
                   ProxyReport *report, Error *error) MUST_CHECK;
+
+/* The same without the login at context->to. */
+int route_inspect_way(const Console *console, const ProxyContext *context, const RouteUser *user,
+                      ProxyReport *report, Error *error) MUST_CHECK;

@@ -5,7 +5,7 @@
  *     hold: PAUSE     point_at: edit host and port, RELOAD, see it in SHOW DATABASES     release: RESUME
  *
  * PAUSE gets a connection of its own, because closing it is the only way to stop waiting; the database stays
- * paused then, and let_go resumes it. What RELOAD replies is not believed: SHOW DATABASES is. While clients
+ * paused then, and let_go resumes it. Both connections are made before the hold: a PgBouncer that is full takes no new ones. What RELOAD replies is not believed: SHOW DATABASES is. While clients
  * are held, query_wait_timeout and client_login_timeout run on: both must be longer than the hold may take.
  */
 #include "proxy.h"
@@ -14,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "pgbouncer/pgbouncer.h"
 
 static void pgbouncer_close(Proxy *proxy)
 {
     if (proxy != NULL) {
         console_close(&proxy->console);
+        console_close(&proxy->pauser);
+        store_close(proxy->store);
         free(proxy->uri);
-        free(proxy->config);
         free(proxy->entry);
         free(proxy);
     }
@@ -37,59 +39,114 @@ static int pgbouncer_open(const ProxySpec *spec, const char *database, Proxy **o
                           "pgbouncer.ini'.");
     }
     Proxy *proxy = calloc(1, sizeof *proxy);
+    if (spec->config != NULL && store_open(spec->config, &proxy->store, error) != 0) {
+        free(proxy);
+        return -1;
+    }
     proxy->uri = strdup(spec->admin_uri);
-    proxy->console.uri = proxy->uri;
-    proxy->config = spec->config != NULL ? strdup(spec->config) : NULL;
+    proxy->console.uri = proxy->pauser.uri = proxy->uri;
     proxy->entry = strdup(spec->database != NULL ? spec->database : database);
+    proxy->named = spec->database != NULL;
+    proxy->accepts_untried = spec->accepts_untried;
+    proxy->ends_sessions = spec->ends_sessions;
     *out = proxy;
     return 0;
 }
 
-/* Runs `verb "entry"`. */
-static int run_on_entry(Proxy *proxy, const char *verb, Error *error)
+static void command_on(const char *verb, const char *entry, char out[256])
 {
-    char *quoted = database_quote(proxy->entry);
-    char command[256];
-    snprintf(command, sizeof command, "%s %s", verb, quoted);
+    char *quoted = database_quote(entry);
+    snprintf(out, 256, "%s %s", verb, quoted);
     free(quoted);
+}
+
+static int resume(Proxy *proxy, const char *entry, Error *error)
+{
+    char command[256];
+    command_on("RESUME", entry, command);
     return console_run(&proxy->console, command, NULL, error);
 }
 
-static int read_paused(Proxy *proxy, bool *paused, Error *error)
+static int is_paused(Proxy *proxy, const char *entry, bool *paused, Error *error)
 {
     PGresult *databases;
-    int row;
-    if (pgbouncer_show_entry(proxy, &databases, &row, error) != 0) {
+    if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
         return -1;
     }
+    int row = console_row(databases, "name", entry);
     *paused = atoi(console_field(databases, row, "paused")) != 0;
     PQclear(databases);
     return 0;
 }
 
-static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+/* The entries as PgBouncer and its files have them now. */
+static int find_entries(Proxy *proxy, char ***out, Error *error)
 {
-    bool paused;
-    if (read_paused(proxy, &paused, error) != 0) {
+    ConfigFiles files;
+    if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    if (paused && run_on_entry(proxy, "RESUME", error) != 0) {
-        return -1; /* left by a run that was killed: only a PAUSE of our own tells when it is drained */
-    }
-    char *quoted = database_quote(proxy->entry);
-    char command[256];
-    snprintf(command, sizeof command, "PAUSE %s", quoted);
-    free(quoted);
-    return console_run_within(proxy->uri, command, context->drain_limit_ms, context->stop, error);
+    int status = pgbouncer_entries(proxy, files.flat, out, error);
+    config_files_free(&files);
+    return status;
 }
 
-static int pgbouncer_release(Proxy *proxy, Error *error)
+/* KILL ends the sessions and keeps who comes after from getting a server until RESUME (admin.c, admin_cmd_kill). */
+static int hold_entry(Proxy *proxy, const char *entry, const ProxyContext *context, int64_t deadline,
+                      Error *error)
 {
+    char command[256];
     bool paused;
-    if (read_paused(proxy, &paused, error) != 0) {
+    if (is_paused(proxy, entry, &paused, error) != 0) {
         return -1;
     }
-    return paused ? run_on_entry(proxy, "RESUME", error) : 0;
+    if (paused && resume(proxy, entry, error) != 0) {
+        return -1; /* left by a run that was killed: only a PAUSE of our own tells when it is drained */
+    }
+    command_on(proxy->ends_sessions ? "KILL" : "PAUSE", entry, command);
+    int64_t left = deadline - clock_ms();
+    return console_run_within(&proxy->pauser, command, left > 1 ? (int)left : 1, context->stop, error);
+}
+
+static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    char **entries;
+    int64_t deadline = clock_ms() + context->drain_limit_ms;
+    if (find_entries(proxy, &entries, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        status = hold_entry(proxy, entries[i], context, deadline, error);
+    }
+    ini_names_free(entries);
+    return status;
+}
+
+/* Should the files not be readable any more, the operator's own entry at least is let go. */
+static int pgbouncer_release(Proxy *proxy, Error *error)
+{
+    char **entries = NULL, *own[] = {proxy->entry, NULL};
+    Error unread, first = {.code = ERROR_NONE};
+    int found = find_entries(proxy, &entries, &unread), status = 0;
+    for (char **entry = found == 0 ? entries : own; *entry != NULL; entry++) {
+        bool paused;
+        if (is_paused(proxy, *entry, &paused, error) != 0 || (paused && resume(proxy, *entry, error) != 0)) {
+            first = first.code == ERROR_NONE ? *error : first;
+            status = -1;
+        }
+    }
+    if (found == 0) {
+        ini_names_free(entries);
+    } else if (status == 0 && !proxy->named) {
+        first = unread;
+        status = error_context(
+            &first, "\"%s\" was let go; whether other entries are still paused is not known", proxy->entry);
+    }
+    if (status != 0) {
+        *error = first;
+    }
+    return status;
 }
 
 const ProxyOperations proxy_pgbouncer = {

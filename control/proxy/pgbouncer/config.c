@@ -1,16 +1,21 @@
 /*
- * The file's text comes from ini.h; here it is found, replaced and made to count. What RELOAD replies is not believed,
- * SHOW DATABASES is.
+ * The text comes from ini.h, the files from config_files.h; here they are found, replaced and made to count. What RELOAD
+ * replies is not believed, SHOW DATABASES is.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "file.h"
 #include "pgbouncer/pgbouncer.h"
+#include "place.h"
 
 #define VERIFY_LIMIT_MS 2000
+
+const char *pgbouncer_setting(const PGresult *config, const char *key)
+{
+    return console_field(config, console_row(config, "key", key), "value");
+}
 
 int pgbouncer_show_entry(Proxy *proxy, PGresult **out, int *row, Error *error)
 {
@@ -21,66 +26,131 @@ int pgbouncer_show_entry(Proxy *proxy, PGresult **out, int *row, Error *error)
     return 0;
 }
 
-int pgbouncer_find_config(Proxy *proxy, const PGresult *config, Error *error)
+int pgbouncer_find_store(Proxy *proxy, const PGresult *config, Error *error)
 {
-    const char *shown = console_field(config, console_row(config, "key", "conffile"), "value");
-    if (proxy->config == NULL && *shown == '/') {
-        proxy->config = strdup(shown);
+    const char *shown = pgbouncer_setting(config, "conffile");
+    if (proxy->store != NULL) {
+        return 0;
     }
-    if (proxy->config == NULL) {
-        error_set(error, ERROR_USAGE,
-                  "where PgBouncer's configuration file is, is not known (it says \"%s\")", shown);
-        return error_hint(error, "Name it: --proxy 'pgbouncer:…,config=/path/pgbouncer.ini'.");
+    if (*shown == '/') {
+        return store_open(shown, &proxy->store, error);
     }
-    return 0;
+    error_set(error, ERROR_USAGE, "where PgBouncer's configuration file is, is not known (it says \"%s\")",
+              shown);
+    return error_hint(error, "Name it: --proxy 'pgbouncer:…,config=/path/pgbouncer.ini'.");
 }
 
-int pgbouncer_read_config(Proxy *proxy, char **text, Error *error)
+int pgbouncer_read(Proxy *proxy, ConfigFiles *files, Error *error)
 {
-    if (proxy->config == NULL) {
-        PGresult *config;
+    PGresult *config = NULL;
+    if (proxy->store == NULL) {
         if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
             return -1;
         }
-        int status = pgbouncer_find_config(proxy, config, error);
+        int status = pgbouncer_find_store(proxy, config, error);
         PQclear(config);
         if (status != 0) {
             return status;
         }
     }
-    return file_read(proxy->config, text, error);
+    return config_files_read(proxy->store, files, error);
+}
+
+static bool leads_alike(const PGresult *databases, int one, int other)
+{
+    return one >= 0 && other >= 0 &&
+           place_same_host(console_field(databases, one, "host"), console_field(databases, other, "host")) &&
+           strcmp(console_field(databases, one, "port"), console_field(databases, other, "port")) == 0 &&
+           strcmp(console_field(databases, one, "database"), console_field(databases, other, "database")) ==
+               0;
+}
+
+int pgbouncer_entries(Proxy *proxy, const char *text, char ***out, Error *error)
+{
+    PGresult *databases;
+    int row;
+    if (pgbouncer_show_entry(proxy, &databases, &row, error) != 0) {
+        return -1;
+    }
+    char **names;
+    size_t count = 1;
+    ini_database_names(text, &names);
+    size_t room = 2;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        room++;
+    }
+    char **all = calloc(room, sizeof *all);
+    all[0] = strdup(proxy->entry);
+    for (size_t i = 0; !proxy->named && names[i] != NULL; i++) {
+        if (strcmp(names[i], proxy->entry) != 0 && strncmp(names[i], REHEARSAL, strlen(REHEARSAL)) != 0 &&
+            leads_alike(databases, row, console_row(databases, "name", names[i]))) {
+            all[count++] = strdup(names[i]);
+        }
+    }
+    ini_names_free(names);
+    PQclear(databases);
+    *out = all;
+    return 0;
+}
+
+static json_t *remember_one(const char *entry, const char *line)
+{
+    IniPlace place;
+    ini_line_place(line, &place);
+    json_t *one = json_pack("{s:s, s:s?, s:s?, s:s?}", "entry", entry, "host", place.host, "port", place.port,
+                            "dbname", place.dbname);
+    ini_place_free(&place);
+    return one;
 }
 
 int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error)
 {
-    char *text = NULL, *line = NULL;
-    bool fallback;
-    if (pgbouncer_read_config(proxy, &text, error) != 0) {
+    ConfigFiles files;
+    char **entries = NULL;
+    if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = ini_database_line(text, proxy->entry, &line, &fallback, error);
-    if (status == 0) {
-        IniPlace place;
-        ini_line_place(line, &place);
-        *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "config", proxy->config, "entry", proxy->entry,
-                         "host", place.host, "port", place.port, "dbname", place.dbname);
-        ini_place_free(&place);
+    int status = pgbouncer_entries(proxy, files.flat, &entries, error);
+    json_t *all = json_array();
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        char *line = NULL;
+        bool fallback;
+        status = ini_database_line(files.flat, entries[i], &line, &fallback, error);
+        if (status == 0) {
+            json_array_append_new(all, remember_one(entries[i], line));
+        }
+        free(line);
     }
-    free(line);
-    free(text);
+    if (status == 0) {
+        *out = json_pack("{s:s, s:O}", "config", store_name(proxy->store), "entries", all);
+    }
+    json_decref(all);
+    ini_names_free(entries);
+    config_files_free(&files);
     return status;
 }
 
-/* Waits until SHOW DATABASES says what the file says. */
-static int verify_shown(Proxy *proxy, const char *host, const char *port, Error *error)
+/* Where a line leads, with PgBouncer's own defaults where nothing is set. */
+static void line_place(const char *line, char host[256], char port[16])
 {
-    char shown[320] = "";
+    char *set_host = ini_line_setting(line, "host"), *set_port = ini_line_setting(line, "port");
+    snprintf(host, 256, "%s", set_host != NULL ? set_host : "");
+    snprintf(port, 16, "%s", set_port != NULL ? set_port : "5432");
+    free(set_host);
+    free(set_port);
+}
+
+/* Waits until SHOW DATABASES says of the entry what the line says. */
+static int verify_entry(Proxy *proxy, const char *entry, const char *line, Error *error)
+{
+    char host[256], port[16], shown[320] = "";
+    line_place(line, host, port);
     for (int waited = 0; waited <= VERIFY_LIMIT_MS; waited += 20) {
         PGresult *databases;
-        int row;
-        if (pgbouncer_show_entry(proxy, &databases, &row, error) != 0) {
+        if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
             return -1;
         }
+        int row = console_row(databases, "name", entry);
         bool same = strcmp(console_field(databases, row, "host"), host) == 0 &&
                     strcmp(console_field(databases, row, "port"), port) == 0;
         snprintf(shown, sizeof shown, "%s:%s", console_field(databases, row, "host"),
@@ -91,74 +161,165 @@ static int verify_shown(Proxy *proxy, const char *host, const char *port, Error 
         }
         clock_pause_ms(20);
     }
-    error_set(error, ERROR_PROXY, "PgBouncer still leads \"%s\" to %s after RELOAD, not to %s:%s",
-              proxy->entry, shown, host, port);
+    error_set(error, ERROR_PROXY, "PgBouncer still leads \"%s\" to %s after RELOAD, not to %s:%s", entry,
+              shown, host, port);
     return error_hint(error, "Its log says what it did not like in \"%s\"; is it the file that it reads?",
-                      proxy->config);
+                      store_name(proxy->store));
+}
+
+static int verify(Proxy *proxy, const char *text, char *const *entries, Error *error)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        char *line = NULL;
+        bool fallback;
+        status = ini_database_line(text, entries[i], &line, &fallback, error);
+        if (status == 0 && !fallback) {
+            status = verify_entry(proxy, entries[i], line, error);
+        }
+        free(line);
+    }
+    return status;
+}
+
+/* What PgBouncer does must be what its file says, or the RELOAD of the switch changes more than the switch. */
+static int check_shown_one(Proxy *proxy, const PGresult *databases, const char *entry, const char *line,
+                           Error *error)
+{
+    char host[256], port[16];
+    int row = console_row(databases, "name", entry);
+    const char *shown_host = console_field(databases, row, "host");
+    const char *shown_port = console_field(databases, row, "port");
+    line_place(line, host, port);
+    if (row < 0 || (strcmp(host, shown_host) == 0 && strcmp(port, shown_port) == 0)) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "\"%s\" leads to %s:%s in PgBouncer, and to %s:%s in its file", entry,
+              shown_host, shown_port, host, port);
+    return error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?",
+                      store_name(proxy->store));
+}
+
+int pgbouncer_check_shown(Proxy *proxy, const char *text, char *const *entries, Error *error)
+{
+    PGresult *databases;
+    if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        char *line = NULL;
+        bool fallback;
+        status = ini_database_line(text, entries[i], &line, &fallback, error);
+        if (status == 0) {
+            status = check_shown_one(proxy, databases, entries[i], line, error);
+        }
+        free(line);
+    }
+    PQclear(databases);
+    return status;
+}
+
+static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool keep, Error *error)
+{
+    int status = config_files_write(proxy->store, files, keep, error);
+    if (status == 0) {
+        status = pgbouncer_reload(proxy, entries, error);
+    }
+    return status == 0 ? verify(proxy, files->flat, entries, error) : status;
+}
+
+/* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
+ * entries lead where they should. */
+static int apply_back(Proxy *proxy, ConfigFiles *files, char *const *entries, Error *error)
+{
+    Error refused;
+    if (apply(proxy, files, entries, false, &refused) == 0 ||
+        pgbouncer_check_shown(proxy, files->flat, entries, error) == 0) {
+        return 0;
+    }
+    *error = refused;
+    return -1;
+}
+
+int pgbouncer_apply(Proxy *proxy, ConfigFiles *files, bool keep, Error *error)
+{
+    char *const own[] = {proxy->entry, NULL};
+    return apply(proxy, files, own, keep, error);
+}
+
+/* The operator's own entry is edited last: as long as it leads to the old place, the others are found by that. */
+static int point_all(ConfigFiles *files, char *const *entries, const Endpoint *where, Error *error)
+{
+    size_t count = 0;
+    while (entries[count] != NULL) {
+        count++;
+    }
+    int status = 0;
+    while (status == 0 && count-- > 0) {
+        char *edited = NULL;
+        status = ini_database_point(files->flat, entries[count], where, &edited, error);
+        if (status == 0) {
+            status = config_files_edit(files, edited, error);
+        }
+        free(edited);
+    }
+    return status;
 }
 
 int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 {
-    char *text = NULL, *edited = NULL;
-    if (pgbouncer_read_config(proxy, &text, error) != 0) {
+    ConfigFiles files;
+    char **entries = NULL;
+    if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = ini_database_point(text, proxy->entry, &context->to, &edited, error);
+    int status = pgbouncer_entries(proxy, files.flat, &entries, error);
     if (status == 0) {
-        status = file_replace(proxy->config, edited, error);
+        status = point_all(&files, entries, &context->to, error);
     }
     if (status == 0) {
-        status = console_run(&proxy->console, "RELOAD", NULL, error);
+        status = apply(proxy, &files, entries, true, error);
     }
+    ini_names_free(entries);
+    config_files_free(&files);
+    return status;
+}
+
+static int restore_one(ConfigFiles *files, const json_t *one, Error *error)
+{
+    IniPlace place = {.host = (char *)json_string_value(json_object_get(one, "host")),
+                      .port = (char *)json_string_value(json_object_get(one, "port")),
+                      .dbname = (char *)json_string_value(json_object_get(one, "dbname"))};
+    char *edited = NULL;
+    int status = ini_database_restore(files->flat, json_string_value(json_object_get(one, "entry")), &place,
+                                      &edited, error);
     if (status == 0) {
-        status = verify_shown(proxy, context->to.host, context->to.port, error);
+        status = config_files_edit(files, edited, error);
     }
     free(edited);
-    free(text);
     return status;
-}
-
-/* What PgBouncer shows for a line: its own defaults where nothing is set. */
-static int verify_line(Proxy *proxy, const char *text, Error *error)
-{
-    char *line = NULL;
-    bool fallback;
-    if (ini_database_line(text, proxy->entry, &line, &fallback, error) != 0) {
-        return -1;
-    }
-    char *host = ini_line_setting(line, "host");
-    char *port = ini_line_setting(line, "port");
-    int status =
-        fallback ? 0 : verify_shown(proxy, host != NULL ? host : "", port != NULL ? port : "5432", error);
-    free(host);
-    free(port);
-    free(line);
-    return status;
-}
-
-int pgbouncer_apply(Proxy *proxy, const char *text, Error *error)
-{
-    int status = file_replace_again(proxy->config, text, error);
-    if (status == 0) {
-        status = console_run(&proxy->console, "RELOAD", NULL, error);
-    }
-    return status == 0 ? verify_line(proxy, text, error) : status;
 }
 
 int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
 {
-    IniPlace place = {.host = (char *)json_string_value(json_object_get(remembered, "host")),
-                      .port = (char *)json_string_value(json_object_get(remembered, "port")),
-                      .dbname = (char *)json_string_value(json_object_get(remembered, "dbname"))};
-    char *text = NULL, *edited = NULL;
-    if (pgbouncer_read_config(proxy, &text, error) != 0) {
+    const json_t *all = json_object_get(remembered, "entries");
+    size_t count = json_array_size(all);
+    ConfigFiles files;
+    if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = ini_database_restore(text, proxy->entry, &place, &edited, error);
-    if (status == 0) {
-        status = pgbouncer_apply(proxy, edited, error);
+    char **entries = calloc(count + 1, sizeof *entries);
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        const json_t *one = json_array_get(all, i);
+        entries[i] = (char *)json_string_value(json_object_get(one, "entry"));
+        status = restore_one(&files, one, error);
     }
-    free(edited);
-    free(text);
+    if (status == 0) {
+        status = apply_back(proxy, &files, entries, error);
+    }
+    free(entries);
+    config_files_free(&files);
     return status;
 }

@@ -1,6 +1,6 @@
 /*
- * What would disconnect clients, or hold them for longer than is said, must be found while nobody waits: PgBouncer's own
- * limits run on while it is paused.
+ * From what only looks to what acts: what would go wrong in the hold is found first, then the file is replaced by itself and
+ * reloaded, then the switch is rehearsed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,99 +12,109 @@
 #include "route.h"
 
 #define SESSION_HINT                                                                                         \
-    "It cannot be held until every client has left. Use transaction pooling, or --proxy none with the "      \
-    "clients stopped."
+    "PAUSE would wait until every client has left. Three ways: transaction pooling; --proxy none, with the " \
+    "clients stopped; or sessions=end behind the --proxy: then KILL ends the sessions there are, each with " \
+    "an error for its client, and who connects again waits for the switch."
 
-/* A limit of PgBouncer's, in seconds, that ends clients while they are held. 0 means that there is none. */
-static int check_limit(const PGresult *config, const char *name, int hold_limit_ms, Error *error)
+static int count_sessions(Proxy *proxy, const char *entry)
 {
-    double seconds = atof(console_field(config, console_row(config, "key", name), "value"));
-    if (seconds <= 0 || seconds * 1000 > hold_limit_ms) {
+    PGresult *pools;
+    Error ignored;
+    int count = 0;
+    if (console_run(&proxy->console, "SHOW POOLS", &pools, &ignored) != 0) {
         return 0;
     }
-    error_set(error, ERROR_STATE, "PgBouncer's %s (%g s) is not longer than the hold limit (%g s)", name,
-              seconds, hold_limit_ms / 1000.0);
-    return error_hint(error, "It would disconnect held clients. Raise it and RELOAD, or lower --hold-limit.");
+    for (int row = 0; row < PQntuples(pools); row++) {
+        if (strcmp(console_field(pools, row, "database"), entry) == 0) {
+            count +=
+                atoi(console_field(pools, row, "cl_active")) + atoi(console_field(pools, row, "cl_waiting"));
+        }
+    }
+    PQclear(pools);
+    return count;
 }
 
-/*
- * A login that PAUSE cuts off counts as a failed one: PgBouncer waits that long before the first login after RESUME, and
- * every client with it.
- */
-static int check_retry(const PGresult *config, const ProxyContext *context, Error *error)
+/* mode is of the entry, or of one user of it. */
+static int check_mode(Proxy *proxy, const char *entry, const char *user, const char *mode, Error *error)
 {
-    double seconds = atof(console_field(config, console_row(config, "key", "server_login_retry"), "value"));
-    if (seconds <= 1 || seconds * 1000 <= context->drain_limit_ms) {
+    if (strcmp(mode, "session") != 0 || proxy->ends_sessions) {
         return 0;
     }
-    error_set(error, ERROR_STATE,
-              "PgBouncer's server_login_retry (%g s) is longer than the drain limit (%g s)", seconds,
-              context->drain_limit_ms / 1000.0);
-    return error_hint(
-        error, "All clients might have to wait that long after the switch. Set server_login_retry = 1 in "
-               "its file and RELOAD.");
+    error_set(error, ERROR_STATE, "PgBouncer pools \"%s\"%s%s%s by session; now connected: %d", entry,
+              user != NULL ? " of user \"" : "", user != NULL ? user : "", user != NULL ? "\"" : "",
+              count_sessions(proxy, entry));
+    return error_hint(error, SESSION_HINT);
 }
 
-static int check_state(Proxy *proxy, const PGresult *config, const PGresult *databases, int row,
-                       const char **mode, Error *error)
+static int check_entry(Proxy *proxy, const PGresult *config, const PGresult *databases, const char *entry,
+                       ProxyReport *report, Error *error)
 {
-    *mode = console_field(databases, row, "pool_mode");
-    if (**mode == '\0') {
-        *mode = console_field(config, console_row(config, "key", "pool_mode"), "value");
-    }
-    if (strcmp(*mode, "session") == 0) {
-        error_set(error, ERROR_STATE, "PgBouncer pools \"%s\" by session", proxy->entry);
-        return error_hint(error, SESSION_HINT);
+    int row = console_row(databases, "name", entry);
+    const char *mode = console_field(databases, row, "pool_mode");
+    mode = *mode != '\0' ? mode : pgbouncer_setting(config, "pool_mode");
+    if (check_mode(proxy, entry, NULL, mode, error) != 0) {
+        return -1;
     }
     if (atoi(console_field(databases, row, "paused")) != 0) {
-        error_set(error, ERROR_STATE, "\"%s\" is paused in PgBouncer already", proxy->entry);
+        error_set(error, ERROR_STATE, "\"%s\" is paused in PgBouncer already", entry);
         return error_hint(error, "Find out by whom; then RESUME it, or penstock cutover --undo.");
+    }
+    if (atoi(console_field(databases, row, "disabled")) != 0) {
+        error_set(error, ERROR_STATE, "\"%s\" is disabled in PgBouncer", entry);
+        return error_hint(error, "Clients are turned away already: ENABLE it, or see why.");
+    }
+    if (proxy->ends_sessions) {
+        proxy_warn(report,
+                   "sessions=end: the hold ends %d sessions of \"%s\", each with an error for its client",
+                   count_sessions(proxy, entry), entry);
     }
     return 0;
 }
 
-/* A user may be pooled in another mode than the database. */
-static int check_pool_mode(Proxy *proxy, const PGresult *pools, int row, Error *error)
+/* One who was named moves alone: who else leads to the same database stays behind at the fence. */
+static void warn_of_others(Proxy *proxy, const char *text, ProxyReport *report)
 {
-    if (strcmp(console_field(pools, row, "pool_mode"), "session") != 0) {
-        return 0;
+    char **all;
+    Error ignored;
+    Proxy any = *proxy;
+    any.named = false;
+    if (!proxy->named || pgbouncer_entries(&any, text, &all, &ignored) != 0) {
+        return;
     }
-    error_set(error, ERROR_STATE, "PgBouncer pools \"%s\" of user \"%s\" by session", proxy->entry,
-              console_field(pools, row, "user"));
-    return error_hint(error, SESSION_HINT);
+    for (size_t i = 1; all[i] != NULL; i++) {
+        proxy_warn(
+            report,
+            "\"%s\" leads to the same database and does not move with \"%s\": its clients will meet the "
+            "fence. Without database= it moves, too",
+            all[i], proxy->entry);
+    }
+    ini_names_free(all);
 }
 
-static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *line,
-                       const PGresult *config, ProxyReport *report, Error *error)
+/* --- the users --- */
+
+static int visit_rows(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *entry,
+                      const char *line, const PGresult *pools, const char *auth_file, ProxyReport *report,
+                      Error *error)
 {
-    PGresult *pools;
-    if (console_run(&proxy->console, "SHOW POOLS", &pools, error) != 0) {
-        return -1;
-    }
     char *forced = ini_line_setting(line, "user");
     char *forced_password = ini_line_setting(line, "password");
-    char *auth_file = NULL;
-    Error ignored;
-    const char *path = console_field(config, console_row(config, "key", "auth_file"), "value");
-    if (*path == '\0' || file_read(path, &auth_file, &ignored) != 0) {
-        auth_file = NULL;
-    }
     int status = 0;
     for (int row = 0; status == 0 && row < PQntuples(pools); row++) {
         const char *user = console_field(pools, row, "user");
-        if (strcmp(console_field(pools, row, "database"), proxy->entry) != 0) {
+        if (strcmp(console_field(pools, row, "database"), entry) != 0) {
             continue;
         }
         bool is_forced = forced != NULL && strcmp(forced, user) == 0;
         char *password = is_forced && forced_password != NULL ? strdup(forced_password)
                          : auth_file != NULL                  ? credentials_password(auth_file, user)
                                                               : NULL;
-        RouteUser route = {.database = proxy->entry,
+        RouteUser route = {.database = entry,
                            .name = user,
                            .password = password,
                            .server_name = user,
                            .server_password = password};
-        status = check_pool_mode(proxy, pools, row, error);
+        status = check_mode(proxy, entry, user, console_field(pools, row, "pool_mode"), error);
         if (status == 0) {
             status = visit(&proxy->console, context, &route, report, error);
         }
@@ -112,125 +122,55 @@ static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *conte
     }
     free(forced);
     free(forced_password);
+    return status;
+}
+
+static int visit_entries(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *text,
+                         char *const *entries, const PGresult *config, ProxyReport *report, Error *error)
+{
+    PGresult *pools;
+    char *auth_file = NULL;
+    Error ignored;
+    if (console_run(&proxy->console, "SHOW POOLS", &pools, error) != 0) {
+        return -1;
+    }
+    const char *path = pgbouncer_setting(config, "auth_file");
+    if (*path == '\0' || file_read(path, &auth_file, &ignored) != 0) {
+        auth_file = NULL;
+    }
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        char *line = NULL;
+        bool fallback;
+        status = ini_database_line(text, entries[i], &line, &fallback, error);
+        if (status == 0) {
+            status = visit_rows(proxy, visit, context, entries[i], line, pools, auth_file, report, error);
+        }
+        free(line);
+    }
     free(auth_file);
     PQclear(pools);
-    return status;
-}
-
-/* What PgBouncer does must be what its file says, or the RELOAD of the switch changes more than the switch. */
-static int check_shown(Proxy *proxy, const char *line, const PGresult *databases, int row, Error *error)
-{
-    char *host = ini_line_setting(line, "host"), *port = ini_line_setting(line, "port");
-    const char *shown_host = console_field(databases, row, "host");
-    const char *shown_port = console_field(databases, row, "port");
-    bool same = row < 0 || ((host == NULL || strcmp(host, shown_host) == 0) &&
-                            strcmp(port != NULL ? port : "5432", shown_port) == 0);
-    if (!same) {
-        error_set(error, ERROR_STATE, "\"%s\" leads to %s:%s in PgBouncer, and to %s:%s in its file",
-                  proxy->entry, shown_host, shown_port, host != NULL ? host : "",
-                  port != NULL ? port : "5432");
-        error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?", proxy->config);
-    }
-    free(host);
-    free(port);
-    return same ? 0 : -1;
-}
-
-static int inspect_line(Proxy *proxy, const ProxyContext *context, const PGresult *config,
-                        const PGresult *databases, int row, ProxyReport *report, Error *error)
-{
-    char *text = NULL, *line = NULL;
-    bool fallback;
-    if (file_read(proxy->config, &text, error) != 0) {
-        return -1;
-    }
-    /* The edit of the switch, made for nothing: what cannot be edited must show now. */
-    char *edited = NULL;
-    int status = ini_database_line(text, proxy->entry, &line, &fallback, error);
-    if (status == 0) {
-        status = ini_database_point(text, proxy->entry, &context->to, &edited, error);
-    }
-    free(edited);
-    if (status != 0) {
-        error_context(error, "%s", proxy->config);
-    } else {
-        status = check_shown(proxy, line, databases, row, error);
-    }
-    if (status == 0) {
-        status = visit_users(proxy, route_inspect, context, line, config, report, error);
-    }
-    free(line);
-    free(text);
-    return status;
-}
-
-static int inspect_shown(Proxy *proxy, const ProxyContext *context, const PGresult *config,
-                         ProxyReport *report, Error *error)
-{
-    PGresult *databases;
-    const char *mode;
-    int row;
-    if (pgbouncer_show_entry(proxy, &databases, &row, error) != 0) {
-        return -1;
-    }
-    int status = check_state(proxy, config, databases, row, &mode, error);
-    if (status == 0) {
-        status = inspect_line(proxy, context, config, databases, row, report, error);
-    }
-    if (status == 0) {
-        snprintf(report->summary, sizeof report->summary, "PgBouncer: \"%s\" at %s:%s, %s pooling",
-                 proxy->entry, row >= 0 ? console_field(databases, row, "host") : "*",
-                 console_field(databases, row, "port"), mode);
-    }
-    PQclear(databases);
-    return status;
-}
-
-int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
-{
-    *report = (ProxyReport){0};
-    PGresult *config;
-    if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
-        return -1;
-    }
-    int status = pgbouncer_find_config(proxy, config, error);
-    if (status == 0) {
-        status = file_check(proxy->config, error);
-    }
-    if (status == 0) {
-        status = check_limit(config, "query_wait_timeout", context->hold_limit_ms, error);
-    }
-    if (status == 0) {
-        status = check_limit(config, "client_login_timeout", context->hold_limit_ms, error);
-    }
-    if (status == 0) {
-        status = check_retry(config, context, error);
-    }
-    if (status == 0) {
-        status = inspect_shown(proxy, context, config, report, error);
-    }
-    PQclear(config);
     return status;
 }
 
 int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, ProxyReport *report,
                           Error *error)
 {
-    PGresult *config;
-    char *text = NULL, *line = NULL;
-    bool fallback;
-    if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
+    PGresult *config = NULL;
+    ConfigFiles files;
+    char **entries = NULL;
+    if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = pgbouncer_read_config(proxy, &text, error);
+    int status = console_run(&proxy->console, "SHOW CONFIG", &config, error);
     if (status == 0) {
-        status = ini_database_line(text, proxy->entry, &line, &fallback, error);
+        status = pgbouncer_entries(proxy, files.flat, &entries, error);
     }
     if (status == 0) {
-        status = visit_users(proxy, visit, context, line, config, report, error);
+        status = visit_entries(proxy, visit, context, files.flat, entries, config, report, error);
     }
-    free(line);
-    free(text);
+    ini_names_free(entries);
+    config_files_free(&files);
     PQclear(config);
     return status;
 }
@@ -240,20 +180,135 @@ int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport 
     return pgbouncer_visit_users(proxy, route_find, context, report, error);
 }
 
-int pgbouncer_check_shown(Proxy *proxy, const char *text, Error *error)
+/* --- the configuration --- */
+
+static bool is_known(const void *context, const char *key)
 {
-    PGresult *databases;
-    char *line = NULL;
-    bool fallback;
-    int row;
-    if (ini_database_line(text, proxy->entry, &line, &fallback, error) != 0) {
+    return console_row(context, "key", key) >= 0;
+}
+
+/* The edit of the switch, made for nothing: what cannot be edited must show now. */
+static int check_edit(const ConfigFiles *files, char *const *entries, const Endpoint *to, Error *error)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        char *edited = NULL;
+        status = ini_database_point(files->flat, entries[i], to, &edited, error);
+        free(edited);
+    }
+    return status;
+}
+
+/* A file that PgBouncer would stumble over is found before it is told to read it. */
+static int check_files(Proxy *proxy, const ProxyContext *context, const PGresult *config,
+                       const ConfigFiles *files, char *const *entries, Error *error)
+{
+    int status = ini_check(files->flat, is_known, config, error);
+    if (status == 0) {
+        status = check_edit(files, entries, &context->to, error);
+    }
+    if (status != 0) {
+        return error_context(error, "%s", store_name(proxy->store));
+    }
+    if (pgbouncer_check_shown(proxy, files->flat, entries, error) != 0 ||
+        config_files_check(proxy->store, files, error) != 0) {
         return -1;
     }
-    int status = pgbouncer_show_entry(proxy, &databases, &row, error);
-    if (status == 0) {
-        status = check_shown(proxy, line, databases, row, error);
-        PQclear(databases);
+    return pgbouncer_reload(proxy, NULL, error) == 0
+               ? 0
+               : error_context(error, "reloading \"%s\" as it is", store_name(proxy->store));
+}
+
+static int check_entries(Proxy *proxy, const ProxyContext *context, const PGresult *config,
+                         const ConfigFiles *files, char *const *entries, ProxyReport *report, Error *error)
+{
+    PGresult *databases;
+    if (pgbouncer_check_limits(config, files->flat, entries, context, error) != 0 ||
+        console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
+        return -1;
     }
-    free(line);
+    int status = 0;
+    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
+        status = check_entry(proxy, config, databases, entries[i], report, error);
+    }
+    PQclear(databases);
+    return status;
+}
+
+static void summarize(const Proxy *proxy, const PGresult *databases, char *const *entries,
+                      ProxyReport *report)
+{
+    int row = console_row(databases, "name", proxy->entry);
+    const char *host = row >= 0 ? console_field(databases, row, "host") : "*";
+    size_t more = 0;
+    while (entries[more + 1] != NULL) {
+        more++;
+    }
+    snprintf(report->summary, sizeof report->summary, "PgBouncer: \"%s\"", proxy->entry);
+    size_t used = strlen(report->summary);
+    if (more > 0) {
+        snprintf(report->summary + used, sizeof report->summary - used, " and %zu more (%.60s%s)", more,
+                 entries[1], more > 1 ? ", …" : "");
+        used = strlen(report->summary);
+    }
+    snprintf(report->summary + used, sizeof report->summary - used, " at %.60s:%s%s", host,
+             console_field(databases, row, "port"), proxy->ends_sessions ? ", sessions are ended" : "");
+}
+
+static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *config, ConfigFiles *files,
+                   char *const *entries, ProxyReport *report, Error *error)
+{
+    PGresult *databases = NULL;
+    int status = check_entries(proxy, context, config, files, entries, report, error);
+    if (status == 0) {
+        status = pgbouncer_check_processes(proxy, config, report, error);
+    }
+    if (status == 0) {
+        status = check_files(proxy, context, config, files, entries, error);
+    }
+    if (status == 0) {
+        warn_of_others(proxy, files->flat, report);
+        status =
+            visit_entries(proxy, route_inspect_way, context, files->flat, entries, config, report, error);
+    }
+    if (status == 0) {
+        status = pgbouncer_rehearse(proxy, context, config, files->flat, entries, report, error);
+    }
+    if (status == 0) {
+        status = console_run(&proxy->console, "SHOW DATABASES", &databases, error);
+    }
+    if (status == 0) {
+        summarize(proxy, databases, entries, report);
+        status = console_run(&proxy->pauser, "SHOW VERSION", NULL, error); /* connects: see adapter.c */
+    }
+    PQclear(databases);
+    return status;
+}
+
+int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    *report = (ProxyReport){0};
+    PGresult *config;
+    ConfigFiles files = {0};
+    char **entries = NULL;
+    if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
+        return -1;
+    }
+    int status = pgbouncer_find_store(proxy, config, error);
+    if (status == 0) {
+        status = pgbouncer_read(proxy, &files, error);
+    }
+    if (status == 0) {
+        status = pgbouncer_clean(proxy, &files, error);
+    }
+    if (status == 0) {
+        status = pgbouncer_entries(proxy, files.flat, &entries, error);
+    }
+    if (status == 0) {
+        status = inspect(proxy, context, config, &files, entries, report, error);
+    }
+    ini_names_free(entries);
+    config_files_free(&files);
+    PQclear(config);
     return status;
 }

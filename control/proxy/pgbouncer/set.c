@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "change.h"
-#include "file.h"
 #include "pgbouncer/pgbouncer.h"
 #include "route.h"
 #include "server.h"
@@ -106,7 +105,7 @@ static int make_change(Proxy *proxy, const char *before, const char *after, json
         IniPlace from, to;
         ini_line_place(old, &from);
         ini_line_place(new, &to);
-        *change = change_new(proxy->config);
+        *change = change_new(store_path(proxy->store));
         add_key(*change, proxy->entry, "host", from.host, to.host);
         add_key(*change, proxy->entry, "port", from.port, to.port);
         add_key(*change, proxy->entry, "dbname", from.dbname, to.dbname);
@@ -118,25 +117,45 @@ static int make_change(Proxy *proxy, const char *before, const char *after, json
     return status;
 }
 
-static int apply(Proxy *proxy, const char *text, const char *edited, Error *error)
+/* What was is kept beside the file. */
+static int read_here(Proxy *proxy, ConfigFiles *files, Error *error)
 {
-    Error other;
-    if (pgbouncer_apply(proxy, edited, error) == 0) {
+    if (pgbouncer_read(proxy, files, error) != 0) {
+        return -1;
+    }
+    if (store_path(proxy->store) != NULL) {
         return 0;
     }
-    if (pgbouncer_apply(proxy, text, &other) != 0) {
-        return error_context(error, "taken back, but PgBouncer may not have it (%.200s)", other.message);
-    }
-    return error_context(error, "taken back");
+    config_files_free(files);
+    error_set(error, ERROR_USAGE, "\"%s\" is not a file here", store_name(proxy->store));
+    return error_hint(error,
+                      "penstock proxy set keeps beside the file how to go back: run it where the file is.");
 }
 
-static int keep_and_apply(Proxy *proxy, const char *text, const char *edited, const json_t *change,
+/* Makes edited what PgBouncer has; text again when it does not take it. */
+static int apply(Proxy *proxy, ConfigFiles *files, const char *edited, Error *error)
+{
+    char *text = strdup(files->flat);
+    Error other;
+    int status = config_files_edit(files, edited, error);
+    if (status == 0 && pgbouncer_apply(proxy, files, false, error) != 0) {
+        bool back =
+            config_files_edit(files, text, &other) == 0 && pgbouncer_apply(proxy, files, false, &other) == 0;
+        status =
+            back ? error_context(error, "taken back")
+                 : error_context(error, "taken back, but PgBouncer may not have it (%.200s)", other.message);
+    }
+    free(text);
+    return status;
+}
+
+static int keep_and_apply(Proxy *proxy, ConfigFiles *files, const char *edited, const json_t *change,
                           Error *error)
 {
     json_t *previous;
     int status = change_keep(change, &previous, error);
     if (status == 0) {
-        status = apply(proxy, text, edited, error);
+        status = apply(proxy, files, edited, error);
     }
     if (status == 0) {
         json_decref(previous);
@@ -162,36 +181,42 @@ static int wished_place(Proxy *proxy, const char *text, const ProxyWish *wish, E
     return 0;
 }
 
-int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+static int check_before(Proxy *proxy, const ConfigFiles *files, const ProxyContext *context, Error *error)
 {
-    char *text = NULL, *edited = NULL;
-    ProxyContext context = {0};
+    char *const own[] = {proxy->entry, NULL};
     ProxyReport report = {0};
-    *change = NULL;
-    if (check_wish(wish, error) != 0 || pgbouncer_read_config(proxy, &text, error) != 0) {
+    if (config_files_check(proxy->store, files, error) != 0 ||
+        pgbouncer_check_shown(proxy, files->flat, own, error) != 0) {
         return -1;
     }
-    int status = file_check(proxy->config, error);
+    return pgbouncer_visit_users(proxy, look_as, context, &report, error);
+}
+
+int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    ConfigFiles files;
+    char *edited = NULL;
+    ProxyContext context = {0};
+    *change = NULL;
+    proxy->named = true; /* this entry and no other */
+    if (check_wish(wish, error) != 0 || read_here(proxy, &files, error) != 0) {
+        return -1;
+    }
+    int status = wished_place(proxy, files.flat, wish, &context.to, error);
     if (status == 0) {
-        status = wished_place(proxy, text, wish, &context.to, error);
+        status = ini_database_point(files.flat, proxy->entry, &context.to, &edited, error);
     }
     if (status == 0) {
-        status = ini_database_point(text, proxy->entry, &context.to, &edited, error);
+        status = check_before(proxy, &files, &context, error);
     }
     if (status == 0) {
-        status = pgbouncer_check_shown(proxy, text, error);
-    }
-    if (status == 0) {
-        status = pgbouncer_visit_users(proxy, look_as, &context, &report, error);
-    }
-    if (status == 0) {
-        status = make_change(proxy, text, edited, change, error);
+        status = make_change(proxy, files.flat, edited, change, error);
     }
     if (status == 0 && !dry_run && json_array_size(json_object_get(*change, "changes")) > 0) {
-        status = keep_and_apply(proxy, text, edited, *change, error);
+        status = keep_and_apply(proxy, &files, edited, *change, error);
     }
-    free(text);
     free(edited);
+    config_files_free(&files);
     return status;
 }
 
@@ -220,27 +245,29 @@ static int place_back(const json_t *change, IniPlace *place, Error *error)
 int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
 {
     json_t *kept = NULL;
-    char *text = NULL, *edited = NULL, *line = NULL;
+    ConfigFiles files;
+    char *edited = NULL, *line = NULL;
     IniPlace place = {0};
     bool fallback;
     *change = NULL;
-    if (pgbouncer_read_config(proxy, &text, error) != 0) {
+    proxy->named = true;
+    if (read_here(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = change_load(proxy->config, &kept, error);
+    int status = change_load(store_path(proxy->store), &kept, error);
     if (status == 0) {
         *change = change_reversed(kept);
-        status = ini_database_line(text, proxy->entry, &line, &fallback, error);
+        status = ini_database_line(files.flat, proxy->entry, &line, &fallback, error);
     }
     if (status == 0) {
         ini_line_place(line, &place);
         status = place_back(*change, &place, error);
     }
     if (status == 0) {
-        status = ini_database_restore(text, proxy->entry, &place, &edited, error);
+        status = ini_database_restore(files.flat, proxy->entry, &place, &edited, error);
     }
     if (status == 0 && !dry_run) {
-        status = apply(proxy, text, edited, error);
+        status = apply(proxy, &files, edited, error);
         if (status == 0) {
             change_forget(kept);
         }
@@ -248,7 +275,7 @@ int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error
     ini_place_free(&place);
     json_decref(kept);
     free(line);
-    free(text);
     free(edited);
+    config_files_free(&files);
     return status;
 }

@@ -85,11 +85,10 @@ static int verify_shown(Proxy *proxy, const json_t *plan, const char *host, cons
 
 int pgcat_reload(Proxy *proxy, Error *error)
 {
-    if (console_run_within(proxy->uri, "RELOAD", RELOAD_LIMIT_MS, NULL, error) != 0) {
-        console_close(&proxy->console);
-        return -1;
-    }
-    return 0;
+    Console own = {.uri = proxy->uri}; /* a file that pgcat cannot read costs the connection */
+    int status = console_run_within(&own, "RELOAD", RELOAD_LIMIT_MS, NULL, error);
+    console_close(&own);
+    return status;
 }
 
 int pgcat_apply(Proxy *proxy, const json_t *plan, const char *text, const Endpoint *where, bool first,

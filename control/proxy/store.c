@@ -1,0 +1,219 @@
+/*
+ * The program at the other end must not put half a text in place because the connection broke: it is told how many bytes to
+ * expect, and replaces the file only when they have all come.
+ */
+#include "store.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "program.h"
+
+#define LIMIT_MS 10000
+
+typedef enum StoreKind { STORE_FILE, STORE_SSH, STORE_EXEC } StoreKind;
+
+struct Store {
+    StoreKind kind;
+    char *name;
+    char *path;     /* of FILE and ssh */
+    char *command;  /* of exec */
+    char host[300]; /* of ssh: [USER@]HOST */
+    char port[16];  /* of ssh; "" for its own */
+};
+
+/* ssh://[USER@]HOST[:PORT]/PATH. HOST may be an IPv6 address in brackets. */
+static int read_ssh(const char *name, Store *store, Error *error)
+{
+    const char *at = name + strlen("ssh://");
+    const char *path = strchr(at, '/');
+    const char *bracket = memchr(at, ']', path != NULL ? (size_t)(path - at) : 0);
+    const char *from = bracket != NULL ? bracket : at;
+    const char *colon = path != NULL ? memchr(from, ':', (size_t)(path - from)) : NULL;
+    const char *end = colon != NULL ? colon : path;
+    if (path == NULL || end == at || *at == '-' || (size_t)(end - at) >= sizeof store->host ||
+        (colon != NULL && (size_t)(path - colon - 1) >= sizeof store->port)) {
+        error_set(error, ERROR_USAGE, "\"%s\" does not name a file on another host", name);
+        return error_hint(error, "Write ssh://[USER@]HOST[:PORT]/PATH.");
+    }
+    size_t used = 0;
+    for (; at < end; at++) {
+        if (*at != '[' && *at != ']') {
+            store->host[used++] = *at;
+        }
+    }
+    snprintf(store->port, sizeof store->port, "%.*s", colon != NULL ? (int)(path - colon - 1) : 0,
+             colon != NULL ? colon + 1 : "");
+    store->path = strdup(path);
+    return 0;
+}
+
+int store_open(const char *name, Store **out, Error *error)
+{
+    Store *store = calloc(1, sizeof *store);
+    int status = 0;
+    store->name = strdup(name);
+    if (strncmp(name, "ssh://", 6) == 0) {
+        store->kind = STORE_SSH;
+        status = read_ssh(name, store, error);
+    } else if (strncmp(name, "exec:", 5) == 0) {
+        store->kind = STORE_EXEC;
+        store->command = strdup(name + 5);
+    } else {
+        store->path = strdup(name);
+    }
+    if (status != 0) {
+        store_close(store);
+        store = NULL;
+    }
+    *out = store;
+    return status;
+}
+
+void store_close(Store *store)
+{
+    if (store != NULL) {
+        free(store->name);
+        free(store->path);
+        free(store->command);
+        free(store);
+    }
+}
+
+const char *store_name(const Store *store)
+{
+    return store->name;
+}
+
+const char *store_path(const Store *store)
+{
+    return store->kind == STORE_FILE ? store->path : NULL;
+}
+
+int store_include(const Store *store, const char *name, char **out, Error *error)
+{
+    if (*name == '/') {
+        *out = strdup(name);
+        return 0;
+    }
+    if (store->path == NULL || *store->path != '/') {
+        error_set(error, ERROR_STATE,
+                  "%s includes \"%s\", a path that depends on where PgBouncer was started", store->name,
+                  name);
+        return error_hint(error, "Give %%include an absolute path.");
+    }
+    char folder[PATH_MAX], path[PATH_MAX + 512];
+    snprintf(folder, sizeof folder, "%s", store->path);
+    snprintf(path, sizeof path, "%s/%s", dirname(folder), name);
+    *out = strdup(path);
+    return 0;
+}
+
+/* 'it'\''s': one word for a shell. The caller frees it. */
+static char *shell_word(const char *text)
+{
+    char *out = malloc(4 * strlen(text) + 3), *to = out;
+    *to++ = '\'';
+    for (; *text != '\0'; text++) {
+        to = *text == '\'' ? stpcpy(to, "'\\''") : (*to = *text, to + 1);
+    }
+    *to++ = '\'';
+    *to = '\0';
+    return out;
+}
+
+/* `cp -p` gives the new file mode, owner and ACL of the old one; a file that is mounted by itself is written in place. */
+static const char write_script[] =
+    "set -e; f=$(readlink -f %s); cp -p \"$f\" \"$f.penstock-new\"; cat >\"$f.penstock-new\"; "
+    "[ \"$(wc -c <\"$f.penstock-new\")\" -eq %zu ] || { rm -f \"$f.penstock-new\"; echo 'only a part "
+    "arrived' >&2; exit 1; }; "
+    "%s"
+    "mv -f \"$f.penstock-new\" \"$f\" 2>/dev/null || { cat \"$f.penstock-new\" >\"$f\"; rm -f "
+    "\"$f.penstock-new\"; }; sync";
+
+static const char keep_script[] = "cp -p \"$f\" \"$f.penstock-before\"; ";
+
+static int by_ssh(const Store *store, const char *path, const char *input, bool keep, char **out,
+                  Error *error)
+{
+    const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"};
+    size_t count = 5;
+    char *script = NULL, *word = shell_word(path != NULL ? path : store->path);
+    int made = input == NULL ? asprintf(&script, "exec cat %s", word)
+                             : asprintf(&script, write_script, word, strlen(input), keep ? keep_script : "");
+    if (made < 0) {
+        abort();
+    }
+    if (*store->port != '\0') {
+        argv[count++] = "-p";
+        argv[count++] = store->port;
+    }
+    argv[count++] = store->host;
+    argv[count++] = script;
+    int status = program_run(argv, input, NULL, LIMIT_MS, out, error);
+    free(script);
+    free(word);
+    return status;
+}
+
+static int by_command(const Store *store, const char *path, const char *input, char **out, Error *error)
+{
+    char *script = NULL, bytes[48];
+    if (asprintf(&script, "%s \"$@\"", store->command) < 0) {
+        abort();
+    }
+    snprintf(bytes, sizeof bytes, "PENSTOCK_BYTES=%zu", input != NULL ? strlen(input) : 0);
+    const char *const argv[] = {"sh", "-c", script, "sh", input != NULL ? "write" : "read", path, NULL};
+    int status = program_run(argv, input, bytes, LIMIT_MS, out, error);
+    free(script);
+    return status;
+}
+
+static int call(const Store *store, const char *path, const char *input, bool keep, char **out, Error *error)
+{
+    int status = store->kind == STORE_SSH ? by_ssh(store, path, input, keep, out, error)
+                                          : by_command(store, path, input, out, error);
+    return status == 0 ? 0
+                       : error_context(error, "%s \"%s\"%s%s", input != NULL ? "replacing" : "reading",
+                                       store->name, path != NULL ? ", of it " : "", path != NULL ? path : "");
+}
+
+int store_read(Store *store, const char *path, char **text, Error *error)
+{
+    return store->kind == STORE_FILE ? file_read(path != NULL ? path : store->path, text, error)
+                                     : call(store, path, NULL, false, text, error);
+}
+
+int store_replace(Store *store, const char *path, const char *text, bool keep, Error *error)
+{
+    const char *file = path != NULL ? path : store->path;
+    if (store->kind != STORE_FILE) {
+        return call(store, path, text, keep, NULL, error);
+    }
+    return keep ? file_replace(file, text, error) : file_replace_again(file, text, error);
+}
+
+int store_check(Store *store, const char *path, Error *error)
+{
+    char *text = NULL, *again = NULL;
+    if (store->kind == STORE_FILE) {
+        return file_check(path != NULL ? path : store->path, error);
+    }
+    int status = store_read(store, path, &text, error);
+    if (status == 0) {
+        status = store_replace(store, path, text, true, error);
+    }
+    if (status == 0) {
+        status = store_read(store, path, &again, error);
+    }
+    if (status == 0 && strcmp(text, again) != 0) {
+        status = error_set(error, ERROR_SYSTEM, "\"%s\" is not what was written to it", store->name);
+    }
+    free(text);
+    free(again);
+    return status;
+}

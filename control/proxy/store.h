@@ -1,0 +1,36 @@
+/*
+ * Where a configuration file is: here, on another host, or behind a command of the operator's.
+ *
+ *     FILE                             a path here
+ *     ssh://[USER@]HOST[:PORT]/PATH    by the system's ssh, without a terminal: keys and host keys must be in place
+ *     exec:COMMAND                     COMMAND read, and COMMAND write; see docs/proxy.md for its contract
+ *
+ * Each call reads or replaces a whole text, within 10 s. `path` is NULL for the file itself, or the absolute path of
+ * another that it includes. With keep, what is replaced stays beside it as FILE.penstock-before; for exec that is the
+ * command's affair. A Store has no state but its name: it may be used by one thread at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "error.h"
+
+typedef struct Store Store;
+
+int store_open(const char *name, Store **out, Error *error) MUST_CHECK;
+void store_close(Store *store);
+
+/* As it was named; borrowed. */
+const char *store_name(const Store *store);
+
+/* The path of a file here; NULL for the others. Borrowed. */
+const char *store_path(const Store *store);
+
+/* Whether an include that is named by a relative path can be found: *out is its path, freed by the caller. */
+int store_include(const Store *store, const char *name, char **out, Error *error) MUST_CHECK;
+
+int store_read(Store *store, const char *path, char **text, Error *error) MUST_CHECK;
+int store_replace(Store *store, const char *path, const char *text, bool keep, Error *error) MUST_CHECK;
+
+/* That store_replace works, by replacing the text with what it is. */
+int store_check(Store *store, const char *path, Error *error) MUST_CHECK;
