@@ -13,6 +13,9 @@
  * 4. A truncate is durable when its home lane says so. If it is, every change of its relations before it is durable, in
  *    whatever lane, because it waited for them; if it is not, none behind it is, because they wait. So it finds the same
  *    rows when it comes again, and its relations' changes are found durable or not as if it had been a barrier.
+ *    Which lane is asked must not change between runs, while what the catalog says of a relation may: it waits to be
+ *    copied again from some moment on, or was copied meanwhile. So the home is that of the first relation in the record,
+ *    which the same WAL always gives.
  * 5. Which lane a change has depends on its relation's class. A class is changed only while all lanes stand at one point
  *    and nothing is under way (durable_even, scheduler_sync); then no lane has, or will get again, a change that it
  *    knew under the other class.

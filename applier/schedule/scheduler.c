@@ -17,8 +17,8 @@
  *    lane in its transaction. Once it is opened, the rest of the transaction (up to the limits of a batch) goes along
  *    with it: a statement like "SET id = id + 1" would drain all lanes once per row otherwise. What concerns two lanes
  *    of one worker needs no barrier, rule 1 holds it.
- * 3. A truncate is a change of one lane, the home of the first relation that it names, and waits for the batches of
- *    other workers that have changes of its relations; those that get such changes later wait for it (order.c). What
+ * 3. A truncate is a change of one lane, the home of the first relation that its record names (whether that one takes part
+ *    or not), and waits for the batches of other workers that have changes of its relations; those that get such changes later wait for it (order.c). What
  *    has nothing to do with these relations goes on.
  *
  * Why nothing is applied twice or left out stands in durable.c; what may be confirmed, in batcher.c.
@@ -164,14 +164,6 @@ static const ApplyRelation **truncate_targets(const Scheduler *scheduler, const 
     return any ? kept : NULL;
 }
 
-static const ApplyRelation *first_of(const ApplyRelation *const *kept)
-{
-    while (*kept == NULL) {
-        kept++;
-    }
-    return *kept;
-}
-
 /* Closes what the truncate has to follow, and makes its batch wait for what other workers have: rule 3. */
 static Batch *open_truncate(Scheduler *scheduler, const ApplyRelation *const *kept, uint32_t count,
                             int worker, Position position, uint64_t now_usec)
@@ -196,19 +188,18 @@ static Batch *open_truncate(Scheduler *scheduler, const ApplyRelation *const *ke
     return batch;
 }
 
-static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, const TruncateRecord *truncate,
+static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, size_t index,
                              const ApplyRelation *const *targets, uint64_t now_usec, Error *error)
 {
+    const TruncateRecord *truncate = &frame->records[index].truncate;
     Position position = {scheduler->point.commit_lsn, truncate->sequence};
-    const ApplyRelation **kept = truncate_targets(scheduler, truncate, targets);
-    int home = kept != NULL ? lane_home(first_of(kept)->source, scheduler->lanes) : 0;
+    int home = lane_home(frame->truncated[index][0], scheduler->lanes);
     bool durable = false;
     if (durable_has(scheduler->durable, position, home, home, &durable, error) != 0) {
-        free(kept);
         return -1;
     }
-    if (kept == NULL || durable) {
-        free(kept);
+    const ApplyRelation **kept = durable ? NULL : truncate_targets(scheduler, truncate, targets);
+    if (kept == NULL) {
         scheduler->point.newest = position;
         return 0;
     }
@@ -256,7 +247,7 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
     case RECORD_ROWS:
         return schedule_rows(scheduler, frame, &record->rows, targets[0], now_usec, error);
     case RECORD_TRUNCATE:
-        return schedule_truncate(scheduler, frame, &record->truncate, targets, now_usec, error);
+        return schedule_truncate(scheduler, frame, index, targets, now_usec, error);
     case RECORD_COMMIT:
         schedule_commit(scheduler, &record->commit, now_usec);
         return 0;

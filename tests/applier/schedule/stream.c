@@ -31,6 +31,7 @@ DecodedFrame *test_frame(void)
     DecodedFrame *frame = arena_zalloc(arena, sizeof *frame);
     frame->arena = arena;
     frame->records = arena_zalloc(arena, FRAME_RECORDS * sizeof *frame->records);
+    frame->truncated = arena_zalloc(arena, FRAME_RECORDS * sizeof *frame->truncated);
     atomic_init(&frame->references, 1);
     return frame;
 }
@@ -60,9 +61,15 @@ size_t test_heartbeat(DecodedFrame *frame, Lsn lsn)
     return add(frame, (Record){.kind = RECORD_HEARTBEAT, .heartbeat = {.lsn = lsn}});
 }
 
-size_t test_truncate(DecodedFrame *frame, uint64_t sequence, uint32_t count)
+size_t test_truncate(DecodedFrame *frame, uint64_t sequence, const TestTable *const *tables, uint32_t count)
 {
     uint32_t *relations = arena_zalloc(frame->arena, (count + 1) * sizeof *relations);
+    const SourceRelation **sources = arena_zalloc(frame->arena, (count + 1) * sizeof *sources);
+    for (uint32_t i = 0; i < count; i++) {
+        relations[i] = tables[i]->source.id;
+        sources[i] = &tables[i]->source;
+    }
+    frame->truncated[frame->count] = sources;
     return add(frame,
                (Record){.kind = RECORD_TRUNCATE,
                         .truncate = {.sequence = sequence, .relation_count = count, .relations = relations}});

@@ -22,7 +22,7 @@ DecodedFrame *test_frame(void);
 size_t test_begin(DecodedFrame *frame, Lsn commit_lsn);
 size_t test_commit(DecodedFrame *frame, Lsn commit_lsn, uint64_t changes);
 size_t test_heartbeat(DecodedFrame *frame, Lsn lsn);
-size_t test_truncate(DecodedFrame *frame, uint64_t sequence, uint32_t count);
+size_t test_truncate(DecodedFrame *frame, uint64_t sequence, const TestTable *const *tables, uint32_t count);
 
 /* count rows of one kind; old_keys is NULL for inserts and for updates that keep the key, new_keys for deletes. */
 size_t test_rows(DecodedFrame *frame, const TestTable *table, ChangeKind kind, uint64_t first_sequence,

@@ -17,6 +17,7 @@
 
 typedef struct Fixture {
     TestTable spread, whole;
+    uint32_t left_out; /* 1, 2: the first, second relation of each truncate takes no part */
     Position positions[LANES];
     SchedulerOptions options;
     Scheduler *scheduler;
@@ -58,12 +59,17 @@ static void feed(Fixture *fixture, uint64_t now)
     }
     for (; fixture->fed < fixture->frame->count; fixture->fed++) {
         const Record *record = &fixture->frame->records[fixture->fed];
-        const ApplyRelation *targets[2] = {&fixture->spread.target, &fixture->whole.target};
-        const ApplyRelation *one[1] = {record->rows.relation == 1 ? targets[0] : targets[1]};
+        const ApplyRelation *targets[2] = {record->rows.relation == 1 ? &fixture->spread.target
+                                                                      : &fixture->whole.target};
+        for (uint32_t i = 0; record->kind == RECORD_TRUNCATE && i < record->truncate.relation_count; i++) {
+            bool spread = fixture->frame->truncated[fixture->fed][i] == &fixture->spread.source;
+            targets[i] = fixture->left_out == i + 1 ? NULL
+                         : spread                   ? &fixture->spread.target
+                                                    : &fixture->whole.target;
+        }
         Error error;
-        assert_int_equal(scheduler_record(fixture->scheduler, fixture->frame, fixture->fed,
-                                          record->kind == RECORD_ROWS ? one : targets, now, &error),
-                         0);
+        assert_int_equal(
+            scheduler_record(fixture->scheduler, fixture->frame, fixture->fed, targets, now, &error), 0);
     }
 }
 
@@ -238,7 +244,7 @@ static void truncate_waits_only_for_what_is_to_be_truncated(void **state)
     far = far_key(fixture, near);
     test_begin(fixture->frame, 100);
     insert(fixture, &fixture->spread, 1, far);
-    test_truncate(fixture->frame, 2, 2);
+    test_truncate(fixture->frame, 2, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
     insert(fixture, &fixture->spread, 3, far);
     insert(fixture, &fixture->spread, 4, near);
     feed(fixture, 0);
@@ -270,7 +276,7 @@ static void truncate_of_a_whole_table_waits_for_nothing(void **state)
     fixture->spread.target.copy_lsn = 101;
     test_begin(fixture->frame, 100);
     insert(fixture, &fixture->whole, 1, 1);
-    test_truncate(fixture->frame, 2, 2);
+    test_truncate(fixture->frame, 2, (const TestTable *[]){&fixture->whole, &fixture->spread}, 2);
     insert(fixture, &fixture->whole, 3, 2);
     feed(fixture, 0);
     scheduler_close(fixture->scheduler, 0, true);
@@ -341,14 +347,32 @@ static void truncate_is_durable_when_its_home_lane_says_so(void **state)
     }
     fixture->positions[lane_home(&fixture->spread.source, LANES)] = (Position){100, 2};
     test_begin(fixture->frame, 100);
-    test_truncate(fixture->frame, 1, 2);
-    test_truncate(fixture->frame, 2, 2);
-    test_truncate(fixture->frame, 3, 2);
+    test_truncate(fixture->frame, 1, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
+    test_truncate(fixture->frame, 2, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
+    test_truncate(fixture->frame, 3, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
     feed(fixture, 0);
     Batch *batch = scheduler_take(fixture->scheduler);
     assert_int_equal(batch->truncate->sequence, 3);
     batch_free(batch);
     assert_null(scheduler_take(fixture->scheduler));
+}
+
+static void truncate_asks_the_same_lane_when_its_first_table_is_left_out(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->positions[lane_home(&fixture->spread.source, LANES)] = (Position){100, 1};
+    fixture->left_out = 1;
+    test_begin(fixture->frame, 100);
+    test_truncate(fixture->frame, 1, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
+    feed(fixture, 0);
+    assert_null(scheduler_take(fixture->scheduler));
+    test_truncate(fixture->frame, 2, (const TestTable *[]){&fixture->spread, &fixture->whole}, 2);
+    feed(fixture, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->worker, lane_home(&fixture->spread.source, LANES) % fixture->options.workers);
+    assert_null(batch->truncated[0]);
+    assert_ptr_equal(batch->truncated[1], &fixture->whole.target);
+    batch_free(batch);
 }
 
 static void changes_that_the_copy_has_are_left_out(void **state)
@@ -498,6 +522,7 @@ int main(void)
         TEST(what_is_durable_is_left_out_after_a_restart),
         TEST(no_lane_is_moved_back),
         TEST(truncate_is_durable_when_its_home_lane_says_so),
+        TEST(truncate_asks_the_same_lane_when_its_first_table_is_left_out),
         TEST(changes_that_the_copy_has_are_left_out),
         TEST(floor_stays_below_a_transaction_that_is_not_done),
         TEST(keepalive_counts_between_transactions_only),
