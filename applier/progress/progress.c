@@ -1,4 +1,39 @@
 /*
+ * Why every change is applied exactly once, whatever dies and whenever. Each statement names where it is made true and
+ * the tests that hold it.
+ *
+ *  1. The same WAL gives the same stream: a change is named for ever by (commit LSN, number in its transaction). That it
+ *     is the same WAL is checked where the stream comes by a place at which a lane stands.
+ *     decoder/, witness.c ............ t/102_decoder_transactions.pl, t/075_went_back.pl, test_witness
+ *  2. A change has one lane, or two that move together, and the same in every run: it follows from the record and from
+ *     the lane class of the table, which changes only while all lanes stand at one point.
+ *     schedule/lane.c, durable.c ..... test_exactly_once, test_scheduler, t/111_lane_class.pl
+ *  3. A batch has, with earlier batches of its worker, all that the lanes which it moves got up to the position that it
+ *     moves them to. A worker commits its batches in order, and a barrier runs alone.
+ *     schedule/batcher.c, runnable.c . test_exactly_once, test_scheduler
+ *  4. Rows and position are written in one transaction, and no other statement moves a lane. When a statement touches
+ *     another number of rows than it should, all of the transaction is rolled back.
+ *     apply/apply.c, session.c ....... t/110_apply.pl, t/071_kill9.pl, t/076_target_waits.pl
+ *  5. Only one run moves lanes: it takes them over before it reads them, and whoever had them before can commit nothing
+ *     more. What it read stays true until it writes.
+ *     state/lanes.c .................. t/072_two_appliers.pl
+ *  6. So at any moment, by 3 to 5, the target has of each lane all changes up to its position, and none behind it.
+ *  7. When the stream comes again, by 1 and 2, a change at or below its lane's position is there and is left out; one
+ *     behind it is not there and is applied. So no change is there twice, and none is missing that comes.
+ *     schedule/durable.c ............. test_exactly_once, t/070_restart.pl, t/071_kill9.pl
+ *  8. Every transaction that ends at or below the low-water mark is at or below the position of every lane that it has
+ *     changes in: the mark is the lowest floor of what is not done, and a floor lies below all changes of its batch.
+ *     here, schedule/batcher.c ....... test_progress, test_exactly_once
+ *  9. The mark is durable on the target before the source is told, and the source is told nothing else. So the slot never
+ *     stands past what the target has; where it does, somebody moved it or the target went back: nothing is applied.
+ *     pipeline/confirm.c, slot.c ..... t/113_durable.pl, t/073_life.pl, t/075_went_back.pl
+ * 10. The stream starts at the lowest position of a lane or where the slot stands, whichever is further: by 8 and 9, all
+ *     that a lane may lack comes.
+ *     receive/receiver.c ............. test_receiver, test_exactly_once
+ * 11. Of a copied table, changes of transactions that the copy's snapshot sees are left out, all others apply. One that
+ *     is to be copied again takes no part until then, which is noted before anything behind that record is scheduled.
+ *     schedule/scheduler.c, resolve.c  t/005_copy.pl, t/106_decoder_recopy.pl, t/091_new_tables.pl
+ *
  * The low-water mark is the lowest of the floors of the batches that are out and of the scheduler's own; see
  * rule 1 in batcher.c for why that is safe. It never goes back. A batch that failed is never done, so it
  * holds the mark where it is for the rest of this pipeline.
