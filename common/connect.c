@@ -95,6 +95,13 @@ static const char *find_sqlstate(const char *message)
     return found;
 }
 
+/* What the database's settings and libraries have to say at the start of a session is not for our reader. */
+static void drop_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    (void)notice;
+}
+
 PGconn *connect_params(const char *const *keywords, const char *const *values, const QueryLimits *limits,
                        char sqlstate[6])
 {
@@ -107,6 +114,7 @@ PGconn *connect_params(const char *const *keywords, const char *const *values, c
         PQfinish(connection);
         return PQconnectdbParams(keywords, values, 1);
     }
+    PQsetNoticeReceiver(connection, drop_notice, NULL);
     PGVerbosity usual = PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
     step(connection, limits);
     PQsetErrorVerbosity(connection, usual);

@@ -14,10 +14,10 @@
 #include "text.h"
 
 #define OWN NULL
-#define EACH(plain, copies, applies, builds) .values = {plain, copies, applies, builds}
-#define EVERY(value) EACH(value, value, value, value)
-#define READS(value) EACH(value, OWN, OWN, OWN)
-#define APPLIES(value) EACH(OWN, OWN, value, OWN)
+#define EACH(plain, dumps, copies, applies, builds) .values = {plain, dumps, copies, applies, builds}
+#define EVERY(value) EACH(value, value, value, value, value)
+#define READS(value) EACH(value, value, OWN, OWN, OWN)
+#define APPLIES(value) EACH(OWN, OWN, OWN, value, OWN)
 
 typedef struct SessionSetting {
     const char *name;
@@ -30,7 +30,7 @@ typedef struct SessionSetting {
 static const SessionSetting settings[] = {
     /* Limits that a role carries for its applications. None of them may end a long copy. */
     {.name = "statement_timeout", EVERY("0")},
-    {.name = "lock_timeout", EACH("0", "0", "30s", "0")},
+    {.name = "lock_timeout", EACH("0", "0", "0", "30s", "0")},
     {.name = "idle_in_transaction_session_timeout", EVERY("0")},
     {.name = "idle_session_timeout", EVERY("0"), .since = 140000},
     {.name = "transaction_timeout", EVERY("0"), .since = 170000},
@@ -41,18 +41,20 @@ static const SessionSetting settings[] = {
     {.name = "tcp_keepalives_interval", EVERY("10")},
     {.name = "tcp_keepalives_count", EVERY("3")},
     {.name = "tcp_user_timeout", EVERY("60s"), .since = 120000},
-    {.name = "client_connection_check_interval", EACH(OWN, "2s", "2s", "2s"), .since = 140000},
+    {.name = "client_connection_check_interval", EACH(OWN, OWN, "2s", "2s", "2s"), .since = 140000},
 
-    /* Transactions: what we wrote down is durable when we go on; isolation is what each transaction of ours says, or this. */
+    /*
+     * Transactions: what we wrote down is durable when we go on (after a copy that is an entry of its own); isolation is what a
+     * transaction of ours says, or this.
+     */
     {.name = "default_transaction_isolation", EVERY("read committed")},
     {.name = "default_transaction_read_only", EVERY("off")},
     {.name = "default_transaction_deferrable", EVERY("off")},
-    {.name = "synchronous_commit",
-     EACH("on", "off", "on", "off")}, /* behind a copy comes an entry that is durable */
+    {.name = "synchronous_commit", EACH("on", "on", "off", "on", "off")},
     {.name = "exit_on_error", EVERY("off")},
 
     /* What writes rows asks for replica by itself: it cannot do without, and has to say so. */
-    {.name = "session_replication_role", EACH("origin", OWN, OWN, "origin"), .superuser = true},
+    {.name = "session_replication_role", EACH("origin", "origin", OWN, OWN, "origin"), .superuser = true},
 
     /* All rows, as they are stored: none left out by policy, damaged page, or as enough of them. */
     {.name = "row_security", EVERY("off")},
@@ -73,8 +75,10 @@ static const SessionSetting settings[] = {
     {.name = "xmlbinary", READS("base64")},
 
     /* How a statement is read. */
-    {.name = "search_path", EACH("pg_catalog", "pg_catalog", "pg_catalog", OWN)},
-    {.name = "standard_conforming_strings", READS("on")},
+    /* Where rows are written it is given back to the database for what looks at them. */
+    {.name = "search_path", EACH("pg_catalog", "pg_catalog", "pg_catalog", "pg_catalog", OWN)},
+    /* pg_dump hands the source's own on to pg_restore, under which functions run that index expressions call. */
+    {.name = "standard_conforming_strings", EACH("on", OWN, OWN, OWN, OWN)},
     {.name = "transform_null_equals", READS("off")},
     {.name = "quote_all_identifiers", READS("off")},
 

@@ -14,8 +14,9 @@
  *                           database has for the sessions of applications, and expressions give what they give there
  *
  * So a session that writes must send values in a form that does not depend on the latter: binary, or text with its
- * meaning spelled out (ISO dates with an offset). And in SESSION_APPLIES and SESSION_BUILDS, where search_path is the
- * database's own, every name in a statement of ours has its schema, operators too. lc_monetary is the database's own
+ * meaning spelled out (ISO dates with an offset). Where search_path is the database's own (throughout in SESSION_BUILDS,
+ * from when it is set up in SESSION_APPLIES, while COPY runs in SESSION_COPIES), every name in a statement of ours has its
+ * schema, operators too. lc_monetary is the database's own
  * everywhere: money means nothing without it.
  *
  * Settings that only a superuser may make are made where the role is one. What is not in the table is the database's own.
@@ -25,7 +26,8 @@
 #include <stdbool.h>
 
 typedef enum SessionKind {
-    SESSION_PLAIN, /* reads catalogs and values, keeps our state; also replication connections, and pg_dump */
+    SESSION_PLAIN,   /* reads catalogs and values, keeps our state; also replication connections */
+    SESSION_DUMPS,   /* pg_dump */
     SESSION_COPIES,  /* writes rows by COPY, with statements on our state between: search_path is fixed */
     SESSION_APPLIES, /* writes rows as the stream brings them */
     SESSION_BUILDS,  /* makes and fills objects: pg_restore, CREATE INDEX, ANALYZE, REFRESH */

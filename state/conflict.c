@@ -12,7 +12,8 @@ char *state_conflict_sql(const char *key, const char *new_row)
     char *sql = NULL;
     if (asprintf(&sql,
                  "INSERT INTO penstock.conflict (migration, commit_lsn, sequence, schema_name, table_name, "
-                 "kind, problem, sqlstate, message, action, key, new_row) VALUES ($1, $2::pg_lsn, $3::int8, "
+                 "kind, problem, sqlstate, message, action, key, new_row) VALUES ($1, $2::pg_catalog.pg_lsn, "
+                 "$3::pg_catalog.int8, "
                  "$4, $5, $6, $7, nullif($8, ''), nullif($9, ''), $10, %s, %s)",
                  key, new_row) < 0) {
         abort();

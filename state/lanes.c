@@ -103,7 +103,10 @@ int state_lanes_lost(Error *error)
 
 const char *state_lane_update_sql(void)
 {
-    return "UPDATE penstock.lane SET commit_lsn = $3::pg_lsn, sequence = $4::int8, "
-           "commit_time = " EPOCH " + $6::int8 * interval '1 microsecond' "
-           "WHERE migration = $1::text AND lane = ANY ($2::int4[]) AND epoch = $5::int8";
+    return "UPDATE penstock.lane SET commit_lsn = $3::pg_catalog.pg_lsn, sequence = $4::pg_catalog.int8, "
+           "commit_time = '2000-01-01 00:00:00+00'::pg_catalog.timestamptz OPERATOR(pg_catalog.+) "
+           "($6::pg_catalog.int8::pg_catalog.float8 OPERATOR(pg_catalog.*) interval '1 microsecond') "
+           "WHERE migration OPERATOR(pg_catalog.=) $1::pg_catalog.text "
+           "AND lane OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.int4[]) "
+           "AND epoch OPERATOR(pg_catalog.=) $5::pg_catalog.int8";
 }

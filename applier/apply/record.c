@@ -58,7 +58,7 @@ static char *json_expression(Parameters *record, const Change *change, const Row
     size_t size = 0, values_size = 0;
     FILE *out = open_memstream(&text, &size), *list = open_memstream(&values, &values_size);
     const char *separator = "";
-    fputs("json_object(ARRAY[", out);
+    fputs("pg_catalog.json_object(ARRAY[", out);
     for (uint32_t c = 0; c < source->column_count; c++) {
         Bytes value = {0};
         CellState state = image_cell(image, c, &value);
@@ -76,7 +76,7 @@ static char *json_expression(Parameters *record, const Change *change, const Row
         separator = ", ";
     }
     fclose(list);
-    fprintf(out, "]::text[], ARRAY[%s]::text[])", values);
+    fprintf(out, "]::pg_catalog.text[], ARRAY[%s]::pg_catalog.text[])", values);
     fclose(out);
     free(values);
     return text;

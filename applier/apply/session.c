@@ -62,7 +62,8 @@ static int make_settings(Session *session, const char *encoding, Error *error)
         }
         return error_context(error, "making the session's settings");
     }
-    return 0;
+    /* Last: from here on the database's functions find what they look for, and our statements name the schema of each thing. */
+    return database_execute(session->database, error, "SET search_path TO DEFAULT", 0);
 }
 
 int session_open(const char *target, const char *migration, const char *encoding, int index, Session **out,

@@ -2,8 +2,8 @@
  * Five decisions shape the text:
  *
  * - Every value is cast to the type of its column on the target, and compared with that type's own equality operator by
- *   its qualified name: the search path holds pg_catalog alone, and a citext key compared as text would neither mean the
- *   same nor use the index.
+ *   its qualified name: a citext key compared as text would neither mean the same nor use the index. Whatever else is named
+ *   has its schema as well: the search path is the database's own, for the sake of functions that its expressions call.
  * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same key stay
  *   untouched.
  * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per statement. Among
@@ -109,7 +109,7 @@ static void put_unnest(Builder *b)
     int count = statement_parameter_count(b->relation, b->shape);
     fputs("(SELECT ", b->out);
     for (int i = 0; i < count; i++) {
-        fprintf(b->out, "%sunnest($%d)", i == 0 ? "" : ", ", i + 1);
+        fprintf(b->out, "%spg_catalog.unnest($%d)", i == 0 ? "" : ", ", i + 1);
     }
     fputs(") AS u(", b->out);
     for (int i = 0; i < count; i++) {
@@ -203,8 +203,8 @@ static void put_target(Builder *b, const char *keyword)
 {
     b->separator = " WHERE ";
     if (b->relation->match == MATCH_ROW) {
-        fprintf(b->out, " %s m WHERE t.ctid = m.c%s", keyword,
-                b->relation->partitioned ? " AND t.tableoid = m.r" : "");
+        fprintf(b->out, " %s m WHERE t.ctid OPERATOR(pg_catalog.=) m.c%s", keyword,
+                b->relation->partitioned ? " AND t.tableoid OPERATOR(pg_catalog.=) m.r" : "");
         return;
     }
     if (!b->shape->single) {

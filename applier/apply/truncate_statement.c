@@ -25,11 +25,11 @@ static const char *only(const ApplyRelation *relation)
     return relation->partitioned ? "" : "ONLY ";
 }
 
-/* text with each ' doubled, once more for each level of quoting. */
+/* text within E'': each ' and \ doubled, once more for each level of quoting. */
 static void put_quoted(FILE *out, const char *text, int levels)
 {
     for (const char *at = text; *at != '\0'; at++) {
-        for (int i = *at == '\'' ? 1 << levels : 1; i > 0; i--) {
+        for (int i = *at == '\'' || *at == '\\' ? 1 << levels : 1; i > 0; i--) {
             putc(*at, out);
         }
     }
@@ -64,26 +64,29 @@ static bool put_truncate(FILE *out, Tables tables, bool restart_identity, int le
 /* True for tables that DELETE empties as well and sooner. */
 static void put_condition(FILE *out, Tables tables)
 {
-    fprintf(out,
-            "(SELECT pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) < %d AND "
-            "pg_catalog.bool_and(c.relkind = ''r'' AND NOT c.relrowsecurity "
-            "AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t "
-            "WHERE t.tgrelid = c.oid AND t.tgenabled IN (''A'', ''R'')) "
-            "AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r "
-            "WHERE r.ev_class = c.oid AND r.ev_enabled IN (''A'', ''R''))) "
-            "AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication) "
-            "FROM pg_catalog.pg_class AS c WHERE c.oid IN ",
-            SMALL_BYTES);
-    const char *separator = "(";
+    fprintf(
+        out,
+        "(SELECT pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) OPERATOR(pg_catalog.<) "
+        "%d::pg_catalog.numeric AND "
+        "pg_catalog.bool_and(c.relkind OPERATOR(pg_catalog.=) ''r'' AND NOT c.relrowsecurity "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid "
+        "AND t.tgenabled OPERATOR(pg_catalog.=) ANY (''{A,R}''::pg_catalog.\"char\"[])) "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class OPERATOR(pg_catalog.=) "
+        "c.oid "
+        "AND r.ev_enabled OPERATOR(pg_catalog.=) ANY (''{A,R}''::pg_catalog.\"char\"[]))) "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication) "
+        "FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY",
+        SMALL_BYTES);
+    const char *separator = "[";
     for (uint32_t i = 0; i < tables.count; i++) {
         if (tables.relations[i] != NULL) {
-            fprintf(out, "%s''", separator);
+            fprintf(out, "%sE''", separator);
             put_quoted(out, tables.relations[i]->qualified, 2);
-            fputs("''::pg_catalog.regclass", out);
+            fputs("''::pg_catalog.regclass::pg_catalog.oid", out);
             separator = ", ";
         }
     }
-    fputs("))", out);
+    fputs("]))", out);
 }
 
 static void put_deletes(FILE *out, Tables tables)
@@ -105,7 +108,7 @@ char *statement_truncate_sql(const ApplyRelation *const *relations, uint32_t cou
     FILE *out = open_memstream(&text, &size);
     bool any;
     if (may_delete(tables, restart_identity)) {
-        fputs("DO 'BEGIN IF ", out);
+        fputs("DO E'BEGIN IF ", out);
         put_condition(out, tables);
         fputs(" THEN ", out);
         put_deletes(out, tables);

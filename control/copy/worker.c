@@ -58,6 +58,8 @@ static int move_table(Worker *worker, const TableCopy *table, const SessionWait 
                       Error *error)
 {
     if (run(worker->target, table->clear.data, wait, error) != 0 ||
+        database_execute(worker->target, error, "SET LOCAL search_path TO DEFAULT", 0) !=
+            0 || /* for CHECKs */
         run(worker->target, table->in.data, wait, error) != 0 ||
         run(worker->source, table->out.data, wait, error) != 0) {
         return -1;
@@ -78,6 +80,9 @@ static int copy_held(Worker *worker, const Claim *claim, Lsn lsn, RelayCount *co
         status = move_table(worker, &table, &wait, count, error);
     }
     table_copy_free(&table);
+    if (status == 0) {
+        status = database_execute(worker->target, error, "SET LOCAL search_path = pg_catalog", 0);
+    }
     if (status == 0) {
         status = queue_copied(worker->target, copy->settings->migration, claim, lsn, count->rows,
                               count->bytes, error);

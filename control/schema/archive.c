@@ -81,7 +81,7 @@ static int run_client(const SchemaRoad *road, bool source, Arguments *arguments,
         conninfo_split(source ? road->source_uri : road->target_uri, PQdb(database_connection(database)),
                        application, &conninfo, &password, &of_uri, error);
     if (status == 0) {
-        session_environment(database, source ? SESSION_PLAIN : SESSION_BUILDS, &of_uri, &session);
+        session_environment(database, source ? SESSION_DUMPS : SESSION_BUILDS, &of_uri, &session);
         const char *environment[] = {session.data, password.data, NULL};
         add(arguments, "--dbname");
         add(arguments, conninfo.data);
@@ -117,6 +117,9 @@ static int dump(const Archive *archive, Error *error)
     add(&arguments, "--no-password");
     add(&arguments, "--lock-wait-timeout=60000");
     add(&arguments, "--exclude-schema=penstock");
+    add(&arguments, "--encoding");
+    add(&arguments, session_settings_encoding(
+                        PQparameterStatus(database_connection(archive->road->source), "server_encoding")));
     if (options->no_privileges) {
         add(&arguments, "--no-privileges");
     }

@@ -31,13 +31,15 @@ static void the_schema_says_its_layout(void **unused)
 
 static void the_lane_update_takes_typed_parameters_and_the_epoch(void **unused)
 {
-    static const char *const parameters[] = {"$1::text", "$2::int4[]", "$3::pg_lsn", "$4::int8", "$5::int8"};
+    static const char *const parameters[] = {"$1::pg_catalog.text", "$2::pg_catalog.int4[]",
+                                             "$3::pg_catalog.pg_lsn", "$4::pg_catalog.int8",
+                                             "$5::pg_catalog.int8"};
     (void)unused;
     for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
         assert_non_null(strstr(state_lane_update_sql(), parameters[i]));
     }
-    assert_non_null(strstr(state_lane_update_sql(), "epoch = $5"));
-    assert_non_null(strstr(state_lane_update_sql(), "$6::int8"));
+    assert_non_null(strstr(state_lane_update_sql(), "epoch OPERATOR(pg_catalog.=) $5"));
+    assert_non_null(strstr(state_lane_update_sql(), "$6::pg_catalog.int8"));
     assert_null(strstr(state_lane_update_sql(), "$7"));
 }
 

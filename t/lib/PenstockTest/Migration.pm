@@ -16,6 +16,7 @@ sub new
         target   => $target,
         database => $options{database} // 'postgres',
         name     => $options{name},
+        user     => $options{user},
     }, $class;
 }
 
@@ -23,9 +24,10 @@ sub new
 sub command
 {
     my ($self, $command, @arguments) = @_;
+    my @user = defined $self->{user} ? (user => $self->{user}) : ();
     my @options = (
-        '--source' => $self->{source}->uri($self->{database}),
-        '--target' => $self->{target}->uri($self->{database}),
+        '--source' => $self->{source}->uri($self->{database}, @user),
+        '--target' => $self->{target}->uri($self->{database}, @user),
     );
     push @options, '--migration' => $self->{name} if defined $self->{name};
     return (PenstockTest::Program::path('penstock'), $command, @options, @arguments);
