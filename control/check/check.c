@@ -5,12 +5,9 @@
 
 #include <stdint.h>
 
-#define FINDINGS_SHOWN 20
-
 static ExitStatus run(const Settings *settings, void *options, Error *error)
 {
     CheckContext context = {.settings = settings};
-    bool verbose = settings->log.level == LOG_DEBUG;
     (void)options;
     json_t *outcomes = check_run(&context);
     database_close(context.source);
@@ -23,7 +20,10 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
         json_dumpf(outcomes, stdout, JSON_INDENT(2));
         fputc('\n', stdout);
     } else {
-        check_print(stdout, outcomes, verbose ? SIZE_MAX : FINDINGS_SHOWN, verbose);
+        check_print(stdout, outcomes,
+                    settings->log.level == LOG_DEBUG     ? CHECK_EVERYTHING
+                    : settings->log.level == LOG_WARNING ? CHECK_PROBLEMS_ONLY
+                                                         : CHECK_USUAL);
     }
     json_decref(outcomes);
     return status;
@@ -32,7 +32,7 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
 static const struct argp argp = {
     .doc = "\vLooks at both servers and names what would not work, object by object. Changes nothing. "
            "Exit status: 0 no problem, 1 problems or checks that could not be made. "
-           "--verbose lists every object; else the first 20 of each kind are shown."};
+           "--verbose lists every object, else the first 20 of each kind are shown; --quiet only problems."};
 
 const Command command_check = {
     .name = "check",

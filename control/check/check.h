@@ -75,7 +75,7 @@ int probe_session_role(CheckContext *context, json_t *findings, Error *error) MU
 int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
-/* Adds {object, detail, fix} to findings; detail and fix may be NULL. */
+/* Adds {object, detail, fix} to findings; detail and fix may be NULL. A fix is one or more statements; it ends with ";". */
 void finding_add(json_t *findings, const char *object, const char *detail, const char *fix);
 
 /*
@@ -89,5 +89,11 @@ const char *check_status_name(CheckStatus status);
 /* 0 when no outcome is a problem or an error, else 1. */
 ExitStatus check_exit_status(const json_t *outcomes);
 
-/* Writes outcomes for people; at most limit findings of each check, and what is fine only when verbose. */
-void check_print(FILE *out, const json_t *outcomes, size_t limit, bool verbose);
+typedef enum CheckExtent {
+    CHECK_PROBLEMS_ONLY,
+    CHECK_USUAL,      /* 20 findings of each kind, nothing of what was skipped */
+    CHECK_EVERYTHING, /* all findings */
+} CheckExtent;
+
+/* Writes outcomes for people. */
+void check_print(FILE *out, const json_t *outcomes, CheckExtent extent);

@@ -4,7 +4,10 @@
  */
 #include "check.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#define FINDINGS_SHOWN 20
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -18,7 +21,7 @@ static void print_finding(FILE *out, const json_t *finding)
     fprintf(out, "               %s%s%s\n", text_of(finding, "object"), detail != NULL ? ": " : "",
             detail != NULL ? detail : "");
     if (fix != NULL) {
-        fprintf(out, "                 %s;\n", fix);
+        fprintf(out, "                 %s\n", fix);
     }
 }
 
@@ -49,7 +52,10 @@ static void print_outcome(FILE *out, const json_t *outcome, size_t limit)
     const char *error = text_of(outcome, "error");
     json_int_t count = json_integer_value(json_object_get(outcome, "count"));
     fprintf(out, "  %-9s  %s", text_of(outcome, "status"), text_of(outcome, "title"));
-    fprintf(out, count > 1 ? " (%" JSON_INTEGER_FORMAT ")\n" : "\n", count);
+    if (count > 1) {
+        fprintf(out, " (%" JSON_INTEGER_FORMAT ")", count);
+    }
+    fprintf(out, is_status(outcome, CHECK_OK) ? "\n" : "  [%s]\n", text_of(outcome, "id"));
     if (error != NULL) {
         fprintf(out, "               %s: %s\n", is_status(outcome, CHECK_ERROR) ? "not checked" : "skipped",
                 error);
@@ -68,13 +74,21 @@ static size_t count_status(const json_t *outcomes, CheckStatus status)
     return count;
 }
 
+/* "1 problem", "2 problems". */
+static void print_count(FILE *out, const char *before, size_t count, const char *what)
+{
+    fprintf(out, "%s%zu %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
 static void print_summary(FILE *out, const json_t *outcomes)
 {
     size_t problems = count_status(outcomes, CHECK_PROBLEM);
     size_t skipped = count_status(outcomes, CHECK_SKIPPED);
     size_t errors = count_status(outcomes, CHECK_ERROR);
-    fprintf(out, "\n%zu ok, %zu notes, %zu warnings, %zu problems", count_status(outcomes, CHECK_OK),
-            count_status(outcomes, CHECK_NOTE), count_status(outcomes, CHECK_WARNING), problems);
+    fprintf(out, "\n%zu ok", count_status(outcomes, CHECK_OK));
+    print_count(out, ", ", count_status(outcomes, CHECK_NOTE), "note");
+    print_count(out, ", ", count_status(outcomes, CHECK_WARNING), "warning");
+    print_count(out, ", ", problems, "problem");
     if (errors > 0) {
         fprintf(out, ", %zu not checked", errors);
     }
@@ -87,21 +101,31 @@ static void print_summary(FILE *out, const json_t *outcomes)
                 : "Next: `penstock copy`, once you have read the warnings, if there are any.");
 }
 
-void check_print(FILE *out, const json_t *outcomes, size_t limit, bool verbose)
+/* Whether it is said at that extent. */
+static bool is_said(const json_t *outcome, CheckExtent extent)
+{
+    if (extent == CHECK_PROBLEMS_ONLY) {
+        return is_status(outcome, CHECK_PROBLEM) || is_status(outcome, CHECK_ERROR);
+    }
+    return extent == CHECK_EVERYTHING || !is_status(outcome, CHECK_SKIPPED);
+}
+
+void check_print(FILE *out, const json_t *outcomes, CheckExtent extent)
 {
     const char *group = "";
-    size_t index;
+    size_t index, said = 0, limit = extent == CHECK_EVERYTHING ? SIZE_MAX : FINDINGS_SHOWN;
     json_t *outcome;
     json_array_foreach(outcomes, index, outcome)
     {
-        if (is_status(outcome, CHECK_SKIPPED) && !verbose) {
+        if (!is_said(outcome, extent)) {
             continue;
         }
         if (strcmp(group, text_of(outcome, "group")) != 0) {
             group = text_of(outcome, "group");
-            fprintf(out, "%s%s\n", index > 0 ? "\n" : "", group);
+            fprintf(out, "%s%s\n", said > 0 ? "\n" : "", group);
         }
         print_outcome(out, outcome, limit);
+        said++;
     }
     print_summary(out, outcomes);
 }

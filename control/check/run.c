@@ -4,6 +4,7 @@
  */
 #include "check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,12 +37,25 @@ static json_t *string_or_null(const char *text)
     return value != NULL ? value : json_string("(not valid UTF-8)");
 }
 
+/* A statement that can be given to psql as it is. */
+static json_t *statement_or_null(const char *fix)
+{
+    size_t length = fix != NULL ? strlen(fix) : 0;
+    char *ended = NULL;
+    if (length == 0 || fix[length - 1] == ';' || asprintf(&ended, "%s;", fix) < 0) {
+        return string_or_null(fix);
+    }
+    json_t *value = string_or_null(ended);
+    free(ended);
+    return value;
+}
+
 void finding_add(json_t *findings, const char *object, const char *detail, const char *fix)
 {
     json_t *finding = json_object();
     json_object_set_new(finding, "object", string_or_null(object));
     json_object_set_new(finding, "detail", string_or_null(detail));
-    json_object_set_new(finding, "fix", string_or_null(fix));
+    json_object_set_new(finding, "fix", statement_or_null(fix));
     json_array_append_new(findings, finding);
 }
 

@@ -84,12 +84,12 @@ static void only_problems_and_errors_say_no(void **unused)
     assert_int_equal(verdict("error"), EXIT_ANSWER_NO);
 }
 
-static char *printed(json_t *outcomes, size_t limit, bool verbose)
+static char *printed(json_t *outcomes, CheckExtent extent)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    check_print(out, outcomes, limit, verbose);
+    check_print(out, outcomes, extent);
     fclose(out);
     json_decref(outcomes);
     return text;
@@ -98,21 +98,22 @@ static char *printed(json_t *outcomes, size_t limit, bool verbose)
 static void long_lists_are_cut_and_counted(void **unused)
 {
     (void)unused;
-    char *text = printed(json_pack("[o]", outcome("problem", 25, NULL)), 20, false);
+    char *text = printed(json_pack("[o]", outcome("problem", 25, NULL)), CHECK_USUAL);
     assert_non_null(strstr(text, "public.t0: a detail\n"));
     assert_non_null(strstr(text, "ALTER TABLE t;\n"));
     assert_non_null(strstr(text, "public.t19"));
     assert_null(strstr(text, "public.t20"));
     assert_non_null(strstr(text, "and 5 more, 25 in all"));
     assert_non_null(strstr(text, "Do this."));
-    assert_non_null(strstr(text, "1 problems"));
+    assert_non_null(strstr(text, "problem    Title (25)  [x]\n"));
+    assert_non_null(strstr(text, "1 problem."));
     free(text);
 }
 
 static void what_could_not_be_checked_says_why(void **unused)
 {
     (void)unused;
-    char *text = printed(json_pack("[o]", outcome("error", 0, "permission denied")), 20, false);
+    char *text = printed(json_pack("[o]", outcome("error", 0, "permission denied")), CHECK_USUAL);
     assert_non_null(strstr(text, "not checked: permission denied"));
     assert_non_null(strstr(text, "solve the problems"));
     free(text);
@@ -121,12 +122,25 @@ static void what_could_not_be_checked_says_why(void **unused)
 static void skipped_checks_show_when_verbose(void **unused)
 {
     (void)unused;
-    char *text = printed(json_pack("[o]", outcome("skipped", 0, "no source")), 20, false);
+    char *text = printed(json_pack("[o]", outcome("skipped", 0, "no source")), CHECK_USUAL);
     assert_null(strstr(text, "no source"));
     assert_non_null(strstr(text, "1 skipped"));
     free(text);
-    text = printed(json_pack("[o]", outcome("skipped", 0, "no source")), 20, true);
+    text = printed(json_pack("[o]", outcome("skipped", 0, "no source")), CHECK_EVERYTHING);
     assert_non_null(strstr(text, "skipped: no source"));
+    free(text);
+}
+
+static void quiet_prints_problems_alone(void **unused)
+{
+    (void)unused;
+    char *text = printed(json_pack("[o, o, o]", outcome("warning", 1, NULL), outcome("problem", 1, NULL),
+                                   outcome("ok", 0, NULL)),
+                         CHECK_PROBLEMS_ONLY);
+    assert_null(strstr(text, "  warning "));
+    assert_null(strstr(text, "  ok "));
+    assert_non_null(strstr(text, "  problem "));
+    assert_non_null(strstr(text, "1 ok, 0 notes, 1 warning, 1 problem.\n"));
     free(text);
 }
 
@@ -139,6 +153,9 @@ static void findings_are_one_line_of_valid_text(void **unused)
     assert_string_equal(json_string_value(json_object_get(finding, "object")), "two lines");
     assert_true(json_is_string(json_object_get(finding, "detail")));
     assert_true(json_is_null(json_object_get(finding, "fix")));
+    finding_add(list, "t", NULL, "ALTER TABLE t; DROP TABLE u");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "fix")),
+                        "ALTER TABLE t; DROP TABLE u;");
     json_decref(list);
 }
 
@@ -151,6 +168,7 @@ int main(void)
         cmocka_unit_test(long_lists_are_cut_and_counted),
         cmocka_unit_test(what_could_not_be_checked_says_why),
         cmocka_unit_test(skipped_checks_show_when_verbose),
+        cmocka_unit_test(quiet_prints_problems_alone),
         cmocka_unit_test(findings_are_one_line_of_valid_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
