@@ -44,6 +44,8 @@ typedef struct Supervisor {
                           that its connection is lost */
     int read_by; /* the same on the source, and the slot */
     bool streamed_before;
+    bool copying; /* in the last run: what it knew of relations is not what the next one has to know */
+    bool again;   /* the run that ended is to be followed by another at once */
     int backoff_ms;
     double failing_since; /* clock_seconds; 0: not failing */
 } Supervisor;
@@ -62,14 +64,12 @@ static void publish(Supervisor *supervisor, const char *state, const Error *erro
 
 static int check_phase(const Migration *migration, Error *error)
 {
-    if (migration->phase == PHASE_COPIED || migration->phase == PHASE_SWITCHED) {
+    if (migration->phase <= PHASE_SWITCHED) {
         return 0;
     }
     error_set(error, ERROR_STATE, "migration \"%s\" is in phase \"%s\"", migration->name,
               state_phase_name(migration->phase));
-    return error_hint(error, migration->phase >= PHASE_ROLLED_BACK
-                                 ? "It is over: there is nothing to apply."
-                                 : "Run penstock copy until it is done; then the changes can be applied.");
+    return error_hint(error, "It is over: there is nothing to apply.");
 }
 
 static int load_migration(Supervisor *supervisor, Database *target, Migration *migration, Error *error)
@@ -164,6 +164,17 @@ static int check_skip(const Supervisor *supervisor, Database *target, const char
     return error_hint(error, "Its error was: %s", status.message);
 }
 
+/* While tables are copied, each run looks anew at what is copied by then. */
+static void renew_catalog(Supervisor *supervisor, const Migration *migration)
+{
+    bool copying = migration->phase < PHASE_COPIED;
+    if (copying || supervisor->copying) {
+        catalog_free(supervisor->catalog);
+        supervisor->catalog = catalog_new();
+    }
+    supervisor->copying = copying;
+}
+
 static int run_on(Supervisor *supervisor, Database *target, Error *error)
 {
     Migration migration;
@@ -172,6 +183,7 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         start_reporter(supervisor, target, error) != 0) {
         return -1;
     }
+    renew_catalog(supervisor, &migration);
     publish(supervisor, "starting", NULL);
     if (state_wait_workers(target, migration.name, OLD_WORKERS_MS, error) != 0) {
         return -1;
@@ -184,10 +196,12 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         .catalog = supervisor->catalog,
         .reporter = supervisor->reporter,
         .stop = supervisor->stop,
+        .again = &supervisor->again,
         .read_by = &supervisor->read_by,
     };
     Lsn before = supervisor->totals.low_water;
     bool streamed = false;
+    supervisor->again = false;
     int status = pipeline_run(&options, &supervisor->totals, &streamed, error);
     if (status != 0 && error->code == ERROR_STATE && migration.final_lsn != LSN_INVALID) {
         /* The cutover drops the slot before clients write to the target. */
@@ -255,6 +269,9 @@ int supervise(const ApplierOptions *options, Stop *stop, Error *error)
         if (status != 0 && stop_asked(stop) &&
             (error_is_retryable(error) || error->code == ERROR_INTERRUPTED)) {
             status = 0;
+        }
+        if (status == 0 && supervisor.again && !stop_asked(stop)) {
+            continue;
         }
         again = status != 0 && may_retry(&supervisor, error);
         if (again && !wait_for_next(&supervisor, error)) {

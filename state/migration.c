@@ -183,9 +183,12 @@ int state_set_timeline(Database *target, const char *name, int timeline, Error *
 int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error)
 {
     char *text = NULL;
-    if (database_value(target, &text, error,
-                       "SELECT coalesce(max(copy_lsn), '0/0') FROM penstock.relation WHERE migration = $1", 1,
-                       name) != 0) {
+    if (database_value(
+            target, &text, error,
+            "SELECT coalesce(greatest((SELECT max(copy_lsn) FROM penstock.relation WHERE migration = $1),"
+            "                         (SELECT max(end_lsn) FROM penstock.snapshot WHERE migration = $1)),"
+            "                '0/0')",
+            1, name) != 0) {
         return error_context(error, "looking for the newest copy of a table");
     }
     bool good = text != NULL && lsn_parse(text, out);
@@ -220,19 +223,19 @@ int state_set_classes(Database *target, const TableClass *classes, size_t count,
     return status == 0 ? 0 : error_context(error, "remembering the lane classes of %zu tables", count);
 }
 
-int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,
-                      Lsn commit_lsn, Lsn lsn, const char *reason, bool *noted, Error *error)
+int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table, Lsn lsn,
+                      const char *reason, bool *noted, Error *error)
 {
     char *one = NULL;
-    char commit_text[LSN_TEXT_SIZE], lsn_text[LSN_TEXT_SIZE];
+    char lsn_text[LSN_TEXT_SIZE];
     if (database_value(target, &one, error,
                        "UPDATE penstock.relation SET copy_state = 'pending', copy_lsn = NULL, "
-                       "       recopy_lsn = $5::pg_lsn, recopy_reason = $6 "
+                       "       snapshot = NULL, part_column = NULL, "
+                       "       recopy_lsn = $4::pg_lsn, recopy_reason = $5 "
                        "WHERE migration = $1 AND schema_name = $2 AND table_name = $3 "
-                       "  AND recopy_lsn IS NULL AND copy_lsn <= $4::pg_lsn "
+                       "  AND recopy_lsn IS NULL "
                        "RETURNING 1",
-                       6, migration, schema, table, lsn_format(commit_lsn, commit_text),
-                       lsn_format(lsn, lsn_text), reason) != 0) {
+                       5, migration, schema, table, lsn_format(lsn, lsn_text), reason) != 0) {
         return error_context(error, "noting that %s.%s has to be copied again", schema, table);
     }
     *noted = one != NULL;

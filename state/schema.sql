@@ -20,6 +20,9 @@ CREATE TABLE penstock.migration (
     lanes            int NOT NULL CHECK (lanes BETWEEN 1 AND 1024),
     slot_lsn         pg_lsn,                 -- consistent point of the slot: the stream starts here
     final_lsn        pg_lsn,                 -- set by cutover: nothing behind it will ever come
+    first_xid        bigint,                 -- the source's next transaction when the slot was there: a snapshot that is copied
+                                             -- from must be past all before it
+    stream_free      boolean NOT NULL DEFAULT false, -- while it is copied: the stream need wait for no snapshot any more
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -32,7 +35,15 @@ CREATE TABLE penstock.relation (
     source_oid   oid NOT NULL,
     source_bytes bigint NOT NULL,            -- pg_table_size when it was listed
     copy_state   text NOT NULL DEFAULT 'pending' CHECK (copy_state IN ('pending', 'copying', 'copied')),
-    copy_lsn     pg_lsn,                     -- the copied snapshot has every transaction that committed before this
+    copy_lsn     pg_lsn,                     -- no row here is from a transaction that committed there or behind; without a
+                                             -- snapshot below, the rows have every one that committed before
+    snapshot     int,                        -- penstock.snapshot that all rows were copied under; null: by LSN, or in parts
+    part_column  text,                       -- the key's first column, by whose ranges it is copied in parts; null: whole
+    unique_index text,                       -- at the source: unique or an exclusion, and not by the key; the copy makes it late
+    key_sql      text,                       -- makes the index of the replica identity on the target
+    columns      text[],                     -- that are copied
+    in_binary    boolean,                    -- and how
+    condition    text,                       -- of an extension's table: which rows are the user's
     copied_rows  bigint,
     copied_bytes bigint,
     started_at   timestamptz,
@@ -49,6 +60,48 @@ CREATE TABLE penstock.relation (
     match_class  text CHECK (match_class IN ('key', 'row', 'none')),
     PRIMARY KEY (migration, schema_name, table_name)
 );
+
+-- Snapshots of the source that tables are copied under, in the order in which they were taken: each sees what the ones
+-- before it see. Once it is published, nothing is copied under an earlier one any more. The applier never passes a
+-- transaction that the newest published one does not see, until the copy is done.
+CREATE TABLE penstock.snapshot (
+    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    number       int NOT NULL,
+    seen         text,                       -- txid_current_snapshot() of it; null: it sees what committed before end_lsn
+    end_lsn      pg_lsn NOT NULL,            -- it sees nothing that committed there or behind
+    exported     text,                       -- its name at the source, while it can be taken over
+    taken_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    published_at timestamptz,
+    PRIMARY KEY (migration, number)
+);
+
+-- The work of the copy, in pieces that are done each in one transaction: taken by whoever comes first, in the order of rank.
+CREATE TABLE penstock.job (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    kind         text NOT NULL CHECK (kind IN ('table', 'tables', 'part')), -- one, some small ones together, a range of keys
+    rank         int NOT NULL,               -- the largest first
+    state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
+    first_key    bigint,                     -- of a part: keys from here on …
+    last_key     bigint,                     -- … up to here; null: all that are lower, or higher
+    anew         boolean NOT NULL DEFAULT false, -- rows are there that have to be removed first
+    source_bytes bigint NOT NULL,
+    snapshot     int,                        -- that it was copied under
+    rows         bigint,
+    bytes        bigint,
+    started_at   timestamptz,                -- by whoever has it, or had it last
+    ended_at     timestamptz,
+    error        text                        -- of the last try that failed
+);
+CREATE INDEX ON penstock.job (migration, rank) WHERE state <> 'done';
+
+-- Which tables a job copies.
+CREATE TABLE penstock.job_relation (
+    job          bigint NOT NULL REFERENCES penstock.job ON DELETE CASCADE,
+    relation     bigint NOT NULL REFERENCES penstock.relation (id) ON DELETE CASCADE,
+    PRIMARY KEY (relation, job)
+);
+CREATE INDEX ON penstock.job_relation (job);
 
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one

@@ -210,11 +210,10 @@ int state_set_classes(Database *target, const TableClass *classes, size_t count,
 
 /*
  * Notes that the table has to be copied again, because of what happened at lsn: it counts as not copied from now on. The
- * first reason stays. *noted is false when the table is copied from a snapshot that has the transaction committed at
- * commit_lsn, or waits already.
+ * first reason stays. *noted is false when it waits already. Not for a table whose rows have what happened at lsn.
  */
-int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table,
-                      Lsn commit_lsn, Lsn lsn, const char *reason, bool *noted, Error *error) MUST_CHECK;
+int state_mark_recopy(Database *target, const char *migration, const char *schema, const char *table, Lsn lsn,
+                      const char *reason, bool *noted, Error *error) MUST_CHECK;
 
 /* Adds a table that the migration did not know, whose changes are left out until it has been copied. */
 int state_note_unknown(Database *target, const char *migration, const char *schema, const char *table,

@@ -9,6 +9,7 @@
 
 #include "lookup.h"
 #include "match.h"
+#include "origin_lookup.h"
 #include "state.h"
 
 static const char *class_name(LaneClass lane_class)
@@ -97,6 +98,22 @@ static int remember_classes(Database *target, const Answer *answers, const Found
     return news == 0 ? 0 : state_set_classes(target, classes, news, error);
 }
 
+/* Which changes the copied rows of the tables have already. */
+static int look_at_origins(Database *target, Answer *answers, const FoundTable *tables, size_t count,
+                           Error *error)
+{
+    ApplyRelation *relations[LOOKUP_RELATIONS];
+    const char *columns[LOOKUP_RELATIONS];
+    size_t asked = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i].relation != NULL && tables[i].has_origin) {
+            columns[asked] = tables[i].part_column;
+            relations[asked++] = answers[i].relation;
+        }
+    }
+    return asked == 0 ? 0 : origin_lookup(target, relations, columns, asked, error);
+}
+
 /* One set of LOOKUP_RELATIONS at most. */
 static int look_at_set(Database *target, Types *types, const char *migration, bool settle,
                        const SourceRelation *const *sources, size_t count, Answer *answers, Error *error)
@@ -105,6 +122,9 @@ static int look_at_set(Database *target, Types *types, const char *migration, bo
     int status = lookup_tables(target, types, migration, sources, count, tables, error);
     for (size_t i = 0; status == 0 && i < count; i++) {
         status = answer_one(target, types, &tables[i], settle, &answers[i], error);
+    }
+    if (status == 0) {
+        status = look_at_origins(target, answers, tables, count, error);
     }
     if (status == 0) {
         status = remember_classes(target, answers, tables, count, error);

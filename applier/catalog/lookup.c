@@ -16,11 +16,15 @@
 static const char lookup_sql[] =
     "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
     "l.lane_reason, "
-    "  l.match_class, t.other_unique, t.key_indexed, t.ruled, t.of_extension, t.locks, c.attname, "
+    "  l.match_class, coalesce(t.other_unique, CASE WHEN l.copying THEN l.unique_index END), l.copying, "
+    "  l.part_column IS NOT NULL OR l.snapshot IS NOT NULL, l.part_column, t.key_indexed, t.ruled, "
+    "t.of_extension, t.locks, c.attname, "
     "  '\"' || replace(c.attname, '\"', '\"\"') || '\"', c.atttypid, c.attidentity, c.attgenerated <> '', "
     "  c.attnotnull, c.atthasdef, c.nondeterministic "
     "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
-    "LEFT JOIN LATERAL (SELECT * FROM penstock.relation r WHERE r.migration = $1::text "
+    "LEFT JOIN LATERAL (SELECT r.*, m.phase IN ('created', 'copying') AS copying "
+    "  FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration WHERE r.migration = "
+    "$1::text "
     "    AND r.schema_name = a.schema_name AND r.table_name = a.table_name OFFSET 0) l ON true "
     "LEFT JOIN LATERAL ( "
     "  SELECT f.oid, f.relkind, u.other_unique, u.key_indexed, "
@@ -77,6 +81,9 @@ enum {
     LANE_REASON,
     MATCH_CLASS,
     OTHER_UNIQUE,
+    COPYING,
+    HAS_ORIGIN,
+    PART_COLUMN,
     KEY_INDEXED,
     RULED,
     OF_EXTENSION,
@@ -138,6 +145,9 @@ static void read_table(FoundTable *table, const PGresult *result, int row)
     table->lane_reason = text_of(result, row, LANE_REASON);
     table->match_class = text_of(result, row, MATCH_CLASS);
     table->other_unique = text_of(result, row, OTHER_UNIQUE);
+    table->copying = bool_of(result, row, COPYING);
+    table->has_origin = bool_of(result, row, HAS_ORIGIN);
+    table->part_column = text_of(result, row, PART_COLUMN);
     table->key_indexed = bool_of(result, row, KEY_INDEXED);
     table->ruled = bool_of(result, row, RULED);
     table->of_extension = bool_of(result, row, OF_EXTENSION);
@@ -253,6 +263,7 @@ void lookup_clear(FoundTable *table)
     }
     free(table->columns);
     free(table->copy_lsn);
+    free(table->part_column);
     free(table->lane_class);
     free(table->lane_reason);
     free(table->match_class);

@@ -31,6 +31,9 @@ typedef struct FoundTable {
     bool of_extension; /* the extension's own matter, unless it is listed */
     bool recopy;       /* its rows are wrong until it has been copied again */
     char *copy_lsn;    /* NULL: not copied yet */
+    bool copying;      /* the copy is at work: what is not copied yet will be */
+    bool has_origin; /* it was copied under a snapshot that is known by what it sees, or is copied in parts */
+    char *part_column; /* by which it is in parts, or NULL */
     int64_t number;    /* penstock.relation.id */
     int64_t bytes;     /* its size at the source when it was listed */
     char *lane_class;  /* what an earlier run decided, or NULL; with its reason, and how rows are found */

@@ -26,6 +26,7 @@ void match_free(ApplyRelation *relation)
     }
     free(relation->extra);
     free(relation->columns);
+    origin_free(relation->origin);
     free(relation->qualified);
     free(relation->lane_reason);
     free(relation);
@@ -42,7 +43,7 @@ static int check_table(const SourceRelation *source, const FoundTable *table, Er
         error_set(error, ERROR_CONFLICT, "%s.%s is not a table on the target", source->schema, source->name);
         return error_hint(error, "put a table in its place, as it is on the source, and start again");
     }
-    if (table->copy_lsn == NULL) {
+    if (table->copy_lsn == NULL && !table->copying) {
         error_set(error, ERROR_STATE, "table %s.%s has not been copied yet", source->schema, source->name);
         return error_hint(error, "run `penstock copy` to its end first");
     }
@@ -197,7 +198,8 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
     relation->partitioned = table->kind == 'p';
     relation->number = table->number;
     relation->locks = table->locks;
-    if (!lsn_parse(table->copy_lsn, &relation->copy_lsn)) {
+    relation->copy_lsn = UINT64_MAX; /* of one that is not copied yet, every change is left out */
+    if (table->copy_lsn != NULL && !lsn_parse(table->copy_lsn, &relation->copy_lsn)) {
         return error_set(error, ERROR_STATE, "copy_lsn of %s is not an LSN", relation->qualified);
     }
     return 0;

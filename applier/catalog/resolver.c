@@ -57,6 +57,8 @@ void question_free(Question *question)
     if (question != NULL) {
         answers_clear(question->answers, question->count);
         free(question->answers);
+        text_free(&question->jobs);
+        snapshot_free(&question->bound.snapshot);
         free(question->sources);
         free(question);
     }
@@ -103,8 +105,14 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
                                  question->answers, error);
     case NOTE_RECOPY:
         return state_mark_recopy(resolver->target, options->migration, first->schema, first->name,
-                                 question->commit_lsn, question->lsn, question->reason, &question->noted,
-                                 error);
+                                 question->lsn, question->reason, &question->noted, error);
+    case ASK_BOUND:
+        snapshot_free(&question->bound.snapshot);
+        return state_load_bound(resolver->target, options->migration, &question->bound, error);
+    case NOTE_PARTS:
+        return state_recopy_parts(resolver->target, options->migration, question->jobs.data, error);
+    case NOTE_TABLE:
+        return state_recopy_table(resolver->target, options->migration, question->table, error);
     case NOTE_UNKNOWN:
         return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
                                   question->commit_lsn, error);

@@ -11,9 +11,11 @@
  */
 #pragma once
 
+#include "bound.h"
 #include "log.h"
 #include "look.h"
 #include "lsn.h"
+#include "text.h"
 
 typedef struct Resolver Resolver;
 
@@ -21,6 +23,9 @@ typedef enum QuestionKind {
     ASK_RELATIONS, /* what is on the target of each of sources? ► answers */
     ASK_SETTLED, /* the same, and the class that is right now is taken; only while all lanes stand at one point */
     NOTE_RECOPY,  /* sources[0] has to be copied again; see state_mark_recopy ► noted */
+    ASK_BOUND,    /* how far may the stream go? ► bound */
+    NOTE_PARTS,   /* parts of tables have to be copied anew: state_recopy_parts */
+    NOTE_TABLE,   /* all of a table, at once: state_recopy_table */
     NOTE_UNKNOWN, /* sources[0], which the migration has never heard of, has to be copied */
 } QuestionKind;
 
@@ -28,12 +33,15 @@ typedef struct Question {
     QuestionKind kind;
     const SourceRelation **sources;
     size_t count;
-    Lsn commit_lsn; /* the NOTEs: of the transaction that they are about */
+    Lsn commit_lsn; /* NOTE_UNKNOWN: of the transaction that it is about */
     Lsn lsn;        /* NOTE_RECOPY: where it happened, and why */
     char reason[512];
+    Text jobs;     /* NOTE_PARTS */
+    int64_t table; /* NOTE_TABLE: penstock.relation.id */
 
     Answer *answers; /* by source */
     bool noted;
+    StreamBound bound;
     Error error; /* code ERROR_NONE when it was answered */
     struct Question *next;
 } Question;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lsn.h"
+#include "origin.h"
 #include "wire.h"
 
 typedef struct SourceColumn {
@@ -82,7 +83,8 @@ typedef struct ApplyRelation {
     char **extra; /* columns that only the target has and that can be written, quoted */
     uint32_t
         locks; /* that a transaction takes which writes to it: the table, its indexes, partitions and theirs */
-    int64_t number;  /* the table's own: penstock.relation.id */
-    Lsn copy_lsn;    /* changes of transactions that committed before this are in the copied rows already */
+    int64_t number; /* the table's own: penstock.relation.id */
+    Lsn copy_lsn; /* no row here is from a transaction that committed here or behind: its changes are applied */
+    Origin *origin;  /* which of the others are in the copied rows; NULL: all of them */
     uint64_t serial; /* unique in this process: names its prepared statements */
 } ApplyRelation;

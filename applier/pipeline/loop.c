@@ -39,15 +39,18 @@ static const struct {
     [STEP_FULL] = {0},            /* a batch that is done */
     [STEP_NEEDS_RELATIONS] = {0}, /* an answer */
     [STEP_NEEDS_QUIET] = {0},     /* batches that are done */
+    [STEP_HELD] = {0},            /* an answer, asked for a few times a second */
+    [STEP_AGAIN] = {0},           /* the run has ended */
     [STEP_FAILED] = {0},          /* the run has ended */
 };
 
 static void pump(Pipeline *pipeline);
 
 /* How a run ends: each row is a move that is allowed, anything else is ignored. */
-typedef enum Event { ASKED_TO_STOP, NOTHING_RUNS, TOOK_TOO_LONG, FAILED } Event;
+typedef enum Event { ASKED_TO_STOP, ENDS_FOR_ANOTHER, NOTHING_RUNS, TOOK_TOO_LONG, FAILED } Event;
 
 static void begin_drain(Pipeline *pipeline);
+static void end_for_another(Pipeline *pipeline);
 static void end(Pipeline *pipeline);
 
 static const struct {
@@ -58,6 +61,7 @@ static const struct {
 } moves[] = {
     {STREAMING, ASKED_TO_STOP, DRAINING,
      begin_drain}, /* nothing more is read, what the workers have is finished */
+    {STREAMING, ENDS_FOR_ANOTHER, ENDED, end_for_another},
     {STREAMING, FAILED, ENDED, end},
     {DRAINING, NOTHING_RUNS, ENDED, end},
     {DRAINING, TOOK_TOO_LONG, ENDED, end},
@@ -78,6 +82,12 @@ static void move(Pipeline *pipeline, Event event)
 static void end(Pipeline *pipeline)
 {
     uv_stop(&pipeline->loop);
+}
+
+static void end_for_another(Pipeline *pipeline)
+{
+    *pipeline->options->again = true;
+    end(pipeline);
 }
 
 static void drained(uv_timer_t *timer)
@@ -145,10 +155,23 @@ static Step resolve_cursor(Pipeline *pipeline, bool quiet, Error *error)
                           error);
 }
 
+/* Nothing is scheduled any more once parts of tables have to be copied anew. */
+static Step recopy_parts(Pipeline *pipeline)
+{
+    size_t count;
+    const int64_t *jobs = scheduler_recopy(pipeline->outbox.scheduler, &count);
+    return count == 0 ? STEP_TOOK
+                      : resolve_recopy(&pipeline->resolve, jobs, count, outbox_quiet(&pipeline->outbox));
+}
+
 static Step take_record(Pipeline *pipeline, Error *error)
 {
     Intake *intake = &pipeline->intake;
-    Step step = resolve_cursor(pipeline, false, error);
+    Step step = recopy_parts(pipeline);
+    if (step != STEP_TOOK) {
+        return step;
+    }
+    step = resolve_cursor(pipeline, false, error);
     if (step == STEP_NEEDS_QUIET && outbox_quiet(&pipeline->outbox)) {
         step = resolve_cursor(pipeline, true, error);
     }
@@ -159,8 +182,11 @@ static Step take_record(Pipeline *pipeline, Error *error)
                    error) != 0) {
         return STEP_FAILED;
     }
-    intake_pass(intake);
-    return STEP_TOOK;
+    step = recopy_parts(pipeline);
+    if (step == STEP_TOOK) {
+        intake_pass(intake);
+    }
+    return step;
 }
 
 static void take_steps(Pipeline *pipeline)
@@ -177,6 +203,8 @@ static void take_steps(Pipeline *pipeline)
     } while (pipeline->step == STEP_TOOK);
     if (pipeline->step == STEP_FAILED) {
         fail(pipeline, &error);
+    } else if (pipeline->step == STEP_AGAIN) {
+        move(pipeline, ENDS_FOR_ANOTHER);
     }
 }
 
@@ -381,6 +409,9 @@ static void report_due(uv_timer_t *timer)
         return;
     }
     confirm_publish(&pipeline->confirm, resolve_busy(&pipeline->resolve));
+    if (pipeline->step == STEP_HELD) {
+        resolve_look(&pipeline->resolve);
+    }
     pump(pipeline);
 }
 

@@ -168,6 +168,9 @@ static int start_resolver(Pipeline *pipeline, Error *error)
     };
     pipeline->resolve =
         (Resolve){.catalog = pipeline->options->catalog, .log = &applier->log, .recopy = applier->recopy};
+    if (state_load_bound(pipeline->options->target, migration->name, &pipeline->resolve.bound, error) != 0) {
+        return -1;
+    }
     return resolve_open(&pipeline->resolve, &options, error);
 }
 

@@ -22,6 +22,7 @@ typedef struct PipelineOptions {
     Catalog *catalog;   /* the same */
     Reporter *reporter;
     Stop *stop;
+    bool *again; /* set when a run that ended well is to be followed by another at once: the copy went on */
     int *
         read_by; /* the source's process that read the slot in the last run, or 0; this run puts its own there */
 } PipelineOptions;

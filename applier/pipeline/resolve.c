@@ -12,9 +12,12 @@
  * A recopy says that the target's rows of a relation are no longer right. It is noted on the target before anything behind
  * it is scheduled, so before progress can pass it; and a relation that waits to be copied again takes no part. So after
  * a crash the record may come again, and finds the relation waiting, or copied from a later snapshot: it is noted once.
+ * While tables are still copied, the table is only copied once more (hold.c).
  * The same is done with a table that the migration has never heard of, if the operator wants that; else the applier stops.
  */
 #include "resolve.h"
+
+#include "hold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,7 @@ void resolve_close(Resolve *resolve)
 {
     resolver_stop(resolve->resolver);
     resolve->resolver = NULL;
+    snapshot_free(&resolve->bound.snapshot);
 }
 
 bool resolve_busy(const Resolve *resolve)
@@ -157,12 +161,16 @@ static Step pass_relation(Resolve *resolve, const SourceRelation *source, Lsn tr
 
 /* Leaves the relation out from here on, until it has been copied again. */
 static Step note_recopy(Resolve *resolve, const SourceRelation *source, const RecopyRecord *recopy,
-                        Lsn transaction)
+                        Lsn transaction, bool quiet)
 {
     const ApplyRelation *target;
-    if (resolve->note == NOTE_MADE || !catalog_find(resolve->catalog, source, &target) || target == NULL) {
+    if (resolve->note == NOTE_MADE || !catalog_find(resolve->catalog, source, &target) || target == NULL ||
+        !hold_needs(resolve, target)) {
         resolve->note = NOTE_NONE;
         return STEP_TOOK;
+    }
+    if (!resolve->bound.is_free) {
+        return hold_recopy_table(resolve, target, quiet);
     }
     Question *question = question_new(NOTE_RECOPY, 1);
     question->lsn = recopy->lsn;
@@ -185,7 +193,9 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
     case RECORD_RELATION:
         return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
     case RECORD_RECOPY:
-        return note_recopy(resolve, frame->sources[index], &record->recopy, transaction);
+        return note_recopy(resolve, frame->sources[index], &record->recopy, transaction, quiet);
+    case RECORD_BEGIN:
+        return hold_begin(resolve, &record->begin, quiet);
     default:
         return STEP_TOOK;
     }
@@ -254,6 +264,11 @@ static int take_answer(Resolve *resolve, Question *question, Error *error)
         break;
     case NOTE_UNKNOWN:
         unknown_noted(resolve, question);
+        break;
+    case ASK_BOUND:
+    case NOTE_PARTS:
+    case NOTE_TABLE:
+        hold_answered(resolve, question);
         break;
     }
     return 0;

@@ -25,7 +25,13 @@ typedef struct Resolve {
     const Log *log;
     bool recopy; /* --on-undecodable=recopy */
     Note note;
-    bool settling; /* classes are being settled */
+    StreamBound bound;  /* how far this run may go while tables are copied */
+    bool bound_is_past; /* by now a run may go further */
+    bool asking_bound;
+    uint32_t xid;   /* of the transaction at the cursor … */
+    Lsn commit_lsn; /* … and its commit */
+    bool recopied;  /* something was noted that has to be copied anew: the run has to end */
+    bool settling;  /* classes are being settled */
 } Resolve;
 
 int resolve_open(Resolve *resolve, const ResolverOptions *options, Error *error) MUST_CHECK;
@@ -34,12 +40,18 @@ void resolve_close(Resolve *resolve);
 /* Asks for all relations of the frame that are not known, in one question. */
 void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame);
 
+/* While the cursor is held by the bound: asks how far it may go now. To be called a few times a second. */
+void resolve_look(Resolve *resolve);
+
 /*
  * May the record be scheduled? quiet: nothing is under way, and every lane stands at the cursor; even: they would,
- * if asked to (scheduler_even). transaction: its commit. STEP_TOOK, STEP_NEEDS_RELATIONS, STEP_NEEDS_QUIET or STEP_FAILED.
+ * if asked to (scheduler_even). transaction: its commit. Every step but STEP_EMPTY and STEP_FULL may be the answer.
  */
 Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
                     bool even, Error *error) MUST_CHECK;
+
+/* Parts of tables (penstock.job.id) have to be copied anew before the stream can go on: never STEP_TOOK. */
+Step resolve_recopy(Resolve *resolve, const int64_t *jobs, size_t count, bool quiet);
 
 /* Takes in what the resolver has answered. */
 int resolve_collect(Resolve *resolve, Error *error) MUST_CHECK;

@@ -20,6 +20,9 @@
  * 3. A truncate is a change of one lane, the home of the first relation that its record names (whether that one takes part
  *    or not), and waits for the batches of other workers that have changes of its relations; those that get such changes later wait for it (order.c). What
  *    has nothing to do with these relations goes on.
+ * 4. Before all that comes the question whether the target needs the change (admission.c). What is left out there has no
+ *    lane. A change that the target cannot have because a part of its table has to be copied anew is not scheduled, nor
+ *    anything behind it: scheduler_recopy names the part, and the run has to end.
  *
  * Why nothing is applied twice or left out stands in durable.c; what may be confirmed, in batcher.c.
  */
@@ -28,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admission.h"
 #include "batcher.h"
 #include "lane.h"
 #include "order.h"
@@ -36,9 +40,12 @@ struct Scheduler {
     int lanes;
     int workers;
     StreamPoint point;
+    uint32_t xid; /* of the transaction, while in one */
     Durable *durable;
     Batcher *batcher;
     Order *order;
+    int64_t *recopy; /* parts to copy anew before the stream can go on */
+    size_t recopy_count;
 };
 
 static void *zeroed(size_t count, size_t size)
@@ -76,6 +83,7 @@ void scheduler_free(Scheduler *scheduler)
     batcher_free(scheduler->batcher);
     order_free(scheduler->order);
     durable_free(scheduler->durable);
+    free(scheduler->recopy);
     free(scheduler);
 }
 
@@ -111,49 +119,155 @@ static size_t side_bytes(const RowsRecord *rows, RowSide side)
     return bytes;
 }
 
+static void want_recopy(Scheduler *scheduler, int64_t job)
+{
+    size_t size = (scheduler->recopy_count + 1) * sizeof *scheduler->recopy;
+    int64_t *grown = realloc(scheduler->recopy, size);
+    if (grown == NULL) {
+        abort();
+    }
+    scheduler->recopy = grown;
+    scheduler->recopy[scheduler->recopy_count++] = job;
+}
+
+/* A run of rows on its way into batches. */
+typedef struct RowsRun {
+    Admission admission;
+    Admitted admitted; /* all of it, or by row */
+    DecodedFrame *frame;
+    RelationUse *use;
+    size_t row_bytes;
+    uint64_t now_usec;
+    const RowsRecord
+        *halves[2]; /* of an update, by RowSide: only that the new row comes, or that the old one goes */
+} RowsRun;
+
+/* The update as the insert of its new row or the delete of its old one. Lives as long as the frame. */
+static const RowsRecord *half_of(RowsRun *run, RowSide side)
+{
+    const RowsRecord *rows = run->admission.rows;
+    if (run->halves[side] == NULL) {
+        RowsRecord *half = arena_alloc(run->frame->arena, sizeof *half);
+        *half = *rows;
+        half->kind = side == SIDE_NEW ? CHANGE_INSERT : CHANGE_DELETE;
+        half->old = side == SIDE_NEW ? OLD_NONE : rows->old;
+        half->sides[side == SIDE_NEW ? SIDE_OLD : SIDE_NEW] = NULL;
+        run->halves[side] = half;
+    }
+    return run->halves[side];
+}
+
+/* What of the row is to be scheduled, or NULL; the part to be copied anew first, or 0. */
+static int admit(RowsRun *run, uint32_t row, const RowsRecord **rows, int64_t *job, Error *error)
+{
+    Admitted admitted = run->admitted;
+    *job = 0;
+    if (admitted == ADMIT_BY_ROW && admit_row(&run->admission, row, &admitted, job, error) != 0) {
+        return -1;
+    }
+    switch (admitted) {
+    case ADMIT_OLD:
+        *rows = half_of(run, SIDE_OLD);
+        return 0;
+    case ADMIT_NEW:
+    case ADMIT_RECOPY:
+        *rows = half_of(run, SIDE_NEW);
+        return 0;
+    case ADMIT_WHOLE:
+        *rows = run->admission.rows;
+        return 0;
+    case ADMIT_NOTHING:
+    case ADMIT_BY_ROW:
+        break;
+    }
+    *rows = NULL;
+    return 0;
+}
+
+static int schedule_row(Scheduler *scheduler, RowsRun *run, uint32_t row, Error *error)
+{
+    Change change = {.relation = run->admission.relation,
+                     .row = row,
+                     .position = {scheduler->point.commit_lsn, run->admission.rows->first_sequence + row}};
+    int64_t job;
+    bool durable = true;
+    LaneRouter router;
+    LaneRoute route;
+    if (admit(run, row, &change.rows, &job, error) != 0) {
+        return -1;
+    }
+    if (change.rows != NULL) {
+        lane_router_init(&router, change.relation, change.rows, scheduler->lanes);
+        if (lane_route(&router, row, &route, error) != 0 ||
+            durable_has(scheduler->durable, change.position, route.lane, route.other, &durable, error) != 0) {
+            return -1;
+        }
+        change.lane = route.lane;
+    }
+    if (durable) {
+        scheduler->point.newest = change.position;
+    } else if (job != 0) {
+        want_recopy(scheduler, job);
+    } else {
+        add_change(scheduler, run->frame, &route, run->use, &change, run->row_bytes, run->now_usec);
+    }
+    return 0;
+}
+
 static int schedule_rows(Scheduler *scheduler, DecodedFrame *frame, const RowsRecord *rows,
                          const ApplyRelation *relation, uint64_t now_usec, Error *error)
 {
-    Position position = {scheduler->point.commit_lsn, rows->first_sequence + rows->count - 1};
-    if (relation == NULL || scheduler->point.commit_lsn < relation->copy_lsn) {
-        scheduler->point.newest = position;
+    RowsRun run = {.admission = {.relation = relation,
+                                 .rows = rows,
+                                 .xid = scheduler->xid,
+                                 .commit_lsn = scheduler->point.commit_lsn},
+                   .frame = frame,
+                   .now_usec = now_usec};
+    run.admitted = relation != NULL ? admit_run(&run.admission) : ADMIT_NOTHING;
+    if (run.admitted == ADMIT_NOTHING) {
+        scheduler->point.newest =
+            (Position){scheduler->point.commit_lsn, rows->first_sequence + rows->count - 1};
         return 0;
     }
-    LaneRouter router;
-    RelationUse *use = order_use(scheduler->order, relation);
-    lane_router_init(&router, relation, rows, scheduler->lanes);
-    size_t bytes = (side_bytes(rows, SIDE_NEW) + side_bytes(rows, SIDE_OLD)) / rows->count + 1;
-    for (uint32_t row = 0; row < rows->count; row++) {
-        position.sequence = rows->first_sequence + row;
-        LaneRoute route;
-        bool durable;
-        if (lane_route(&router, row, &route, error) != 0 ||
-            durable_has(scheduler->durable, position, route.lane, route.other, &durable, error) != 0) {
+    run.use = order_use(scheduler->order, relation);
+    run.row_bytes = (side_bytes(rows, SIDE_NEW) + side_bytes(rows, SIDE_OLD)) / rows->count + 1;
+    for (uint32_t row = 0; row < rows->count && scheduler->recopy_count == 0; row++) {
+        if (schedule_row(scheduler, &run, row, error) != 0) {
             char lsn[LSN_TEXT_SIZE];
             return error_context(error, "change %llu of the transaction at %s",
-                                 (unsigned long long)position.sequence, lsn_format(position.commit_lsn, lsn));
+                                 (unsigned long long)(rows->first_sequence + row),
+                                 lsn_format(scheduler->point.commit_lsn, lsn));
         }
-        if (durable) {
-            scheduler->point.newest = position;
-            continue;
-        }
-        Change change = {
-            .relation = relation, .rows = rows, .row = row, .lane = route.lane, .position = position};
-        add_change(scheduler, frame, &route, use, &change, bytes, now_usec);
     }
     return 0;
 }
 
 /* Truncate. */
 
+/* Parts of a table that need the truncate, while others have it already: they are copied anew, which empties them. */
+static void recopy_parts(Scheduler *scheduler, const Admission *admission)
+{
+    const Origin *origin = admission->relation->origin;
+    for (size_t part = 0; part < origin->count; part++) {
+        if (admit_part(admission, part)) {
+            want_recopy(scheduler, origin->parts[part].job);
+        }
+    }
+}
+
 /* The relations to truncate, the others NULL; NULL when none is left. The caller frees it. */
-static const ApplyRelation **truncate_targets(const Scheduler *scheduler, const TruncateRecord *truncate,
+static const ApplyRelation **truncate_targets(Scheduler *scheduler, const TruncateRecord *truncate,
                                               const ApplyRelation *const *targets)
 {
     const ApplyRelation **kept = zeroed(truncate->relation_count + 1, sizeof *kept);
     bool any = false;
     for (uint32_t i = 0; i < truncate->relation_count; i++) {
-        if (targets[i] != NULL && scheduler->point.commit_lsn >= targets[i]->copy_lsn) {
+        Admission admission = {
+            .relation = targets[i], .xid = scheduler->xid, .commit_lsn = scheduler->point.commit_lsn};
+        Admitted admitted = targets[i] != NULL ? admit_run(&admission) : ADMIT_NOTHING;
+        if (admitted == ADMIT_BY_ROW) {
+            recopy_parts(scheduler, &admission);
+        } else if (admitted == ADMIT_WHOLE) {
             kept[i] = targets[i];
             any = true;
         }
@@ -199,6 +313,10 @@ static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, size_t i
         return -1;
     }
     const ApplyRelation **kept = durable ? NULL : truncate_targets(scheduler, truncate, targets);
+    if (scheduler->recopy_count > 0) {
+        free(kept);
+        return 0;
+    }
     if (kept == NULL) {
         scheduler->point.newest = position;
         return 0;
@@ -224,6 +342,7 @@ static int schedule_begin(Scheduler *scheduler, const BeginRecord *begin, Error 
     }
     scheduler->point.in_transaction = true;
     scheduler->point.commit_lsn = begin->commit_lsn;
+    scheduler->xid = begin->xid;
     return 0;
 }
 
@@ -328,4 +447,10 @@ Position scheduler_position(const Scheduler *scheduler)
 bool scheduler_in_transaction(const Scheduler *scheduler)
 {
     return scheduler->point.in_transaction;
+}
+
+const int64_t *scheduler_recopy(const Scheduler *scheduler, size_t *count)
+{
+    *count = scheduler->recopy_count;
+    return scheduler->recopy;
 }

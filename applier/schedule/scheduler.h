@@ -38,6 +38,13 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
                      const ApplyRelation *const *targets, uint64_t now_usec, Error *error) MUST_CHECK;
 
 /*
+ * The parts of tables (penstock.job.id) that have to be copied anew, because the change that was to be scheduled last
+ * cannot be applied to them; *count is 0 as long as all goes well. Nothing may be scheduled behind it: what was has to be made
+ * durable, then the run ends.
+ */
+const int64_t *scheduler_recopy(const Scheduler *scheduler, size_t *count);
+
+/*
  * A busy worker has enough to do already: its open batch may grow up to the limits of a batch, however old it is,
  * because nothing would begin it sooner.
  */
