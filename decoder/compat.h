@@ -84,6 +84,17 @@
 #define update_progress(ctx, skipped) OutputPluginUpdateProgress(ctx)
 #endif
 
+/* 13 put the reader's callbacks into a struct, and took the timeline from reading a page. */
+#if PG_VERSION_NUM >= 130000
+#define reader_page_callback(reader) ((reader)->routine.page_read)
+#define PAGE_CALLBACK_TIMELINE
+#define PAGE_CALLBACK_PASS_TIMELINE
+#else
+#define reader_page_callback(reader) ((reader)->read_page)
+#define PAGE_CALLBACK_TIMELINE , TimeLineID *timeline
+#define PAGE_CALLBACK_PASS_TIMELINE , timeline
+#endif
+
 /* 13 took the position from reading the next record of the WAL, 15 gave flushing a timeline. */
 #if PG_VERSION_NUM >= 130000
 #define read_wal_record(reader, message) XLogReadRecord(reader, message)

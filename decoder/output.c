@@ -16,6 +16,9 @@
 /* A message's length and header have to fit into the server's buffer of 1 GB. */
 #define MAX_FRAME_SIZE (MaxAllocSize - 1024)
 
+/* Changes, subtransactions and changed catalog rows together, behind which nothing that committed is made to wait. */
+#define LARGE_TRANSACTION 1000
+
 char *output_place(const Decoder *decoder)
 {
     char *lsn = psprintf("LSN %X/%X", (uint32)(decoder->lsn >> 32), (uint32)decoder->lsn);
@@ -67,6 +70,7 @@ void output_flush(Decoder *decoder, LogicalDecodingContext *ctx)
     OutputPluginWrite(ctx, true);
     decoder->left_out = 0;
     decoder->turn.sent = true;
+    decoder->turn.holds = false;
 }
 
 void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx)
@@ -160,7 +164,22 @@ void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderB
     decoder->state = STREAM_BETWEEN;
     if (decoder->turn.running) {
         output_flush_full(decoder, ctx);
+        decoder->turn.holds = frame_writer_pending(decoder->writer);
     } else {
+        output_flush(decoder, ctx);
+    }
+}
+
+void output_flush_late(Decoder *decoder, LogicalDecodingContext *ctx)
+{
+    if (decoder->turn.holds && turn_is_late(&decoder->turn)) {
+        output_flush(decoder, ctx);
+    }
+}
+
+void output_before(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn)
+{
+    if (decoder->turn.holds && txn->nentries + txn->nsubtxns + txn->ntuplecids > LARGE_TRANSACTION) {
         output_flush(decoder, ctx);
     }
 }

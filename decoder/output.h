@@ -36,5 +36,9 @@ void output_left_out(Decoder *decoder, LogicalDecodingContext *ctx, XLogRecPtr l
 void output_flush(Decoder *decoder, LogicalDecodingContext *ctx);
 void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx);
 
-/* At the end of a turn: sends what committed in it. Alone among these it may be called in filter_by_origin. */
+/* In a turn: sends what committed in it, when that has waited for long, or before a transaction that takes long. */
+void output_flush_late(Decoder *decoder, LogicalDecodingContext *ctx);
+void output_before(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn);
+
+/* At the end of a turn, or before a wait in it: sends what committed in it. Alone among these it may be called in filter_by_origin. */
 void output_flush_held(Decoder *decoder, LogicalDecodingContext *ctx);

@@ -133,6 +133,7 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, txn->first_lsn);
+    output_before(decoder, ctx, txn);
     collect_commit(txn);
     const PatternOption *origins = &decoder->options.skip_origins;
     decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&
@@ -148,6 +149,7 @@ static void on_change(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relati
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, relation, row->lsn);
+    output_flush_late(decoder, ctx);
     if (decoder->skipped) {
         output_left_out(decoder, ctx, txn->final_lsn);
     } else {

@@ -14,6 +14,11 @@
 /* Bytes of flushed WAL that are left to the server's own way. */
 #define TURN_MARGIN (64 * 1024)
 
+#define TURN_TIME 20000 /* microseconds */
+
+/* The clock is asked before every so many records. */
+#define TURN_CLOCK 16
+
 /* The walsender alone has progress to tell. */
 static bool is_streaming(const LogicalDecodingContext *ctx)
 {
@@ -43,6 +48,25 @@ static bool is_due(Turn *turn, const LogicalDecodingContext *ctx)
     return false;
 }
 
+/*
+ * Stands before the server's own callback during a turn. That one waits until the page is flushed, and a record may go on for
+ * long behind what is: then whatever committed in this turn is sent first.
+ */
+static int read_page(XLogReaderState *reader, XLogRecPtr page, int length, XLogRecPtr record,
+                     char *buffer PAGE_CALLBACK_TIMELINE)
+{
+    LogicalDecodingContext *ctx = reader->private_data;
+    Decoder *decoder = ctx->output_plugin_private;
+    Turn *turn = &decoder->turn;
+    if (page + (XLogRecPtr)length > turn->flushed) {
+        turn->flushed = flushed_wal();
+        if (page + (XLogRecPtr)length > turn->flushed) {
+            output_flush_held(decoder, ctx);
+        }
+    }
+    return turn->read_page(reader, page, length, record, buffer PAGE_CALLBACK_PASS_TIMELINE);
+}
+
 /* False at the end of what can be read. */
 static bool next_record(XLogReaderState *reader)
 {
@@ -57,6 +81,11 @@ static bool next_record(XLogReaderState *reader)
     return found;
 }
 
+bool turn_is_late(const Turn *turn)
+{
+    return turn->running && GetCurrentTimestamp() > turn->deadline;
+}
+
 bool turn_take(struct Decoder *decoder, LogicalDecodingContext *ctx)
 {
     Turn *turn = &decoder->turn;
@@ -65,10 +94,15 @@ bool turn_take(struct Decoder *decoder, LogicalDecodingContext *ctx)
     }
     turn->running = true;
     turn->sent = false;
+    turn->deadline = GetCurrentTimestamp() + TURN_TIME;
+    turn->read_page = reader_page_callback(ctx->reader);
+    reader_page_callback(ctx->reader) = read_page;
     uint32 left = turn->limit;
     do {
         LogicalDecodingProcessRecord(ctx, ctx->reader);
-    } while (--left > 0 && !turn->sent && much_is_left(turn, ctx->reader) && next_record(ctx->reader));
+    } while (--left > 0 && !turn->sent && (left % TURN_CLOCK != 0 || !turn_is_late(turn)) &&
+             much_is_left(turn, ctx->reader) && next_record(ctx->reader));
+    reader_page_callback(ctx->reader) = turn->read_page;
     turn->running = false;
     output_flush_held(decoder, ctx);
     return true;

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
+use PenstockTest::Blocker;
 use PenstockTest::Meddler qw(open_frame take_varint);
 
 use File::Temp qw(tempfile);
@@ -40,6 +41,43 @@ BEGIN
 END
 \$\$
 SQL
+}
+
+# The commits that are in a file of frames by now.
+sub commits_in
+{
+    my ($name) = @_;
+    return scalar(() = run_program(program('penstock-applier'), '--dump', $name)->{stdout} =~ /^commit /mg);
+}
+
+# A record of an open transaction, of which the last page is not flushed: nobody flushes it while all who would are stopped.
+sub nothing_waits_for_wal
+{
+    my ($server) = @_;
+    my $sql = sub { $server->sql('postgres', $_[0]) };
+    $sql->('ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf()');
+    $sql->("SELECT pg_create_logical_replication_slot('waits', 'penstock')");
+    my @stopped = split(/\n/, $sql->("SELECT pid FROM pg_stat_activity WHERE backend_type IN ('background writer', 'checkpointer')"));
+    $sql->('CHECKPOINT');
+    kill('STOP', @stopped);
+    $sql->("INSERT INTO small_1 VALUES ($_)") foreach 1 .. 20;
+    my $open =
+      PenstockTest::Blocker->start($server, 'postgres', q{SELECT pg_logical_emit_message(true, 'large', repeat('x', 10000000))});
+    wait_until('all but its last page is flushed', sub {
+        $sql->('SELECT pg_current_wal_insert_lsn() - pg_current_wal_flush_lsn() BETWEEN 1 AND 8192') eq 't';
+    });
+    my $flushed = $sql->('SELECT pg_current_wal_flush_lsn()');
+    my (undef, $name) = tempfile(UNLINK => 1);
+    my $reader = start([$server->installed_command('pg_recvlogical'), '--dbname=' . $server->uri('postgres'), '--slot=waits', '--start',
+        '--no-loop', "--file=$name", '--option=read_ahead=4096', '--option=compression=none']);
+    wait_until('what committed before it', sub { commits_in($name) == 20 }, 60);
+    is($sql->('SELECT pg_current_wal_flush_lsn()'), $flushed, 'what committed is sent before the decoder waits for WAL');
+    kill('CONT', @stopped);
+    $open->end;
+    wait_until('what comes behind it', sub { $sql->('INSERT INTO small_1 VALUES (0)'); commits_in($name) > 20 });
+    $reader->signal('INT');
+    $reader->finish;
+    return;
 }
 
 my @turns = (0, 1, 7, 4096);
@@ -80,6 +118,7 @@ foreach my $major (11, 15) {
     $sql->("DO \$\$ BEGIN FOR i IN 1 .. 2000 LOOP INSERT INTO small_1 VALUES (i); COMMIT; END LOOP; END \$\$");
     ($end) = split(/\|/, $sql->(q{SELECT lsn FROM pg_logical_slot_peek_binary_changes('slot', NULL, 1000) OFFSET 999 LIMIT 1}));
     is($peek->(4096), $peek->(0), 'the SQL functions stop where they are told to');
+    nothing_waits_for_wal($server);
     $server->stop;
 }
 

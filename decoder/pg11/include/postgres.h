@@ -38,6 +38,7 @@ typedef uint32 TransactionId;
 typedef uint32 SubTransactionId;
 typedef uint32 CommandId;
 typedef uint64 XLogRecPtr;
+typedef uint32 TimeLineID;
 typedef uint16 RepOriginId;
 typedef int16 AttrNumber;
 typedef int BackendId;

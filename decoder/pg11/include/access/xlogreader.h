@@ -11,10 +11,15 @@ typedef struct XLogRecord {
     RmgrId xl_rmid;
 } XLogRecord;
 
+struct XLogReaderState;
+
+typedef int (*XLogPageReadCB)(struct XLogReaderState *reader, XLogRecPtr page, int length, XLogRecPtr record,
+                              char *buffer, TimeLineID *timeline);
+
 /* Up to the last member that is used. */
 typedef struct XLogReaderState {
     int wal_segment_size;
-    void (*read_page)(void);
+    XLogPageReadCB read_page;
     uint64 system_identifier;
     void *private_data;
     XLogRecPtr ReadRecPtr;
