@@ -27,6 +27,13 @@ bool stop_asked(Stop *stop)
     return stop_wait(stop, 0);
 }
 
+bool stop_pending(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 bool stop_wait(Stop *stop, int milliseconds)
 {
     struct pollfd descriptor = {.fd = stop->fd, .events = POLLIN};

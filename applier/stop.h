@@ -17,5 +17,8 @@ int stop_init(Stop *stop);
 /* Has a signal come? Never blocks. */
 bool stop_asked(Stop *stop);
 
+/* The same for whoever has no Stop at hand (QueryLimits.stop): looks for the signals that wait for this process. */
+bool stop_pending(void);
+
 /* Waits so long, or until a signal comes; true when one has. */
 bool stop_wait(Stop *stop, int milliseconds);

@@ -17,6 +17,8 @@
  * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
  * waited out. The backoff starts again after each run that moved the low-water mark.
  *
+ * What is asked before the stream is open may meet someone's lock: it ends with a stop, and after START_MS it is tried again.
+ *
  * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
  * gone: a worker's server process ends its transaction even when nobody listens any more, and lanes that are read
  * before it does are too old.
@@ -32,6 +34,7 @@
 #define LAST_BACKOFF_MS 10000
 #define OLD_LOCK_SECONDS 90
 #define OLD_WORKERS_MS 60000
+#define START_MS 120000 /* for what the target is asked before the stream is open */
 
 typedef struct Supervisor {
     const ApplierOptions *options;
@@ -220,12 +223,16 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
 static int attempt(Supervisor *supervisor, Error *error)
 {
     Database *target;
-    if (database_connect(supervisor->options->target, DATABASE_TARGET, "applier catalog", &target, error) !=
-        0) {
-        return -1;
+    QueryLimits limits = {.deadline = clock_ms() + START_MS, .stop = stop_pending};
+    int status = database_connect_within(supervisor->options->target, DATABASE_TARGET, "applier start",
+                                         limits, &target, error);
+    if (status == 0) {
+        status = run_on(supervisor, target, error);
+        database_close(target);
     }
-    int status = run_on(supervisor, target, error);
-    database_close(target);
+    if (status != 0 && error->code == ERROR_LIMIT) {
+        error->code = ERROR_TRANSIENT;
+    }
     return status;
 }
 

@@ -5,6 +5,8 @@
 #   … $forwarder->uri('postgres') …
 #   $forwarder->silence;    # from now on nothing passes, neither on old nor on new connections
 #   $forwarder->resume;
+#
+#   my $far = PenstockTest::Forwarder->start_new($server, delay => 0.025);    # each byte comes 25 ms late, both ways
 package PenstockTest::Forwarder;
 
 use strict;
@@ -13,19 +15,23 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
+use Time::HiRes qw(time);
+
+# What has been read and not passed on, for one direction, above which nothing more is read.
+my $most_bytes = 1024 * 1024;
 
 my @started;
 
 sub start_new
 {
-    my ($class, $server) = @_;
+    my ($class, $server, %options) = @_;
     my $listener = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1', LocalPort => 0) or die "listen: $!\n";
     my $port = $listener->sockport;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
-        eval { _forward($listener, $server->port) };
+        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port) };
         POSIX::_exit(0);
     }
     close($listener);
@@ -85,6 +91,69 @@ sub _forward
             $select->remove($ready, $to);
             delete @other{$ready, $to};
             close($_) foreach $ready, $to;
+        }
+    }
+    return;
+}
+
+# Each piece waits in the queue of its direction until it is due.
+sub _forward_late
+{
+    my ($listener, $port, $delay) = @_;
+    my ($readers, $writers) = (IO::Select->new($listener), IO::Select->new);
+    my (%other, %queue, %bytes, %ended);
+    my $end = sub {
+        my @sockets = @_;    # copies: what they came from is deleted here
+        foreach my $socket (@sockets) {
+            $_->remove($socket) foreach $readers, $writers;
+            delete $_->{$socket} foreach \%other, \%queue, \%bytes, \%ended;
+            close($socket);
+        }
+    };
+    for (;;) {
+        my ($next) = sort { $a <=> $b } map { @{$_} ? $_->[0][0] : () } values %queue;
+        my $wait = defined $next ? $next - time : undef;
+        foreach my $ready ($readers->can_read(defined $wait && $wait < 0 ? 0 : $wait)) {
+            if ($ready == $listener) {
+                my $client = $listener->accept or next;
+                my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
+                ($other{$client}, $other{$server}) = ($server, $client);
+                foreach my $socket ($client, $server) {
+                    ($queue{$socket}, $bytes{$socket}) = ([], 0);
+                    $socket->blocking(0);
+                }
+                $readers->add($client, $server);
+                next;
+            }
+            my $to = $other{$ready} or next;
+            my $count = sysread($ready, my $data, 65536);
+            next if !defined $count && $!{EAGAIN};
+            push @{$queue{$to}}, [time + $delay, $count ? $data : undef];    # the end of the stream waits its turn, too
+            $bytes{$to} += $count // 0;
+            $ended{$ready} = 1 if !$count;
+            $readers->remove($ready) if !$count || $bytes{$to} > $most_bytes;
+        }
+        foreach my $to (map { $_ ? $_ : () } values %other) {
+            my $pieces = $queue{$to} or next;
+            while (@{$pieces} && $pieces->[0][0] <= time) {
+                my $data = $pieces->[0][1];
+                my $sent = defined $data ? syswrite($to, $data) : undef;
+                if (!defined $sent && defined $data && $!{EAGAIN}) {
+                    $pieces->[0][0] = time + 0.001;
+                    last;
+                }
+                if (!defined $sent) {
+                    $end->($to, $other{$to} // ());
+                    last;
+                }
+                $bytes{$to} -= $sent;
+                if ($sent < length $data) {
+                    $pieces->[0][1] = substr($data, $sent);
+                } else {
+                    shift @{$pieces};
+                }
+                $readers->add($other{$to}) if !$ended{$other{$to}} && $bytes{$to} <= $most_bytes;
+            }
         }
     }
     return;

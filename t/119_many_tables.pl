@@ -1,0 +1,83 @@
+# Very many tables, and a target that is far away or has a lock in the way: what has to be asked of it is asked in sets, by a
+# thread of its own, and goes by indexes; meanwhile the source gets its status updates, and a stop is a stop.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Forwarder;
+
+# A walsender that is not answered for three seconds gives up.
+my $source = start_source('source', conf => "wal_sender_timeout = '3s'\nmax_locks_per_transaction = 256\n");
+my $target = start_target('target', conf => "max_locks_per_transaction = 256\n");
+my $migration = migration($source, $target);
+my $tables = 300;
+
+sub on_all
+{
+    my ($sql) = @_;
+    return "DO \$\$ BEGIN FOR i IN 1 .. $tables LOOP EXECUTE replace('$sql', '#', i::text); END LOOP; END \$\$";
+}
+
+$source->sql('postgres', on_all('CREATE TABLE t_# (id int PRIMARY KEY, v text, w numeric)'));
+$migration->ok('copy');
+
+# Each byte comes 25 ms late.
+my $far = PenstockTest::Forwarder->start_new($target, delay => 0.025);
+my $applier = background('follow', $migration->command('follow', '--target' => $far->uri('postgres')));
+$migration->{applier} = $applier;
+wait_until('the stream', sub { $applier->log_text =~ /streaming from/ });
+$source->sql('postgres', on_all(q{INSERT INTO t_# VALUES (1, ''new'', 1)}));
+$migration->wait_until_caught_up;
+same_rows($source, $target, 'postgres', "$tables tables that are new to the applier, in one transaction");
+is(() = $applier->log_text =~ /streaming from/g, 1, 'in one run: the walsender got its answers');
+is($target->sql('postgres', 'SELECT count(DISTINCT lane_class), count(lane_class) FROM penstock.relation'), "1|$tables",
+    'and the class of each is remembered');
+is($applier->stop, 0, 'it stops');
+
+# Someone has a lock on what the applier asks. Nothing is known after a restart, so it must ask.
+$applier = $migration->follow;
+wait_until('the stream', sub { $applier->log_text =~ /streaming from/ });
+my $lock = PenstockTest::Blocker->start($target, 'postgres', 'LOCK TABLE penstock.relation');
+$source->sql('postgres', q{UPDATE t_1 SET v = 'held up'});
+wait_until('the wait to be shown', sub { ($migration->applier_says('blocked') // '') =~ /"relation": ?"penstock\.relation"/ }, 60);
+my $walsender = $source->sql('postgres', 'SELECT pid FROM pg_stat_replication');
+my $begun = $source->sql('postgres', 'SELECT clock_timestamp()');
+wait_until('twice as long as a walsender waits', sub {
+    $source->sql('postgres', "SELECT clock_timestamp() > '$begun'::timestamptz + interval '6 seconds'") eq 't'
+});
+is($source->sql('postgres', 'SELECT pid FROM pg_stat_replication'), $walsender, 'the walsender is answered meanwhile');
+my $asked = time;
+is($applier->stop, 0, 'SIGTERM ends the applier while the lock is held');
+cmp_ok(time - $asked, '<', 10, 'soon');
+
+# It cannot even begin while the lock is there, and can be stopped all the same.
+$applier = $migration->follow;
+wait_until('it to wait for the lock', sub {
+    $target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'penstock applier start' AND wait_event_type = 'Lock'})
+}, 60);
+$asked = time;
+is($applier->stop, 0, 'SIGTERM ends an applier that waits at its start');
+cmp_ok(time - $asked, '<', 10, 'soon');
+$lock->end;
+$applier = $migration->follow;
+$migration->wait_until_caught_up;
+same_rows($source, $target, 'postgres', 'what was held up arrives');
+is($applier->stop, 0, 'it stops');
+
+# How the question is answered: by indexes, whatever the catalogs hold. auto_explain writes the plans into the server's log.
+$target->sql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'auto_explain'});
+$target->sql('postgres', q{ALTER DATABASE postgres SET auto_explain.log_min_duration = 0});
+my $before = -s $target->logfile;
+$applier = $migration->follow;
+$source->sql('postgres', on_all(q{UPDATE t_# SET v = ''explained''}));
+$migration->wait_until_caught_up;
+is($applier->stop, 0, 'it stops');
+my ($plan) = substr(slurp_file($target->logfile), $before) =~ /(Query Text: SELECT a\.n.*?)(?=\n\d{4}-\d\d-\d\d )/s;
+ok(defined $plan, 'the plan is in the log') or diag(substr(slurp_file($target->logfile), $before, 2000));
+like($plan, qr/Index Scan (?:using|on) pg_index_indrelid_index/, 'indexes of a table are found by an index');
+like($plan, qr/Index (?:Only )?Scan using pg_class_relname_nsp_index on pg_class/, 'tables by name');
+like($plan, qr/Index (?:Only )?Scan using relation_pkey on relation/, 'and the migration\'s own note of them');
+unlike($plan, qr/Seq Scan/, 'nothing is read whole');
+done_testing();
