@@ -2,6 +2,7 @@
  * The receiver against a source that says whatever a test wants it to say.
  */
 #include <endian.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -343,6 +344,11 @@ static void lost_connection_may_be_made_again(void **state)
     }
     assert_int_equal(status, -1);
     assert_true(error_is_retryable(&fixture->error));
+    /* libpq has closed its descriptor by now, and whoever comes next gets its number; the one that is polled is ours. */
+    int socket = receiver_socket(fixture->receiver), next_one = open("/dev/null", O_RDONLY);
+    assert_true(socket >= 0 && fcntl(socket, F_GETFD) >= 0);
+    assert_int_not_equal(socket, next_one);
+    close(next_one);
 }
 
 static void errors_of_the_source_end_the_stream(void **state)
