@@ -82,8 +82,8 @@ CREATE TABLE penstock.job (
     kind         text NOT NULL CHECK (kind IN ('table', 'tables', 'part')), -- one, some small ones together, a range of keys
     rank         int NOT NULL,               -- the largest first
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
-    first_key    bigint,                     -- of a part: keys from here on …
-    last_key     bigint,                     -- … up to here; null: all that are lower, or higher
+    first_key    bigint,                     -- of a part: keys from here on ...
+    last_key     bigint,                     -- ... up to here; null: all that are lower, or higher
     anew         boolean NOT NULL DEFAULT false, -- rows are there that have to be removed first
     source_bytes bigint NOT NULL,
     snapshot     int,                        -- that it was copied under
@@ -103,35 +103,15 @@ CREATE TABLE penstock.job_relation (
 );
 CREATE INDEX ON penstock.job_relation (job);
 
--- What of the schema is made after the rows, and what the target refused of all the rest. Written by the copy.
-CREATE TABLE penstock.schema_object (
-    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
-    section      text NOT NULL CHECK (section IN ('pre-data', 'post-data')),
-    number       int NOT NULL,               -- the order in which pg_restore would make them
-    dump_id      int NOT NULL,
-    needs        int[] NOT NULL,             -- dump_ids of what has to be there before
-    tables       int[] NOT NULL,             -- dump_ids of the tables that making it locks
-    class_oid    oid NOT NULL,               -- its catalog and its OID at the source, 0 for what is no object of its own
-    object_oid   oid NOT NULL,
-    kind         text NOT NULL,              -- INDEX, FK CONSTRAINT, ...
-    schema_name  text NOT NULL,
-    object_name  text NOT NULL,
-    statements   bytea,                      -- null where they may hold a password: then they come from the source again
-    state        text NOT NULL CHECK (state IN ('waiting', 'made', 'refused', 'left out')),
-    sqlstate     text,                       -- why it was refused, and the words of the server
-    words        text,
-    PRIMARY KEY (migration, section, number)
-);
-
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one
 -- move a lane (state/lanes.c).
 CREATE TABLE penstock.lane (
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     lane        int NOT NULL,
-    commit_lsn  pg_lsn NOT NULL,             -- commit record of the last change applied here …
-    sequence    bigint NOT NULL,             -- … and its number in that transaction …
-    commit_time timestamptz,                 -- … which was committed then, by the source's clock
+    commit_lsn  pg_lsn NOT NULL,             -- commit record of the last change applied here ...
+    sequence    bigint NOT NULL,             -- ... and its number in that transaction ...
+    commit_time timestamptz,                 -- ... which was committed then, by the source's clock
     epoch       bigint NOT NULL DEFAULT 0,   -- of whoever took the lanes over last
     PRIMARY KEY (migration, lane)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
@@ -177,8 +157,8 @@ CREATE TABLE penstock.conflict (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
-    commit_lsn  pg_lsn NOT NULL,             -- the change: commit record of its transaction at the source …
-    sequence    bigint NOT NULL,             -- … and its number in there
+    commit_lsn  pg_lsn NOT NULL,             -- the change: commit record of its transaction at the source ...
+    sequence    bigint NOT NULL,             -- ... and its number in there
     schema_name text,                        -- null for a truncate of several tables
     table_name  text,
     kind        text NOT NULL CHECK (kind IN ('insert', 'update', 'delete', 'truncate')),

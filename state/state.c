@@ -124,7 +124,7 @@ int state_forget(Database *target, const char *name, bool keep_journal, Error *e
     return 0;
 }
 
-#define LOCK_KEY "hashtextextended('penstock:' || $2::text || ':' || $1::text, 0)"
+#define LOCK_KEY "hashtextextended(concat('penstock:', $2::text, ':', $1::text), 0)"
 #define HOLDER ADVISORY_HOLDERS(LOCK_KEY, " LEFT JOIN pg_stat_activity a ON a.pid = l.pid")
 
 static int lock_refused(Database *target, const char *name, const char *role, Error *error)
@@ -133,7 +133,8 @@ static int lock_refused(Database *target, const char *name, const char *role, Er
     if (database_value(target, &holder, error,
                        "SELECT format('process %s of the target server (%s, from %s)', l.pid, "
                        "coalesce(nullif(a.application_name, ''), 'no application name'), "
-                       "coalesce(host(a.client_addr) || ' port ' || a.client_port, 'a local socket')) "
+                       "CASE WHEN a.client_addr IS NULL THEN 'a local socket' ELSE format('%s port %s', "
+                       "host(a.client_addr), a.client_port) END) "
                        "FROM " HOLDER,
                        2, name, role) != 0) {
         return -1;

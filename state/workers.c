@@ -15,7 +15,7 @@
 #include "advisory.h"
 #include "state.h"
 
-#define WORKERS_KEY "hashtextextended('penstock:workers:' || $1::text, 0)"
+#define WORKERS_KEY "hashtextextended(concat('penstock:workers:', $1::text), 0)"
 #define WORKERS ADVISORY_HOLDERS(WORKERS_KEY, "")
 #define GRACE_MS 2000 /* before they are asked to end */
 

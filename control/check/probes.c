@@ -44,9 +44,9 @@ int probe_target(CheckContext *context, json_t *findings, Error *error)
 static char *identity_of(Database *database, Error *error)
 {
     char *identity = NULL;
-    int status =
-        database_value(database, &identity, error,
-                       "SELECT system_identifier || '/' || current_database() FROM pg_control_system()", 0);
+    int status = database_value(
+        database, &identity, error,
+        "SELECT concat(system_identifier, '/', current_database()) FROM pg_control_system()", 0);
     return status == 0 ? identity : NULL;
 }
 

@@ -10,13 +10,13 @@
 /* Every stored expression of a user relation: relation, what it is, tree. */
 #define STORED_TREES                                                                                         \
     "SELECT ev_class AS relation, 'definition' AS part, ev_action::text AS tree FROM pg_rewrite UNION ALL "  \
-    "SELECT conrelid, 'constraint ' || quote_ident(conname), conbin::text FROM pg_constraint UNION ALL "     \
+    "SELECT conrelid, format('constraint %I', conname), conbin::text FROM pg_constraint UNION ALL "          \
     "SELECT adrelid, 'a column default', adbin::text FROM pg_attrdef UNION ALL "                             \
-    "SELECT indrelid, 'index ' || indexrelid::regclass, concat(indexprs::text, indpred::text) FROM "         \
+    "SELECT indrelid, format('index %s', indexrelid::regclass), concat(indexprs::text, indpred::text) FROM " \
     "pg_index "                                                                                              \
     "WHERE indexprs IS NOT NULL OR indpred IS NOT NULL UNION ALL "                                           \
-    "SELECT tgrelid, 'trigger ' || quote_ident(tgname), tgqual::text FROM pg_trigger UNION ALL "             \
-    "SELECT polrelid, 'policy ' || quote_ident(polname), concat(polqual::text, polwithcheck::text) FROM "    \
+    "SELECT tgrelid, format('trigger %I', tgname), tgqual::text FROM pg_trigger UNION ALL "                  \
+    "SELECT polrelid, format('policy %I', polname), concat(polqual::text, polwithcheck::text) FROM "         \
     "pg_policy"
 
 /* Functions on anyarray whose signature became anycompatiblearray in 14. */
@@ -34,7 +34,7 @@ static const CheckRow rows[] = {
      .side = ON_TARGET,
      .gather = "SELECT coalesce(json_agg(json_build_object('name', extname, 'version', extversion)), '[]') "
                "FROM pg_extension",
-     .sql = "SELECT format('extension %I', s.name), 'version ' || s.version || ' at the source', NULL "
+     .sql = "SELECT format('extension %I', s.name), format('version %s at the source', s.version), NULL "
             "FROM json_to_recordset($1::json) AS s(name text, version text) "
             "WHERE NOT EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = s.name) ORDER BY s.name",
      .advice = "Install its package on the target server, or drop the extension at the source."},
@@ -68,7 +68,7 @@ static const CheckRow rows[] = {
      .title = "Functions in C outside extensions",
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
-     .sql = "SELECT p.oid::regprocedure::text, 'library ' || p.probin, NULL FROM pg_proc p "
+     .sql = "SELECT p.oid::regprocedure::text, format('library %s', p.probin), NULL FROM pg_proc p "
             "JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c' WHERE p.oid >= 16384 "
             "AND NOT " IN_EXTENSION("pg_proc", "p.oid") " ORDER BY 1",
      .advice = "The library, built for the target's major, must be in its library folder."},
@@ -89,7 +89,7 @@ static const CheckRow rows[] = {
      .side = ON_SOURCE,
      .removed_in = 14,
      .sql =
-         "WITH gone AS (SELECT ':opno (' || string_agg(oid::text, '|') || ') ' AS pattern FROM pg_operator "
+         "WITH gone AS (SELECT format(':opno (%s) ', string_agg(oid::text, '|')) AS pattern FROM pg_operator "
          "WHERE oprkind = 'r' OR oid IN (388, 389)) "
          "SELECT DISTINCT " RELATION_NAME ", t.part, NULL::text FROM (" STORED_TREES ") t "
          "JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = c.relnamespace, gone "
@@ -100,11 +100,13 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
      .removed_in = 14,
-     .sql = "SELECT 'aggregate ' || a.aggfnoid::regprocedure, 'uses ' || f, 'DROP AGGREGATE ' || "
-            "a.aggfnoid::regprocedure FROM pg_aggregate a, unnest(" CHANGED_FUNCTIONS ") f "
+     .sql = "SELECT format('aggregate %s', a.aggfnoid::regprocedure), format('uses %s', f), "
+            "format('DROP AGGREGATE %s', a.aggfnoid::regprocedure) FROM pg_aggregate a, "
+            "unnest(" CHANGED_FUNCTIONS ") f "
             "WHERE a.aggfnoid >= 16384 AND f IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggmtransfn, "
             "a.aggmfinalfn) UNION ALL "
-            "SELECT 'operator ' || o.oid::regoperator, 'uses ' || f, 'DROP OPERATOR ' || o.oid::regoperator "
+            "SELECT format('operator %s', o.oid::regoperator), format('uses %s', f), format('DROP OPERATOR "
+            "%s', o.oid::regoperator) "
             "FROM pg_operator o, unnest(" CHANGED_FUNCTIONS
             ") f WHERE o.oid >= 16384 AND o.oprcode = f ORDER BY 1",
      .advice =
@@ -114,7 +116,7 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
      .removed_in = 14,
-     .sql = "SELECT format('conversion %I.%I', n.nspname, v.conname), 'by ' || v.conproc, "
+     .sql = "SELECT format('conversion %I.%I', n.nspname, v.conname), format('by %s', v.conproc), "
             "format('DROP CONVERSION %I.%I', n.nspname, v.conname) FROM pg_conversion v "
             "JOIN pg_namespace n ON n.oid = v.connamespace WHERE v.oid >= 16384 ORDER BY 1",
      .advice =
@@ -125,7 +127,7 @@ static const CheckRow rows[] = {
      .side = ON_SOURCE,
      .removed_in = 12,
      .sql = "SELECT DISTINCT " RELATION_NAME
-            ", 'reads ' || m.found[1]::oid::regclass, NULL::text FROM pg_rewrite w "
+            ", format('reads %s', m.found[1]::oid::regclass), NULL::text FROM pg_rewrite w "
             "JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace, "
             "regexp_matches(w.ev_action::text, ':relid (1259|2604|2606|1255|1136) ', 'g') AS m(found) "
             "WHERE " USER_SCHEMA " ORDER BY 1",
@@ -147,7 +149,8 @@ static const CheckRow rows[] = {
      .title = "Event triggers",
      .severity = CHECK_NOTE,
      .side = ON_SOURCE,
-     .sql = "SELECT format('event trigger %I', evtname), 'on ' || evtevent, NULL FROM pg_event_trigger t "
+     .sql = "SELECT format('event trigger %I', evtname), format('on %s', evtevent), NULL FROM "
+            "pg_event_trigger t "
             "WHERE NOT " IN_EXTENSION("pg_event_trigger", "t.oid") " ORDER BY 1",
      .advice = "They are restored last, and take a superuser on the target."},
     {.id = "publications",

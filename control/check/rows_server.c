@@ -42,8 +42,9 @@ static const CheckRow rows[] = {
      .title = "wal_level at the source",
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
-     .sql = "SELECT name, 'it is ' || setting, 'ALTER SYSTEM SET wal_level = logical' FROM pg_settings "
-            "WHERE name = 'wal_level' AND setting <> 'logical'",
+     .sql =
+         "SELECT name, format('it is %s', setting), 'ALTER SYSTEM SET wal_level = logical' FROM pg_settings "
+         "WHERE name = 'wal_level' AND setting <> 'logical'",
      .advice = "Set it and restart the source: it is the only setting here that needs a restart."},
     {.id = "replication-slots",
      .title = "Free replication slots at the source",
@@ -89,7 +90,7 @@ static const CheckRow rows[] = {
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
      .sql = "SELECT slot_name, format('%s slot of %s, not active, holds %s of WAL', slot_type, "
-            "coalesce('plugin ' || plugin, 'a standby'), "
+            "CASE WHEN plugin IS NULL THEN 'a standby' ELSE format('plugin %s', plugin) END, "
             "pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))), "
             "format('SELECT pg_drop_replication_slot(%L)', slot_name) "
             "FROM pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL "
@@ -108,7 +109,7 @@ static const CheckRow rows[] = {
      .title = "Writing transactions at the source, older than a minute",
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
-     .sql = "SELECT 'pid ' || pid, format('running for %s by %I in database %I, %s, query: %s', "
+     .sql = "SELECT format('pid %s', pid), format('running for %s by %I in database %I, %s, query: %s', "
             "date_trunc('second', now() - xact_start), usename, datname, state, " SHORT_QUERY "), "
             "format('SELECT pg_terminate_backend(%s)', pid) FROM pg_stat_activity "
             "WHERE backend_xid IS NOT NULL AND xact_start < now() - interval '1 minute' "

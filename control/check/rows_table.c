@@ -28,8 +28,8 @@
     "AND i.indisvalid) ELSE true END"
 
 #define IDENTITY_STATEMENT                                                                                   \
-    "'ALTER TABLE ' || name || CASE WHEN candidate IS NULL THEN ' REPLICA IDENTITY FULL' "                   \
-    "ELSE format(' REPLICA IDENTITY USING INDEX %I', candidate) END"
+    "concat('ALTER TABLE ', name, CASE WHEN candidate IS NULL THEN ' REPLICA IDENTITY FULL' "                \
+    "ELSE format(' REPLICA IDENTITY USING INDEX %I', candidate) END)"
 
 /* Live columns a of relations c whose type is one of these, by OID. */
 #define COLUMNS_OF_TYPE(types, detail)                                                                       \
@@ -50,7 +50,7 @@ static const CheckRow rows[] = {
      .title = "Tables without replica identity that only see inserts",
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
-     .sql = "SELECT name, reason || '; no update or delete seen so far', " IDENTITY_STATEMENT
+     .sql = "SELECT name, concat(reason, '; no update or delete seen so far'), " IDENTITY_STATEMENT
             " FROM (" UNIDENTIFIED ") u WHERE changed = 0 ORDER BY name",
      .advice = "Inserts are followed; the first update or delete would stop the stream. Give them an "
                "identity unless you are sure."},
@@ -67,8 +67,9 @@ static const CheckRow rows[] = {
      .title = "Large objects",
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
-     .sql = "SELECT 'large objects', count(*) || ' of them', NULL FROM pg_largeobject_metadata HAVING "
-            "count(*) > 0",
+     .sql =
+         "SELECT 'large objects', format('%s of them', count(*)), NULL FROM pg_largeobject_metadata HAVING "
+         "count(*) > 0",
      .advice = "They are not moved. Keep their content in a bytea column, or bring them over by hand after "
                "the fence."},
     {.id = "tables-with-oids",
@@ -120,7 +121,7 @@ static const CheckRow rows[] = {
      .title = "Foreign tables",
      .severity = CHECK_NOTE,
      .side = ON_SOURCE,
-     .sql = "SELECT " RELATION_NAME ", 'on server ' || quote_ident(s.srvname), NULL FROM " USER_RELATIONS
+     .sql = "SELECT " RELATION_NAME ", format('on server %I', s.srvname), NULL FROM " USER_RELATIONS
             " JOIN pg_foreign_table f ON f.ftrelid = c.oid JOIN pg_foreign_server s ON s.oid = f.ftserver "
             "ORDER BY 1",
      .advice = "Their definition is moved, not their rows: the target must reach those servers by itself."},
@@ -136,7 +137,7 @@ static const CheckRow rows[] = {
      .title = "Sequences",
      .severity = CHECK_NOTE,
      .side = ON_SOURCE,
-     .sql = "SELECT 'sequences', count(*) || ' of them', NULL FROM " USER_RELATIONS
+     .sql = "SELECT 'sequences', format('%s of them', count(*)), NULL FROM " USER_RELATIONS
             " WHERE c.relkind = 'S' HAVING count(*) > 0",
      .advice = "Nothing to do: the cutover sets each of them to the source's value."},
 };

@@ -59,7 +59,8 @@ static const CheckRow rows[] = {
          "SELECT coalesce(json_agg(json_build_object('role', r.rolname, 'setting', setting)), '[]') "
          "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting "
          "WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
-     .sql = "SELECT split_part(g.setting, '=', 1), concat('for role ' || g.role || ': ', g.setting), "
+     .sql = "SELECT split_part(g.setting, '=', 1), concat(CASE WHEN g.role IS NOT NULL THEN format('for role "
+            "%s: ', g.role) END, g.setting), "
             "format('ALTER %s SET %s TO %s', CASE WHEN g.role IS NULL THEN format('DATABASE %I', "
             "current_database()) ELSE format('ROLE %I IN DATABASE %I', g.role, current_database()) END, "
             "split_part(g.setting, '=', 1), "

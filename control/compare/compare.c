@@ -204,9 +204,10 @@ static int lock_small_tables(Database *guard, const char *migration, Error *erro
     int status = database_value(
         guard, &sql, error,
         TABLES_SQL
-        "SELECT 'LOCK TABLE ' || string_agg(format('%I.%I', schema_name, table_name), ', ')"
-        "       || ' IN ACCESS SHARE MODE'"
-        "  FROM listed WHERE small AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL",
+        "SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(format('%I.%I', schema_name, "
+        "table_name), ', '))"
+        "  FROM listed WHERE small AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL"
+        " HAVING count(*) > 0",
         1, migration);
     if (status == 0 && sql != NULL) {
         status = database_execute(guard, error, sql, 0);

@@ -20,7 +20,7 @@ static const char list_sql[] =
     "  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
     " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
     "'information_schema')"
-    "   AND n.nspname NOT LIKE 'pg\\_%' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
+    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
     " ORDER BY 1, 2";
 
 static const char set_sql[] =

@@ -1,7 +1,7 @@
 /*
- * A target counts as ours to fill when it holds no relation of a user's, or when it is written down that this migration has
- * made objects on it. That an earlier run was killed may mean that sessions of it still work on the
- * target: holding the lock, we know that they are left-overs, and end them.
+ * A target counts as ours to fill when it holds no relation of a user's, or when the journal says that this
+ * migration's schema step was begun on it. That an earlier run was killed may mean that sessions of its
+ * pg_restore still work on the target: holding the lock, we know that they are left-overs, and end them.
  */
 #include "start.h"
 
@@ -40,8 +40,10 @@ static int end_leftovers(Copy *copy, Error *error)
                 copy->target, &left, error,
                 "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity"
                 " WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()"
-                "   AND application_name IN (pg_catalog.left('penstock copy ' || $1, 63),"
-                "                            pg_catalog.left('penstock pg_restore ' || $1, 63))",
+                "   AND application_name IN (pg_catalog.left(pg_catalog.concat('penstock copy ', $1::text), "
+                "63),"
+                "                            pg_catalog.left(pg_catalog.concat('penstock pg_restore ', "
+                "$1::text), 63))",
                 1, copy->settings->migration) != 0) {
             return -1;
         }
@@ -62,17 +64,16 @@ static int end_leftovers(Copy *copy, Error *error)
 static int check_target_empty(Copy *copy, Error *error)
 {
     PGresult *rows = NULL;
-    if (database_query(
-            copy->target, &rows, error,
-            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), count(*) OVER ()"
-            "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'"
-            "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
-            "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
-            "        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-            "          AND d.objid = c.oid AND d.deptype = 'e')"
-            " ORDER BY 1 LIMIT 1",
-            0) != 0) {
+    if (database_query(copy->target, &rows, error,
+                       "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), count(*) OVER ()"
+                       "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                       " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'"
+                       "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
+                       "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
+                       "        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                       "          AND d.objid = c.oid AND d.deptype = 'e')"
+                       " ORDER BY 1 LIMIT 1",
+                       0) != 0) {
         return -1;
     }
     int status = 0;
@@ -163,19 +164,6 @@ static int keep_applier_away(Copy *copy, const char *tables, Error *error)
     return state_wait_workers(copy->target, copy->migration.name, LEFTOVER_SECONDS * 1000, error);
 }
 
-/* Whether the target has refused objects of the schema. */
-static int find_refused(Copy *copy, Error *error)
-{
-    PGresult *rows = NULL;
-    if (copy->migration.phase != PHASE_COPIED) {
-        return 0;
-    }
-    int status = schema_refused(copy->target, copy->migration.name, &rows, error);
-    copy->mend = status == 0 && PQntuples(rows) > 0;
-    PQclear(rows);
-    return status;
-}
-
 /* Everything was copied once: is there something to copy again, or a table that was made since? */
 static int resume_copied(Copy *copy, Error *error)
 {
@@ -185,10 +173,10 @@ static int resume_copied(Copy *copy, Error *error)
         return -1;
     }
     copy->again = tables != NULL;
-    int status = find_refused(copy, error);
-    if (status == 0 && copy->again) {
+    int status = 0;
+    if (copy->again) {
         status = keep_applier_away(copy, tables, error);
-    } else if (status == 0 && !copy->mend) {
+    } else {
         error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy",
                   copy->migration.name, state_phase_name(copy->migration.phase));
         status =
@@ -225,7 +213,7 @@ static int resume(Copy *copy, const Migration *found, Error *error)
 int start_copy(Copy *copy, Error *error)
 {
     Migration found;
-    bool exists = false, recorded = false, made = false;
+    bool exists = false, recorded = false;
     char event[16] = "";
     if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
         check_large_objects(copy, error) != 0 ||
@@ -242,11 +230,7 @@ int start_copy(Copy *copy, Error *error)
     if (recorded && resume(copy, &found, error) != 0) {
         return -1;
     }
-    if (exists && strcmp(event, "done") != 0 &&
-        schema_made(copy->target, copy->settings->migration, &made, error) != 0) {
-        return -1;
-    }
-    if (strcmp(event, "done") != 0 && !made && check_target_empty(copy, error) != 0) {
+    if (event[0] == '\0' && check_target_empty(copy, error) != 0) {
         return -1;
     }
     if (recorded) {

@@ -8,7 +8,7 @@ static const char tables_sql[] =
     "  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
     " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
     "'information_schema')"
-    "   AND n.nspname NOT LIKE 'pg\\_%' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
+    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
     " ORDER BY 1, 2";
 
 int tables_of_source(Database *source, PGresult **rows, Error *error)

@@ -37,7 +37,7 @@ static const char source_sql[] =
     "  'database', database) ORDER BY slot_name), '[]') FROM pg_replication_slots WHERE plugin = "
     "'penstock'), "
     "'subscriptions', (SELECT coalesce(json_agg(s.subname ORDER BY s.subname), '[]') FROM pg_subscription s "
-    "  WHERE s.subname LIKE 'penstock\\_reverse\\_%' AND s.subdbid = "
+    "  WHERE s.subname ~ '^penstock_reverse_' AND s.subdbid = "
     "  (SELECT oid FROM pg_database WHERE datname = current_database())))::text "
     "FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END "
     "AS lsn) e";
@@ -53,9 +53,9 @@ static const char reverse_sql[] =
     "  confirmed_flush_lsn, 'lag_bytes', greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), "
     "confirmed_flush_lsn), 0), "
     "  'kept_bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots "
-    "  WHERE slot_name = 'penstock_reverse_' || substr($1, 10)), "
+    "  WHERE slot_name = concat('penstock_reverse_', substr($1, 10))), "
     "'publications', (SELECT coalesce(json_agg(pubname ORDER BY pubname), '[]') FROM pg_publication "
-    "  WHERE pubname LIKE 'penstock\\_reverse\\_%' OR pubname LIKE 'penstock\\_inserts\\_%'))::text";
+    "  WHERE pubname ~ '^penstock_(reverse|inserts)_'))::text";
 
 /* An open connection whose server answers, or NULL in *database. */
 static int ensure_connection(Database **database, const char *uri, DatabaseEnd end, Error *error)

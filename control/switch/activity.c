@@ -12,12 +12,21 @@
 #define APPLICATIONS                                                                                         \
     " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"          \
     "  AND pid <> pg_backend_pid() AND application_name NOT LIKE 'penstock %'"
-#define AT_WORK APPLICATIONS " AND state <> 'idle'"
+/*
+ * In a transaction. A session with track_activities off tells nothing of itself but the lock on its virtual transaction, which
+ * it has as long as that lasts.
+ */
+#define AT_WORK                                                                                              \
+    APPLICATIONS " AND CASE WHEN state = 'disabled'"                                                         \
+                 "     THEN EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_stat_activity.pid AND l.granted" \
+                 "                  AND l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction)"  \
+                 "     ELSE state <> 'idle' END"
 
 /* One session, for people. */
 #define LINE                                                                                                 \
     "format('pid %s (%s), %s%s: %s', pid, usename, state,"                                                   \
-    "       ', open for ' || round(extract(epoch FROM clock_timestamp() - xact_start)::numeric, 1) || ' s'," \
+    "       CASE WHEN xact_start IS NOT NULL THEN format(', open for %s s', round(extract(epoch FROM "       \
+    "clock_timestamp() - xact_start)::numeric, 1)) END,"                                                     \
     "       left(regexp_replace(query, '\\s+', ' ', 'g'), 80))"
 #define MOST_NAMED "4"
 
@@ -37,7 +46,8 @@ static int blockers(Database *source, double older_than, char *out, size_t size,
     snprintf(seconds, sizeof seconds, "%f", older_than);
     int status = database_value(source, &text, error,
                                 "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line" AT_WORK
-                                " AND xact_start < clock_timestamp() - $1::float8 * interval '1 second'"
+                                " AND (xact_start < clock_timestamp() - $1::float8 * interval '1 second'"
+                                "      OR state = 'disabled' AND $1::float8 = 0)"
                                 " ORDER BY xact_start LIMIT " MOST_NAMED ") s",
                                 1, seconds);
     snprintf(out, size, "%s", text != NULL ? text : "");

@@ -32,7 +32,7 @@ int fence_remember(Database *source, json_t *detail, Error *error)
             "SELECT d.datconnlimit,"
             "       (SELECT substr(c, strpos(c, '=') + 1) FROM pg_db_role_setting s, unnest(s.setconfig) c"
             "         WHERE s.setdatabase = d.oid AND s.setrole = 0"
-            "           AND c LIKE 'default\\_transaction\\_read\\_only=%')"
+            "           AND c ~ '^default_transaction_read_only=')"
             "  FROM pg_database d WHERE d.datname = current_database()",
             0) != 0) {
         return -1;

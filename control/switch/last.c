@@ -25,7 +25,7 @@ int step_position(void *context, json_t *detail, Error *error)
     Cutover *cutover = context;
     char *lsn = NULL;
     if (database_value(cutover->leaving, &lsn, error,
-                       "SELECT pg_logical_emit_message(true, 'penstock', 'fence ' || $1)", 1,
+                       "SELECT pg_logical_emit_message(true, 'penstock', concat('fence ', $1::text))", 1,
                        cutover->migration.name) != 0) {
         return -1;
     }

@@ -15,7 +15,7 @@ typedef struct Need {
 } Need;
 
 static const Need needs[] = {
-    {DATABASE_TARGET, "SELECT 'the target has wal_level = ' || s || ', not logical'"
+    {DATABASE_TARGET, "SELECT format('the target has wal_level = %s, not logical', s)"
                       " FROM current_setting('wal_level') s WHERE s <> 'logical'"},
     {DATABASE_TARGET,
      "SELECT 'the target has no replication slot left: raise max_replication_slots'"

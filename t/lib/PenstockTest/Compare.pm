@@ -25,12 +25,12 @@ my $rows_shown = 10;
 # partitions too, because the other side may have others, or none.
 my $list_tables = <<'SQL';
 SELECT format('%I.%I', n.nspname, c.relname), CASE c.relkind WHEN 'r' THEN 'ONLY' ELSE '' END,
-       'ROW(' || coalesce(string_agg(format(CASE
+       format('ROW(%s)::text', string_agg(format(CASE
            WHEN a.atttypid = 'float4'::regtype THEN 'float4send(%I)'
            WHEN a.atttypid = 'float8'::regtype THEN 'float8send(%I)'
            WHEN a.atttypid IN ('float4[]'::regtype, 'float8[]'::regtype) THEN 'array_send(%I)'
            ELSE '%I' END, a.attname), ',' ORDER BY a.attnum)
-           FILTER (WHERE a.attnum IS NOT NULL), '') || ')::text'
+           FILTER (WHERE a.attnum IS NOT NULL))
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -105,7 +105,7 @@ sub _hashes
     my $queries = '';
     my @names = sort keys %$row;
     foreach my $name (@names) {
-        $queries .= "SELECT count(*) || ' rows, hash ' || md5(coalesce(string_agg(h, '' ORDER BY h), '')) "
+        $queries .= "SELECT format('%s rows, hash %s', count(*), md5(coalesce(string_agg(h, '' ORDER BY h), ''))) "
           . "FROM (SELECT md5($row->{$name}) AS h FROM $tables->{$name}{from}) AS rows;\n";
     }
     my %hashes;
