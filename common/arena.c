@@ -27,6 +27,7 @@ struct Arena {
     Chunk *chunks;
     size_t chunk_size;
     size_t footprint;
+    size_t limit; /* for those who ask whether there is memory */
 };
 
 static _Noreturn void out_of_memory(size_t size)
@@ -35,18 +36,15 @@ static _Noreturn void out_of_memory(size_t size)
     abort();
 }
 
+/* NULL when there is no memory. */
 static Chunk *chunk_new(Arena *arena, size_t size)
 {
-    if (size > SIZE_MAX / 2) {
-        out_of_memory(size);
-    }
     Chunk *chunk = malloc(sizeof(Chunk) + size);
-    if (chunk == NULL) {
-        out_of_memory(size);
+    if (chunk != NULL) {
+        chunk->size = size;
+        chunk->used = 0;
+        arena->footprint += sizeof(Chunk) + size;
     }
-    chunk->size = size;
-    chunk->used = 0;
-    arena->footprint += sizeof(Chunk) + size;
     return chunk;
 }
 
@@ -57,6 +55,7 @@ Arena *arena_new(size_t chunk_size)
         out_of_memory(sizeof(Arena));
     }
     arena->chunk_size = chunk_size;
+    arena->limit = SIZE_MAX;
     return arena;
 }
 
@@ -104,21 +103,27 @@ static void *take(Chunk *chunk, size_t size)
 /* The room that a request takes: never nothing, so that two allocations have two addresses. */
 static size_t aligned(size_t size)
 {
-    if (size > SIZE_MAX / 2) {
-        out_of_memory(size);
-    }
     return size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-void *arena_alloc(Arena *arena, size_t size)
+/* NULL when there is no memory, or when the arena would hold more than limit. */
+static void *allocate(Arena *arena, size_t size, size_t limit)
 {
+    if (size > SIZE_MAX / 2) {
+        return NULL;
+    }
     size_t room = aligned(size);
     Chunk *newest = arena->chunks;
     if (newest != NULL && room <= newest->size - newest->used) {
         return take(newest, room);
     }
     bool oversized = room > arena->chunk_size;
-    Chunk *chunk = chunk_new(arena, oversized ? room : arena->chunk_size);
+    size_t wanted = oversized ? room : arena->chunk_size;
+    bool allowed = limit >= arena->footprint && limit - arena->footprint >= sizeof(Chunk) + wanted;
+    Chunk *chunk = allowed || limit == SIZE_MAX ? chunk_new(arena, wanted) : NULL;
+    if (chunk == NULL) {
+        return NULL;
+    }
     if (oversized && newest != NULL) {
         chunk->next = newest->next;
         newest->next = chunk;
@@ -127,6 +132,25 @@ void *arena_alloc(Arena *arena, size_t size)
         arena->chunks = chunk;
     }
     return take(chunk, room);
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+    void *result = allocate(arena, size, SIZE_MAX);
+    if (result == NULL) {
+        out_of_memory(size);
+    }
+    return result;
+}
+
+void *arena_try_alloc(Arena *arena, size_t size)
+{
+    return allocate(arena, size, arena->limit);
+}
+
+void arena_limit(Arena *arena, size_t most)
+{
+    arena->limit = most;
 }
 
 void *arena_zalloc(Arena *arena, size_t size)

@@ -13,6 +13,19 @@
 
 #define MAX_FIELDS 9
 
+void *message_alloc(Arena *arena, size_t size, Error *error)
+{
+    void *result = arena_try_alloc(arena, size);
+    if (result == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for %zu bytes of what the source sent", size);
+        error_hint(
+            error,
+            "Nothing of this frame was taken, and it comes again with the next connection: free memory on "
+            "this machine, or lower --memory-limit, and start again.");
+    }
+    return result;
+}
+
 static const FieldSpec *find_spec(const MessageSpec *spec, const Cursor *at, const WireField *field,
                                   Error *error)
 {
@@ -67,7 +80,10 @@ static int allocate_lists(const MessageSpec *spec, Cursor body, Arena *arena, vo
     for (uint32_t i = 0; i < spec->count; i++) {
         if (spec->fields[i].kind == FIELD_LIST && counts[i] > 0) {
             BytesList *list = (BytesList *)((uint8_t *)out + spec->fields[i].offset);
-            list->items = arena_alloc(arena, counts[i] * sizeof *list->items);
+            list->items = message_alloc(arena, counts[i] * sizeof *list->items, error);
+            if (list->items == NULL) {
+                return -1;
+            }
         }
     }
     return 0;

@@ -44,5 +44,11 @@ typedef struct MessageSpec {
         .name = label, .size = sizeof(type), .count = sizeof(table) / sizeof *(table), .fields = table       \
     }
 
+/*
+ * size bytes of the arena for what the bytes that are read need; NULL, and an error, when there is no memory. Every
+ * allocation of the reader comes from here, and none is larger than READER_FACTOR times the bytes that it is for.
+ */
+void *message_alloc(Arena *arena, size_t size, Error *error);
+
 /* Clears *out and fills it. What it points to lies in the cursor's bytes or in arena. */
 int message_decode(const MessageSpec *spec, Cursor body, Arena *arena, void *out, Error *error) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "fields.h"
 #include "records.h"
 #include "transaction.h"
 #include "unseal.h"
@@ -69,12 +70,16 @@ static int next_record(Cursor *cursor, Bytes *body, Error *error)
     return 0;
 }
 
+/* Refuses those without a message: what is allocated for each is a small multiple of its bytes. */
 static int count_records(Cursor cursor, size_t *count, Error *error)
 {
-    Bytes body = {0};
     for (*count = 0; !cursor_at_end(&cursor); ++*count) {
+        Bytes body = {0};
         if (next_record(&cursor, &body, error) != 0) {
             return -1;
+        }
+        if (body.size == 0) {
+            return cursor_error(&cursor, error, "an empty record");
         }
     }
     return *count > 0 ? 0 : cursor_error(&cursor, error, "a frame without records");
@@ -87,15 +92,17 @@ static int read_batch(FrameReader *reader, Bytes batch, Arena *arena, Record **r
     if (count_records(cursor, count, error) != 0) {
         return -1;
     }
-    *records = arena_alloc(arena, *count * sizeof **records);
-    RowsDecoder rows = {.arena = arena};
+    *records = message_alloc(arena, *count * sizeof **records, error);
+    if (*records == NULL) {
+        return -1;
+    }
     transaction_check_frame(reader->check, batch);
     for (size_t i = 0; i < *count; i++) {
         Bytes body = {0};
         Cursor start = cursor;
         Record *record = &(*records)[i];
         if (next_record(&cursor, &body, error) != 0 ||
-            record_decode(cursor_into(&cursor, body), &rows, record, error) != 0) {
+            record_decode(cursor_into(&cursor, body), arena, record, error) != 0) {
             return -1;
         }
         size_t offset = (size_t)(start.at - start.base);

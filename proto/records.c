@@ -117,7 +117,10 @@ static int decode_hello(Cursor body, Arena *arena, HelloRecord *record, Error *e
 static int decode_relation_columns(const Cursor *body, Arena *arena, const BytesList *list,
                                    RelationRecord *record, Error *error)
 {
-    RelationColumnRecord *columns = arena_alloc(arena, list->count * sizeof *columns);
+    RelationColumnRecord *columns = message_alloc(arena, list->count * sizeof *columns, error);
+    if (columns == NULL) {
+        return -1;
+    }
     uint32_t last = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         Cursor column = cursor_into(body, list->items[i]);
@@ -161,7 +164,10 @@ static int decode_truncate(Cursor body, Arena *arena, TruncateRecord *record, Er
         return -1;
     }
     *record = message.record;
-    uint32_t *relations = arena_alloc(arena, message.relations.size * sizeof *relations);
+    uint32_t *relations = message_alloc(arena, message.relations.size * sizeof *relations, error);
+    if (relations == NULL) {
+        return -1;
+    }
     Cursor packed = cursor_into(&body, message.relations);
     while (!cursor_at_end(&packed)) {
         uint64_t id = 0;
@@ -177,9 +183,8 @@ static int decode_truncate(Cursor body, Arena *arena, TruncateRecord *record, Er
     return record->relation_count > 0 ? 0 : cursor_error(&body, error, "Truncate.relations is empty");
 }
 
-static int decode_kind(Cursor body, RowsDecoder *rows, Record *record, Error *error)
+static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
 {
-    Arena *arena = rows->arena;
     switch (record->kind) {
     case RECORD_HELLO:
         return decode_hello(body, arena, &record->hello, error);
@@ -188,7 +193,7 @@ static int decode_kind(Cursor body, RowsDecoder *rows, Record *record, Error *er
     case RECORD_RELATION:
         return decode_relation(body, arena, &record->relation, error);
     case RECORD_ROWS:
-        return rows_decode(rows, body, &record->rows, error);
+        return rows_decode(body, arena, &record->rows, error);
     case RECORD_TRUNCATE:
         return decode_truncate(body, arena, &record->truncate, error);
     case RECORD_MESSAGE:
@@ -203,13 +208,10 @@ static int decode_kind(Cursor body, RowsDecoder *rows, Record *record, Error *er
     return -1;
 }
 
-int record_decode(Cursor body, RowsDecoder *rows, Record *record, Error *error)
+int record_decode(Cursor body, Arena *arena, Record *record, Error *error)
 {
     WireField field;
     Cursor start = body;
-    if (cursor_at_end(&body)) {
-        return cursor_error(&body, error, "an empty record");
-    }
     if (cursor_field(&body, &field, error) != 0) {
         return -1;
     }
@@ -221,5 +223,5 @@ int record_decode(Cursor body, RowsDecoder *rows, Record *record, Error *error)
         return cursor_error(&body, error, "a record that is two things at once");
     }
     record->kind = (RecordKind)(field.number - 1);
-    return decode_kind(cursor_into(&start, field.bytes), rows, record, error);
+    return decode_kind(cursor_into(&start, field.bytes), arena, record, error);
 }

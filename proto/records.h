@@ -6,4 +6,4 @@
 
 #include "rows.h"
 
-int record_decode(Cursor body, RowsDecoder *rows, Record *record, Error *error) MUST_CHECK;
+int record_decode(Cursor body, Arena *arena, Record *record, Error *error) MUST_CHECK;

@@ -2,8 +2,9 @@
  * Cells stay where they are in the frame: what is made here are the offsets at which they begin. They come
  * from the lengths, which are only for cells that are values, so states and lengths are walked together once.
  *
- * What is allocated is bounded by what was sent. A column whose values are all empty sends nothing per row,
- * so all such columns of a frame share one array of zeros.
+ * What is allocated is bounded by what was sent. A column whose cells have no bytes sends nothing per row, however it says
+ * so (all of them null, no lengths, or one length of 0), so all such columns share one array of zeros. Any other column has a
+ * byte for each row at least, of its data, its states or its lengths.
  */
 #include "rows.h"
 
@@ -83,41 +84,56 @@ static uint32_t count_varints(Bytes packed)
     return count;
 }
 
-static const uint32_t *zero_offsets(RowsDecoder *decoder, uint32_t count)
+/* Offsets of cells without bytes: read by all, written by nobody. */
+static const uint32_t no_offsets[MAX_RUN_ROWS + 1];
+
+/* Room for the offsets of cells that have bytes; NULL when there is no memory. */
+static uint32_t *new_offsets(Arena *arena, ColumnCells *cells, uint32_t count, Error *error)
 {
-    if (decoder->zero_count < count + 1) {
-        decoder->zero_count = count + 1;
-        decoder->zeros = arena_zalloc(decoder->arena, (count + 1) * sizeof *decoder->zeros);
-    }
-    return decoder->zeros;
+    uint32_t *offsets = message_alloc(arena, (count + 1) * sizeof *offsets, error);
+    cells->offsets = offsets;
+    return offsets;
 }
 
 /* Offsets of cells of one length. */
-static int uniform_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t count, size_t size,
-                           uint32_t *offsets, Error *error)
+static int uniform_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, uint32_t count, uint32_t values,
+                           size_t size, Error *error)
 {
     uint64_t length = 0;
     if (cursor_varint(lengths, &length, error) != 0) {
         return -1;
     }
-    uint64_t at = 0;
-    for (uint32_t i = 0; i < count && at <= size; i++) {
-        offsets[i] = (uint32_t)at;
+    if (length > size || length * values != size) {
+        return cursor_error(lengths, error, "Column.lengths do not add up to %zu bytes of data", size);
+    }
+    if (length == 0) {
+        cells->offsets = no_offsets;
+        return 0;
+    }
+    uint32_t *offsets = new_offsets(arena, cells, count, error);
+    if (offsets == NULL) {
+        return -1;
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        offsets[i] = at;
         if (cells->states == NULL || cells->states[i] == CELL_VALUE) {
-            at = length <= size ? at + length : UINT64_MAX;
+            at += (uint32_t)length;
         }
     }
-    offsets[count] = (uint32_t)at;
-    return at == size
-               ? 0
-               : cursor_error(lengths, error, "Column.lengths do not add up to %zu bytes of data", size);
+    offsets[count] = at;
+    return 0;
 }
 
 /* Offsets of cells that have a length each. */
-static int single_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t count, size_t size,
-                          uint32_t *offsets, Error *error)
+static int single_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, uint32_t count, size_t size,
+                          Error *error)
 {
     uint64_t at = 0;
+    uint32_t *offsets = new_offsets(arena, cells, count, error);
+    if (offsets == NULL) {
+        return -1;
+    }
     for (uint32_t i = 0; i < count; i++) {
         offsets[i] = (uint32_t)at;
         if (cells->states != NULL && cells->states[i] != CELL_VALUE) {
@@ -138,7 +154,7 @@ static int single_offsets(Cursor *lengths, const ColumnCells *cells, uint32_t co
                : cursor_error(lengths, error, "Column.lengths do not add up to %zu bytes of data", size);
 }
 
-static int decode_cells(RowsDecoder *decoder, Cursor body, const ColumnMessage *message, uint32_t count,
+static int decode_cells(Arena *arena, Cursor body, const ColumnMessage *message, uint32_t count,
                         unsigned allowed, ColumnCells *cells, Error *error)
 {
     ColumnMessage column = *message;
@@ -154,32 +170,33 @@ static int decode_cells(RowsDecoder *decoder, Cursor body, const ColumnMessage *
         return cursor_error(&body, error, "Column.data has %zu bytes without lengths", column.data.size);
     }
     cells->data = column.data.size > 0 ? column.data.data : body.base;
-    if (entries == 0) {
-        cells->offsets = zero_offsets(decoder, count);
-        return 0;
-    }
-    uint32_t *offsets = arena_alloc(decoder->arena, (count + 1) * sizeof *offsets);
-    cells->offsets = offsets;
+    cells->offsets = no_offsets;
     Cursor lengths = cursor_into(&body, column.lengths);
-    return (entries == 1 ? uniform_offsets : single_offsets)(&lengths, cells, count, column.data.size,
-                                                             offsets, error);
+    switch (entries) {
+    case 0:
+        return 0;
+    case 1:
+        return uniform_offsets(&lengths, arena, cells, count, values, column.data.size, error);
+    default:
+        return single_offsets(&lengths, arena, cells, count, column.data.size, error);
+    }
 }
 
-static int decode_column(RowsDecoder *decoder, Cursor body, uint32_t count, unsigned allowed,
-                         ColumnCells *cells, Error *error)
+static int decode_column(Arena *arena, Cursor body, uint32_t count, unsigned allowed, ColumnCells *cells,
+                         Error *error)
 {
     ColumnMessage column;
-    return message_decode(&column_spec, body, decoder->arena, &column, error) != 0
+    return message_decode(&column_spec, body, arena, &column, error) != 0
                ? -1
-               : decode_cells(decoder, body, &column, count, allowed, cells, error);
+               : decode_cells(arena, body, &column, count, allowed, cells, error);
 }
 
 /* The cells of one row lie one behind another, so each column's offsets are two neighbours in one array. */
-static int decode_row(RowsDecoder *decoder, Cursor body, unsigned allowed, RowSide side, RowsRecord *rows,
+static int decode_row(Arena *arena, Cursor body, unsigned allowed, RowSide side, RowsRecord *rows,
                       Error *error)
 {
     ColumnMessage message;
-    if (message_decode(&column_spec, body, decoder->arena, &message, error) != 0) {
+    if (message_decode(&column_spec, body, arena, &message, error) != 0) {
         return -1;
     }
     uint32_t count = (uint32_t)message.states.size;
@@ -188,10 +205,13 @@ static int decode_row(RowsDecoder *decoder, Cursor body, unsigned allowed, RowSi
                             MAX_COLUMNS);
     }
     ColumnCells row;
-    if (decode_cells(decoder, body, &message, count, allowed, &row, error) != 0) {
+    if (decode_cells(arena, body, &message, count, allowed, &row, error) != 0) {
         return -1;
     }
-    ColumnCells *cells = arena_alloc(decoder->arena, count * sizeof *cells);
+    ColumnCells *cells = message_alloc(arena, count * sizeof *cells, error);
+    if (cells == NULL) {
+        return -1;
+    }
     for (uint32_t i = 0; i < count; i++) {
         cells[i] = (ColumnCells){
             .uniform_state = (CellState)message.states.data[i], .offsets = row.offsets + i, .data = row.data};
@@ -201,22 +221,25 @@ static int decode_row(RowsDecoder *decoder, Cursor body, unsigned allowed, RowSi
     return 0;
 }
 
-static int decode_side(RowsDecoder *decoder, const Cursor *body, const RowsMessage *message, RowSide side,
+static int decode_side(Arena *arena, const Cursor *body, const RowsMessage *message, RowSide side,
                        RowsRecord *rows, Error *error)
 {
     if (rows->count == 1) {
         unsigned states = run_allowed_states(rows->kind, rows->old, side);
-        return decode_row(decoder, cursor_into(body, message->rows[side]), states, side, rows, error) != 0
+        return decode_row(arena, cursor_into(body, message->rows[side]), states, side, rows, error) != 0
                    ? error_context(error, "relation %u, %s row", rows->relation,
                                    side == SIDE_NEW ? "new" : "old")
                    : 0;
     }
     const BytesList *columns = &message->columns[side];
     unsigned allowed = run_allowed_states(rows->kind, rows->old, side);
-    ColumnCells *cells = arena_alloc(decoder->arena, columns->count * sizeof *cells);
+    ColumnCells *cells = message_alloc(arena, columns->count * sizeof *cells, error);
+    if (cells == NULL) {
+        return -1;
+    }
     for (uint32_t i = 0; i < columns->count; i++) {
         Cursor column = cursor_into(body, columns->items[i]);
-        if (decode_column(decoder, column, rows->count, allowed, &cells[i], error) != 0) {
+        if (decode_column(arena, column, rows->count, allowed, &cells[i], error) != 0) {
             return error_context(error, "relation %u, %s column %u", rows->relation,
                                  side == SIDE_NEW ? "new" : "old", i + 1);
         }
@@ -265,10 +288,10 @@ static int check_row_sides(const Cursor *body, const RowsRecord *rows, uint32_t 
     return 0;
 }
 
-int rows_decode(RowsDecoder *decoder, Cursor body, RowsRecord *rows, Error *error)
+int rows_decode(Cursor body, Arena *arena, RowsRecord *rows, Error *error)
 {
     RowsMessage message;
-    if (message_decode(&rows_spec, body, decoder->arena, &message, error) != 0 ||
+    if (message_decode(&rows_spec, body, arena, &message, error) != 0 ||
         check_shape(&body, &message, error) != 0) {
         return -1;
     }
@@ -283,7 +306,7 @@ int rows_decode(RowsDecoder *decoder, Cursor body, RowsRecord *rows, Error *erro
     uint32_t new_count = 0;
     for (RowSide side = SIDE_NEW; side <= SIDE_OLD; side++) {
         if (run_has_side(rows->kind, rows->old, side) &&
-            decode_side(decoder, &body, &message, side, rows, error) != 0) {
+            decode_side(arena, &body, &message, side, rows, error) != 0) {
             return -1;
         }
         new_count = side == SIDE_NEW ? rows->column_count : new_count;

@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #include <xxhash.h>
 
@@ -144,6 +145,10 @@ static int learn_relation(TransactionCheck *check, const RelationRecord *record,
         }
         relation->id = record->id;
         HASH_ADD(hh, check->relations, id, sizeof relation->id, relation);
+        if (relation->hh.tbl == NULL) { /* how uthash says that it had no memory */
+            free(relation);
+            return error_set(error, ERROR_SYSTEM, "no memory for relation %u", record->id);
+        }
     }
     relation->column_count = record->column_count;
     return 0;

@@ -98,6 +98,22 @@ static int check_frame(const Unseal *unseal, const FrameMessage *frame, Error *e
     return 0;
 }
 
+/* What the frame says that it inflates to is believed only as far as its bytes can go: room for it is made at once. */
+static int check_raw_size(const Unseal *unseal, const FrameMessage *frame, Error *error)
+{
+    size_t size = frame->payload.size;
+    if (unseal->codec == WIRE_CODEC_ZSTD) {
+        return frame->raw_size / ZSTD_FACTOR <= size
+                   ? 0
+                   : error_set(error, ERROR_PROTOCOL, "%zu bytes of payload cannot inflate to %u", size,
+                               frame->raw_size);
+    }
+    return size == frame->raw_size || (frame->raw_size == 0 && size < SMALL_BATCH_SIZE)
+               ? 0
+               : error_set(error, ERROR_PROTOCOL, "a plain payload has %zu bytes, not %u", size,
+                           frame->raw_size);
+}
+
 /*
  * Room for one byte more than there may be shows a payload that inflates to more. *size is what came out: below
  * SMALL_BATCH_SIZE where the frame says no size.
@@ -131,17 +147,12 @@ static int inflate_payload(Unseal *unseal, const FrameMessage *frame, uint8_t *r
     return 0;
 }
 
-static int copy_payload(const FrameMessage *frame, uint8_t *raw, size_t *size, Error *error)
+static void copy_payload(const FrameMessage *frame, uint8_t *raw, size_t *size)
 {
     *size = frame->payload.size;
-    if (*size != frame->raw_size && (frame->raw_size > 0 || *size >= SMALL_BATCH_SIZE)) {
-        return error_set(error, ERROR_PROTOCOL, "a plain payload has %zu bytes, not %u", *size,
-                         frame->raw_size);
-    }
     if (*size > 0) {
         memcpy(raw, frame->payload.data, *size);
     }
-    return 0;
 }
 
 int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *open, Error *error)
@@ -156,15 +167,26 @@ int unseal_frame(Unseal *unseal, Bytes bytes, Arena *arena, Bytes *batch, bool *
     if (unseal->frames++ == 0) {
         unseal->codec = frame.codec;
     }
+    if (check_raw_size(unseal, &frame, error) != 0) {
+        return -1;
+    }
     size_t size = 0;
-    uint8_t *raw = frame.raw_size > 0 ? arena_alloc(arena, (size_t)frame.raw_size + 1) : unseal->small;
-    int status = unseal->codec == WIRE_CODEC_ZSTD ? inflate_payload(unseal, &frame, raw, &size, error)
-                                                  : copy_payload(&frame, raw, &size, error);
-    if (status != 0) {
+    uint8_t *raw =
+        frame.raw_size > 0 ? message_alloc(arena, (size_t)frame.raw_size + 1, error) : unseal->small;
+    if (raw == NULL) {
+        return -1;
+    }
+    if (unseal->codec == WIRE_CODEC_NONE) {
+        copy_payload(&frame, raw, &size);
+    } else if (inflate_payload(unseal, &frame, raw, &size, error) != 0) {
         return -1;
     }
     if (raw == unseal->small) {
-        raw = memcpy(arena_alloc(arena, size), unseal->small, size);
+        raw = message_alloc(arena, size, error);
+        if (raw == NULL) {
+            return -1;
+        }
+        memcpy(raw, unseal->small, size);
     }
     *batch = bytes_of(raw, size);
     *open = frame.open;

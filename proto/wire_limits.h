@@ -18,5 +18,18 @@
 #define MAX_COLUMNS 1600 /* as in PostgreSQL */
 #define MAX_OPTIONS 64
 
+/*
+ * The memory of a reader, for one frame: the Batch once inflated, and READER_FACTOR times as much for what is made of it.
+ * Whatever its bytes are, and however little there are: a record of two bytes makes a struct of a hundred, but none that
+ * says "65,536 rows of 1,600 empty columns" makes offsets for each. The largest multiples: a Record for 4 bytes, a
+ * column's entry and its struct for 2. The fuzzers run with an arena that has this limit.
+ *
+ * Beside that, for the connection: the zstd window, and 100 bytes for each relation that was described.
+ */
+#define READER_FACTOR 64
+
+/* A zstd block has at most 128 KiB and at least 4 bytes. */
+#define ZSTD_FACTOR ((size_t)(128 * 1024 / 4))
+
 /* A zstd stream may look back 2^23 bytes: all that levels up to 19 use. */
 #define MAX_WINDOW_LOG 23

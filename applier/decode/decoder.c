@@ -77,11 +77,25 @@ static int find_relation(Decoder *decoder, uint32_t id, const SourceRelation **o
                : error_set(error, ERROR_PROTOCOL, "relation %u was not described before its changes", id);
 }
 
+/* Cleared memory of the frame for what it holds; NULL, and an error, when there is none: the connection ends, and begins anew. */
+static void *frame_alloc(const DecodedFrame *frame, size_t count, size_t size, Error *error)
+{
+    void *result = arena_try_alloc(frame->arena, count * size);
+    if (result == NULL) {
+        error_set(error, ERROR_SYSTEM, "no memory for a frame of %zu records", frame->count);
+        return NULL;
+    }
+    return memset(result, 0, count * size);
+}
+
 static int find_truncated(Decoder *decoder, DecodedFrame *frame, size_t index, Error *error)
 {
     const TruncateRecord *truncate = &frame->records[index].truncate;
     const SourceRelation **relations =
-        arena_zalloc(frame->arena, (truncate->relation_count + 1) * sizeof *relations);
+        frame_alloc(frame, truncate->relation_count + 1, sizeof *relations, error);
+    if (relations == NULL) {
+        return -1;
+    }
     frame->truncated[index] = relations;
     for (uint32_t i = 0; i < truncate->relation_count; i++) {
         if (find_relation(decoder, truncate->relations[i], &relations[i], error) != 0) {
@@ -145,8 +159,11 @@ static int fill_frame(Decoder *decoder, DecodedFrame *frame, Bytes payload, Erro
         0) {
         return -1;
     }
-    frame->sources = arena_zalloc(frame->arena, (frame->count + 1) * sizeof *frame->sources);
-    frame->truncated = arena_zalloc(frame->arena, (frame->count + 1) * sizeof *frame->truncated);
+    frame->sources = frame_alloc(frame, frame->count + 1, sizeof *frame->sources, error);
+    frame->truncated = frame_alloc(frame, frame->count + 1, sizeof *frame->truncated, error);
+    if (frame->sources == NULL || frame->truncated == NULL) {
+        return -1;
+    }
     for (size_t i = 0; i < frame->count; i++) {
         if (resolve_record(decoder, frame, i, error) != 0) {
             return -1;

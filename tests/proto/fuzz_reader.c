@@ -8,12 +8,16 @@
 
 #include "print.h"
 #include "reader.h"
+#include "wire_limits.h"
+
+#define MAX_RAW_SIZE ((size_t)1 << 16)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void open_one(FrameReader *reader, RecordPrinter *printer, Bytes frame)
 {
     Arena *arena = arena_new(1); /* an allocation each, so that the sanitizer sees their ends */
+    arena_limit(arena, MAX_RAW_SIZE * (READER_FACTOR + 1));
     Record *records;
     size_t count;
     Error error;
@@ -21,6 +25,8 @@ static void open_one(FrameReader *reader, RecordPrinter *printer, Bytes frame)
         for (size_t i = 0; i < count; i++) {
             record_print(printer, &records[i]);
         }
+    } else if (error.code == ERROR_SYSTEM) {
+        abort(); /* the limit that wire_limits.h states does not hold */
     }
     arena_free(arena);
 }
@@ -29,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FrameReader *reader;
     Error error;
-    FrameReaderOptions options = {.max_raw_size = 1 << 20};
+    FrameReaderOptions options = {.max_raw_size = MAX_RAW_SIZE};
     if (frame_reader_new(&options, &reader, &error) != 0) {
         abort();
     }

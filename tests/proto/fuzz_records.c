@@ -14,6 +14,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a frame of no bytes takes. */
+#define LEAST_MEMORY 1024
+
 /* hello (wire version 2), begin (commit LSN 1000), relation 5 "s"."t" of two columns */
 static const uint8_t opening[] = {
     0x0a, 0x04, 0x0a, 0x02, 0x10, 0x02, 0x0a, 0x05, 0x12, 0x03, 0x08, 0xe8, 0x07, 0x0a, 0x1d,
@@ -48,11 +51,14 @@ static void read_sealed(FrameReader *reader, Bytes batch, bool first)
     uint8_t *bytes = malloc(batch.size + 100);
     size_t size = seal(batch, first, bytes);
     Arena *arena = arena_new(1);
+    arena_limit(arena, LEAST_MEMORY + batch.size * (READER_FACTOR + 1));
     Record *records;
     size_t count;
     Error error;
     if (frame_reader_open(reader, bytes_of(bytes, size), arena, &records, &count, &error) == 0) {
         print_records(records, count);
+    } else if (error.code == ERROR_SYSTEM) {
+        abort(); /* the limit that wire_limits.h states does not hold */
     }
     arena_free(arena);
     free(bytes);

@@ -79,6 +79,46 @@ static void save_records(const char *folder, const char *name)
     wire_free(wire);
 }
 
+/* As many rows and columns as there can be, of no bytes: in three ways, one of them with a length in a long form. */
+static void save_without_bytes(const char *folder)
+{
+    static const uint8_t kinds[][6] = {{0x32, 0}, {0x32, 3, 0x0a, 1, 1}, {0x32, 4, 0x12, 2, 0x80, 0}};
+    static const size_t sizes[] = {2, 5, 6};
+    static const char *const names[] = {"no-lengths", "all-null", "long-zero"};
+    for (int kind = 0; kind < 3; kind++) {
+        uint8_t bytes[64] = {0x0a, 0, 0x22, 0, 0x08, 5, 0x20, 0x80, 0x80, 0x04, 0x28, 1};
+        size_t size = 12;
+        for (int column = 0; column < 2; column++) {
+            memcpy(bytes + size, kinds[kind], sizes[kind]);
+            size += sizes[kind];
+        }
+        bytes[1] = (uint8_t)(size - 2);
+        bytes[3] = (uint8_t)(size - 4);
+        char path[64];
+        snprintf(path, sizeof path, "fuzz-records/%s", names[kind]);
+        save(folder, path, bytes_of(bytes, size), false);
+    }
+}
+
+/* The same, too many columns to be allowed, as zstd makes little of it. */
+static void save_bomb(const char *folder)
+{
+    Wire *wire = wire_new(WIRE_CODEC_ZSTD, 65536);
+    wire_hello(wire);
+    wire_begin(wire, 1000);
+    wire_relation(wire, 5, 1600);
+    for (int row = 0; row < 30; row++) {
+        ok(wire, writer_row(wire->writer, 5, 1600, CHANGE_INSERT, OLD_NONE, &wire->error));
+        for (int column = 0; column < 1600; column++) {
+            ok(wire, writer_value(wire->writer, SIDE_NEW, "", 0, &wire->error));
+        }
+        ok(wire, writer_row_end(wire->writer, &wire->error));
+    }
+    wire_commit(wire, 1000);
+    save_frame(wire, folder, "fuzz-reader/wide");
+    wire_free(wire);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -88,5 +128,7 @@ int main(int argc, char **argv)
     save_connection(argv[1], WIRE_CODEC_ZSTD, "fuzz-reader/zstd");
     save_connection(argv[1], WIRE_CODEC_NONE, "fuzz-reader/plain");
     save_records(argv[1], "fuzz-records/records");
+    save_without_bytes(argv[1]);
+    save_bomb(argv[1]);
     return 0;
 }
