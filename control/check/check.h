@@ -64,7 +64,7 @@ typedef struct CheckGroup {
 extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
     check_target_rows;
 
-/* The functions behind the rows that are no SQL: probes.c and plugin.c. */
+/* The functions behind the rows that are no SQL: probes.c, plugin.c and money.c. */
 int probe_source(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_versions(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
@@ -73,6 +73,7 @@ int probe_plugin(CheckContext *context, json_t *findings, Error *error) MUST_CHE
 int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_money(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
 /* Adds {object, detail, fix} to findings; detail and fix may be NULL. A fix is one or more statements; it ends with ";". */

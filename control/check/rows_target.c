@@ -25,9 +25,11 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('database %I', datname), format('%s on the target, %s at the source', "
             "pg_encoding_to_char(encoding), $1::json #>> '{}'), format('CREATE DATABASE %I ENCODING %L "
             "TEMPLATE template0', datname, $1::json #>> '{}') FROM pg_database "
-            "WHERE datname = current_database() AND pg_encoding_to_char(encoding) <> $1::json #>> '{}'",
-     .advice =
-         "Create the target database anew with the source's encoding: not every text fits into another."},
+            "WHERE datname = current_database() AND pg_encoding_to_char(encoding) <> $1::json #>> '{}' "
+            "AND (pg_encoding_to_char(encoding) <> 'UTF8' OR $1::json #>> '{}' = 'SQL_ASCII')",
+     .advice = "Create the target database anew with the source's encoding, or, unless that is SQL_ASCII, "
+               "with UTF8, into which "
+               "every text fits."},
     {.id = "locale",
      .title = "LC_COLLATE and LC_CTYPE of both databases",
      .severity = CHECK_WARNING,
@@ -42,6 +44,12 @@ static const CheckRow rows[] = {
          "AND (datcollate, datctype)::text IS DISTINCT FROM ($1::json ->> 'collate', $1::json ->> "
          "'ctype')::text",
      .advice = "Text would sort, and compare with upper and lower case, in another way than before."},
+    {.id = "money",
+     .title = "Columns of money, whose meaning is lc_monetary's",
+     .severity = CHECK_PROBLEM,
+     .function = probe_money,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "Amounts are whole numbers of the smallest unit: the same number would be another amount."},
     {.id = "collations",
      .title = "Collations in use that the target lacks",
      .severity = CHECK_PROBLEM,

@@ -3,7 +3,7 @@
  *
  * ROW(…)::text tells NULL from '' and one column from the next. hashtextextended gives the same on 11 and 14
  * for the same bytes, so with equal encodings the text is hashed as it is; else what UTF-8 makes of it, in
- * hex. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
+ * hex. Of money it is the amount, which is the number that is stored and lc_monetary's decimals. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
  * twice.
  */
 #include "table_query.h"
@@ -15,17 +15,22 @@
 
 #include <stdlib.h>
 
-/* Types whose text is rounded or may differ between majors, and the function that gives them exactly. */
+/*
+ * Types whose text is rounded, may differ between majors, or depends on settings of the two databases, and what gives them
+ * exactly: a function, or a cast.
+ */
 static const struct {
     const char *type;
     const char *function;
+    const char *cast;
 } exact[] = {
-    {"float4", "float4send"},   {"float8", "float8send"},  {"point", "point_send"},
-    {"lseg", "lseg_send"},      {"path", "path_send"},     {"box", "box_send"},
-    {"polygon", "poly_send"},   {"line", "line_send"},     {"circle", "circle_send"},
-    {"_float4", "array_send"},  {"_float8", "array_send"}, {"_point", "array_send"},
-    {"_lseg", "array_send"},    {"_path", "array_send"},   {"_box", "array_send"},
-    {"_polygon", "array_send"}, {"_line", "array_send"},   {"_circle", "array_send"},
+    {"money", NULL, "numeric"},      {"_money", NULL, "numeric[]"},   {"float4", "float4send", NULL},
+    {"float8", "float8send", NULL},  {"point", "point_send", NULL},   {"lseg", "lseg_send", NULL},
+    {"path", "path_send", NULL},     {"box", "box_send", NULL},       {"polygon", "poly_send", NULL},
+    {"line", "line_send", NULL},     {"circle", "circle_send", NULL}, {"_float4", "array_send", NULL},
+    {"_float8", "array_send", NULL}, {"_point", "array_send", NULL},  {"_lseg", "array_send", NULL},
+    {"_path", "array_send", NULL},   {"_box", "array_send", NULL},    {"_polygon", "array_send", NULL},
+    {"_line", "array_send", NULL},   {"_circle", "array_send", NULL},
 };
 
 static void append_name(Text *sql, const char *name)
@@ -37,10 +42,11 @@ static void append_name(Text *sql, const char *name)
 
 static void append_column(Text *sql, const CompareColumn *column)
 {
-    const char *function = NULL;
+    const char *function = NULL, *cast = NULL;
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++) {
         if (strcmp(exact[i].type, column->type) == 0) {
             function = exact[i].function;
+            cast = exact[i].cast;
         }
     }
     if (function != NULL) {
@@ -48,8 +54,9 @@ static void append_column(Text *sql, const CompareColumn *column)
     }
     text_append(sql, "t.");
     append_name(sql, column->name);
-    if (function != NULL) {
-        text_append(sql, ")");
+    text_append(sql, function != NULL ? ")" : "");
+    if (cast != NULL) {
+        text_printf(sql, "::pg_catalog.%s", cast);
     }
 }
 

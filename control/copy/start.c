@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "ends.h"
 #include "lock.h"
+#include "money.h"
 #include "queue.h"
 #include "session.h"
 #include "tables.h"
@@ -107,6 +108,35 @@ static int check_large_objects(Copy *copy, Error *error)
     }
     free(count);
     return status;
+}
+
+/* The columns that were found, the first of them by name. */
+typedef struct Amounts {
+    int count;
+    char column[256];
+    Error *error;
+} Amounts;
+
+static void count_amounts(void *context, const char *column, const char *why, const char *fix)
+{
+    Amounts *amounts = context;
+    if (amounts->count++ == 0) {
+        snprintf(amounts->column, sizeof amounts->column, "%s", column);
+        error_set(amounts->error, ERROR_TARGET, "%s", why);
+        error_hint(amounts->error, "On the target: %s", fix);
+    }
+}
+
+static int check_money(Copy *copy, Error *error)
+{
+    Amounts amounts = {.error = error};
+    if (money_compare(copy->source, copy->target, count_amounts, &amounts, error) != 0) {
+        return -1;
+    }
+    return amounts.count == 0
+               ? 0
+               : error_context(error, "%d column(s) of money, %s the first, would have other amounts",
+                               amounts.count, amounts.column);
 }
 
 /* Who the source is: by a replication connection, which shows too that we may have one. */
@@ -216,7 +246,7 @@ int start_copy(Copy *copy, Error *error)
     bool exists = false, recorded = false;
     char event[16] = "";
     if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
-        check_large_objects(copy, error) != 0 ||
+        check_large_objects(copy, error) != 0 || check_money(copy, error) != 0 ||
         lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;

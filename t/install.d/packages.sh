@@ -27,6 +27,7 @@ postgresql-server-dev-15 # headers of 15, PostgreSQL::Test
 libipc-run-perl      # asked for by PostgreSQL::Test
 perl                 # prove
 pgbouncer            # the proxy in front of the servers
+locales              # money in other currencies
 iproute2             # networks that tests cut
 LIST
 )
