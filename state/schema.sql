@@ -32,7 +32,9 @@ CREATE TABLE penstock.relation (
     migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     schema_name  text NOT NULL,
     table_name   text NOT NULL,
-    source_oid   oid NOT NULL,
+    source_oid   oid NOT NULL,               -- the table is this one, whatever its name is by now
+    source_columns text[],                   -- its columns when it was listed, and those that came since: number, type, type
+                                             -- modifier and name, with colons between
     source_bytes bigint NOT NULL,            -- pg_table_size when it was listed
     copy_state   text NOT NULL DEFAULT 'pending' CHECK (copy_state IN ('pending', 'copying', 'copied')),
     copy_lsn     pg_lsn,                     -- no row here is from a transaction that committed there or behind; without a
@@ -102,6 +104,8 @@ CREATE TABLE penstock.job_relation (
     PRIMARY KEY (relation, job)
 );
 CREATE INDEX ON penstock.job_relation (job);
+
+CREATE INDEX ON penstock.relation (migration, source_oid);
 
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one

@@ -39,14 +39,14 @@ is($applier->stop, 0, 'the applier stops cleanly');
 
 $applier = $migration->follow('--on-undecodable=recopy');
 my $later = 'CREATE TABLE later (id int PRIMARY KEY)';
-$sql->("$later; INSERT INTO later VALUES (1); CREATE TABLE stage AS SELECT 1 AS id; INSERT INTO t VALUES (3, 3); DROP TABLE stage");
+$sql->("$later; INSERT INTO later VALUES (1); CREATE TABLE stage AS SELECT 1 AS id; INSERT INTO t VALUES (3, 3)");
 $migration->wait_until_caught_up;
 is($target->sql('postgres', 'SELECT count(*) FROM t'), 3, 'told to, the applier goes on');
 my $status = decode_json($migration->ok('status', '--json')->{stdout});
 is(join(' ', map { $_->{table} } @{ $status->{copy}{again} }), 'public.later public.stage', 'status lists them');
 $applier->kill9;
 $applier = $migration->follow('--on-undecodable=recopy');
-$sql->('INSERT INTO later VALUES (2)');
+$sql->('DROP TABLE stage; INSERT INTO later VALUES (2)');
 $migration->wait_until_caught_up;
 is($applier->stop, 0, 'after a kill, too');
 $target->sql('postgres', $later);
@@ -65,4 +65,16 @@ $applier = $migration->follow;
 $migration->same_after('and is copied then', 'INSERT INTO stage VALUES (8)');
 is($applier->stop, 0, 'the applier stops cleanly at the end');
 
+
+# One that is marked and then dropped: with nothing else to copy, too, the copy clears it.
+$sql->('DROP TABLE stage');
+$applier = $migration->follow('--on-undecodable=recopy');
+$sql->('CREATE TABLE passing AS SELECT 1 AS id');
+$migration->wait_until_caught_up;
+is($target->sql('postgres', q{SELECT copy_state FROM penstock.relation WHERE table_name = 'passing'}), 'pending', 'a new table is marked');
+$sql->('DROP TABLE passing');
+is($applier->stop, 0, 'the applier stops cleanly once more');
+$migration->ok('copy');
+$status = decode_json($migration->ok('status', '--json')->{stdout});
+is(scalar @{ $status->{copy}{again} }, 0, 'nothing is left to be copied again');
 done_testing();

@@ -21,7 +21,7 @@ typedef struct Entry {
     const SourceRelation *source;
     CatalogState state;
     ApplyRelation *target; /* of a known one, or NULL */
-    Error *refusal;
+    Refusal *refusal;
 } Entry;
 
 typedef struct Retired {
@@ -178,7 +178,7 @@ bool catalog_find(const Catalog *catalog, const SourceRelation *source, const Ap
     return entry != NULL && entry->state == CATALOG_KNOWN;
 }
 
-const Error *catalog_refusal(const Catalog *catalog, const SourceRelation *source)
+const Refusal *catalog_refusal(const Catalog *catalog, const SourceRelation *source)
 {
     const Entry *entry = find(catalog, source);
     return entry != NULL ? entry->refusal : NULL;
@@ -208,15 +208,20 @@ void catalog_take(Catalog *catalog, Answer *answer)
     Entry *entry = renew(catalog, answer->source);
     remember_name(catalog, answer->source);
     entry->target = answer->relation;
-    entry->refusal = answer->error;
-    entry->state = answer->error != NULL ? CATALOG_REFUSED
-                   : answer->unknown     ? CATALOG_UNKNOWN
-                                         : CATALOG_KNOWN;
+    if (answer->error != NULL) {
+        entry->refusal = zeroed(sizeof *entry->refusal);
+        *entry->refusal =
+            (Refusal){.error = *answer->error, .until = answer->copy_lsn, .replaced = answer->replaced};
+    }
+    entry->state = answer->unknown         ? CATALOG_UNKNOWN
+                   : answer->error != NULL ? CATALOG_REFUSED
+                                           : CATALOG_KNOWN;
     if (entry->target != NULL) {
         entry->target->serial = ++catalog->serial;
         catalog->unsettled += entry->target->unsettled;
     }
     answer->relation = NULL;
+    free(answer->error);
     answer->error = NULL;
 }
 

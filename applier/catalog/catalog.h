@@ -21,7 +21,7 @@ typedef enum CatalogState {
     CATALOG_CHANGED, /* the same, and the table of that name was known under another definition */
     CATALOG_ASKED,
     CATALOG_KNOWN,
-    CATALOG_UNKNOWN, /* the migration has never heard of it */
+    CATALOG_UNKNOWN, /* the migration has never heard of it; a refusal says when it has, under another name */
     CATALOG_REFUSED, /* it does not fit: catalog_refusal */
 } CatalogState;
 
@@ -42,8 +42,17 @@ CatalogState catalog_state(const Catalog *catalog, const SourceRelation *source)
  */
 bool catalog_find(const Catalog *catalog, const SourceRelation *source, const ApplyRelation **out);
 
-/* Of a relation that was refused; borrowed. */
-const Error *catalog_refusal(const Catalog *catalog, const SourceRelation *source);
+/*
+ * Why a relation was refused; NULL for one that was not. Its changes in transactions that committed before until are of no
+ * account, because the table that has its name now was copied later. replaced: a copy would put it right.
+ */
+typedef struct Refusal {
+    Error error;
+    Lsn until;
+    bool replaced;
+} Refusal;
+
+const Refusal *catalog_refusal(const Catalog *catalog, const SourceRelation *source);
 
 void catalog_asked(Catalog *catalog, const SourceRelation *source);
 

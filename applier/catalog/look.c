@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity.h"
 #include "lookup.h"
 #include "match.h"
 #include "origin_lookup.h"
@@ -57,14 +58,21 @@ static bool is_unknown(const SourceRelation *source, const FoundTable *table)
 }
 
 /* What does not fit is the answer; an error is everything else. */
-static int answer_one(Database *target, Types *types, const FoundTable *table, bool settle, Answer *answer,
-                      Error *error)
+static int answer_one(Database *target, Types *types, const FoundTable *table,
+                      const DefinitionFound *identity, bool settle, Answer *answer, Error *error)
 {
     answer->unknown = is_unknown(answer->source, table);
-    if (!table->listed || table->recopy) {
+    answer->copy_lsn = identity->copy_lsn;
+    if (!answer->unknown && (!table->listed || table->recopy)) {
         return 0;
     }
-    if (match_relation(target, types, answer->source, table, &answer->relation, error) == 0) {
+    /* Of one that is yet to be copied there is nothing to mix with. */
+    bool copied = table->copy_lsn != NULL;
+    if ((copied || answer->unknown) && identity_check(answer->source, identity, error) != 0) {
+        answer->replaced = !answer->unknown;
+    } else if (answer->unknown) {
+        return 0;
+    } else if (match_relation(target, types, answer->source, table, &answer->relation, error) == 0) {
         if (!settle) {
             keep_class(answer->relation, table);
         }
@@ -119,9 +127,13 @@ static int look_at_set(Database *target, Types *types, const char *migration, bo
                        const SourceRelation *const *sources, size_t count, Answer *answers, Error *error)
 {
     FoundTable tables[LOOKUP_RELATIONS];
+    DefinitionFound identities[LOOKUP_RELATIONS] = {{0}};
     int status = lookup_tables(target, types, migration, sources, count, tables, error);
+    if (status == 0) {
+        status = identity_look(target, migration, sources, count, identities, error);
+    }
     for (size_t i = 0; status == 0 && i < count; i++) {
-        status = answer_one(target, types, &tables[i], settle, &answers[i], error);
+        status = answer_one(target, types, &tables[i], &identities[i], settle, &answers[i], error);
     }
     if (status == 0) {
         status = look_at_origins(target, answers, tables, count, error);
@@ -132,6 +144,7 @@ static int look_at_set(Database *target, Types *types, const char *migration, bo
     for (size_t i = 0; i < count; i++) {
         lookup_clear(&tables[i]);
     }
+    definitions_clear(identities, count);
     return status;
 }
 

@@ -11,8 +11,10 @@
 typedef struct Answer {
     const SourceRelation *source;
     ApplyRelation *relation; /* NULL: it takes no part; see catalog.h */
-    bool unknown;            /* … because the migration has never heard of it */
+    bool unknown;            /* … because the migration has never heard of it, under this name at least */
     Error *error;            /* it does not fit: ERROR_CONFLICT or ERROR_STATE, with what to do; else NULL */
+    bool replaced; /* … because it is another table, or a column is another, than the one that was copied */
+    Lsn copy_lsn; /* of what does not fit: its changes before this are in the copied rows, or of no account */
 } Answer;
 
 /*

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "database.h"
+#include "identity.h"
 #include "state.h"
 
 struct Resolver {
@@ -92,6 +93,27 @@ static void free_all(Question **list)
 
 /* The thread. */
 
+/* Over a connection of its own, which ends with the question: that is rare. */
+static int ask_source(Resolver *resolver, const SourceRelation *relation, bool *gone, Error *error)
+{
+    char oid[16];
+    Database *source;
+    bool there = false;
+    snprintf(oid, sizeof oid, "%u", relation->id);
+    if (database_connect(resolver->options.source, DATABASE_SOURCE, "applier resolver", &source, error) !=
+        0) {
+        return -1;
+    }
+    int status = database_found(
+        source, &there, error,
+        "SELECT 1 FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid", 1, oid);
+    database_close(source);
+    *gone = !there;
+    return status == 0 ? 0
+                       : error_context(error, "looking for table %s.%s at the source", relation->schema,
+                                       relation->name);
+}
+
 static int ask_target(Resolver *resolver, Question *question, Error *error)
 {
     const ResolverOptions *options = &resolver->options;
@@ -113,6 +135,11 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
         return state_recopy_parts(resolver->target, options->migration, question->jobs.data, error);
     case NOTE_TABLE:
         return state_recopy_table(resolver->target, options->migration, question->table, error);
+    case NOTE_REPLACED:
+        return identity_note_replaced(resolver->target, options->migration, first, question->commit_lsn,
+                                      error);
+    case ASK_GONE:
+        return ask_source(resolver, first, &question->noted, error);
     case NOTE_UNKNOWN:
         return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
                                   question->commit_lsn, error);

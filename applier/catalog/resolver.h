@@ -22,11 +22,13 @@ typedef struct Resolver Resolver;
 typedef enum QuestionKind {
     ASK_RELATIONS, /* what is on the target of each of sources? ► answers */
     ASK_SETTLED, /* the same, and the class that is right now is taken; only while all lanes stand at one point */
-    NOTE_RECOPY,  /* sources[0] has to be copied again; see state_mark_recopy ► noted */
-    ASK_BOUND,    /* how far may the stream go? ► bound */
-    NOTE_PARTS,   /* parts of tables have to be copied anew: state_recopy_parts */
-    NOTE_TABLE,   /* all of a table, at once: state_recopy_table */
-    NOTE_UNKNOWN, /* sources[0], which the migration has never heard of, has to be copied */
+    NOTE_RECOPY,   /* sources[0] has to be copied again; see state_mark_recopy ► noted */
+    ASK_BOUND,     /* how far may the stream go? ► bound */
+    NOTE_PARTS,    /* parts of tables have to be copied anew: state_recopy_parts */
+    NOTE_TABLE,    /* all of a table, at once: state_recopy_table */
+    NOTE_REPLACED, /* sources[0] is not the table that was copied under its name: that is to be copied again */
+    ASK_GONE,      /* is sources[0] still there at the source, under whatever name? ► noted: no */
+    NOTE_UNKNOWN,  /* sources[0], which the migration has never heard of, has to be copied */
 } QuestionKind;
 
 typedef struct Question {
@@ -51,7 +53,8 @@ Question *question_new(QuestionKind kind, size_t count);
 void question_free(Question *question);
 
 typedef struct ResolverOptions {
-    const char *target; /* connection string; borrowed, like the next ones */
+    const char *source; /* connection strings; borrowed, like the next ones */
+    const char *target;
     const char *migration;
     const char *encoding; /* of the source database: names come in it */
     Types *types;         /* used by the resolver's thread until resolver_stop */

@@ -61,7 +61,7 @@ static void take_batches(Outbox *outbox)
 }
 
 /* The targets of the record's relations; *many is to be freed. */
-static int find_targets(const Resolve *resolve, const DecodedFrame *frame, size_t index,
+static int find_targets(const Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
                         const ApplyRelation **one, const ApplyRelation ***many, Error *error)
 {
     const Record *record = &frame->records[index];
@@ -77,7 +77,7 @@ static int find_targets(const Resolve *resolve, const DecodedFrame *frame, size_
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (resolve_target(resolve, sources[i], &out[i], error) != 0) {
+        if (resolve_target(resolve, sources[i], transaction, &out[i], error) != 0) {
             return -1;
         }
     }
@@ -102,7 +102,8 @@ int outbox_put(Outbox *outbox, const Resolve *resolve, DecodedFrame *frame, size
     const ApplyRelation **many = NULL;
     int status = look_for_witnesses(outbox, record, error);
     if (status == 0) {
-        status = find_targets(resolve, frame, index, &one, &many, error);
+        status =
+            find_targets(resolve, frame, index, scheduler_transaction(outbox->scheduler), &one, &many, error);
     }
     if (status == 0) {
         status =

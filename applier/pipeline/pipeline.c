@@ -158,6 +158,7 @@ static int start_resolver(Pipeline *pipeline, Error *error)
     const Migration *migration = pipeline->options->migration;
     const ApplierOptions *applier = pipeline->applier;
     ResolverOptions options = {
+        .source = applier->source,
         .target = applier->target,
         .migration = migration->name,
         .encoding = migration->source_encoding,

@@ -40,9 +40,24 @@ bool resolve_busy(const Resolve *resolve)
     return resolver_busy(resolve->resolver);
 }
 
-int resolve_target(const Resolve *resolve, const SourceRelation *source, const ApplyRelation **out,
-                   Error *error)
+/* One that does not fit, and whose changes are of account. */
+static const Refusal *refused(const Resolve *resolve, const SourceRelation *source, Lsn transaction)
 {
+    const Refusal *refusal = catalog_refusal(resolve->catalog, source);
+    return refusal != NULL && transaction >= refusal->until ? refusal : NULL;
+}
+
+int resolve_target(const Resolve *resolve, const SourceRelation *source, Lsn transaction,
+                   const ApplyRelation **out, Error *error)
+{
+    if (catalog_state(resolve->catalog, source) == CATALOG_REFUSED) {
+        const Refusal *refusal = refused(resolve, source, transaction);
+        *out = NULL;
+        if (refusal != NULL) {
+            *error = refusal->error;
+        }
+        return refusal != NULL ? -1 : 0;
+    }
     return catalog_find(resolve->catalog, source, out)
                ? 0
                : error_set(error, ERROR_PROTOCOL, "changes of %s.%s came before its description",
@@ -115,12 +130,55 @@ static Step ask_settled(Resolve *resolve)
 
 /* Records. */
 
+/*
+ * Is the table still there at the source? Of one that came and went, as tools that rewrite tables and nightly loads make
+ * them, nothing is left that the target could miss. True when that is known, and it is.
+ */
+static bool is_still_there(Resolve *resolve, const SourceRelation *source, Lsn transaction, Step *step)
+{
+    if (resolve->present == source) {
+        return true;
+    }
+    *step = ask_note(resolve, question_new(ASK_GONE, 1), source, transaction);
+    return false;
+}
+
+/* It does not fit the table that was copied. */
+static Step meet_refused(Resolve *resolve, const SourceRelation *source, Lsn transaction, Error *error)
+{
+    char lsn[LSN_TEXT_SIZE];
+    Step step;
+    const Refusal *refusal = refused(resolve, source, transaction);
+    if (refusal == NULL) {
+        return STEP_TOOK;
+    }
+    if (!is_still_there(resolve, source, transaction, &step)) {
+        return step;
+    }
+    if (resolve->recopy && refusal->replaced) {
+        return ask_note(resolve, question_new(NOTE_REPLACED, 1), source, transaction);
+    }
+    *error = refusal->error;
+    error_context(error, "transaction %s", lsn_format(transaction, lsn));
+    return STEP_FAILED;
+}
+
 /* A table that was made at the source after the copy had listed the tables. */
 static Step meet_unknown(Resolve *resolve, const SourceRelation *source, Lsn transaction, Error *error)
 {
     char lsn[LSN_TEXT_SIZE];
+    Step step;
+    const Refusal *renamed = catalog_refusal(resolve->catalog, source);
+    if (!is_still_there(resolve, source, transaction, &step)) {
+        return step;
+    }
     if (resolve->recopy) {
         return ask_note(resolve, question_new(NOTE_UNKNOWN, 1), source, transaction);
+    }
+    if (renamed != NULL) {
+        *error = renamed->error;
+        error_context(error, "transaction %s", lsn_format(transaction, lsn));
+        return STEP_FAILED;
     }
     error_set(error, ERROR_CONFLICT,
               "table %s.%s has rows in transaction %s, and is not part of the migration: it was made at "
@@ -135,7 +193,6 @@ static Step meet_unknown(Resolve *resolve, const SourceRelation *source, Lsn tra
 static Step pass_relation(Resolve *resolve, const SourceRelation *source, Lsn transaction, bool quiet,
                           Error *error)
 {
-    char lsn[LSN_TEXT_SIZE];
     switch (catalog_state(resolve->catalog, source)) {
     case CATALOG_KNOWN:
         return STEP_TOOK;
@@ -144,9 +201,7 @@ static Step pass_relation(Resolve *resolve, const SourceRelation *source, Lsn tr
     case CATALOG_UNKNOWN:
         return meet_unknown(resolve, source, transaction, error);
     case CATALOG_REFUSED:
-        *error = *catalog_refusal(resolve->catalog, source);
-        error_context(error, "transaction %s", lsn_format(transaction, lsn));
-        return STEP_FAILED;
+        return meet_refused(resolve, source, transaction, error);
     case CATALOG_CHANGED:
         if (!quiet) {
             return STEP_NEEDS_QUIET;
@@ -230,6 +285,37 @@ static void unknown_noted(Resolve *resolve, const Question *question)
              source->schema, source->name, lsn_format(question->commit_lsn, lsn));
 }
 
+static void replaced_noted(Resolve *resolve, const Question *question)
+{
+    char lsn[LSN_TEXT_SIZE];
+    const SourceRelation *source = question->sources[0];
+    const Refusal *refusal = catalog_refusal(resolve->catalog, source);
+    resolve->note = NOTE_NONE;
+    log_line(
+        resolve->log, LOG_WARNING,
+        "%s. Its changes from transaction %s on are left out until it has been copied again. Make the same "
+        "change on the target, stop this applier, then penstock copy",
+        refusal != NULL ? refusal->error.message : source->name, lsn_format(question->commit_lsn, lsn));
+    catalog_leave_out(resolve->catalog, source);
+}
+
+static void gone_answered(Resolve *resolve, const Question *question)
+{
+    char lsn[LSN_TEXT_SIZE];
+    const SourceRelation *source = question->sources[0];
+    resolve->note = NOTE_NONE;
+    if (!question->noted) {
+        resolve->present = source;
+        return;
+    }
+    catalog_leave_out(resolve->catalog, source);
+    log_line(resolve->log, LOG_WARNING,
+             "table %s.%s (OID %u) came and went: it has changes in transaction %s and is not there any more "
+             "at the "
+             "source; they are left out",
+             source->schema, source->name, source->id, lsn_format(question->commit_lsn, lsn));
+}
+
 /* The relation is in use already: it may take no part from here on, but not be something that does not fit. */
 static int check_settled(const Answer *answer, Error *error)
 {
@@ -269,6 +355,12 @@ static int take_answer(Resolve *resolve, Question *question, Error *error)
     case NOTE_PARTS:
     case NOTE_TABLE:
         hold_answered(resolve, question);
+        break;
+    case NOTE_REPLACED:
+        replaced_noted(resolve, question);
+        break;
+    case ASK_GONE:
+        gone_answered(resolve, question);
         break;
     }
     return 0;

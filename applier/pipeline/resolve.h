@@ -25,8 +25,9 @@ typedef struct Resolve {
     const Log *log;
     bool recopy; /* --on-undecodable=recopy */
     Note note;
-    StreamBound bound;  /* how far this run may go while tables are copied */
-    bool bound_is_past; /* by now a run may go further */
+    const SourceRelation *present; /* the source was asked about it last, and has it still */
+    StreamBound bound;             /* how far this run may go while tables are copied */
+    bool bound_is_past;            /* by now a run may go further */
     bool asking_bound;
     uint32_t xid;   /* of the transaction at the cursor … */
     Lsn commit_lsn; /* … and its commit */
@@ -59,6 +60,9 @@ int resolve_collect(Resolve *resolve, Error *error) MUST_CHECK;
 /* A question is out. */
 bool resolve_busy(const Resolve *resolve);
 
-/* The target of a relation that resolve_record has let pass, NULL when it takes no part; ERROR_PROTOCOL for any other. */
-int resolve_target(const Resolve *resolve, const SourceRelation *source, const ApplyRelation **out,
-                   Error *error) MUST_CHECK;
+/*
+ * The target of a relation that resolve_record has let pass, for changes of the transaction; NULL when it takes no part.
+ * ERROR_PROTOCOL for any other relation.
+ */
+int resolve_target(const Resolve *resolve, const SourceRelation *source, Lsn transaction,
+                   const ApplyRelation **out, Error *error) MUST_CHECK;

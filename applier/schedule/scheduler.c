@@ -444,6 +444,11 @@ Position scheduler_position(const Scheduler *scheduler)
     return scheduler->point.newest;
 }
 
+Lsn scheduler_transaction(const Scheduler *scheduler)
+{
+    return scheduler->point.commit_lsn;
+}
+
 bool scheduler_in_transaction(const Scheduler *scheduler)
 {
     return scheduler->point.in_transaction;

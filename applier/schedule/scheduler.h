@@ -80,6 +80,9 @@ uint64_t scheduler_deadline(const Scheduler *scheduler);
 /* The lowest floor of the batches not yet taken; the end of the last whole transaction when there is none. */
 Lsn scheduler_floor(const Scheduler *scheduler);
 
+/* The commit of the transaction that began last. */
+Lsn scheduler_transaction(const Scheduler *scheduler);
+
 /* The newest position scheduled, changes that were left out included. */
 Position scheduler_position(const Scheduler *scheduler);
 

@@ -90,7 +90,7 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
 {
     int count = 0, first = -1;
     for (int i = 0; i < PQntuples(rows); i++) {
-        if (strcmp(PQgetvalue(rows, i, 4), "t") == 0) {
+        if (strcmp(PQgetvalue(rows, i, TABLE_ARRAYS), "t") == 0) {
             first = first < 0 ? i : first;
             count++;
         }
@@ -106,7 +106,7 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
 int copy_step_plan(Copy *copy, bool repeated, Error *error)
 {
     PGresult *rows = NULL;
-    Text arrays[4];
+    Text arrays[TABLE_ARRAYS];
     (void)repeated;
     if (tables_of_source(copy->source, &rows, error) != 0) {
         return -1;
@@ -114,7 +114,8 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
     tables_arrays(rows, arrays);
     warn_unlogged(copy, rows);
     PQclear(rows);
-    const char *const parameters[4] = {arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data};
+    const char *const parameters[TABLE_ARRAYS] = {arrays[0].data, arrays[1].data, arrays[2].data,
+                                                  arrays[3].data, arrays[4].data};
     int status = queue_fill(copy->target, copy->settings->migration, parameters, error);
     if (status == 0) {
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);

@@ -4,23 +4,40 @@
  */
 #include "queue.h"
 
+#include "definition.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int queue_fill(Database *target, const char *migration, const char *const arrays[4], Error *error)
+/* A table of that name that is not the one that was listed, or has a column that is not, has to be copied again. */
+#define ANOTHER                                                                                              \
+    "(relation.source_oid <> excluded.source_oid OR " STATE_CHANGED_COLUMN_SQL(                              \
+        "relation.source_columns", "excluded.source_columns") " IS NOT NULL)"
+
+int queue_fill(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS], Error *error)
 {
     return database_execute(
         target, error,
-        "INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes)"
-        " SELECT $1, s, t, o, b FROM unnest($2::text[], $3::text[], $4::oid[], $5::int8[])"
-        "                            AS u (s, t, o, b)"
-        " ON CONFLICT (migration, schema_name, table_name) DO UPDATE SET copy_state = 'pending'"
-        "    WHERE relation.copy_state = 'copied' AND relation.recopy_lsn IS NOT NULL",
-        5, migration, arrays[0], arrays[1], arrays[2], arrays[3]);
+        "INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes, "
+        "source_columns)"
+        " SELECT $1, s, t, o, b, c::text[] FROM unnest($2::text[], $3::text[], $4::oid[], $5::int8[], "
+        "$6::text[])"
+        "                            AS u (s, t, o, b, c)"
+        " ON CONFLICT (migration, schema_name, table_name) DO UPDATE SET copy_state = 'pending',"
+        "    source_oid = excluded.source_oid, source_columns = excluded.source_columns,"
+        "    recopy_lsn = coalesce(relation.recopy_lsn, relation.copy_lsn), recopy_reason ="
+        "      CASE WHEN relation.recopy_lsn IS NULL AND relation.copy_lsn IS NOT NULL THEN"
+        "        'at the source it is another one, or has another column, than was copied'"
+        "      ELSE relation.recopy_reason END,"
+        "    copy_lsn = NULL, snapshot = NULL, part_column = NULL"
+        "    WHERE relation.copy_state = 'copied' AND (relation.recopy_lsn IS NOT NULL OR " ANOTHER ")"
+        "       OR relation.copy_state <> 'copied' AND " ANOTHER,
+        6, migration, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]);
 }
 
-int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[4], Error *error)
+int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
+                        Error *error)
 {
     return database_execute(target, error,
                             "UPDATE penstock.relation SET copy_state = 'copied'"
@@ -28,6 +45,15 @@ int queue_leave_dropped(Database *target, const char *migration, const char *con
                             "   AND (schema_name, table_name) NOT IN (SELECT * FROM unnest($2::text[], "
                             "$3::text[]))",
                             3, migration, arrays[0], arrays[1]);
+}
+
+int queue_waiting(Database *target, const char *migration, char **tables, Error *error)
+{
+    return database_value(
+        target, tables, error,
+        "SELECT string_agg(format('%I.%I', schema_name, table_name), ', ' ORDER BY schema_name, "
+        "table_name) FROM penstock.relation WHERE migration = $1 AND copy_state <> 'copied'",
+        1, migration);
 }
 
 int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error)

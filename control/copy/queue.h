@@ -13,6 +13,7 @@
 #include "database.h"
 #include "error.h"
 #include "lsn.h"
+#include "tables.h"
 
 typedef struct Claim {
     char schema[256];
@@ -29,16 +30,21 @@ typedef struct QueueTotals {
 
 /*
  * Adds the tables: parallel arrays of array literals. Those that are there already stay as they are, but for one that
- * had been left as dropped and has come back.
+ * had been left as dropped and has come back, and one that is another table by now, or has columns that are: these are
+ * copied again.
  */
-int queue_fill(Database *target, const char *migration, const char *const arrays[4], Error *error) MUST_CHECK;
+int queue_fill(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
+               Error *error) MUST_CHECK;
 
 /*
  * Takes tables that wait to be copied again, but are not among these any more, out of the queue. The applier goes on
  * leaving out what the stream has of them.
  */
-int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[4],
+int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
                         Error *error) MUST_CHECK;
+
+/* Which tables wait to be copied, at the source or not: a list for people, or NULL; the caller frees it. */
+int queue_waiting(Database *target, const char *migration, char **tables, Error *error) MUST_CHECK;
 
 int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error) MUST_CHECK;
 

@@ -202,6 +202,10 @@ static int resume_copied(Copy *copy, Error *error)
         tables_missing(copy->source, copy->target, copy->migration.name, &tables, error) != 0) {
         return -1;
     }
+    if (tables == NULL && copy->migration.phase == PHASE_COPIED &&
+        queue_waiting(copy->target, copy->migration.name, &tables, error) != 0) {
+        return -1;
+    }
     copy->again = tables != NULL;
     int status = 0;
     if (copy->again) {
