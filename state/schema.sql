@@ -106,6 +106,25 @@ CREATE TABLE penstock.job_relation (
 CREATE INDEX ON penstock.job_relation (job);
 
 CREATE INDEX ON penstock.relation (migration, source_oid);
+-- What of the schema is made after the rows, and what the target refused of all the rest. Written by the copy.
+CREATE TABLE penstock.schema_object (
+    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    section      text NOT NULL CHECK (section IN ('pre-data', 'post-data')),
+    number       int NOT NULL,               -- the order in which pg_restore would make them
+    dump_id      int NOT NULL,
+    needs        int[] NOT NULL,             -- dump_ids of what has to be there before
+    tables       int[] NOT NULL,             -- dump_ids of the tables that making it locks
+    class_oid    oid NOT NULL,               -- its catalog and its OID at the source, 0 for what is no object of its own
+    object_oid   oid NOT NULL,
+    kind         text NOT NULL,              -- INDEX, FK CONSTRAINT, ...
+    schema_name  text NOT NULL,
+    object_name  text NOT NULL,
+    statements   bytea,                      -- null where they may hold a password: then they come from the source again
+    state        text NOT NULL CHECK (state IN ('waiting', 'made', 'refused', 'left out')),
+    sqlstate     text,                       -- why it was refused, and the words of the server
+    words        text,
+    PRIMARY KEY (migration, section, number)
+);
 
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one

@@ -119,6 +119,9 @@ sub traps_of_pgcat
     common_traps($proxy);
     like($migration->exits(2, @command[0 .. 1], 'pgcat:' . $proxy->admin_uri, '--yes')->{stderr}, qr/configuration file/,
         'its file cannot be asked for: it must be named');
+    my @few = ('sh', '-c', 'ulimit -n 100; exec "$@"', 'sh', $migration->command(@command));
+    like(run_program(@few)->{stderr}, qr/pools may have 20 connections, and the gate can take 18/,
+        'too few descriptors for the gate');
     trap('paused', qr/is paused in pgcat/, \@command, sub { $admin->('PAUSE app,app') }, sub { $admin->('RESUME app,app') });
     my $state = $proxy->config . '.penstock-gate';
     trap('held by another', qr/held already/, \@command, sub { write_file($state, '{}') }, sub { unlink($state) });

@@ -22,6 +22,8 @@ enum OptionKey {
     OPTION_NO_OWNER,
     OPTION_NO_PRIVILEGES,
     OPTION_NO_TABLESPACES,
+    OPTION_LEAVE_OUT,
+    OPTION_NOT_VALID,
     OPTION_SKIP_LARGE_OBJECTS,
 };
 
@@ -46,6 +48,18 @@ static const struct argp_option argp_options[] = {
     {.name = "no-owner", .key = OPTION_NO_OWNER, .doc = "Objects belong to the target's user"},
     {.name = "no-privileges", .key = OPTION_NO_PRIVILEGES, .doc = "Leave GRANTs behind"},
     {.name = "no-tablespaces", .key = OPTION_NO_TABLESPACES, .doc = "Everything into the default tablespace"},
+    {.name = "leave-out",
+     .key = OPTION_LEAVE_OUT,
+     .arg = "OBJECT",
+     .doc = "Do not make this object of the schema: \"FK CONSTRAINT public.child child_parent_fkey\", with "
+            "or without "
+            "the kind; * and ? as in a shell. May be repeated"},
+    {.name = "not-valid",
+     .key = OPTION_NOT_VALID,
+     .arg = "CONSTRAINT",
+     .doc =
+         "Make this foreign key or check NOT VALID: rows that break it stay, new ones cannot. Named as for "
+         "--leave-out. May be repeated"},
     {.name = "skip-large-objects",
      .key = OPTION_SKIP_LARGE_OBJECTS,
      .doc = "Leave large objects behind, instead of stopping when there are any"},
@@ -64,11 +78,34 @@ static const OptionField fields[] = {
     OPTION_FLAG(OPTION_SKIP_LARGE_OBJECTS, CopyOptions, skip_large_objects),
 };
 
+/* One more of a list; what does not fit is said as a wrong use. */
+static void add_pattern(const char *pattern, const char **list, SchemaPatterns *patterns,
+                        struct argp_state *state)
+{
+    if (patterns->count == MOST_PATTERNS) {
+        argp_error(state, "at most %d of --leave-out, and of --not-valid; * and ? stand for several",
+                   MOST_PATTERNS);
+        return;
+    }
+    list[patterns->count++] = pattern;
+    patterns->patterns = list;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
-               ? 0
-               : ARGP_ERR_UNKNOWN;
+    CopyOptions *options = state->input;
+    switch (key) {
+    case OPTION_LEAVE_OUT:
+        add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
+        return 0;
+    case OPTION_NOT_VALID:
+        add_pattern(argument, options->not_valid, &options->schema.not_valid, state);
+        return 0;
+    default:
+        return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
+                   ? 0
+                   : ARGP_ERR_UNKNOWN;
+    }
 }
 
 static const struct argp copy_argp = {
@@ -120,7 +157,7 @@ static int run_copy(Copy *copy, Error *error)
         return -1;
     }
     progress_summary(copy->progress, migration, totals.tables, totals.rows, totals.bytes, sequences);
-    return 0;
+    return copy_check_objects(copy, error);
 }
 
 static ExitStatus command_run(const Settings *settings, void *options, Error *error)

@@ -4,9 +4,10 @@
  *
  *     slot ──► schema ──► plan ──► data ──► post-data ──► sequences ──► analyze
  *
- * or, of a migration that was copied, once more the tables that the applier could not keep right:
+ * or, of a migration that was copied, once more the tables that the applier could not keep right, and the objects of
+ * the schema that the target has refused:
  *
- *     again
+ *     again, objects
  *
  * Each step is journaled before and after, and may be run again from its start after any crash (steps.h).
  */
@@ -20,6 +21,8 @@
 #include "schema.h"
 #include "state.h"
 
+#define MOST_PATTERNS 256
+
 typedef struct CopyOptions {
     int jobs;
     int lanes;
@@ -27,6 +30,8 @@ typedef struct CopyOptions {
     int snapshot_age;  /* seconds after which tables are copied under a new snapshot */
     int stall_timeout; /* seconds without a byte after which a table's copy gives up */
     SchemaOptions schema;
+    const char *leave_out[MOST_PATTERNS]; /* what schema's patterns lie in */
+    const char *not_valid[MOST_PATTERNS];
     bool skip_large_objects;
 } CopyOptions;
 
@@ -37,6 +42,8 @@ typedef struct Copy {
     Database *target; /* holds the migration's lock */
     Migration migration;
     bool again; /* all was copied once, and some tables wait to be copied again: only that is done */
+    bool
+        mend; /* all was copied once, and the target refused some objects of the schema: those are tried again */
     Progress *progress;
 } Copy;
 
@@ -52,3 +59,7 @@ int copy_step_post_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_sequences(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_analyze(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_again(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_objects(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+
+/* ERROR_TARGET naming the objects of the schema that the target has refused, when there are any. */
+int copy_check_objects(Copy *copy, Error *error) MUST_CHECK;

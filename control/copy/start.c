@@ -1,7 +1,7 @@
 /*
- * A target counts as ours to fill when it holds no relation of a user's, or when the journal says that this
- * migration's schema step was begun on it. That an earlier run was killed may mean that sessions of its
- * pg_restore still work on the target: holding the lock, we know that they are left-overs, and end them.
+ * A target counts as ours to fill when it holds no relation of a user's, or when it is written down that this migration has
+ * made objects on it. That an earlier run was killed may mean that sessions of it still work on the
+ * target: holding the lock, we know that they are left-overs, and end them.
  */
 #include "start.h"
 
@@ -194,6 +194,19 @@ static int keep_applier_away(Copy *copy, const char *tables, Error *error)
     return state_wait_workers(copy->target, copy->migration.name, LEFTOVER_SECONDS * 1000, error);
 }
 
+/* Whether the target has refused objects of the schema. */
+static int find_refused(Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    if (copy->migration.phase != PHASE_COPIED) {
+        return 0;
+    }
+    int status = schema_refused(copy->target, copy->migration.name, &rows, error);
+    copy->mend = status == 0 && PQntuples(rows) > 0;
+    PQclear(rows);
+    return status;
+}
+
 /* Everything was copied once: is there something to copy again, or a table that was made since? */
 static int resume_copied(Copy *copy, Error *error)
 {
@@ -207,10 +220,10 @@ static int resume_copied(Copy *copy, Error *error)
         return -1;
     }
     copy->again = tables != NULL;
-    int status = 0;
-    if (copy->again) {
+    int status = find_refused(copy, error);
+    if (status == 0 && copy->again) {
         status = keep_applier_away(copy, tables, error);
-    } else {
+    } else if (status == 0 && !copy->mend) {
         error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy",
                   copy->migration.name, state_phase_name(copy->migration.phase));
         status =
@@ -247,7 +260,7 @@ static int resume(Copy *copy, const Migration *found, Error *error)
 int start_copy(Copy *copy, Error *error)
 {
     Migration found;
-    bool exists = false, recorded = false;
+    bool exists = false, recorded = false, made = false;
     char event[16] = "";
     if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
         check_large_objects(copy, error) != 0 || check_money(copy, error) != 0 ||
@@ -264,7 +277,11 @@ int start_copy(Copy *copy, Error *error)
     if (recorded && resume(copy, &found, error) != 0) {
         return -1;
     }
-    if (event[0] == '\0' && check_target_empty(copy, error) != 0) {
+    if (exists && strcmp(event, "done") != 0 &&
+        schema_made(copy->target, copy->settings->migration, &made, error) != 0) {
+        return -1;
+    }
+    if (strcmp(event, "done") != 0 && !made && check_target_empty(copy, error) != 0) {
         return -1;
     }
     if (recorded) {

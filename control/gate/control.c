@@ -1,5 +1,5 @@
 /*
- * Commands: "show", "open HOST PORT" and "end". The answer is "MODE PID WAITING LED", or "error TEXT".
+ * Commands: "show", "guard MS HOST PORT", "open HOST PORT" and "end". The answer is "MODE PID WAITING LED", or "error TEXT".
  *
  * A name in the abstract namespace vanishes with its process, so there is never a stale one; but it has no
  * mode bits, and so both sides ask the kernel who is at the other end.
@@ -52,12 +52,18 @@ int control_bind(int port)
     return fd;
 }
 
-static bool is_trusted(int fd)
+/* *pid, when pid is not NULL, is the process at the other end. */
+static bool is_trusted(int fd, pid_t *pid)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return false;
+    }
+    if (pid != NULL) {
+        *pid = peer.pid;
+    }
+    return peer.uid == geteuid() || peer.uid == 0;
 }
 
 /* --- the gate's side --- */
@@ -66,6 +72,7 @@ typedef struct Talk {
     uv_pipe_t pipe;
     uv_write_t write;
     Gate *gate;
+    pid_t peer;
     size_t used;
     char line[LINE_SIZE];
 } Talk;
@@ -104,21 +111,46 @@ static bool is_own_port(const Gate *gate, const struct sockaddr_storage *server)
 }
 
 /* NULL, or why not. */
-static const char *obey(Gate *gate, const char *line)
+static const char *open_to(Gate *gate, const char *host, const char *port)
+{
+    struct sockaddr_storage server = {0};
+    if (!resolve(host, port, &server)) {
+        return "the server's name is not known";
+    }
+    if (is_own_port(gate, &server)) {
+        return "that server is the gate itself";
+    }
+    gate->orders->server = server;
+    gate->orders->mode = GATE_OPEN;
+    splice_open(gate);
+    return NULL;
+}
+
+static const char *guard(Gate *gate, pid_t peer, int limit_ms, const char *host, const char *port)
+{
+    struct sockaddr_storage back = {0};
+    if (gate->orders->mode != GATE_HOLD) {
+        return "it does not hold any more";
+    }
+    if (!resolve(host, port, &back)) {
+        return "the server's name is not known";
+    }
+    if (is_own_port(gate, &back)) {
+        return "that server is the gate itself";
+    }
+    guard_set(&gate->orders->guard, peer, limit_ms, &back);
+    return NULL;
+}
+
+static const char *obey(Gate *gate, pid_t peer, const char *line)
 {
     char host[256], port[16];
+    int limit_ms;
+    if (sscanf(line, "guard %d %255s %15s", &limit_ms, host, port) == 3) {
+        return guard(gate, peer, limit_ms, host, port);
+    }
     if (sscanf(line, "open %255s %15s", host, port) == 2) {
-        struct sockaddr_storage server = {0};
-        if (!resolve(host, port, &server)) {
-            return "the server's name is not known";
-        }
-        if (is_own_port(gate, &server)) {
-            return "that server is the gate itself";
-        }
-        gate->orders->server = server;
-        gate->orders->mode = GATE_OPEN;
-        splice_open(gate);
-        return NULL;
+        return open_to(gate, host, port);
     }
     if (strcmp(line, "end") == 0) {
         if (gate->orders->mode == GATE_HOLD) {
@@ -134,7 +166,7 @@ static void answer(Talk *talk)
 {
     static const char *const modes[] = {[GATE_HOLD] = "hold", [GATE_OPEN] = "open", [GATE_ENDING] = "ending"};
     Gate *gate = talk->gate;
-    const char *refusal = obey(gate, talk->line);
+    const char *refusal = obey(gate, talk->peer, talk->line);
     if (refusal != NULL) {
         snprintf(talk->line, sizeof talk->line, "error %s\n", refusal);
     } else {
@@ -185,7 +217,7 @@ static void on_connection(uv_stream_t *listener, int status)
     talk->gate = gate;
     uv_pipe_init(&gate->loop, &talk->pipe, 0);
     if (uv_accept(listener, (uv_stream_t *)&talk->pipe) != 0 ||
-        uv_fileno((uv_handle_t *)&talk->pipe, &fd) != 0 || !is_trusted(fd) ||
+        uv_fileno((uv_handle_t *)&talk->pipe, &fd) != 0 || !is_trusted(fd, &talk->peer) ||
         uv_read_start((uv_stream_t *)&talk->pipe, on_buffer, on_read) != 0) {
         uv_close((uv_handle_t *)&talk->pipe, on_closed);
     }
@@ -228,7 +260,7 @@ static int talk(int fd, int port, const char *command, char *line, size_t size)
     struct sockaddr_un address;
     socklen_t address_size = address_of(port, &address);
     int length = snprintf(line, size, "%s\n", command);
-    return fd >= 0 && connect(fd, (struct sockaddr *)&address, address_size) == 0 && is_trusted(fd) &&
+    return fd >= 0 && connect(fd, (struct sockaddr *)&address, address_size) == 0 && is_trusted(fd, NULL) &&
                    send(fd, line, (size_t)length, MSG_NOSIGNAL) == length
                ? read_line(fd, line, size)
                : -1;

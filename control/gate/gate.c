@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -73,6 +74,20 @@ bool gate_answers(int port, GateAnswer *answer)
 {
     Error ignored;
     return control_ask(port, "show", answer, &ignored) == 0;
+}
+
+int gate_guard(int port, int limit_ms, const char *host, const char *server_port, Error *error)
+{
+    char command[400];
+    GateAnswer answer;
+    snprintf(command, sizeof command, "guard %d %s %s", limit_ms, host, server_port);
+    return control_ask(port, command, &answer, error);
+}
+
+int gate_most(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? splice_most(limit.rlim_max) : 0;
 }
 
 int gate_open(int port, const char *host, const char *server_port, Error *error)

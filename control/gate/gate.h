@@ -9,6 +9,7 @@
  * connections that were in it; with the one that keeps the port, nothing.
  *
  *     hold ──► open ──► ending ──► (gone, when its last connection has ended)
+ *      └── by itself, to where clients came from, when whoever answers for the hold is gone and its time is over
  *
  * A gate that is ending closes idle sessions after 5 seconds without a byte; a query or an open transaction it lets end,
  * however long that takes. A connection in TLS cannot be looked into: it is closed after an hour without a byte.
@@ -31,6 +32,16 @@ int gate_start(int port, int fd, const char *log, Error *error) MUST_CHECK;
 
 /* True when a gate answers on port. */
 bool gate_answers(int port, GateAnswer *answer);
+
+/*
+ * The calling process answers for the hold from now on: once it is gone and limit_ms have passed, the gate opens by itself to
+ * host and port, where its clients came from, so that nobody is held by nobody. May be said again, by another process, too.
+ * ERROR_STATE when the gate does not hold any more.
+ */
+int gate_guard(int port, int limit_ms, const char *host, const char *server_port, Error *error) MUST_CHECK;
+
+/* How many connections a gate that this process starts can take: it raises its limit of descriptors as far as it may. */
+int gate_most(void);
 
 /* Leads what waits, and what comes, to host and port. */
 int gate_open(int port, const char *host, const char *server_port, Error *error) MUST_CHECK;

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,13 @@ static void keep(const GateParts *parts, pid_t server) __attribute__((noreturn))
 static void on_look(uv_timer_t *timer)
 {
     Gate *gate = timer->data;
+    if (gate->orders->mode == GATE_HOLD && guard_is_over(&gate->orders->guard)) {
+        gate_log(gate,
+                 "the command that holds is gone and its time is over: opened to where clients came from", 0);
+        gate->orders->server = gate->orders->guard.back;
+        gate->orders->mode = GATE_OPEN;
+        splice_open(gate);
+    }
     if (gate->orders->mode != GATE_ENDING) {
         return;
     }
@@ -115,6 +123,9 @@ static int serve(const GateParts *parts, pid_t keeper)
 {
     Serving serving = {.gate = {.orders = parts->orders, .log = parts->log}, .parts = parts};
     Gate *gate = &serving.gate;
+    struct rlimit descriptors = {0};
+    getrlimit(RLIMIT_NOFILE, &descriptors);
+    gate->most = splice_most(descriptors.rlim_cur);
     uv_loop_init(&gate->loop);
     uv_timer_init(&gate->loop, &gate->timer);
     gate->timer.data = gate;
@@ -176,6 +187,16 @@ static void keep(const GateParts *parts, pid_t server)
     }
 }
 
+/* As many descriptors as may be: the usual 1,024 are gone with 500 connections. */
+static void take_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* Leaves nothing of the command behind: descriptors, signals, name. */
 static void leave_command(const GateParts *parts, const char *log_path)
 {
@@ -185,6 +206,7 @@ static void leave_command(const GateParts *parts, const char *log_path)
         _exit(1);
     }
     close_all_but(parts);
+    take_descriptors();
     static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal(ignored[i], SIG_IGN);

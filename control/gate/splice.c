@@ -14,7 +14,8 @@
 
 #include "watch.h"
 
-#define MAX_PAIRS 4096
+#define MAX_PAIRS 32768
+#define OTHER_DESCRIPTORS 64
 #define BUFFER_SIZE 16384
 #define TRY_AGAIN_MS 100
 #define TRIES 100
@@ -45,6 +46,12 @@ struct Pair {
     bool led;
     bool closing;
 };
+
+int splice_most(unsigned long long descriptors)
+{
+    unsigned long long pairs = descriptors > OTHER_DESCRIPTORS ? (descriptors - OTHER_DESCRIPTORS) / 2 : 1;
+    return pairs < MAX_PAIRS ? (int)pairs : MAX_PAIRS;
+}
 
 void gate_log(Gate *gate, const char *what, int status)
 {
@@ -270,7 +277,7 @@ static void on_connection(uv_stream_t *listener, int status)
     Gate *gate = listener->data;
     if (status < 0) {
         gate_log(gate, "cannot accept a connection", status);
-    } else if (gate->waiting + gate->led >= MAX_PAIRS) {
+    } else if (gate->waiting + gate->led >= gate->most) {
         gate->accept_later = true;
         gate_log(gate, "too many connections: the next have to wait", 0);
     } else {

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "guard.h"
+
 typedef enum GateMode { GATE_HOLD, GATE_OPEN, GATE_ENDING } GateMode;
 
 /* What outlives each process of the gate: it is in memory that they share. */
@@ -17,6 +19,7 @@ typedef struct GateOrders {
     int keeper; /* pid */
     bool over;  /* it has ended by itself */
     struct sockaddr_storage server;
+    Guard guard; /* of a hold */
 } GateOrders;
 
 typedef struct Pair Pair;
@@ -31,11 +34,15 @@ typedef struct Gate {
     Pair *pairs;
     int waiting;
     int led;
+    int most;          /* connections, by the descriptors that the process may have */
     bool accept_later; /* as many as may be: the next is left to the kernel */
 } Gate;
 
 /* Begins to accept on the listener's descriptor. 0, or libuv's error. */
 int splice_listen(Gate *gate, int fd);
+
+/* How many connections a gate can take with that many descriptors: each needs two once it is led. */
+int splice_most(unsigned long long descriptors);
 
 /* Leads every waiting connection to the server of the orders. */
 void splice_open(Gate *gate);

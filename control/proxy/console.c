@@ -44,6 +44,7 @@ static int run(Console *console, const char *command, QueryLimits limits, PGresu
     int status = run_once(console, command, limits, out, error);
     if (status != 0 && used && is_lost(console) && error->code != ERROR_LIMIT &&
         error->code != ERROR_INTERRUPTED) {
+        *error = (Error){.code = ERROR_NONE};
         status = run_once(console, command, limits, out, error);
     }
     return status;

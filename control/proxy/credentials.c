@@ -118,6 +118,7 @@ int credentials_check(Database *source, Database *target, const Endpoint *to, co
     bool unknown_password = false;
     int status = try_login(to, user, password, &unknown_password, error);
     if (unknown_password) {
+        *error = (Error){.code = ERROR_NONE}; /* what libpq said of a missing password is nobody's fault */
         return same_verifier(source, target, user, error);
     }
     if (status == 0) {

@@ -1,7 +1,9 @@
 /*
- * pg_dump and pg_restore open the memfd through /proc/self/fd, which gives each process, pg_restore's
- * parallel workers too, a file position of its own. Both sections are asked for instead of --schema-only,
- * because only then does pg_dump write the REFRESH of materialized views.
+ * pg_dump and pg_restore open the memfd through /proc/self/fd, which gives each process a file position of its own. Both
+ * sections are asked for instead of --schema-only, because only then does pg_dump write the REFRESH of materialized views.
+ *
+ * The scripts are in UTF-8, whatever the source's encoding; but of a source that does not know its encoding
+ * (SQL_ASCII) they have the bytes as they are: the server would refuse to call them UTF-8 (pg_server_to_any).
  */
 #include "archive.h"
 
@@ -59,36 +61,32 @@ void archive_free(Archive *archive)
 }
 
 /* "PGOPTIONS=...": the session is set up as ours are, whatever the URI or the environment says besides. */
-static void session_environment(Database *database, SessionKind kind, const Text *of_uri, Text *entry)
+static void session_environment(Database *database, const Text *of_uri, Text *entry)
 {
     const char *superuser = PQparameterStatus(database_connection(database), "is_superuser");
-    char *options = session_settings_options(kind, database_version(database),
+    char *options = session_settings_options(SESSION_DUMPS, database_version(database),
                                              superuser != NULL && strcmp(superuser, "on") == 0,
                                              of_uri->data != NULL ? of_uri->data : getenv("PGOPTIONS"));
     text_printf(entry, "PGOPTIONS=%s", options);
     free(options);
 }
 
-/* Runs one of the two programs with the connection string of one end. */
-static int run_client(const SchemaRoad *road, bool source, Arguments *arguments, Text *out, Error *error)
+/* Runs pg_dump with the connection string of the source. */
+static int run_dump(const SchemaRoad *road, Arguments *arguments, Text *out, Error *error)
 {
     Text conninfo = {0}, password = {0}, of_uri = {0}, session = {0}, messages = {0};
     char application[128];
-    const char *what = source ? "pg_dump" : "pg_restore";
-    Database *database = source ? road->source : road->target;
-    snprintf(application, sizeof(application), "penstock %s %s", what, road->migration);
-    int status =
-        conninfo_split(source ? road->source_uri : road->target_uri, PQdb(database_connection(database)),
-                       application, &conninfo, &password, &of_uri, error);
+    snprintf(application, sizeof(application), "penstock pg_dump %s", road->migration);
+    int status = conninfo_split(road->source_uri, PQdb(database_connection(road->source)), application,
+                                &conninfo, &password, &of_uri, error);
     if (status == 0) {
-        session_environment(database, source ? SESSION_DUMPS : SESSION_BUILDS, &of_uri, &session);
+        session_environment(road->source, &of_uri, &session);
         const char *environment[] = {session.data, password.data, NULL};
         add(arguments, "--dbname");
         add(arguments, conninfo.data);
-        arguments->values[arguments->count] = NULL;
         Process process = {.argv = arguments->values,
                            .environment = environment,
-                           .what = what,
+                           .what = "pg_dump",
                            .idle = road->idle,
                            .context = road->context};
         status = process_run(&process, out, &messages, error);
@@ -101,12 +99,21 @@ static int run_client(const SchemaRoad *road, bool source, Arguments *arguments,
     return status;
 }
 
+const char *archive_encoding(const SchemaRoad *road)
+{
+    const char *server = PQparameterStatus(database_connection(road->source), "server_encoding");
+    return server != NULL && strcmp(server, "SQL_ASCII") == 0 ? "SQL_ASCII" : "UTF8";
+}
+
 static int dump(const Archive *archive, Error *error)
 {
     const SchemaOptions *options = &archive->road->options;
     Arguments arguments = {0};
     Text out = {0};
+    char encoding[40];
+    snprintf(encoding, sizeof(encoding), "--encoding=%s", archive_encoding(archive->road));
     add(&arguments, archive->tools.pg_dump);
+    add(&arguments, encoding);
     add(&arguments, "--format=custom");
     add(&arguments, "--compress=0");
     add(&arguments, "--section=pre-data");
@@ -125,7 +132,7 @@ static int dump(const Archive *archive, Error *error)
     }
     add(&arguments, "--file");
     add(&arguments, archive->path);
-    int status = run_client(archive->road, true, &arguments, &out, error);
+    int status = run_dump(archive->road, &arguments, &out, error);
     text_free(&out);
     return status;
 }
@@ -138,7 +145,7 @@ int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
     }
     archive->road = road;
     archive->fd = -1;
-    if (tools_find(road->target_version / 10000, &archive->tools, error) != 0 ||
+    if (tools_find(database_version(road->target) / 10000, &archive->tools, error) != 0 ||
         memory_file("penstock-schema", &archive->fd, archive->path, error) != 0 ||
         dump(archive, error) != 0) {
         archive_free(archive);
@@ -151,67 +158,32 @@ int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
     return 0;
 }
 
-int archive_list(const Archive *archive, const char *section, Text *list, Error *error)
+/* Says of an error of pg_restore's, which works without a server here, what it did. */
+static int run_restore(const Archive *archive, const Arguments *arguments, Text *script, Error *error)
 {
-    char section_option[32];
-    snprintf(section_option, sizeof(section_option), "--section=%s", section);
-    const char *const argv[] = {archive->tools.pg_restore, "--list", section_option, archive->path, NULL};
-    Process process = {.argv = argv, .what = "pg_restore --list"};
     Text messages = {0};
-    int status = process_run(&process, list, &messages, error);
+    Process process = {.argv = arguments->values,
+                       .what = "pg_restore",
+                       .idle = archive->road->idle,
+                       .context = archive->road->context};
+    int status = process_run(&process, script, &messages, error);
     text_free(&messages);
     return status;
 }
 
-/* Adds a hint to what pg_restore said where we know better than it does. */
-static int explain(Error *error)
-{
-    if (error->code == ERROR_SYSTEM) {
-        error->code = ERROR_TARGET;
-    }
-    if (strstr(error->message, "role \"") != NULL && strstr(error->message, "does not exist") != NULL) {
-        error_hint(error,
-                   "create the role on the target (pg_dumpall --roles-only on the source says how), or use "
-                   "--no-owner and --no-privileges");
-    } else if (error->hint[0] == '\0' && error->code == ERROR_TARGET) {
-        error_hint(
-            error,
-            "make the statement possible on the target, or change the object on the source, and run the "
-            "command again: it goes on from here");
-    }
-    return -1;
-}
-
-static int write_all(int fd, const Text *text, Error *error)
-{
-    for (size_t done = 0; done < text->size;) {
-        ssize_t wrote = write(fd, text->data + done, text->size - done);
-        if (wrote < 0) {
-            return error_set(error, ERROR_SYSTEM, "writing a list for pg_restore: %s", strerror(errno));
-        }
-        done += (size_t)wrote;
-    }
-    return 0;
-}
-
-static int restore(const Archive *archive, const char *list_path, const RestoreMode *mode, Error *error)
+int archive_script(const Archive *archive, const char *section, SchemaScript *out, Error *error)
 {
     const SchemaOptions *options = &archive->road->options;
     Arguments arguments = {0};
-    Text out = {0};
-    char section[32], jobs[32];
-    snprintf(section, sizeof(section), "--section=%s", mode->section);
-    snprintf(jobs, sizeof(jobs), "--jobs=%d", mode->jobs);
+    Text script = {0};
+    char section_option[32];
+    snprintf(section_option, sizeof(section_option), "--section=%s", section);
+    *out = (SchemaScript){0};
     add(&arguments, archive->tools.pg_restore);
-    add(&arguments, section);
-    add(&arguments, "--exit-on-error");
-    add(&arguments, "--no-password");
-    add(&arguments, "--use-list");
-    add(&arguments, list_path);
-    add(&arguments, mode->in_one_transaction ? "--single-transaction" : jobs);
-    if (mode->drop_first) {
-        add(&arguments, "--clean");
-        add(&arguments, "--if-exists");
+    add(&arguments, section_option);
+    add(&arguments, "--verbose"); /* only then are objects told apart by more than their name */
+    if (archive->tools.major >= 12) {
+        add(&arguments, "--file=-"); /* those before write to stdout unless told otherwise */
     }
     if (options->no_owner) {
         add(&arguments, "--no-owner");
@@ -223,25 +195,9 @@ static int restore(const Archive *archive, const char *list_path, const RestoreM
         add(&arguments, "--no-tablespaces");
     }
     add(&arguments, archive->path);
-    /* Commits are made durable by the journal's entry that ends the step. */
-    int status = run_client(archive->road, false, &arguments, &out, error);
-    text_free(&out);
-    return status == 0 ? 0 : explain(error);
-}
-
-int archive_restore(const Archive *archive, const Text *use_list, const RestoreMode *mode, Error *error)
-{
-    int fd = -1;
-    char path[64];
-    int status = memory_file("penstock-list", &fd, path, error);
-    if (status == 0) {
-        status = write_all(fd, use_list, error);
+    if (run_restore(archive, &arguments, &script, error) != 0) {
+        text_free(&script);
+        return error_context(error, "reading the schema (%s)", section);
     }
-    if (status == 0) {
-        status = restore(archive, path, mode, error);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return status == 0 ? 0 : error_context(error, "restoring the schema (%s)", mode->section);
+    return script_parse(script.data, out, error);
 }

@@ -1,38 +1,73 @@
 /*
- * The schema's road from the source to the target, by pg_dump and pg_restore: what must be there before the
- * rows (pre-data), and what is better made after them (post-data: indexes, constraints, triggers, rules,
- * materialized views' contents).
+ * The schema's road from the source to the target: what must be there before the rows (pre-data), and what is better made
+ * after them (post-data: indexes, constraints, triggers, rules, materialized views' contents).
+ *
+ *     pg_dump ──► archive in memory ──► pg_restore --file=- ──► script.h: objects ──► made one by one
+ *
+ * The statements are pg_restore's, the sessions that run them are ours. So an object that the target refuses is known with
+ * the server's words, and the rest goes on. Nothing is ever dropped: what is made is written down with it, in the same
+ * transaction, in penstock.schema_object, and anything else that is in the way stays, and refuses the object of that name.
+ *
+ * Post-data is kept there from the first dump on: what changes at the source afterwards is not its matter.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "database.h"
 #include "error.h"
+
+/* Objects as a person names them: "FK CONSTRAINT public.child child_p_fkey", or without the kind; * and ? as in a shell. */
+typedef struct SchemaPatterns {
+    const char *const *patterns;
+    size_t count;
+} SchemaPatterns;
 
 typedef struct SchemaOptions {
     bool no_owner;
     bool no_privileges;
     bool no_tablespaces;
+    SchemaPatterns leave_out; /* not made at all */
+    SchemaPatterns not_valid; /* constraints that are made without a look at the rows that are there */
 } SchemaOptions;
 
-/* What a restore works with; all of it is borrowed. */
+/* What the work is done with, and whom to tell; all of it is borrowed. The functions may be NULL. */
 typedef struct SchemaRoad {
-    const char *source_uri; /* connection strings for the programs, or NULL: libpq's defaults */
+    const char *source_uri; /* connection strings for sessions and programs, or NULL: libpq's defaults */
     const char *target_uri;
-    const char *migration; /* in the programs' application_name */
+    const char *migration; /* in the sessions' application_name */
     Database *source;      /* for catalogs */
-    Database *target;
-    int target_version; /* server_version_num */
-    int jobs;           /* connections of pg_restore for post-data */
+    Database *target;      /* for catalogs and state */
+    int jobs;              /* sessions that make post-data objects at a time */
     SchemaOptions options;
-    void (*idle)(void *context); /* called a few times a second while a program runs, or NULL */
+    void (*idle)(
+        void *context); /* a few times a second while a program or a crew runs; on the calling thread */
+    void (*doing)(void *context, int job,
+                  const char *object); /* what a session makes now, NULL for nothing; any thread */
+    void (*refused)(void *context, const char *object, const char *words); /* by the server; any thread */
     void *context;
 } SchemaRoad;
 
 /*
- * Restores a section. repeated: an earlier run began this and did not come to its end, so that anything from
- * nothing to all of it may be there.
+ * Dumps the source's schema and makes what must be there before the rows. An earlier run may have begun this. Objects that
+ * are refused are written down and left for later; without a table that is refused no row can be copied, so then it ends
+ * with ERROR_TARGET when all have been tried, and what it made is gone again, or written down as made where it was too much
+ * for one transaction.
  */
-int schema_restore_pre_data(const SchemaRoad *road, bool repeated, Error *error) MUST_CHECK;
-int schema_restore_post_data(const SchemaRoad *road, bool repeated, Error *error) MUST_CHECK;
+int schema_restore_pre_data(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/* Makes what is left of post-data. What is refused is written down and left for later. */
+int schema_restore_post_data(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/*
+ * Once more what was refused, as the source has it now; objects that are gone there are forgotten. To be called when the
+ * rows have been copied.
+ */
+int schema_restore_refused(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/* Whether an earlier run has made objects that stay, with pre-data not yet done. */
+int schema_made(Database *target, const char *migration, bool *made, Error *error) MUST_CHECK;
+
+/* Rows (object, words) of what was refused so far. The caller frees *rows with PQclear. */
+int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error) MUST_CHECK;

@@ -329,6 +329,7 @@ static int play_all(Rehearsal *all, Error *error)
         if (outcome == IS_REFUSED && !fenced) {
             return refused(all, player, error);
         }
+        *error = (Error){.code = ERROR_NONE}; /* of what did not go through on the way there */
         if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
             return -1;
         }

@@ -30,6 +30,7 @@
 #include "pgcat/shown.h"
 
 #define GATE_HOST "127.0.0.1"
+#define UNDO_MS 5000
 
 static void pgcat_close(Proxy *proxy)
 {
@@ -123,6 +124,14 @@ static bool is_own(const Proxy *proxy, const json_t *state)
     return proxy->pool == NULL ? only == NULL : only != NULL && strcmp(only, proxy->pool) == 0;
 }
 
+/* Should this process be killed, the gate ends the hold by itself: a while after the hold limit, when whoever undoes it has
+ * had the time to. */
+static int answer_for_hold(const json_t *state, const ProxyContext *context, Error *error)
+{
+    return gate_guard(pgcat_gate_port(state), context->hold_limit_ms + UNDO_MS, pgcat_text(state, "host"),
+                      pgcat_text(state, "port"), error);
+}
+
 static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     json_t *state;
@@ -139,6 +148,9 @@ static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
         return -1;
     }
     int status = pgcat_need_holding_gate(proxy, state, error);
+    if (status == 0) {
+        status = answer_for_hold(state, context, error);
+    }
     if (status == 0) {
         status = lead_into_gate(proxy, state, context, first, error);
     }
@@ -169,7 +181,11 @@ static int pgcat_point_at(Proxy *proxy, const ProxyContext *context, Error *erro
     }
     GateAnswer answer;
     if (status == 0 && gate_answers(pgcat_gate_port(state), &answer) && strcmp(answer.mode, "hold") != 0) {
-        status = error_set(error, ERROR_STATE, "the gate is open already: an undo had begun");
+        error_set(error, ERROR_STATE, "the gate is open already");
+        status = error_hint(error, "An undo had begun, or the hold limit passed while no command ran.");
+    }
+    if (status == 0) {
+        status = answer_for_hold(state, context, error);
     }
     json_decref(state);
     return status;

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "gate.h"
 #include "pgcat/held.h"
 #include "pgcat/plan.h"
 #include "pgcat/settings.h"
 #include "pgcat/shown.h"
 #include "route.h"
+#include "toml.h"
 
 #define MIN_TIMEOUT_MS 60000
 
@@ -48,6 +50,38 @@ static int check_files(Proxy *proxy, Error *error)
     return file_check(proxy->config, error);
 }
 
+/* As many connections as the pools may have come into the gate at once. */
+static int check_gate(const char *text, const json_t *plan, Error *error)
+{
+    size_t i;
+    json_t *one;
+    long wanted = 0;
+    json_array_foreach(json_object_get(plan, "pools"), i, one)
+    {
+        const char *pool = pgcat_text(one, "pool");
+        char *user;
+        for (size_t number = 0;
+             (user = toml_child(text, (const char *const[]){"pools", pool, "users", NULL}, number)) != NULL;
+             number++) {
+            char *size =
+                toml_text(text, (const char *const[]){"pools", pool, "users", user, NULL}, "pool_size");
+            wanted += size != NULL ? atol(size) : 0;
+            free(size);
+            free(user);
+        }
+    }
+    if (wanted <= gate_most()) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "pgcat's pools may have %ld connections, and the gate can take %d", wanted,
+              gate_most());
+    return error_hint(
+        error,
+        "Each takes two descriptors: raise the hard limit of open files (ulimit -Hn) of the user "
+        "who runs this to %ld.",
+        2 * wanted + 100);
+}
+
 int pgcat_timeout_ms(const ProxyContext *context)
 {
     return context->hold_limit_ms * 2 > MIN_TIMEOUT_MS ? context->hold_limit_ms * 2 : MIN_TIMEOUT_MS;
@@ -62,6 +96,9 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report
         return -1;
     }
     int status = pgcat_check_settings(text, plan, context->hold_limit_ms, error);
+    if (status == 0) {
+        status = check_gate(text, plan, error);
+    }
     /* The edit of the switch, made for nothing: what cannot be edited must show now. */
     if (status == 0) {
         status = pgcat_point(text, plan, &context->to, pgcat_timeout_ms(context), &edited, error);

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,6 +273,113 @@ static void without_its_keeper_nobody_notices(void **state)
     close(listener);
 }
 
+/* A process that answers for the gate's hold, and ends. */
+static void answer_for_and_die(int port, int limit_ms, int server_port)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        Error error;
+        char text[8];
+        snprintf(text, sizeof text, "%d", server_port);
+        _exit(gate_guard(port, limit_ms, "127.0.0.1", text, &error) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void a_hold_that_nobody_answers_for_ends_at_its_limit(void **state)
+{
+    (void)state;
+    Error error;
+    GateAnswer answer;
+    int server_port = 0, listener;
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    char text[8];
+    snprintf(text, sizeof text, "%d", server_port);
+    int port = start();
+    int client = connect_to(port);
+    assert_int_equal(send(client, "hello", 5, 0), 5);
+
+    /* Past the limit, but whoever answers for it, this process, is there. */
+    assert_int_equal(gate_guard(port, 1, "127.0.0.1", text, &error), 0);
+    assert_false(readable(listener, 500));
+    /* Another answers for it and is gone: within the limit it is held, and past it led back. A part that died in between
+     * changes nothing. */
+    answer_for_and_die(port, 1500, server_port);
+    assert_false(readable(listener, 500));
+    assert_true(gate_answers(port, &answer));
+    assert_string_equal(answer.mode, "hold");
+    assert_int_equal(kill(answer.pid, SIGKILL), 0);
+    assert_true(readable(listener, 5000));
+    int server = accept(listener, NULL, NULL);
+    expect(server, "hello");
+    assert_true(gate_answers(port, &answer));
+    assert_string_equal(answer.mode, "open");
+    assert_int_equal(gate_guard(port, 1000, "127.0.0.1", text, &error), -1);
+
+    close(client);
+    assert_int_equal(gate_end(port, &error), 0);
+    assert_true(becomes(port, false, 5000));
+    close(server);
+    close(listener);
+}
+
+#define MANY 4000
+
+static void thousands_are_held_and_led(void **state)
+{
+    (void)state;
+    static int clients[MANY], servers[MANY];
+    struct rlimit limit, usual = {0};
+    Error error;
+    GateAnswer answer;
+    int server_port = 0, listener;
+    char text[8];
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < 2 * MANY + 100) {
+        skip(); /* no process of this user may have so many descriptors */
+    }
+    /* The gate begins with the usual limit. */
+    usual.rlim_max = limit.rlim_max;
+    usual.rlim_cur = 1024;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_true(gate_most() >= MANY);
+    int port = start();
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    snprintf(text, sizeof text, "%d", server_port);
+
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = connect_to(port);
+        assert_true(clients[i] >= 0);
+        assert_int_equal(send(clients[i], &i, sizeof i, 0), sizeof i);
+    }
+    for (answer.waiting = 0; answer.waiting < MANY;) {
+        assert_true(gate_answers(port, &answer));
+    }
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    long long sum = 0;
+    for (int i = 0, number; i < MANY; i++) {
+        assert_true(readable(listener, 20000));
+        servers[i] = accept(listener, NULL, NULL);
+        assert_true(readable(servers[i], 20000));
+        assert_int_equal(recv(servers[i], &number, sizeof number, 0), sizeof number);
+        sum += number;
+    }
+    assert_int_equal(sum, (long long)MANY * (MANY - 1) / 2);
+    assert_true(gate_answers(port, &answer));
+    assert_int_equal(answer.led, MANY);
+    assert_int_equal(gate_end(port, &error), 0);
+    for (int i = 0; i < MANY; i++) {
+        close(clients[i]);
+        close(servers[i]);
+    }
+    assert_true(becomes(port, false, 20000));
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +389,8 @@ int main(void)
         cmocka_unit_test(a_gate_that_died_is_made_again_on_its_port),
         cmocka_unit_test(without_its_server_it_answers_again_by_itself),
         cmocka_unit_test(without_its_keeper_nobody_notices),
+        cmocka_unit_test(a_hold_that_nobody_answers_for_ends_at_its_limit),
+        cmocka_unit_test(thousands_are_held_and_led),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

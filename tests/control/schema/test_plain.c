@@ -1,6 +1,5 @@
 /*
- * What the schema's road decides from values alone: secrets kept off command lines, which entries of an archive are
- * restored.
+ * Secrets are kept off command lines.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +11,6 @@
 
 #include "conninfo.h"
 #include "text.h"
-#include "toc.h"
 
 static void password_leaves_the_connection_string(void **state)
 {
@@ -68,34 +66,6 @@ static void ssl_password_is_refused(void **state)
     text_free(&password);
 }
 
-static const char list[] = ";\n; Archive created at …\n;\n"
-                           "5; 2615 2200 SCHEMA - public postgres\n"
-                           "6; 0 0 COMMENT - SCHEMA public postgres\n"
-                           "2; 3079 16385 EXTENSION - hstore \n"
-                           "4711; 0 0 COMMENT - EXTENSION hstore \n"
-                           "215; 1259 16390 TABLE public public postgres\n"
-                           "not an entry\n"
-                           "3002; 2606 16400 FK CONSTRAINT shop orders app";
-
-static void archive_list_is_read_and_written_without_what_is_everywhere(void **state)
-{
-    (void)state;
-    TocEntry *entries;
-    size_t count;
-    Text out = {0};
-    toc_parse(list, &entries, &count);
-    assert_int_equal(count, 6);
-    assert_int_equal(entries[5].class_id, 2606);
-    assert_int_equal(entries[5].object_id, 16400);
-    assert_memory_equal(entries[5].description, "FK CONSTRAINT", 13);
-    entries[4].skip = true;
-    toc_write(entries, count, &out);
-    assert_string_equal(
-        out.data, "2; 3079 16385 EXTENSION - hstore \n3002; 2606 16400 FK CONSTRAINT shop orders app\n");
-    free(entries);
-    text_free(&out);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,7 +73,6 @@ int main(void)
         cmocka_unit_test(session_options_leave_the_connection_string),
         cmocka_unit_test(connection_string_always_names_a_database),
         cmocka_unit_test(ssl_password_is_refused),
-        cmocka_unit_test(archive_list_is_read_and_written_without_what_is_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

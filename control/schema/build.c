@@ -1,0 +1,182 @@
+/*
+ * Statements of one object are one simple query within a savepoint: one round trip. Which errors are the object's own and
+ * which are everybody's is decided by class.
+ */
+#include "build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+/* What pg_restore's scripts begin with, beside what a session of ours that builds has anyway. */
+static const char preamble[] = "SET search_path = '';"
+                               "SET standard_conforming_strings = on;"
+                               "SET transform_null_equals = off;"
+                               "SET check_function_bodies = off;"
+                               "SET lock_timeout = 0";
+
+/*
+ * Of these classes an error says nothing of the object: the next one would meet it as well. Class 08 is not among them: a
+ * foreign server that does not answer says so, too, while our own connection stands.
+ */
+static const char *const everybodys[] = {
+    "25006", "53", "57", "58", "XX001", "XX002",
+};
+
+void refusal_free(Refusal *refusal)
+{
+    text_free(&refusal->words);
+    *refusal = (Refusal){0};
+}
+
+int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out, Error *error)
+{
+    char purpose[96];
+    snprintf(purpose, sizeof purpose, "copy %s", road->migration);
+    if (session_open_as(SESSION_BUILDS, uri, DATABASE_TARGET, purpose, encoding, &out->session, error) != 0) {
+        return -1;
+    }
+    if (database_execute(out->session, error, preamble, 0) == 0) {
+        return 0;
+    }
+    database_close(out->session);
+    out->session = NULL;
+    return -1;
+}
+
+static bool is_everybodys(const char *sqlstate)
+{
+    for (size_t i = 0; i < sizeof everybodys / sizeof *everybodys; i++) {
+        if (strncmp(sqlstate, everybodys[i], strlen(everybodys[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_field(Text *words, const char *label, const PGresult *result, int field)
+{
+    const char *value = PQresultErrorField(result, field);
+    if (value != NULL && *value != '\0') {
+        text_printf(words, "%s%s%s", words->size > 0 ? "\n" : "", label, value);
+    }
+}
+
+static int refuse(Builder *builder, const PGresult *result, Refusal *refusal, Error *error)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (sqlstate == NULL || is_everybodys(sqlstate) ||
+        PQstatus(database_connection(builder->session)) != CONNECTION_OK) {
+        database_error(builder->session, result, error);
+        if (sqlstate != NULL && strcmp(sqlstate, "53200") == 0) {
+            error_hint(
+                error,
+                "when it is \"out of shared memory\": raise max_locks_per_transaction of the target, which "
+                "takes a restart, and run the same command again");
+        }
+        return -1;
+    }
+    snprintf(refusal->sqlstate, sizeof refusal->sqlstate, "%s", sqlstate);
+    append_field(&refusal->words, "", result, PG_DIAG_MESSAGE_PRIMARY);
+    append_field(&refusal->words, "DETAIL: ", result, PG_DIAG_MESSAGE_DETAIL);
+    append_field(&refusal->words, "HINT: ", result, PG_DIAG_MESSAGE_HINT);
+    append_field(&refusal->words, "CONTEXT: ", result, PG_DIAG_CONTEXT);
+    return 0;
+}
+
+static int wait_for_result(Builder *builder, Error *error)
+{
+    PGconn *connection = database_connection(builder->session);
+    const SessionWait wait = {.stop = builder->stop, .what = "making the schema's objects"};
+    while (PQisBusy(connection)) {
+        int ready = session_poll(builder->session, false, &wait, error);
+        if (ready < 0) {
+            session_cancel(builder->session);
+            return -1;
+        }
+        if (ready > 0 && PQconsumeInput(connection) == 0) {
+            return database_error(builder->session, NULL, error);
+        }
+    }
+    return 0;
+}
+
+int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error)
+{
+    PGconn *connection = database_connection(builder->session);
+    int status = 0;
+    refusal_free(refusal);
+    if (PQsendQuery(connection, sql) == 0) {
+        return database_error(builder->session, NULL, error);
+    }
+    for (;;) {
+        if (wait_for_result(builder, error) != 0) {
+            return -1;
+        }
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            return status;
+        }
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR && status == 0 && refusal->sqlstate[0] == '\0') {
+            status = refuse(builder, result, refusal, error);
+        }
+        PQclear(result);
+    }
+}
+
+#define SAVEPOINT "SAVEPOINT penstock_object;\n"
+
+static void statements_of(const SchemaObject *object, const char *search_path, Text *out)
+{
+    text_append(out, SAVEPOINT);
+    text_append(out, search_path);
+    text_printf(out, "%s\n%s\n%s\n;RELEASE SAVEPOINT penstock_object",
+                object->tablespace != NULL ? object->tablespace : "",
+                object->access_method != NULL ? object->access_method : "", object->sql);
+}
+
+/* Tries it once. After a refusal the transaction is as it was. */
+static int try(Builder *builder, const SchemaObject *object, const char *search_path, Refusal *refusal,
+               Error *error)
+{
+    Text sql = {0};
+    statements_of(object, search_path, &sql);
+    int status = builder_run(builder, sql.data, refusal, error);
+    text_free(&sql);
+    if (status != 0 || refusal->sqlstate[0] == '\0') {
+        return status;
+    }
+    return database_execute(builder->session, error,
+                            "ROLLBACK TO SAVEPOINT penstock_object; RELEASE SAVEPOINT penstock_object", 0);
+}
+
+/* undefined_function, undefined_table, undefined_object, invalid_schema_name. */
+static bool lacks_a_name(const Refusal *refusal)
+{
+    static const char *const states[] = {"42883", "42P01", "42704", "3F000"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        if (strcmp(refusal->sqlstate, states[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal, Error *error)
+{
+    if (try(builder, object, "", refusal, error) != 0) {
+        return -1;
+    }
+    if (!lacks_a_name(refusal)) {
+        return 0;
+    }
+    Refusal again = {0};
+    int status = try(builder, object, "SET LOCAL search_path TO DEFAULT;\n", &again, error);
+    if (status == 0 && again.sqlstate[0] == '\0') {
+        refusal_free(refusal);
+        status = database_execute(builder->session, error, "SET LOCAL search_path = ''", 0);
+    }
+    refusal_free(&again);
+    return status;
+}

@@ -1,0 +1,43 @@
+/*
+ * A session that makes objects on the target, and what the server says when it refuses one.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "schema.h"
+#include "script.h"
+#include "text.h"
+
+typedef struct Refusal {
+    char sqlstate[6]; /* "" when nothing was refused */
+    Text words;       /* of the server: message, DETAIL, HINT, CONTEXT, each in a line of its own */
+} Refusal;
+
+void refusal_free(Refusal *refusal);
+
+typedef struct Builder {
+    Database *session;
+    const atomic_bool *stop; /* somebody else has failed, or NULL */
+} Builder;
+
+/*
+ * Opens a session that reads scripts in encoding as pg_restore's would. What the objects' own expressions look at
+ * (TimeZone, DateStyle, …) is the database's. The caller closes builder->session.
+ */
+int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out,
+                 Error *error) MUST_CHECK;
+
+/*
+ * Runs sql to its end, however long that takes. A statement that the server refuses for what it says fills *refusal, whose
+ * former content is freed, and is no error. An error is what stops all work: no connection, no room, a signal, a stop.
+ */
+int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error) MUST_CHECK;
+
+/*
+ * Runs statements of an object, with its settings, within the transaction that is open, which is as before when it is refused.
+ * Where a name is not found it is tried once more under the database's own search_path: the script's is empty, and it names all
+ * with its schema, but functions without a search_path of their own work for applications, whose sessions have one.
+ */
+int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal, Error *error) MUST_CHECK;

@@ -1,0 +1,19 @@
+/*
+ * Making the objects of a list: with one session in order, or with several at once.
+ */
+#pragma once
+
+#include "objects.h"
+
+/*
+ * The object as the operator's choice wants it made: OBJECT_LEFT_OUT, or OBJECT_WAITING with a constraint's sql in
+ * *statements changed to NOT VALID where that was asked for.
+ */
+ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Text *statements);
+
+/*
+ * Makes the objects of the list with road->jobs sessions, each in a transaction of its own that also writes how it ended.
+ * encoding: that of the script.
+ */
+int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectList *list,
+                     Error *error) MUST_CHECK;

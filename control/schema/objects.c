@@ -1,0 +1,475 @@
+/*
+ * Lists go to the server as arrays, a thousand objects at a time. Names that the server could not read (the source does not
+ * know its encoding) are kept with a ? for each byte; the statements are kept as bytes.
+ */
+#include "objects.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT_A_TIME 1000
+#define COLUMNS 11
+
+static const char *const state_names[] = {
+    [OBJECT_WAITING] = "waiting",
+    [OBJECT_MADE] = "made",
+    [OBJECT_REFUSED] = "refused",
+    [OBJECT_LEFT_OUT] = "left out",
+};
+
+static const char *section_name(bool post_data)
+{
+    return post_data ? "post-data" : "pre-data";
+}
+
+void object_list_free(ObjectList *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->objects[i].object.needs);
+        free(list->objects[i].tables);
+    }
+    free(list->objects);
+    PQclear(list->rows);
+    *list = (ObjectList){0};
+}
+
+static void append_name(const SchemaObject *object, Text *out)
+{
+    if (strcmp(object->schema, "-") != 0 && *object->schema != '\0') {
+        text_printf(out, "%s.", object->schema);
+    }
+    text_append(out, object->name);
+}
+
+void object_describe(const SchemaObject *object, Text *out)
+{
+    text_printf(out, "%s ", object->kind);
+    append_name(object, out);
+}
+
+bool object_fits(const SchemaObject *object, const SchemaPatterns *patterns)
+{
+    Text full = {0};
+    bool fits = false;
+    object_describe(object, &full);
+    const char *name = full.data + strlen(object->kind) + 1;
+    for (size_t i = 0; i < patterns->count && !fits; i++) {
+        fits =
+            fnmatch(patterns->patterns[i], full.data, 0) == 0 || fnmatch(patterns->patterns[i], name, 0) == 0;
+    }
+    text_free(&full);
+    return fits;
+}
+
+/* --- what is written --- */
+
+/* text, or in scratch with a ? for each byte that is not ASCII when the session does not know what it means. */
+static const char *readable(Database *session, const char *text, Text *scratch)
+{
+    const char *encoding = PQparameterStatus(database_connection(session), "client_encoding");
+    if (encoding == NULL || strcmp(encoding, "SQL_ASCII") != 0) {
+        return text;
+    }
+    text_free(scratch);
+    text_append(scratch, text);
+    for (char *at = scratch->data; *at != '\0'; at++) {
+        *at = (unsigned char)*at >= 0x80 ? '?' : *at;
+    }
+    return scratch->data;
+}
+
+static bool is_table(const char *kind)
+{
+    return strcmp(kind, "TABLE") == 0 || strcmp(kind, "MATERIALIZED VIEW") == 0 ||
+           strcmp(kind, "VIEW") == 0 || strcmp(kind, "FOREIGN TABLE") == 0;
+}
+
+/* Dump IDs to places: of both scripts, by number. */
+typedef struct Places {
+    const SchemaObject **by_id;
+    int limit;
+} Places;
+
+static void place(Places *places, const SchemaScript *script)
+{
+    for (size_t i = 0; i < script->count; i++) {
+        const SchemaObject *object = &script->objects[i];
+        if (object->dump_id >= places->limit) {
+            int limit = object->dump_id * 2 + 1024;
+            places->by_id = realloc(places->by_id, (size_t)limit * sizeof *places->by_id);
+            if (places->by_id == NULL) {
+                abort();
+            }
+            memset(places->by_id + places->limit, 0, (size_t)(limit - places->limit) * sizeof *places->by_id);
+            places->limit = limit;
+        }
+        if (object->dump_id >= 0) {
+            places->by_id[object->dump_id] = object;
+        }
+    }
+}
+
+static const SchemaObject *at_id(const Places *places, int id)
+{
+    return id >= 0 && id < places->limit ? places->by_id[id] : NULL;
+}
+
+static void append_number(Text *array, int number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    text_array_add(array, text);
+}
+
+/* A foreign key needs the unique constraint that it points to, and locks that one's table. */
+static void append_tables(const Places *places, const SchemaObject *object, bool within, Text *out)
+{
+    for (size_t i = 0; i < object->need_count; i++) {
+        const SchemaObject *need = at_id(places, object->needs[i]);
+        if (need != NULL && is_table(need->kind)) {
+            append_number(out, need->dump_id);
+        } else if (need != NULL && !within &&
+                   (strcmp(need->kind, "CONSTRAINT") == 0 || strcmp(need->kind, "INDEX") == 0)) {
+            append_tables(places, need, true, out);
+        }
+    }
+}
+
+static bool may_hold_a_password(const SchemaObject *object)
+{
+    return strcmp(object->kind, "USER MAPPING") == 0 || strcmp(object->kind, "SERVER") == 0 ||
+           strcmp(object->kind, "FOREIGN DATA WRAPPER") == 0 || strcmp(object->kind, "SUBSCRIPTION") == 0;
+}
+
+/* All that comes before the statements and the statements, as they are kept. */
+static void append_statements(Database *session, const SchemaObject *object, Text *array)
+{
+    if (may_hold_a_password(object) || object->sql == NULL) {
+        text_array_add(array, NULL);
+        return;
+    }
+    Text sql = {0};
+    size_t size = 0;
+    text_printf(&sql, "%s%s%s%s%s", object->tablespace != NULL ? object->tablespace : "",
+                object->tablespace != NULL ? "\n" : "",
+                object->access_method != NULL ? object->access_method : "",
+                object->access_method != NULL ? "\n" : "", object->sql);
+    unsigned char *escaped =
+        PQescapeByteaConn(database_connection(session), (const unsigned char *)sql.data, sql.size, &size);
+    if (escaped == NULL) {
+        abort();
+    }
+    /* In an array literal the text is what bytea's input function reads, not what stands in a string constant. */
+    const char *hex = strstr((const char *)escaped, "x");
+    Text value = {0};
+    text_printf(&value, "\\%s", hex != NULL ? hex : "x");
+    text_array_add(array, value.data);
+    text_free(&value);
+    PQfreemem(escaped);
+    text_free(&sql);
+}
+
+static const char insert_sql[] =
+    "INSERT INTO penstock.schema_object (migration, section, number, dump_id, needs, tables, class_oid, "
+    "object_oid, kind,"
+    " schema_name, object_name, statements, state)"
+    " SELECT $1, $2, n, d, needs::int[], tables::int[], c, o, k, s, name, sql, $13"
+    "   FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::oid[], $8::oid[], $9::text[], "
+    "$10::text[],"
+    "               $11::text[], $12::bytea[]) AS u (n, d, needs, tables, c, o, k, s, name, sql)"
+    " ON CONFLICT DO NOTHING";
+
+typedef struct Arrays {
+    Text columns[COLUMNS - 1];
+} Arrays;
+
+static void append_object(Database *session, Arrays *arrays, const PlannedObject *planned,
+                          const Places *places)
+{
+    const SchemaObject *object = &planned->object;
+    Text needs = {0}, tables = {0}, scratch = {0};
+    char number[16];
+    for (size_t i = 0; i < object->need_count; i++) {
+        append_number(&needs, object->needs[i]);
+    }
+    text_array_end(&needs);
+    append_tables(places, object, false, &tables);
+    text_array_end(&tables);
+    append_number(&arrays->columns[0], planned->number);
+    append_number(&arrays->columns[1], object->dump_id);
+    text_array_add(&arrays->columns[2], needs.data);
+    text_array_add(&arrays->columns[3], tables.data);
+    snprintf(number, sizeof number, "%u", object->class_id);
+    text_array_add(&arrays->columns[4], number);
+    snprintf(number, sizeof number, "%u", object->object_id);
+    text_array_add(&arrays->columns[5], number);
+    text_array_add(&arrays->columns[6], object->kind);
+    text_array_add(&arrays->columns[7], readable(session, object->schema, &scratch));
+    text_array_add(&arrays->columns[8], readable(session, object->name, &scratch));
+    append_statements(session, object, &arrays->columns[9]);
+    text_free(&needs);
+    text_free(&tables);
+    text_free(&scratch);
+}
+
+static int insert(Database *session, const char *migration, bool post_data, ObjectState state, Arrays *arrays,
+                  Error *error)
+{
+    const char *values[COLUMNS - 1];
+    for (int i = 0; i < COLUMNS - 1; i++) {
+        text_array_end(&arrays->columns[i]);
+        values[i] = arrays->columns[i].data;
+    }
+    int status = database_execute(session, error, insert_sql, 13, migration, section_name(post_data),
+                                  values[0], values[1], values[2], values[3], values[4], values[5], values[6],
+                                  values[7], values[8], values[9], state_names[state]);
+    for (int i = 0; i < COLUMNS - 1; i++) {
+        text_free(&arrays->columns[i]);
+    }
+    return status;
+}
+
+/* Rows for count objects of script from number on. */
+static int insert_all(Database *session, const char *migration, bool post_data, ObjectState state,
+                      const SchemaScript *script, const bool *only, size_t number, size_t count,
+                      const Places *places, Error *error)
+{
+    for (size_t i = number, end = number + count; i < end;) {
+        Arrays arrays = {0};
+        for (int rows = 0; i < end && rows < AT_A_TIME; i++) {
+            const PlannedObject planned = {
+                .object = script->objects[i], .post_data = post_data, .number = (int)i};
+            if (only == NULL || only[i]) {
+                append_object(session, &arrays, &planned, places);
+                rows++;
+            }
+        }
+        if (insert(session, migration, post_data, state, &arrays, error) != 0) {
+            return error_context(error, "writing down the schema's objects");
+        }
+    }
+    return 0;
+}
+
+int objects_plan(Database *session, const char *migration, const SchemaScript *pre, const SchemaScript *post,
+                 Error *error)
+{
+    Places places = {0};
+    place(&places, pre);
+    place(&places, post);
+    int status = objects_forget(session, migration, true, error);
+    if (status == 0) {
+        status =
+            insert_all(session, migration, true, OBJECT_WAITING, post, NULL, 0, post->count, &places, error);
+    }
+    free(places.by_id);
+    return status;
+}
+
+int objects_made(Database *session, const char *migration, const SchemaScript *pre, const bool *only,
+                 size_t number, size_t count, Error *error)
+{
+    const Places none = {0};
+    return insert_all(session, migration, false, OBJECT_MADE, pre, only, number, count, &none, error);
+}
+
+int objects_write(Database *session, const char *migration, const PlannedObject *planned, ObjectState state,
+                  const Refusal *refusal, Error *error)
+{
+    const Places none = {0};
+    char number[16];
+    snprintf(number, sizeof number, "%d", planned->number);
+    if (!planned->post_data) {
+        Arrays arrays = {0};
+        append_object(session, &arrays, planned, &none);
+        if (insert(session, migration, false, state, &arrays, error) != 0) {
+            return -1;
+        }
+    }
+    return database_execute(session, error,
+                            "UPDATE penstock.schema_object SET state = $4, sqlstate = $5, words = $6"
+                            " WHERE migration = $1 AND section = $2 AND number = $3",
+                            6, migration, section_name(planned->post_data), number, state_names[state],
+                            refusal != NULL && refusal->sqlstate[0] != '\0' ? refusal->sqlstate : NULL,
+                            refusal != NULL ? refusal->words.data : NULL);
+}
+
+int objects_drop(Database *session, const char *migration, const PlannedObject *planned, Error *error)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", planned->number);
+    return database_execute(
+        session, error,
+        "DELETE FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND number = $3", 3,
+        migration, section_name(planned->post_data), number);
+}
+
+int objects_forget(Database *session, const char *migration, bool post_data, Error *error)
+{
+    return database_execute(session, error,
+                            "DELETE FROM penstock.schema_object WHERE migration = $1 AND section = $2", 2,
+                            migration, section_name(post_data));
+}
+
+/* --- what is read --- */
+
+/* "{1,2}" */
+static int *read_numbers(const char *array, size_t *count)
+{
+    size_t capacity = 1;
+    for (const char *at = array; *at != '\0'; at++) {
+        capacity += *at == ',';
+    }
+    int *numbers = calloc(capacity, sizeof *numbers);
+    if (numbers == NULL) {
+        abort();
+    }
+    *count = 0;
+    for (const char *at = array + 1; *at != '\0' && *at != '}';) {
+        char *end;
+        numbers[(*count)++] = (int)strtol(at, &end, 10);
+        at = *end == ',' ? end + 1 : end;
+    }
+    return numbers;
+}
+
+static void read_row(const PGresult *rows, int row, bool post_data, PlannedObject *out)
+{
+    *out = (PlannedObject){.post_data = post_data, .number = atoi(PQgetvalue(rows, row, 0))};
+    SchemaObject *object = &out->object;
+    object->dump_id = atoi(PQgetvalue(rows, row, 1));
+    object->needs = read_numbers(PQgetvalue(rows, row, 2), &object->need_count);
+    out->tables = read_numbers(PQgetvalue(rows, row, 3), &out->table_count);
+    object->class_id = (uint32_t)strtoul(PQgetvalue(rows, row, 4), NULL, 10);
+    object->object_id = (uint32_t)strtoul(PQgetvalue(rows, row, 5), NULL, 10);
+    object->kind = PQgetvalue(rows, row, 6);
+    object->schema = PQgetvalue(rows, row, 7);
+    object->name = PQgetvalue(rows, row, 8);
+}
+
+int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
+                 Error *error)
+{
+    *out = (ObjectList){0};
+    if (database_query(
+            session, &out->rows, error,
+            "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name"
+            "  FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND state = $3"
+            " ORDER BY number",
+            3, migration, section_name(post_data), state_names[state]) != 0) {
+        return -1;
+    }
+    out->count = (size_t)PQntuples(out->rows);
+    out->objects = calloc(out->count + 1, sizeof *out->objects);
+    if (out->objects == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        read_row(out->rows, (int)i, post_data, &out->objects[i]);
+    }
+    return 0;
+}
+
+int objects_statements(Database *session, const char *migration, const PlannedObject *planned, char **sql,
+                       Error *error)
+{
+    char number[16], *hex = NULL;
+    size_t size = 0;
+    snprintf(number, sizeof number, "%d", planned->number);
+    if (database_value(session, &hex, error,
+                       "SELECT pg_catalog.encode(statements, 'hex') FROM penstock.schema_object"
+                       " WHERE migration = $1 AND section = $2 AND number = $3",
+                       3, migration, section_name(planned->post_data), number) != 0) {
+        return -1;
+    }
+    size = hex != NULL ? strlen(hex) / 2 : 0;
+    *sql = calloc(size + 1, 1);
+    if (*sql == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < size; i++) {
+        const char byte[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        (*sql)[i] = (char)strtoul(byte, NULL, 16);
+    }
+    free(hex);
+    return 0;
+}
+
+/* --- across dumps --- */
+
+/* Names are kept with a ? for bytes that the server could not read: so they are compared. */
+static int compare_text(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        unsigned char left = (unsigned char)*a, right = (unsigned char)*b;
+        left = left >= 0x80 ? '?' : left;
+        right = right >= 0x80 ? '?' : right;
+        if (left != right || left == '\0') {
+            return (left > right) - (left < right);
+        }
+    }
+}
+
+static int compare_objects(const SchemaObject *a, const SchemaObject *b)
+{
+    if (a->class_id != b->class_id) {
+        return a->class_id > b->class_id ? 1 : -1;
+    }
+    if (a->object_id != b->object_id) {
+        return a->object_id > b->object_id ? 1 : -1;
+    }
+    int kind = compare_text(a->kind, b->kind);
+    int schema = kind == 0 ? compare_text(a->schema, b->schema) : kind;
+    return schema == 0 ? compare_text(a->name, b->name) : schema;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    return compare_objects(*(const SchemaObject *const *)a, *(const SchemaObject *const *)b);
+}
+
+void object_index_new(const SchemaScript *script, ObjectIndex *out)
+{
+    out->count = script->count;
+    out->sorted = calloc(script->count + 1, sizeof *out->sorted);
+    if (out->sorted == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < script->count; i++) {
+        out->sorted[i] = &script->objects[i];
+    }
+    qsort(out->sorted, out->count, sizeof *out->sorted, compare_entries);
+}
+
+void object_index_free(ObjectIndex *index)
+{
+    free(index->sorted);
+    *index = (ObjectIndex){0};
+}
+
+const SchemaObject *object_index_find(const ObjectIndex *index, const SchemaObject *object)
+{
+    const SchemaObject *const *found =
+        bsearch(&object, index->sorted, index->count, sizeof *index->sorted, compare_entries);
+    return found != NULL ? *found : NULL;
+}
+
+int schema_made(Database *target, const char *migration, bool *made, Error *error)
+{
+    return database_found(
+        target, made, error,
+        "SELECT 1 FROM penstock.schema_object WHERE migration = $1 AND state = 'made' LIMIT 1", 1, migration);
+}
+
+int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error)
+{
+    return database_query(target, rows, error,
+                          "SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
+                          "                                    THEN pg_catalog.concat(schema_name, '.') END, "
+                          "object_name), words"
+                          "  FROM penstock.schema_object WHERE migration = $1 AND state = 'refused'"
+                          " ORDER BY section DESC, number",
+                          1, migration);
+}
