@@ -17,6 +17,9 @@
  * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
  * waited out. The backoff starts again after each run that moved the low-water mark.
  *
+ * Some errors do not pass by waiting (retry.c): they end it when nothing was applied between so many of them. When it is the
+ * target's locks that are used up, batches are made smaller each time, down to one table.
+ *
  * What is asked before the stream is open may meet someone's lock: it ends with a stop, and after START_MS it is tried again.
  *
  * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
@@ -29,10 +32,12 @@
 
 #include "clock.h"
 #include "pipeline.h"
+#include "retry.h"
 
 #define FIRST_BACKOFF_MS 100
 #define LAST_BACKOFF_MS 10000
 #define OLD_LOCK_SECONDS 90
+#define LESS_LOCKS 4 /* divides what a batch may take, when there was no lock left */
 #define OLD_WORKERS_MS 60000
 #define START_MS 120000 /* for what the target is asked before the stream is open */
 
@@ -45,7 +50,9 @@ typedef struct Supervisor {
     PipelineTotals totals;
     int locked_by; /* our process on the target that had the lock last, or 0: it may still have it, unknown to it
                           that its connection is lost */
-    int read_by; /* the same on the source, and the slot */
+    int read_by;        /* the same on the source, and the slot */
+    size_t batch_locks; /* that a batch may take on the target; 0: not known yet */
+    Retry retry;
     bool streamed_before;
     bool copying; /* in the last run: what it knew of relations is not what the next one has to know */
     bool again;   /* the run that ended is to be followed by another at once */
@@ -197,12 +204,14 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         .target = target,
         .registry = supervisor->registry,
         .catalog = supervisor->catalog,
+        .batch_locks = &supervisor->batch_locks,
         .reporter = supervisor->reporter,
         .stop = supervisor->stop,
         .again = &supervisor->again,
         .read_by = &supervisor->read_by,
     };
     Lsn before = supervisor->totals.low_water;
+    uint64_t changes = supervisor->totals.changes;
     bool streamed = false;
     supervisor->again = false;
     int status = pipeline_run(&options, &supervisor->totals, &streamed, error);
@@ -213,6 +222,13 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
                    "is nothing more to apply.");
     }
     supervisor->streamed_before |= streamed;
+    if (supervisor->totals.changes > changes) {
+        retry_progress(&supervisor->retry);
+    }
+    if (status != 0 && strcmp(error->sqlstate, "53200") == 0) {
+        supervisor->batch_locks =
+            supervisor->batch_locks > LESS_LOCKS ? supervisor->batch_locks / LESS_LOCKS : 1;
+    }
     if (supervisor->totals.low_water > before) {
         supervisor->backoff_ms = FIRST_BACKOFF_MS;
         supervisor->failing_since = 0;
@@ -237,7 +253,7 @@ static int attempt(Supervisor *supervisor, Error *error)
 }
 
 /* Is it worth another try? Keeps account of how long it has been failing. */
-static bool may_retry(Supervisor *supervisor, const Error *error)
+static bool may_retry(Supervisor *supervisor, Error *error)
 {
     double now = clock_seconds();
     int limit = supervisor->options->retry_limit_s;
@@ -249,7 +265,8 @@ static bool may_retry(Supervisor *supervisor, const Error *error)
         bool unknown = strstr(error->message, "could not translate host name") != NULL;
         return !unknown && now - supervisor->failing_since < supervisor->options->start_limit_s;
     }
-    return error_is_retryable(error) && (limit == 0 || now - supervisor->failing_since < limit);
+    return error_is_retryable(error) && retry_again(&supervisor->retry, error) &&
+           (limit == 0 || now - supervisor->failing_since < limit);
 }
 
 /* Says why, and waits; false when asked to stop meanwhile. */

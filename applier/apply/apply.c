@@ -332,6 +332,9 @@ static Verdict judge(const Applying *a, const Batch *batch, const ByRows *by_row
                      const Failure *failure)
 {
     if (!failure->miscounted) {
+        if (strcmp(failure->error.sqlstate, "53200") == 0) {
+            return STOP; /* no lock left, or no memory: the same batch needs as much again; smaller ones are made */
+        }
         if (error_is_retryable(&failure->error)) {
             return a->open || retries >= MAX_TRIES || failure->error.code == ERROR_CONNECTION ? STOP : AGAIN;
         }

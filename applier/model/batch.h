@@ -58,6 +58,7 @@ typedef struct Batch {
         last_time; /* commit time of the transaction that `last` is in, microseconds since 2000-01-01; 0: unknown */
 
     Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
+    size_t locks; /* that its transaction takes on tables, partitions and indexes of the target, about */
     size_t bytes; /* size of the values, for limits */
     uint64_t opened_usec; /* monotonic time of its first change */
 

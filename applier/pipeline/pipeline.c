@@ -48,6 +48,7 @@ static void begin_outbox(Pipeline *pipeline, const LanePosition *lanes)
         .workers = pipeline->applier->workers,
         .batch_rows = pipeline->applier->batch_rows,
         .batch_bytes = pipeline->applier->batch_bytes,
+        .batch_locks = *pipeline->options->batch_locks,
         .linger_usec = (uint64_t)pipeline->applier->linger_ms * 1000,
         .lane_positions = positions,
         .start = receiver_confirmed(pipeline->intake.receiver),
@@ -133,6 +134,29 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
     return remember_timeline(pipeline, error);
 }
 
+/*
+ * The target's table of locks has room for max_locks_per_transaction for each session that may be there, whoever needs them
+ * (storage/lmgr/lock.c, NLOCKENTS). All workers together may take half of it.
+ */
+static int share_locks(Pipeline *pipeline, Error *error)
+{
+    char *text = NULL;
+    if (*pipeline->options->batch_locks != 0) {
+        return 0;
+    }
+    if (database_value(pipeline->options->target, &text, error,
+                       "SELECT current_setting('max_locks_per_transaction')::int8 * "
+                       "(current_setting('max_connections')::int8 + "
+                       "current_setting('max_prepared_transactions')::int8)",
+                       0) != 0) {
+        return error_context(error, "asking for the room in the target's table of locks");
+    }
+    size_t locks = (size_t)strtoull(text, NULL, 10) / 2 / (size_t)pipeline->applier->workers;
+    *pipeline->options->batch_locks = locks > 0 ? locks : 1;
+    free(text);
+    return 0;
+}
+
 static int start_workers(Pipeline *pipeline, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
@@ -193,8 +217,8 @@ static int make(Pipeline *pipeline, Error *error)
     }
     int status = -1;
     if (state_take_lanes(pipeline->options->target, migration, lanes, &pipeline->epoch, error) == 0 &&
-        start_resolver(pipeline, error) == 0 && start_workers(pipeline, error) == 0 &&
-        open_source(pipeline, lanes, error) == 0 &&
+        share_locks(pipeline, error) == 0 && start_resolver(pipeline, error) == 0 &&
+        start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
         state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {
         begin_outbox(pipeline, lanes);
         status = start_confirm(pipeline, error);

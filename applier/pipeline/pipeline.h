@@ -17,9 +17,10 @@
 typedef struct PipelineOptions {
     const ApplierOptions *applier;
     const Migration *migration;
-    Database *target;   /* for the state, before the stream is open; borrowed */
-    Registry *registry; /* what is known of relations, kept over runs; borrowed */
-    Catalog *catalog;   /* the same */
+    Database *target;    /* for the state, before the stream is open; borrowed */
+    Registry *registry;  /* what is known of relations, kept over runs; borrowed */
+    Catalog *catalog;    /* the same */
+    size_t *batch_locks; /* that a batch may take on the target; 0: this run finds out. Kept over runs */
     Reporter *reporter;
     Stop *stop;
     bool *again; /* set when a run that ended well is to be followed by another at once: the copy went on */

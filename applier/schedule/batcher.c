@@ -173,10 +173,17 @@ void batcher_close_all(Batcher *batcher)
     batcher_close_barrier(batcher);
 }
 
+/* Where transactions stay whole, closing a batch gives back no lock. */
+static bool too_many_locks(const Batcher *batcher, const Batch *batch)
+{
+    return batcher->options.batch_locks != 0 && !batcher->options.whole &&
+           batch->locks >= batcher->options.batch_locks;
+}
+
 static bool full(const Batcher *batcher, const Batch *batch, size_t times)
 {
     return batch->count / times >= batcher->options.batch_rows ||
-           batch->bytes / times >= batcher->options.batch_bytes;
+           batch->bytes / times >= batcher->options.batch_bytes || too_many_locks(batcher, batch);
 }
 
 void batcher_added(Batcher *batcher, Batch *batch)

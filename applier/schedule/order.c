@@ -81,12 +81,14 @@ static void wait_for(const Order *order, Batch *batch, int worker, uint64_t numb
     }
 }
 
-void order_rows(const Order *order, RelationUse *use, Batch *batch)
+bool order_rows(const Order *order, RelationUse *use, Batch *batch)
 {
-    if (use->last[batch->worker] != batch->number) {
-        use->last[batch->worker] = batch->number;
-        wait_for(order, batch, use->truncated_by, use->truncate);
+    if (use->last[batch->worker] == batch->number) {
+        return false;
     }
+    use->last[batch->worker] = batch->number;
+    wait_for(order, batch, use->truncated_by, use->truncate);
+    return true;
 }
 
 bool order_has(const RelationUse *use, int worker, uint64_t number)

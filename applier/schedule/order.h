@@ -17,8 +17,8 @@ void order_free(Order *order);
 
 RelationUse *order_use(Order *order, const ApplyRelation *relation);
 
-/* batch, which is open, has changes of the relation. */
-void order_rows(const Order *order, RelationUse *use, Batch *batch);
+/* batch, which is open, has changes of the relation; true the first time that it has. */
+bool order_rows(const Order *order, RelationUse *use, Batch *batch);
 
 /* True when worker's batch of that number has changes of the relation. */
 bool order_has(const RelationUse *use, int worker, uint64_t number);

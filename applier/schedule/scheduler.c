@@ -68,6 +68,7 @@ Scheduler *scheduler_new(const SchedulerOptions *options)
                               .whole = options->lanes == 1,
                               .batch_rows = options->batch_rows,
                               .batch_bytes = options->batch_bytes,
+                              .batch_locks = options->batch_locks,
                               .linger_usec = options->linger_usec,
                               .durable = scheduler->durable};
     scheduler->batcher = batcher_new(&batcher, &scheduler->point);
@@ -103,7 +104,9 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     }
     Batch *batch = batcher_open(scheduler->batcher, worker, now_usec);
     scheduler->point.newest = change->position;
-    order_rows(scheduler->order, use, batch);
+    if (order_rows(scheduler->order, use, batch)) {
+        batch->locks += change->relation->locks;
+    }
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
     batch->bytes += bytes;

@@ -22,6 +22,7 @@ typedef struct SchedulerOptions {
     int workers;
     size_t batch_rows;    /* a batch is closed when it has so many changes … */
     size_t batch_bytes;   /* … or so many bytes … */
+    size_t batch_locks;   /* … or takes so many locks on the target (0: any number) … */
     uint64_t linger_usec; /* … or its first change has waited so long and its worker is not busy */
     const Position *lane_positions; /* lanes entries: what is durable already; copied */
     Lsn start; /* every transaction that ends at or before this is durable already; LSN_INVALID: not known */

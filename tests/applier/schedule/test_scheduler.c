@@ -129,6 +129,27 @@ static void batch_closes_when_full(void **state)
     batch_free(batch);
 }
 
+/* A table takes its locks once, however many changes of it there are. */
+static void batch_closes_when_it_takes_many_locks(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->options.workers = 1;
+    fixture->options.batch_locks = 6;
+    fixture->spread.target.locks = fixture->whole.target.locks = 3;
+    test_begin(fixture->frame, 100);
+    for (int32_t key = 1; key <= 50; key++) {
+        insert(fixture, &fixture->spread, (uint64_t)key, key);
+    }
+    feed(fixture, 0);
+    assert_null(scheduler_take(fixture->scheduler));
+    insert(fixture, &fixture->whole, 51, 1);
+    feed(fixture, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_non_null(batch);
+    assert_int_equal(batch->count, 51);
+    batch_free(batch);
+}
+
 static void batch_closes_when_it_has_waited(void **state)
 {
     Fixture *fixture = *state;
@@ -510,6 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(batch_closes_when_full),
+        TEST(batch_closes_when_it_takes_many_locks),
         TEST(batch_closes_when_it_has_waited),
         TEST(whole_relation_stays_with_one_worker),
         TEST(spread_relation_uses_every_worker),
