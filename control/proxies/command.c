@@ -11,7 +11,7 @@
 #include "proxies.h"
 #include "proxy.h"
 
-#define MAX_PROXIES 8
+#define MAX_PROXIES 32
 
 typedef enum Action { ACTION_NONE, ACTION_SHOW, ACTION_SET } Action;
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_PROXIES 8
+#define MAX_PROXIES 32
 
 typedef enum CutoverMode {
     CUTOVER_RUN,

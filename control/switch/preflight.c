@@ -12,6 +12,7 @@
 #include "measure.h"
 #include "reverse.h"
 #include "tables.h"
+#include "together.h"
 #include "warm.h"
 
 #define LAG_PATIENCE_MS 20000
@@ -184,7 +185,11 @@ static int check_proxies(Cutover *cutover, Error *error)
         size_t used = strlen(cutover->note);
         snprintf(cutover->note + used, sizeof cutover->note - used, "; %s", proxy->report.summary);
     }
-    return 0;
+    const ProxyReport *reports[MAX_PROXIES];
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        reports[i] = &cutover->proxies[i].report;
+    }
+    return together_check(reports, cutover->proxy_count, error);
 }
 
 /* --- the way back --- */
