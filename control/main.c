@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "secrets.h"
 #include "session_settings.h"
 #include "settings.h"
 
@@ -241,8 +242,9 @@ int main(int argc, char **argv)
     Error error = {.code = ERROR_NONE};
     const Log log = {.level = LOG_ERROR};
     Arena *arena = arena_new(4096);
+    char **words = secrets_take(argc, argv, arena);
     argp_err_exit_status = EXIT_USAGE;
-    ExitStatus status = run(argc, argv, arena, &error);
+    ExitStatus status = run(argc, words, arena, &error);
     if (error.code != ERROR_NONE) {
         log_error(&log, &error);
         status =

@@ -31,6 +31,9 @@ wait_until('clients to be held', sub {
     die "the cutover has ended:\n" . $command->log_text . "\n" unless $command->is_running;
     return $target->sql('app', q{SELECT count(*) FROM penstock.journal WHERE step = 'drain' AND event = 'begin'}) > 0;
 });
+my $shown = slurp_file('/proc/' . $command->pid . '/cmdline');
+like($shown, qr{pgcat:postgresql://admin:\*+@}, 'the process list shows the proxy');
+unlike($shown, qr/secret/, 'and not its password');
 $command->kill9;
 my $held = $writers->rows($source);
 $writers->go_on($source, 'nobody undid it');
