@@ -1,6 +1,7 @@
 /*
  * The list of tables is a queue; each job is a thread with a pair of sessions that takes the next one, the largest
- * first so that no long table is left for the end. All sessions of a side share one snapshot. The first error stops all.
+ * first so that no long table is left for the end. All sessions of a side share one snapshot. An error is the table's, and
+ * the next one follows, unless a side is lost or we are asked to stop.
  *
  * Where there is a guard, a thread of its own reads the small tables with it. It must be the guard's session that
  * reads: any other would wait behind the TRUNCATE that waits for the guard.
@@ -83,6 +84,31 @@ static void fail(Crew *crew, const Error *error)
     pthread_mutex_unlock(&crew->lock);
 }
 
+/* A table that failed, and the pair made ready for the next one. Fails when there can be no next one. */
+static int give_up_table(const CompareOptions *options, ComparePair *pair, CompareTable *table, Error *error)
+{
+    Error lost;
+    if (error->code == ERROR_INTERRUPTED) {
+        return -1;
+    }
+    if (pair_recover(options, pair, &lost) != 0) {
+        *error = lost;
+        return -1;
+    }
+    table->unreadable = true;
+    table->equal = false;
+    free(table->problem);
+    table->problem = strdup(error->message);
+    return 0;
+}
+
+static int compare_one(ComparePair *pair, const CompareOptions *options, CompareTable *table, Error *error)
+{
+    return pair_begin(pair, error) == 0 && table_compare(pair, options->max_keys, table, error) == 0
+               ? pair_end(pair, error)
+               : -1;
+}
+
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
 static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
 {
@@ -94,9 +120,8 @@ static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
     }
     CompareTable *table;
     while ((table = take_table(crew, next, end)) != NULL) {
-        if (pair_begin(&pair, &error) != 0 ||
-            table_compare(&pair, crew->options->max_keys, table, &error) != 0 ||
-            pair_end(&pair, &error) != 0) {
+        if (compare_one(&pair, crew->options, table, &error) != 0 &&
+            give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
         }
     }
@@ -153,7 +178,9 @@ static void sum_up(CompareResult *result)
 {
     for (size_t i = 0; i < result->table_count; i++) {
         result->rewritten += result->tables[i].rewritten;
-        result->different += !result->tables[i].equal && !result->tables[i].rewritten;
+        result->unreadable += result->tables[i].unreadable;
+        result->different +=
+            !result->tables[i].equal && !result->tables[i].rewritten && !result->tables[i].unreadable;
         result->rows += result->tables[i].source_rows;
     }
 }

@@ -49,8 +49,9 @@ typedef struct CompareTable {
     int64_t source_rows;
     int64_t target_rows;
     bool equal;
-    bool rewritten; /* not equal, but emptied or rewritten on the target since the snapshot: no answer */
-    char *problem;  /* why it could not be compared (missing on the target …), or NULL */
+    bool rewritten;  /* not equal, but emptied or rewritten on the target since the snapshot: no answer */
+    bool unreadable; /* a side could not read it, or does not have it any more: no answer */
+    char *problem;   /* why it could not be compared (missing on the target …), or NULL */
     CompareKey *keys;
     size_t key_count;
 } CompareTable;
@@ -58,12 +59,16 @@ typedef struct CompareTable {
 typedef struct CompareResult {
     CompareTable *tables; /* by name */
     size_t table_count;
-    size_t different; /* tables that are not equal */
-    size_t rewritten; /* tables that could not be compared because of a TRUNCATE since */
-    int64_t rows;     /* of the source */
+    size_t different;  /* tables that are not equal */
+    size_t rewritten;  /* tables that could not be compared because of a TRUNCATE since */
+    size_t unreadable; /* tables that could not be compared for another reason */
+    int64_t rows;      /* of the source */
 } CompareResult;
 
-/* The caller frees *out with compare_free, also after an error. */
+/*
+ * A table that cannot be compared is told as such, with the reason, and the others are compared. Fails only when a side is lost
+ * or it is interrupted. The caller frees *out with compare_free, also after an error.
+ */
 int compare_tables(const CompareOptions *options, CompareResult *out, Error *error) MUST_CHECK;
 void compare_free(CompareResult *result);
 

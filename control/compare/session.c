@@ -53,15 +53,30 @@ static int begin_side(Database *database, const char *snapshot, Error *error)
 int pair_begin(ComparePair *pair, Error *error)
 {
     return begin_side(pair->source, pair->source_snapshot, error) == 0
-               ? (pair->guarded ? 0 : begin_side(pair->target, pair->target_snapshot, error))
+               ? (pair->guarded ? database_execute(pair->target, error, "SAVEPOINT compared", 0)
+                                : begin_side(pair->target, pair->target_snapshot, error))
                : -1;
 }
 
 int pair_end(ComparePair *pair, Error *error)
 {
     return database_execute(pair->source, error, "COMMIT", 0) == 0
-               ? (pair->guarded ? 0 : database_execute(pair->target, error, "COMMIT", 0))
+               ? database_execute(pair->target, error,
+                                  pair->guarded ? "RELEASE SAVEPOINT compared" : "COMMIT", 0)
                : -1;
+}
+
+int pair_recover(const CompareOptions *options, ComparePair *pair, Error *error)
+{
+    Error ignored;
+    const char *back =
+        pair->guarded ? "ROLLBACK TO SAVEPOINT compared; RELEASE SAVEPOINT compared" : "ROLLBACK";
+    if (database_execute(pair->source, &ignored, "ROLLBACK", 0) == 0 &&
+        database_execute(pair->target, &ignored, back, 0) == 0) {
+        return 0;
+    }
+    pair_close(pair);
+    return pair_open(options, NULL, pair, error);
 }
 
 int session_open_guard(const CompareOptions *options, Database **out, Error *error)
@@ -112,16 +127,28 @@ static int receive(ComparePair *pair, Database *database, PGresult **out, Error 
     return PQresultStatus(*out) == PGRES_TUPLES_OK ? 0 : database_error(database, *out, error);
 }
 
+/* What was asked is read to its end on both sides, whatever one of them says: the sessions are used again. */
 int pair_query(ComparePair *pair, const char *sql, const char *parameter, PGresult **source,
                PGresult **target, Error *error)
 {
+    Error ignored;
     *source = *target = NULL;
-    if (send(pair->source, sql, parameter, error) != 0 || send(pair->target, sql, parameter, error) != 0 ||
-        receive(pair, pair->source, source, error) != 0 || receive(pair, pair->target, target, error) != 0) {
+    if (send(pair->source, sql, parameter, error) != 0) {
+        return -1;
+    }
+    int status = send(pair->target, sql, parameter, error);
+    bool both = status == 0;
+    if (receive(pair, pair->source, source, status == 0 ? error : &ignored) != 0 && status == 0) {
+        status = -1;
+        query_cancel(database_connection(pair->target));
+    }
+    if (both && receive(pair, pair->target, target, status == 0 ? error : &ignored) != 0) {
+        status = -1;
+    }
+    if (status != 0) {
         PQclear(*source);
         PQclear(*target);
         *source = *target = NULL;
-        return -1;
     }
-    return 0;
+    return status;
 }

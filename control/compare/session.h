@@ -29,6 +29,12 @@ void pair_close(ComparePair *pair);
 int pair_begin(ComparePair *pair, Error *error) MUST_CHECK;
 int pair_end(ComparePair *pair, Error *error) MUST_CHECK;
 
+/*
+ * After a failure between the two: ends what is open, so that the next table can begin. Sessions that cannot are opened
+ * anew, without the guard if there was one. Fails when they cannot be.
+ */
+int pair_recover(const CompareOptions *options, ComparePair *pair, Error *error) MUST_CHECK;
+
 /* A session on the target in an open transaction under its snapshot. The caller closes *out. */
 int session_open_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
 

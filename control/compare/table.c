@@ -223,18 +223,29 @@ static int drill_down(ComparePair *pair, const CompareSubject *subject, int max_
     return 0;
 }
 
+/* *there: on both sides. Else table says where it is missing. */
 static int describe(ComparePair *pair, CompareTable *table, bool *there, PGresult **source, PGresult **target,
                     Error *error)
 {
+    bool here = false;
     char *schema = database_quote(table->schema), *name = database_quote(table->name);
     Text qualified = {0};
     text_printf(&qualified, "%s.%s", schema, name);
     free(schema);
     free(name);
     int status = database_found(pair->target, there, error, "SELECT to_regclass($1)", 1, qualified.data);
-    if (status == 0 && *there) {
+    if (status == 0) {
+        status = database_found(pair->source, &here, error, "SELECT to_regclass($1)", 1, qualified.data);
+    }
+    if (status == 0 && !here) {
+        table->unreadable = true;
+        note_problem(table, "%s", "missing at the source: it was dropped or renamed there since the copy");
+    } else if (status == 0 && !*there) {
+        note_problem(table, "%s", "missing on the target");
+    } else if (status == 0) {
         status = pair_query(pair, columns_sql, qualified.data, source, target, error);
     }
+    *there = *there && here;
     text_free(&qualified);
     return status;
 }
@@ -244,9 +255,7 @@ int table_compare(ComparePair *pair, int max_keys, CompareTable *table, Error *e
     PGresult *source = NULL, *target = NULL;
     bool there;
     int status = describe(pair, table, &there, &source, &target, error);
-    if (status == 0 && !there) {
-        note_problem(table, "%s", "missing on the target");
-    } else if (status == 0) {
+    if (status == 0 && there) {
         CompareSubject subject = make_subject(table, source, target);
         if (table->problem == NULL) {
             status = compare_totals(pair, &subject, table, error);

@@ -3,33 +3,54 @@
  * the source by the way back. Sequences were compared during the hold already: they know no snapshots.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cutover.h"
 
 #define KEYS_SHOWN 10
+
+/* text for JSON: as it is, or, where its bytes are no UTF-8 (SQL_ASCII), with \xNN for those beyond ASCII. NULL gives null. */
+static json_t *text_json(const char *text)
+{
+    json_t *value = text != NULL ? json_string(text) : json_null();
+    char *escaped = value == NULL ? malloc(4 * strlen(text) + 1) : NULL;
+    if (escaped == NULL) {
+        return value;
+    }
+    char *to = escaped;
+    for (const char *from = text; *from != '\0'; from++) {
+        to += sprintf(to, (unsigned char)*from < 0x80 ? "%c" : "\\x%02x", (unsigned char)*from);
+    }
+    *to = '\0';
+    value = json_string(escaped);
+    free(escaped);
+    return value;
+}
 
 static json_t *table_json(const CompareTable *table)
 {
     json_t *keys = json_array();
     for (size_t i = 0; i < table->key_count; i++) {
         const CompareKey *key = &table->keys[i];
-        json_array_append_new(keys, json_pack("{s:s, s:s}", "key", key->key, "where",
+        json_array_append_new(keys, json_pack("{s:o, s:s}", "key", text_json(key->key), "where",
                                               key->on_source && key->on_target ? "both"
                                               : key->on_source                 ? "source"
                                                                                : "target"));
     }
-    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:s?, s:o}", "schema", table->schema, "table", table->name,
-                     "equal", table->equal, "source_rows", (json_int_t)table->source_rows, "target_rows",
-                     (json_int_t)table->target_rows, "problem", table->problem, "keys", keys);
+    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o, s:o}", "schema", text_json(table->schema), "table",
+                     text_json(table->name), "equal", table->equal, "source_rows",
+                     (json_int_t)table->source_rows, "target_rows", (json_int_t)table->target_rows, "problem",
+                     text_json(table->problem), "keys", keys);
 }
 
 static void print_table(const CompareTable *table)
 {
     printf("  %s.%s  %lld / %lld  %s%s\n", table->schema, table->name, (long long)table->source_rows,
            (long long)table->target_rows,
-           table->equal       ? "equal"
-           : table->rewritten ? "no answer"
-                              : "DIFFERENT",
+           table->equal                            ? "equal"
+           : table->rewritten || table->unreadable ? "no answer"
+                                                   : "DIFFERENT",
            table->problem != NULL ? ": " : "");
     if (table->problem != NULL) {
         printf("      %s\n", table->problem);
@@ -73,7 +94,7 @@ int cutover_verify(Cutover *cutover, json_t **out, bool *different, Error *error
     }
     int status = compare_tables(&options, &result, error);
     if (status == 0) {
-        *different = result.different > 0;
+        *different = result.different > 0 || result.unreadable > 0;
         json_t *tables = json_array();
         for (size_t i = 0; i < result.table_count; i++) {
             json_array_append_new(tables, table_json(&result.tables[i]));
@@ -81,12 +102,13 @@ int cutover_verify(Cutover *cutover, json_t **out, bool *different, Error *error
                 print_table(&result.tables[i]);
             }
         }
-        *out = json_pack("{s:I, s:I, s:I, s:I, s:o}", "tables_compared", (json_int_t)result.table_count,
+        *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "tables_compared", (json_int_t)result.table_count,
                          "tables_different", (json_int_t)result.different, "tables_rewritten",
-                         (json_int_t)result.rewritten, "rows", (json_int_t)result.rows, "tables", tables);
+                         (json_int_t)result.rewritten, "tables_unreadable", (json_int_t)result.unreadable,
+                         "rows", (json_int_t)result.rows, "tables", tables);
         if (!cutover->settings->json) {
             printf("%zu tables, %lld rows: %zu different, %zu without an answer\n", result.table_count,
-                   (long long)result.rows, result.different, result.rewritten);
+                   (long long)result.rows, result.different, result.rewritten + result.unreadable);
         }
     }
     compare_free(&result);
