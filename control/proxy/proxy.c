@@ -1,7 +1,7 @@
 /*
- * The argument of --proxy is read from its end: as long as what follows the last comma is one of our own
- * settings, it is taken off. What is left is the console's connection string, which may hold commas of its
- * own (several hosts).
+ * The argument of --proxy is read from its end: what follows a comma is taken off where it is one of our own
+ * settings. What is left is the console's connection string, which may hold commas of its own (several hosts), as
+ * may a setting (a command).
  */
 #include "proxy.h"
 
@@ -78,9 +78,11 @@ int proxy_spec_parse(const char *text, ProxySpec *out, Error *error)
     size_t kind = strcspn(text, ":");
     *out = (ProxySpec){.kind = strndup(text, kind)};
     char *rest = strdup(text[kind] == ':' ? text + kind + 1 : "");
-    char *comma;
-    while ((comma = strrchr(rest, ',')) != NULL && take_setting(out, comma + 1)) {
-        *comma = '\0';
+    /* A value may hold commas of its own: it begins at the last comma that one of our names follows. */
+    for (char *at = rest + strlen(rest); at-- > rest;) {
+        if (*at == ',' && take_setting(out, at + 1)) {
+            *at = '\0';
+        }
     }
     if (*rest != '\0') {
         out->admin_uri = rest;

@@ -132,6 +132,71 @@ static void values_of_other_sections(void **state)
     assert_null(ini_value(text, "pgbouncer", "missing"));
 }
 
+static bool is_known(const void *context, const char *key)
+{
+    return strcmp(key, context) == 0;
+}
+
+static void finds_the_line_that_pgbouncer_would_stumble_over(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *words; /* NULL: nothing is wrong */
+    } rows[] = {
+        {"[databases]\r\napp = host=a port=1 password='it''s'\r\n* =\n\n; c\n# c\n[pgbouncer]\nmode = x y\n",
+         NULL},
+        {"%include /etc/x.ini\n[users]\nu = pool_mode=session\n[peers]\n1 = host=/a\n", NULL},
+        {"[databases]\n\"quoted\" = host=a\n", NULL},
+        {"[pgbouncer]\nmode = x\nmodes = x\n", "line 3"},
+        {"[pgbouncer]\nmode\n", "line 2"},
+        {"[pgbouncr]\n", "no such section"},
+        {"[databases]\napp = host=a oops\n", "line 2"},
+        {"[databases]\napp = host='a\n", "settings cannot be read"},
+        {"[databases]\na b = host=a\n", "no KEY = VALUE"},
+        {"%exclude x\n", "only %include"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Error error = {.message = ""};
+        int status = ini_check(rows[i].text, is_known, "mode", &error);
+        assert_int_equal(status, rows[i].words == NULL ? 0 : -1);
+        if (rows[i].words != NULL) {
+            assert_non_null(strstr(error.message, rows[i].words));
+        }
+    }
+}
+
+static void copies_of_lines_keep_their_settings(void **state)
+{
+    (void)state;
+    char *copy = ini_line_copy("app = host=a pool_size=9 auth_user=x", "ours", "app", NULL, "o'b", "1");
+    assert_string_equal(copy, "ours = host=a pool_size=1 auth_user=x dbname=app user='o''b'");
+    free(copy);
+    copy = ini_line_copy("* = host=a", "ours", "app", &target, NULL, NULL);
+    assert_string_equal(copy, "ours = host=10.0.0.2 port=5414 dbname=app");
+    free(copy);
+}
+
+static void settings_of_a_section_come_one_after_another(void **state)
+{
+    (void)state;
+    const char *text =
+        "[users]\na = query_timeout=3\nb = pool_mode=session\n[databases]\nc = query_timeout=9\n"
+        "[users]\nd = pool_size=1 query_timeout=4\n";
+    const char *at = text;
+    char *name, *value = ini_next_setting(text, &at, "users", "query_timeout", &name);
+    assert_string_equal(value, "3");
+    assert_string_equal(name, "a");
+    free(name);
+    free(value);
+    value = ini_next_setting(text, &at, "users", "query_timeout", &name);
+    assert_string_equal(value, "4");
+    assert_string_equal(name, "d");
+    free(name);
+    free(value);
+    assert_null(ini_next_setting(text, &at, "users", "query_timeout", NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +209,9 @@ int main(void)
         cmocka_unit_test(fallback_line_leads_back_when_restored),
         cmocka_unit_test(refuses_what_it_cannot_know),
         cmocka_unit_test(values_of_other_sections),
+        cmocka_unit_test(finds_the_line_that_pgbouncer_would_stumble_over),
+        cmocka_unit_test(copies_of_lines_keep_their_settings),
+        cmocka_unit_test(settings_of_a_section_come_one_after_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

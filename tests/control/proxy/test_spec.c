@@ -30,6 +30,39 @@ static void settings_are_taken_from_the_end(void **state)
     proxy_spec_free(&spec);
 }
 
+static void values_may_hold_commas_and_words_stand_alone(void **state)
+{
+    (void)state;
+    ProxySpec spec;
+    Error error;
+    assert_int_equal(
+        proxy_spec_parse("pgbouncer:host=/run user=a,sessions=end,config=exec:run a,b 'x',logins=accept",
+                         &spec, &error),
+        0);
+    assert_string_equal(spec.admin_uri, "host=/run user=a");
+    assert_string_equal(spec.config, "exec:run a,b 'x'");
+    assert_true(spec.ends_sessions);
+    assert_true(spec.accepts_untried);
+    proxy_spec_free(&spec);
+    assert_int_equal(proxy_spec_parse("pgbouncer:host=h", &spec, &error), 0);
+    assert_false(spec.ends_sessions);
+    assert_false(spec.accepts_untried);
+    proxy_spec_free(&spec);
+}
+
+static void warnings_add_up_and_fit(void **state)
+{
+    (void)state;
+    ProxyReport report = {0};
+    proxy_warn(&report, "one %d", 1);
+    proxy_warn(&report, "two");
+    assert_string_equal(report.warning, "one 1; two");
+    for (int i = 0; i < 200; i++) {
+        proxy_warn(&report, "more than fits");
+    }
+    assert_int_equal(strlen(report.warning), sizeof report.warning - 1);
+}
+
 static void none_stands_alone(void **state)
 {
     (void)state;
@@ -73,6 +106,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_taken_from_the_end),
+        cmocka_unit_test(values_may_hold_commas_and_words_stand_alone),
+        cmocka_unit_test(warnings_add_up_and_fit),
         cmocka_unit_test(none_stands_alone),
         cmocka_unit_test(an_unknown_kind_names_the_known_ones),
         cmocka_unit_test(passwords_are_taken_only_when_plain),
