@@ -27,13 +27,16 @@ void collect_commit(ReorderBufferTXN *txn)
 
 #else
 
-/* The server spills at 4,096, and one record can hold as many rows as a page. */
-#define KEEP_AT 3000
+/* max_changes_in_memory in reorderbuffer.c of 11 and 12: at so many changes of a transaction the server spills it. */
+#define SPILL_AT 4096
 
-/* What a change takes beside its tuples: itself and the allocator's header. */
-#define CHANGE_SIZE (sizeof(ReorderBufferChange) + 16)
+/* The most changes that one record queues: those of a page, in DecodeMultiInsert, which alone of RM_HEAP2 has rows. */
+#define PAGE_ROWS 291
 
-/* 11 and 12 have no setting to change. The pointer back shows that the server's struct is the one that we know. */
+/* Bytes of WAL between two walks over the memory of changes, which are as many steps as there are blocks of it. */
+#define WALK_EVERY ((XLogRecPtr)32 * 1024 * 1024)
+
+/* The pointer back shows that the server's struct is the one that we know. */
 void collect_start(Collecting *collecting, const LogicalDecodingContext *ctx, int limit)
 {
     *collecting = (Collecting){.limit = ctx->reorder->private_data == ctx ? (Size)limit : 0};
@@ -51,27 +54,24 @@ static Size held(MemoryContext context)
     return counters.totalspace;
 }
 
-/* Tuples lie in few large blocks and are looked at each time; changes in many small ones, only when they may be too many. */
-static bool has_room(Collecting *collecting, const ReorderBuffer *buffer, uint64 more)
+/*
+ * Asked once for 4,096 changes of a transaction. Tuples lie in few large blocks and are looked at each time; changes in
+ * many small ones, whose share is taken to be what it was when they were looked at.
+ */
+static bool has_room(Collecting *collecting, const LogicalDecodingContext *ctx)
 {
-    Size tuples = held(buffer->tup_context);
-    collecting->changes += more;
-    if (tuples + collecting->changes * CHANGE_SIZE > collecting->limit) {
-        collecting->changes = held(buffer->change_context) / CHANGE_SIZE;
+    Size tuples = held(ctx->reorder->tup_context);
+    XLogRecPtr now = ctx->reader->EndRecPtr;
+    if (collecting->walked == 0 || now - collecting->walked > WALK_EVERY) {
+        collecting->walked = now;
+        collecting->share = (double)held(ctx->reorder->change_context) / (double)(tuples > 0 ? tuples : 1);
     }
-    return tuples + collecting->changes * CHANGE_SIZE <= collecting->limit;
+    return (double)tuples * (1 + collecting->share) <= (double)collecting->limit;
 }
 
-/* The transaction that the server looked up last is that of the record at hand. Were it another one, no harm were done. */
-void collect_record(Collecting *collecting, const LogicalDecodingContext *ctx)
+static Size most_changes(const LogicalDecodingContext *ctx)
 {
-    ReorderBufferTXN *txn = ctx->reorder->by_txn_last_txn;
-    if (collecting->limit == 0 || txn == NULL || txn->nentries_mem < KEEP_AT || txn->serialized) {
-        return;
-    }
-    if (has_room(collecting, ctx->reorder, txn->nentries_mem)) {
-        txn->nentries_mem = 0;
-    }
+    return XLogRecGetRmid(ctx->reader) == RM_HEAP2_ID ? PAGE_ROWS : 1;
 }
 
 static void count_all(ReorderBufferTXN *txn)
@@ -81,7 +81,8 @@ static void count_all(ReorderBufferTXN *txn)
     }
 }
 
-void collect_commit(ReorderBufferTXN *txn)
+/* The server spills and reads a transaction with all that are known to be its subtransactions. */
+static void count_with_subtransactions(ReorderBufferTXN *txn)
 {
     count_all(txn);
     dlist_iter i;
@@ -89,6 +90,25 @@ void collect_commit(ReorderBufferTXN *txn)
     {
         count_all(dlist_container(ReorderBufferTXN, node, i.cur));
     }
+}
+
+/* The transaction that the server looked up last is that of the record at hand. Were it another one, no harm were done. */
+void collect_record(Collecting *collecting, const LogicalDecodingContext *ctx)
+{
+    ReorderBufferTXN *txn = ctx->reorder->by_txn_last_txn;
+    if (collecting->limit == 0 || txn == NULL || txn->nentries_mem + most_changes(ctx) < SPILL_AT) {
+        return;
+    }
+    if (!txn->serialized && has_room(collecting, ctx)) {
+        txn->nentries_mem = 0;
+    } else {
+        count_with_subtransactions(txn);
+    }
+}
+
+void collect_commit(ReorderBufferTXN *txn)
+{
+    count_with_subtransactions(txn);
 }
 
 #endif

@@ -56,7 +56,7 @@ foreach my $major (11, 15) {
         } 1 .. 8;
         $_->finish foreach @sessions;
         my ($by_rule, @others) =
-            map { $slot->peek_raw_text(collect_memory => $_) =~ s/^hello .*\n//mr } 0, '1MB', '4MB', '16MB', '256MB';
+            map { $slot->peek_raw_text(collect_memory => $_) =~ s/^hello .*\n//mr } 0, '16MB', '32MB', '64MB', '256MB';
         cmp_ok(scalar(() = $by_rule =~ /^(insert|update|delete) /mg), '>', 50_000, 'many changes');
         ok($_ eq $by_rule, 'with other limits') foreach @others;
         $slot->drop;
@@ -88,7 +88,7 @@ foreach my $major (11, 15) {
         return $files;
     };
     is($spilled->('64MB', 60_000), 0, 'a transaction that fits into the memory is not spilled');
-    cmp_ok($spilled->('4MB', 60_000), '>', 0, 'a larger one is');
+    cmp_ok($spilled->('16MB', 150_000), '>', 0, 'a larger one is');
     cmp_ok($spilled->('0', 60_000), '>', 0, '0 leaves it to the server');
 }
 
