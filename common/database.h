@@ -51,6 +51,9 @@ int database_connect_within(const char *uri, DatabaseEnd end, const char *purpos
                             Database **out, Error *error) MUST_CHECK;
 void database_close(Database *database);
 
+/* "source", "target", "proxy". */
+const char *database_end_name(DatabaseEnd end);
+
 /* Sets the limits of every later call, and says what they are. */
 void database_limit(Database *database, QueryLimits limits);
 QueryLimits database_limits(const Database *database);

@@ -10,6 +10,3 @@ struct Database {
     DatabaseEnd end;
     QueryLimits limits; /* of every call that names none */
 };
-
-/* "source", "target", "proxy". */
-const char *database_end_name(DatabaseEnd end);

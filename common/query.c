@@ -242,7 +242,7 @@ int query_finish(Database *database, const Query *query, PGresult **out, Error *
     if (out != NULL) {
         *out = NULL;
     }
-    return finish(database, query, clock_ms(), out, error);
+    return finish(database, query, query->began != 0 ? query->began : clock_ms(), out, error);
 }
 
 /* What an earlier caller has left unread, as PQexec does. */

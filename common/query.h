@@ -29,6 +29,7 @@ typedef struct Query {
     const char *const *values; /* of $1 …; a NULL is SQL NULL. Not for DATABASE_PROXY */
     int count;        /* of values. With 0, sql may hold several statements: the last one's rows come out */
     const char *what; /* for errors: "setting the sequences". NULL: the first words of sql */
+    int64_t began;    /* for errors of query_finish: when it was sent, on clock_ms; 0: now */
     QueryLimits limits;
 } Query;
 

@@ -35,7 +35,7 @@ sub switch_behind
     # A cutover that waits for the applier behind the fence, killed there.
     my $kill_in_hold = sub {
         kill('STOP', $applier->pid);
-        my $killed = background('killed', $migration->command(@cutover, '--yes', '--hold-limit', '40'));
+        my $killed = background('killed', $migration->command(@cutover, '--yes', '--no-reverse', '--hold-limit', '40'));
         wait_until('the cutover to wait for the applier', sub {
             !$killed->is_running || $target->sql($database, q{SELECT step || event FROM penstock.journal
                 WHERE operation = 'cutover' ORDER BY id DESC LIMIT 1}) eq 'catch upbegin' });
@@ -68,7 +68,7 @@ sub switch_behind
 
         # The applier stands still: the hold limit passes behind the fence, and all is undone.
         kill('STOP', $applier->pid);
-        $migration->exits(3, @cutover, '--yes', '--hold-limit', '1');
+        $migration->exits(3, @cutover, '--yes', '--no-reverse', '--hold-limit', '1');
         kill('CONT', $applier->pid);
         is(slurp_file($proxy->config), $config, 'undone: the configuration is as before');
         $writers->go_on($source, 'after the hold limit');

@@ -247,6 +247,7 @@ int compare_guard(const CompareOptions *options, Database **out, Error *error)
 {
     if (session_open_guard(options, out, error) == 0 &&
         lock_small_tables(*out, options->migration, error) == 0) {
+        database_limit(*out, (QueryLimits){0});
         return 0;
     }
     database_close(*out);

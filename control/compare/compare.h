@@ -35,6 +35,7 @@ typedef struct CompareOptions {
     bool (*stop)(void);
     Database *
         *guard; /* of the target's snapshot, from compare_guard: closed and set to NULL early; or NULL */
+    QueryLimits guard_limits; /* of compare_guard; zeroed: none */
 } CompareOptions;
 
 typedef struct CompareKey {

@@ -81,8 +81,9 @@ int pair_recover(const CompareOptions *options, ComparePair *pair, Error *error)
 
 int session_open_guard(const CompareOptions *options, Database **out, Error *error)
 {
-    *out = NULL;
-    return open_side(options->target_uri, DATABASE_TARGET, out, error) == 0 &&
+    return database_connect_within(options->target_uri, DATABASE_TARGET, "compare", options->guard_limits,
+                                   out, error) == 0 &&
+                   database_execute(*out, error, settings, 0) == 0 &&
                    database_execute(*out, error, "SET idle_in_transaction_session_timeout = 10000", 0) == 0
                ? begin_side(*out, options->target_snapshot, error)
                : -1;

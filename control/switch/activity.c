@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query.h"
+
 #define APPLICATIONS                                                                                         \
     " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"          \
     "  AND pid <> pg_backend_pid() AND application_name NOT LIKE 'penstock %'"
@@ -25,10 +27,19 @@
 /* One session, for people. */
 #define LINE                                                                                                 \
     "format('pid %s (%s), %s%s: %s', pid, usename, state,"                                                   \
-    "       CASE WHEN xact_start IS NOT NULL THEN format(', open for %s s', round(extract(epoch FROM "       \
-    "clock_timestamp() - xact_start)::numeric, 1)) END,"                                                     \
+    "       to_char(xact_start, '\", open since\" HH24:MI:SS \"UTC\"'),"                                     \
     "       left(regexp_replace(query, '\\s+', ' ', 'g'), 80))"
 #define MOST_NAMED "4"
+
+/* Naming is for an error, which may be that all time has passed. */
+#define NAMING_MS 1000
+
+static QueryLimits begin_naming(Database *database)
+{
+    QueryLimits before = database_limits(database);
+    database_limit(database, query_within(NAMING_MS));
+    return before;
+}
 
 int activity_busy(Database *source, int *count, Error *error)
 {
@@ -59,9 +70,11 @@ void activity_name_blockers(Database *source, Error *error)
 {
     char text[400];
     Error ignored;
+    QueryLimits before = begin_naming(source);
     if (blockers(source, 0, text, sizeof text, &ignored) == 0 && *text != '\0') {
         error_hint(error, "In the way: %s. End them, or wait for them, and try again.", text);
     }
+    database_limit(source, before);
 }
 
 /* Adds the answer of a query to the hint: whom it names is in the way. */
@@ -70,10 +83,12 @@ static void add_names(Database *database, const char *query, Error *error)
     char *text = NULL;
     char before[sizeof error->hint];
     Error ignored;
+    QueryLimits limits = begin_naming(database);
     if (database_value(database, &text, &ignored, query, 0) == 0 && text != NULL) {
         snprintf(before, sizeof before, "%s", error->hint);
         error_hint(error, "%.200s%sIn the way: %.280s", before, *before != '\0' ? " " : "", text);
     }
+    database_limit(database, limits);
     free(text);
 }
 
@@ -85,15 +100,20 @@ void activity_name_sessions(Database *database, Error *error)
               error);
 }
 
+static const char in_our_way[] =
+    "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line FROM pg_stat_activity"
+    " WHERE pid IN (SELECT unnest(pg_blocking_pids(w.pid)) FROM pg_stat_activity w"
+    "   WHERE w.datname = current_database() AND (w.application_name LIKE 'penstock %'"
+    "     OR w.backend_type LIKE 'logical replication%')) ORDER BY xact_start LIMIT " MOST_NAMED ") s";
+
+int activity_in_our_way(Database *database, char **who, Error *error)
+{
+    return database_value(database, who, error, in_our_way, 0);
+}
+
 void activity_name_waiters(Database *database, Error *error)
 {
-    add_names(database,
-              "SELECT string_agg(line, '; ') FROM (SELECT " LINE " AS line FROM pg_stat_activity"
-              " WHERE pid IN (SELECT unnest(pg_blocking_pids(w.pid)) FROM pg_stat_activity w"
-              "   WHERE w.datname = current_database() AND (w.application_name LIKE 'penstock %'"
-              "     OR w.backend_type LIKE 'logical replication%')) ORDER BY xact_start LIMIT " MOST_NAMED
-              ") s",
-              error);
+    add_names(database, in_our_way, error);
 }
 
 int activity_oldest(Database *source, double *seconds, char **who, Error *error)
@@ -146,4 +166,20 @@ int activity_check_age(Database *source, double limit, Error *error)
     }
     error_set(error, ERROR_STATE, "transactions have been open on the source for more than %g s", limit);
     return error_hint(error, "They would block the drain: %s.", text);
+}
+
+/* A prepared transaction has no session: pg_blocking_pids shows it as 0. */
+int activity_who_blocks(Database *database, const char *pid, char **who, Error *error)
+{
+    return database_value(
+        database, who, error,
+        "SELECT string_agg(line, '; ') FROM (SELECT coalesce((SELECT format('pid %s (%s in database %s), "
+        "%s%s: %s', pid,"
+        "   usename, datname, state,"
+        "   to_char(xact_start, '\", open since\" HH24:MI:SS \"UTC\"'),"
+        "   left(regexp_replace(query, '\\s+', ' ', 'g'), 80)) FROM pg_stat_activity a WHERE a.pid = b.pid),"
+        "   CASE b.pid WHEN 0 THEN concat('a prepared transaction: ', (SELECT string_agg(gid, ', ')"
+        "     FROM pg_prepared_xacts)) ELSE concat('pid ', b.pid) END) AS line"
+        " FROM unnest(pg_blocking_pids($1::int)) AS b (pid) LIMIT " MOST_NAMED ") s",
+        1, pid);
 }

@@ -15,7 +15,10 @@ void activity_name_blockers(Database *source, Error *error);
 /* Adds application sessions, idle or not, to error's hint. */
 void activity_name_sessions(Database *database, Error *error);
 
-/* Adds the sessions that one of ours, or a subscription, waits for. */
+/* The sessions that one of ours, or a subscription, waits for; NULL: none. The caller frees *who. */
+int activity_in_our_way(Database *database, char **who, Error *error) MUST_CHECK;
+
+/* Adds them to error's hint. */
 void activity_name_waiters(Database *database, Error *error);
 
 /* Age of the oldest open transaction of an application, and whose it is; 0 and NULL without one. The caller frees
@@ -28,3 +31,6 @@ int activity_left(Database *database, int *others, char **who, Error *error) MUS
 
 /* ERROR_STATE, naming them, when a transaction of an application is older than limit seconds. */
 int activity_check_age(Database *source, double limit, Error *error) MUST_CHECK;
+
+/* Whom the session with that pid waits for, anywhere on the server; NULL: nobody. The caller frees *who. */
+int activity_who_blocks(Database *database, const char *pid, char **who, Error *error) MUST_CHECK;

@@ -34,12 +34,46 @@ static int probe_one(Cutover *cutover, const char *uri, Error *error)
     return 0;
 }
 
+static bool probe_has_failed(const Cutover *cutover)
+{
+    for (int i = 0; i < cutover->road->count; i++) {
+        if (strcmp(cutover->road->steps[i].name, "probe") == 0) {
+            return cutover->records[i].failed;
+        }
+    }
+    return false;
+}
+
+/* A probe that failed before is not made good by not looking; one that was never made is said to be missing. */
+static int not_looked(Cutover *cutover, Error *error)
+{
+    bool carries_on = cutover->options->mode == CUTOVER_RESUME;
+    if (cutover->holds && probe_has_failed(cutover)) {
+        error_set(error, ERROR_STATE,
+                  "the look through the proxy failed before, and there are no credentials for another");
+        return error_hint(error, "--probe takes a connection string through the proxy.");
+    }
+    cutover_note(cutover,
+                 cutover->holds ? "no credentials to look through the proxy" : "no proxy to look through");
+    if (cutover->holds && carries_on) {
+        snprintf(cutover->unproven, sizeof cutover->unproven,
+                 "nobody has looked through the proxy: --probe, with a connection string through it, would "
+                 "have shown "
+                 "that clients get to the %s",
+                 cutover->road->to);
+    }
+    return 0;
+}
+
 int step_probe(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    bool looked = false;
     (void)detail;
-    cutover_note(cutover,
-                 cutover->holds ? "no credentials to look through the proxy" : "no proxy to look through");
+    if (cutover->options->unproven) {
+        cutover_note(cutover, "left out: the way goes back from here");
+        return 0;
+    }
     if (cutover->options->probe != NULL) {
         return probe_one(cutover, cutover->options->probe, error);
     }
@@ -53,65 +87,57 @@ int step_probe(void *context, json_t *detail, Error *error)
         if (*proxy->report.probe != '\0' && probe_one(cutover, proxy->report.probe, error) != 0) {
             return -1;
         }
+        looked = looked || *proxy->report.probe != '\0';
     }
-    return 0;
-}
-
-int step_streams(void *context, json_t *detail, Error *error)
-{
-    Cutover *cutover = context;
-    bool streams;
-    (void)detail;
-    if (cutover->options->no_reverse) {
-        cutover_note(cutover, "there is no way back (--no-reverse)");
-        return 0;
-    }
-    if (reverse_streams(cutover->target, &cutover->migration, (int)(STREAMS_LIMIT_S * 1000), &streams,
-                        error) != 0) {
-        return -1;
-    }
-    if (streams) {
-        return 0;
-    }
-    error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %g s",
-              STREAMS_LIMIT_S);
-    return error_hint(error,
-                      "The log of the source says why. The target keeps what is written for it meanwhile.");
+    return looked ? 0 : not_looked(cutover, error);
 }
 
 /*
  * Connections that the proxy keeps to the side that clients left. The fence has ended them all, and lets only superusers
  * in again: of those it is said, since a monitor may well be one.
  */
-int step_gone(void *context, json_t *detail, Error *error)
+static int wait_until_gone(Cutover *cutover, char **who, Error *error)
 {
-    Cutover *cutover = context;
-    char *who = NULL;
-    (void)detail;
     for (int64_t deadline = clock_ms() + (int64_t)(FENCE_LIMIT_S * 1000);; clock_pause_ms(LOOK_AGAIN_MS)) {
         int others;
-        free(who);
-        if (activity_left(cutover->leaving, &others, &who, error) != 0) {
+        free(*who);
+        *who = NULL;
+        if (activity_left(cutover->leaving, &others, who, error) != 0) {
             return -1;
         }
         if (others == 0) {
-            break;
+            return 0;
         }
         if (clock_ms() > deadline) {
             error_set(error, ERROR_STATE, "%d sessions are on the %s: %.300s", others, cutover->road->from,
-                      who);
-            free(who);
+                      *who);
             return error_hint(error,
                               "Is its fence still there (CONNECTION LIMIT 0)? End them, then --resume.");
         }
     }
-    if (who != NULL) {
+}
+
+int step_gone(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    bool forward = cutover->road == &road_cutover;
+    char *who = NULL;
+    (void)detail;
+    if (forward && !cutover_source_answers(cutover)) {
+        cutover_note(cutover, "the source does not answer");
+        return 0;
+    }
+    int status = wait_until_gone(cutover, &who, error);
+    if (status == 0 && who != NULL) {
         cutover_warn(cutover, "superusers are on the %s still: %s", cutover->road->from, who);
     }
-    cutover_note(cutover, "%s on the %s", who != NULL ? "only superusers are" : "nobody is",
-                 cutover->road->from);
+    if (status == 0) {
+        cutover_note(cutover, "%s on the %s", who != NULL ? "only superusers are" : "nobody is",
+                     cutover->road->from);
+    }
     free(who);
-    return 0;
+    /* The stream there goes on until the next step: what was written since the release is seen. */
+    return status == 0 && forward ? prove_nothing_behind(cutover, error) : status;
 }
 
 int step_switched(void *context, json_t *detail, Error *error)

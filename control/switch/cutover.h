@@ -24,18 +24,17 @@ struct Cutover;
 /* How a step is bounded: Step.limit. */
 typedef enum LimitKind {
     LIMIT_NONE,
-    LIMIT_DRAIN,     /* --drain-limit, while clients are held */
-    LIMIT_FENCE,     /* FENCE_LIMIT_S */
-    LIMIT_HOLD,      /* what is left of --hold-limit */
-    LIMIT_SUBSCRIBE, /* SUBSCRIBE_LIMIT_S */
-    LIMIT_PROBE,     /* PROBE_LIMIT_S */
-    LIMIT_STREAMS,   /* STREAMS_LIMIT_S */
-    LIMIT_WARM_UP,   /* --warm-up-limit */
+    LIMIT_DRAIN,   /* --drain-limit, while clients are held */
+    LIMIT_FENCE,   /* FENCE_LIMIT_S */
+    LIMIT_HOLD,    /* what is left of --hold-limit */
+    LIMIT_PREPARE, /* --prepare-limit */
+    LIMIT_PROBE,   /* PROBE_LIMIT_S */
+    LIMIT_STREAMS, /* STREAMS_LIMIT_S */
+    LIMIT_WARM_UP, /* --warm-up-limit */
 } LimitKind;
 
 #define FENCE_LIMIT_S 5.0
 #define PROBE_LIMIT_S 10.0
-#define SUBSCRIBE_LIMIT_S 0.2
 #define STREAMS_LIMIT_S 20.0
 #define END_STREAM_LIMIT_MS 3000
 
@@ -58,15 +57,32 @@ typedef struct CutoverProxy {
 } CutoverProxy;
 
 typedef struct Ticker Ticker;
+typedef struct Ledger Ledger;
+typedef struct Watchdog Watchdog;
+
+/* What a call may take depends on it: see reach.c. */
+typedef enum Regime { REGIME_BEFORE, REGIME_HOLD, REGIME_AFTER, REGIME_UNDO, REGIMES } Regime;
 
 typedef struct Cutover {
     const Settings *settings;
     const CutoverOptions *options;
     const Road *road;
-    Database *source;
-    Database *target;   /* which holds the state, whatever the road */
+    Database *source;   /* NULL: it does not answer, which only a run that carries on or goes back may meet */
+    Database *target;   /* the same; it holds the state, whatever the road */
     Database *leaving;  /* one of the two … */
     Database *entering; /* … and the other */
+    Regime regime;
+    Regime source_regime, target_regime; /* that each server was told of last */
+    bool is_holding;                     /* clients wait, or may */
+    bool released;                       /* they have been let go where the road leads */
+    Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
+    Ledger *ledger;                      /* the journal's second place; NULL: there is none */
+    bool source_missed;                  /* it did not answer, and that was said */
+    char unproven[256];            /* what could not be shown, though the road was gone to its end; "" else */
+    bool behind;                   /* the journal in the target lacks lines that the ledger has */
+    json_t *kept;                  /* how the round was called first, for a run that carries on; else NULL */
+    StepRecord records[MAX_STEPS]; /* of the round that is under way */
+    char source_system[32];
     char *reverse_conninfo;
     Database *snapshot_holder; /* keeps the exported snapshot of the switch point alive */
     Database *guard;           /* keeps small tables from being emptied until they are compared; NULL then */
@@ -80,6 +96,7 @@ typedef struct Cutover {
     ProxyContext context;
     char entering_system[32];
     Lsn final_lsn;
+    Lsn last_change;      /* where the applier's lanes stood when all was caught up */
     int64_t hold_started; /* clock_ms, 0 before */
     int64_t hold_ended;
     char note[512]; /* what the step under way has to say */
@@ -90,9 +107,41 @@ typedef struct Cutover {
 
 extern const Road road_cutover, road_rollback;
 
-/* Opens everything that a run needs: both servers, the migration and its lock, the proxies. */
-int cutover_open(Cutover *cutover, Error *error) MUST_CHECK;
+/*
+ * Opens what a run needs: both servers, the migration and its lock, what was done of the round, the proxies. A run that
+ * carries on or goes back takes what its command line leaves open from the round, and goes with the server that is there.
+ * options are those of cutover, which are filled.
+ */
+int cutover_open(Cutover *cutover, CutoverOptions *options, Error *error) MUST_CHECK;
 void cutover_close(Cutover *cutover);
+
+/* Makes one connection, and sees that it is the right server; both sides' pointers follow. */
+int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error *error) MUST_CHECK;
+void cutover_assign_sides(Cutover *cutover);
+
+/* A hook of the machine: whom the step needs is there, and knows how long he may take. */
+int cutover_reach(void *context, const Step *step, bool undoes, bool fresh, Error *error);
+int cutover_reach_end(Cutover *cutover, DatabaseEnd end, bool fresh, Error *error) MUST_CHECK;
+
+/* The identity of the round that is under way; "" before there is one. */
+const char *cutover_round(const Cutover *cutover);
+
+/* From here on clients wait: the clock of the hold runs, and every call ends with it. */
+int cutover_begin_hold(Cutover *cutover, Error *error) MUST_CHECK;
+
+/* Does the source answer? Its death after all was caught up is no reason not to go on; it is said once. */
+bool cutover_source_answers(Cutover *cutover);
+
+/* ERROR_STATE when the applier will come no further: ended, failed, silent, or trying again since more than two seconds. */
+int cutover_check_applier(const Cutover *cutover, const ApplierStatus *applier, int64_t began,
+                          Error *error) MUST_CHECK;
+
+/* At the end of the catch-up, keeps in detail where the lanes stand; no change has come from the source since. */
+int prove_prepare(Cutover *cutover, json_t *detail, Error *error) MUST_CHECK;
+int prove_nothing_behind(Cutover *cutover, Error *error) MUST_CHECK;
+
+/* For connections that a step makes itself. */
+QueryLimits cutover_limits(const Cutover *cutover);
 
 /* Seconds that the step may take; 0 where nothing waits. */
 double cutover_limit(const Cutover *cutover, const Step *step);

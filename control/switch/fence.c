@@ -158,3 +158,16 @@ int fence_lift(Database *source, const json_t *detail, Error *error)
     return fence_before(detail, &before, error) == 0 ? alter(source, before.limit, before.read_only, error)
                                                      : -1;
 }
+
+void fence_advise(const char *database, const char *side, const json_t *detail, char *out, size_t size)
+{
+    FenceBefore before;
+    Error ignored;
+    if (fence_before(detail, &before, &ignored) != 0) {
+        return;
+    }
+    char *name = database_quote(database);
+    snprintf(out, size, "on the %s: ALTER DATABASE %s %s; ALTER DATABASE %s %s", side, name, before.limit,
+             name, before.read_only);
+    free(name);
+}

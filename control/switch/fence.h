@@ -34,3 +34,6 @@ int fence_before(const json_t *detail, FenceBefore *out, Error *error) MUST_CHEC
 
 /* Puts the settings back as fence_remember found them. */
 int fence_lift(Database *source, const json_t *detail, Error *error) MUST_CHECK;
+
+/* The statements of fence_lift for people, "on the SIDE: ALTER DATABASE …". */
+void fence_advise(const char *database, const char *side, const json_t *detail, char *out, size_t size);

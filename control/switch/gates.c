@@ -2,6 +2,8 @@
  * Both sides have a fence of their own (fence.h). That of the side that clients leave is raised, and stays; that of the
  * side that they come to, where an earlier switch raised one, is lifted before they are let in.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cutover.h"
@@ -28,6 +30,12 @@ int step_fence(void *context, json_t *detail, Error *error)
 int step_unfence(void *context, const json_t *detail, Error *error)
 {
     return fence_lift(((Cutover *)context)->leaving, detail, error);
+}
+
+void advise_unfence(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    fence_advise(cutover->context.from.database, cutover->road->from, detail, out, size);
 }
 
 /* What the fence of the other road found before it was raised; nothing when that road was never gone. */
@@ -69,4 +77,18 @@ int step_close(void *context, const json_t *detail, Error *error)
         return 0;
     }
     return fence_raise(cutover->entering, true, (int)(FENCE_LIMIT_S * 1000), never, error);
+}
+
+void advise_close(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    if (json_object_size(detail) == 0) {
+        return; /* there was no fence to lift */
+    }
+    char *name = database_quote(cutover->context.to.database);
+    snprintf(out, size,
+             "on the %s: ALTER DATABASE %s CONNECTION LIMIT 0; ALTER DATABASE %s SET "
+             "default_transaction_read_only = on",
+             cutover->road->to, name, name);
+    free(name);
 }

@@ -14,35 +14,41 @@
 #include "steps.h"
 
 #define LOOK_AGAIN_MS 10
+#define LOOK_WHO_MS 500
+#define APPLIER_SILENCE_S 5.0 /* it reports five times a second */
+#define RETRIES_MS 2000       /* what is not over by then is not a short break */
 
 /*
  * The message is written after the last transaction of the applications has ended, so all of them end before its
  * position; its own commit lies behind, so the low-water mark passes the position as soon as everything is applied,
  * without waiting for a keepalive.
  */
-int step_position(void *context, json_t *detail, Error *error)
+/* *out is what the query, of the migration's name, gives. */
+static int ask_lsn(Cutover *cutover, const char *query, Lsn *out, Error *error)
 {
-    Cutover *cutover = context;
     char *lsn = NULL;
-    if (database_value(cutover->leaving, &lsn, error,
-                       "SELECT pg_logical_emit_message(true, 'penstock', concat('fence ', $1::text))", 1,
-                       cutover->migration.name) != 0) {
-        return -1;
-    }
-    int status = 0;
-    if (lsn == NULL || !lsn_parse(lsn, &cutover->final_lsn)) {
+    int status = database_value(cutover->leaving, &lsn, error, query, 1, cutover->migration.name);
+    if (status == 0 && (lsn == NULL || !lsn_parse(lsn, out))) {
         status = error_set(error, ERROR_STATE, "the %s gave no position for the last message",
                            cutover->road->from);
-    } else {
-        json_object_set_new(detail, "final_lsn", json_string(lsn));
-        cutover_note(cutover, "%s", lsn);
-        status =
-            cutover->road == &road_cutover
-                ? state_set_final_lsn(cutover->target, cutover->migration.name, cutover->final_lsn, error)
-                : 0;
     }
     free(lsn);
     return status;
+}
+
+int step_position(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    char final[LSN_TEXT_SIZE];
+    if (ask_lsn(cutover, "SELECT pg_logical_emit_message(true, 'penstock', concat('fence ', $1::text))",
+                &cutover->final_lsn, error) != 0) {
+        return -1;
+    }
+    json_object_set_new(detail, "final_lsn", json_string(lsn_format(cutover->final_lsn, final)));
+    cutover_note(cutover, "%s", final);
+    return cutover->road == &road_cutover
+               ? state_set_final_lsn(cutover->target, cutover->migration.name, cutover->final_lsn, error)
+               : 0;
 }
 
 /* Transactions come after it again. */
@@ -55,25 +61,48 @@ int step_forget_position(void *context, const json_t *detail, Error *error)
 
 /* --- catch up --- */
 
-/* How far the other side has come; ERROR_STATE when it will never come further. */
-typedef int (*Look)(Cutover *cutover, Lsn *at, Error *error);
+/* How far the other side has come; ERROR_STATE when it will never come further. began is when the wait did. */
+typedef int (*Look)(Cutover *cutover, int64_t began, Lsn *at, Error *error);
 
-static int look_at_applier(Cutover *cutover, Lsn *at, Error *error)
+static int no_applier(const ApplierStatus *applier, const char *what, Error *error)
+{
+    error_set(error, ERROR_STATE, "the applier %s%s%s", what, *applier->message != '\0' ? ": " : "",
+              applier->message);
+    return error_hint(error,
+                      "penstock follow has to run until clients have been released; its log says more.");
+}
+
+int cutover_check_applier(const Cutover *cutover, const ApplierStatus *applier, int64_t began, Error *error)
+{
+    (void)cutover;
+    if (!applier->exists || strcmp(applier->state, "stopped") == 0) {
+        return no_applier(applier, "does not run", error);
+    }
+    if (strcmp(applier->state, "failed") == 0) {
+        return no_applier(applier, "failed", error);
+    }
+    if (applier->age > APPLIER_SILENCE_S) {
+        return no_applier(applier, "has said nothing for some seconds: it hangs, or is gone", error);
+    }
+    bool waits = strcmp(applier->state, "waiting") == 0 && *applier->message != '\0';
+    return waits && clock_ms() - began > RETRIES_MS ? no_applier(applier, "cannot go on", error) : 0;
+}
+
+static int look_at_applier(Cutover *cutover, int64_t began, Lsn *at, Error *error)
 {
     ApplierStatus applier;
     if (state_read_applier(cutover->target, cutover->migration.name, &applier, error) != 0) {
         return -1;
     }
     *at = applier.low_water_lsn;
-    return *at < cutover->final_lsn && strcmp(applier.state, "failed") == 0
-               ? error_set(error, ERROR_STATE, "the applier failed: %s", applier.message)
-               : 0;
+    return *at < cutover->final_lsn ? cutover_check_applier(cutover, &applier, began, error) : 0;
 }
 
 /* What the worker on the source applied counts once it is on disk: a commit of our own takes it there. */
-static int look_at_subscription(Cutover *cutover, Lsn *at, Error *error)
+static int look_at_subscription(Cutover *cutover, int64_t began, Lsn *at, Error *error)
 {
     ReverseState state;
+    (void)began;
     if (reverse_state(cutover->target, &cutover->migration, &state, error) != 0 ||
         database_execute(cutover->source, error, "SELECT pg_logical_emit_message(true, 'penstock', 'flush')",
                          0) != 0) {
@@ -97,13 +126,42 @@ static int too_late(Cutover *cutover, Lsn at, Error *error)
     return -1;
 }
 
-static int wait_for_last(Cutover *cutover, Look look, Error *error)
+/* Says who is in the way while he is. */
+typedef struct Telling {
+    int64_t next; /* look, on clock_ms */
+    char *said;
+} Telling;
+
+static void tell_who_blocks(Cutover *cutover, Telling *telling)
+{
+    char *who = NULL;
+    Error ignored;
+    if (clock_ms() < telling->next) {
+        return;
+    }
+    telling->next = clock_ms() + LOOK_WHO_MS;
+    if (activity_in_our_way(cutover->entering, &who, &ignored) == 0 && who != NULL &&
+        (telling->said == NULL || strcmp(telling->said, who) != 0)) {
+        cutover_warn(cutover, "in the way: %s", who);
+        free(telling->said);
+        telling->said = who;
+        return;
+    }
+    free(who);
+}
+
+static int wait_until_there(Cutover *cutover, Look look, Telling *telling, Error *error)
 {
     char final[LSN_TEXT_SIZE];
+    int64_t began = clock_ms();
+    Lsn at = LSN_INVALID;
+    telling->next = began + LOOK_WHO_MS;
     for (int left;; clock_pause_ms(LOOK_AGAIN_MS)) {
-        Lsn at = LSN_INVALID;
-        if (look(cutover, &at, error) != 0) {
-            return -1;
+        tell_who_blocks(cutover, telling);
+        if (look(cutover, began, &at, error) != 0) {
+            return error->code == ERROR_LIMIT && cutover_hold_left(cutover, &left, error) != 0
+                       ? too_late(cutover, at, error)
+                       : -1;
         }
         if (at >= cutover->final_lsn) {
             cutover_note(cutover, "everything up to %s is durable on the %s",
@@ -119,10 +177,17 @@ static int wait_for_last(Cutover *cutover, Look look, Error *error)
     }
 }
 
+static int wait_for_last(Cutover *cutover, Look look, Error *error)
+{
+    Telling telling = {.said = NULL};
+    int status = wait_until_there(cutover, look, &telling, error);
+    free(telling.said);
+    return status;
+}
+
 int step_catch_up(void *context, json_t *detail, Error *error)
 {
-    (void)detail;
-    return wait_for_last(context, look_at_applier, error);
+    return wait_for_last(context, look_at_applier, error) == 0 ? prove_prepare(context, detail, error) : -1;
 }
 
 int step_catch_up_back(void *context, json_t *detail, Error *error)
@@ -156,18 +221,20 @@ int step_sequences(void *context, json_t *detail, Error *error)
 /* --- snapshot --- */
 
 /* Keeps one side as it is now, for as long as *holder lives. */
-static int export_snapshot(const char *uri, DatabaseEnd end, Database **holder, char out[64], Error *error)
+static int export_snapshot(const char *uri, DatabaseEnd end, QueryLimits limits, Database **holder,
+                           char out[64], Error *error)
 {
     char *name = NULL;
     database_close(*holder);
     *holder = NULL;
-    if (database_connect(uri, end, "cutover snapshot", holder, error) != 0 ||
+    if (database_connect_within(uri, end, "cutover snapshot", limits, holder, error) != 0 ||
         database_execute(*holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
         database_value(*holder, &name, error, "SELECT pg_export_snapshot()", 0) != 0) {
         return -1;
     }
     snprintf(out, 64, "%s", name != NULL ? name : "");
     free(name);
+    database_limit(*holder, (QueryLimits){0}); /* the comparison takes as long as it takes */
     return 0;
 }
 
@@ -180,10 +247,15 @@ int step_snapshot(void *context, json_t *detail, Error *error)
         cutover_note(cutover, "not asked for (--verify)");
         return 0;
     }
-    if (export_snapshot(settings->source, DATABASE_SOURCE, &cutover->source_holder, cutover->source_snapshot,
-                        error) != 0 ||
-        export_snapshot(settings->target, DATABASE_TARGET, &cutover->snapshot_holder, cutover->snapshot,
-                        error) != 0) {
+    if (!cutover_source_answers(cutover)) {
+        cutover_note(cutover, "the source does not answer: there is nothing to compare with");
+        return 0;
+    }
+    QueryLimits limits = cutover_limits(cutover);
+    if (export_snapshot(settings->source, DATABASE_SOURCE, limits, &cutover->source_holder,
+                        cutover->source_snapshot, error) != 0 ||
+        export_snapshot(settings->target, DATABASE_TARGET, limits, &cutover->snapshot_holder,
+                        cutover->snapshot, error) != 0) {
         return -1;
     }
     return cutover_guard(cutover, error);

@@ -14,7 +14,15 @@
  *         │                 │ ▼                ▼             nothing to undo goes there at once
  *         └────undone─── RETREATING ◄──────────┘
  *
- * The machine knows nothing of databases: the journal and the screen are given to it. What a run that was
+ * On the way back clients come first. An undo is either safety (clients go on, the side that they are on is open) or cleanup
+ * (what was made is taken away): all of safety is undone, in reverse, before any cleanup. One that fails is tried again with
+ * fresh connections; one that fails for good holds up none of the others, but for this: while the undo of a step that
+ * `leads` has failed, the step that `lets_go` keeps the clients, since they would be led to the wrong side.
+ *
+ * Past the point of no return one way back is left: when a step that `proves` fails, the committing step may `retract`,
+ * which closes the side that clients were let to and shows that nobody has written there. Then all is undone as before it.
+ *
+ * The machine knows nothing of databases: the journal, the screen and the connections are given to it. What a run that was
  * killed had done comes in as records, and the same machine carries on or goes back from there.
  */
 #pragma once
@@ -24,6 +32,9 @@
 #include <stddef.h>
 
 #include "error.h"
+
+/* Whom a step or its undo talks to, as a set. */
+enum { NEEDS_SOURCE = 1, NEEDS_TARGET = 2, NEEDS_PROXY = 4 };
 
 typedef struct Step {
     const char *name;
@@ -35,6 +46,17 @@ typedef struct Step {
     int (*perform)(void *context, json_t *detail, Error *error);
     /* Safe to repeat, and after a perform that got only half way. NULL: there is nothing to undo. */
     int (*undo)(void *context, const json_t *detail, Error *error);
+    /* What an operator would do in place of an undo that failed: the statement to run. May be NULL. */
+    void (*advise)(void *context, const json_t *detail, char *out, size_t size);
+    /* Of a step that commits: makes sure that nobody has written on the side that clients were let to, and nobody can. An
+     * error, with all as it was, when somebody has. May be NULL. */
+    int (*retract)(void *context, const json_t *detail, Error *error);
+    unsigned needs;       /* of perform */
+    unsigned undo_needs;  /* of undo */
+    bool safety;          /* its undo lets clients go on; otherwise it is cleanup */
+    bool leads;           /* while its undo has failed, nobody is let go */
+    bool lets_go;         /* its undo lets clients go */
+    bool proves;          /* its failure behind the point of no return makes the step that commits retract */
     bool volatile_result; /* what it made dies with the process: done again on the way forward */
     bool commits;         /* the point of no return */
     int limit;            /* for whoever made the table: the machine does not look at it */
@@ -54,6 +76,8 @@ typedef enum StepState { STEP_UNTOUCHED, STEP_BEGUN, STEP_COMPLETE, STEP_RETREAT
 /* Where a step stands; detail is that of the begin that left UNTOUCHED. Zeroed: it never began. */
 typedef struct StepRecord {
     StepState state;
+    bool failed;    /* it failed, and was not done since */
+    bool untried;   /* its begin may stand in the journal, which failed to say so; nothing was done */
     json_t *detail; /* owned, or NULL */
 } StepRecord;
 
@@ -66,13 +90,19 @@ typedef struct MachineHooks {
     void (*tell)(void *context, const Step *step, StepEvent event, double elapsed, const Error *error);
     /* True when the operator wants to stop. */
     bool (*stop)(void *context);
+    /*
+     * Before a perform or an undo: sees that whom it needs can be talked to, and sets the limits of what it does; with fresh,
+     * over new connections. May be NULL.
+     */
+    int (*reach)(void *context, const Step *step, bool undoes, bool fresh, Error *error);
 } MachineHooks;
 
 typedef enum MachineResult {
     MACHINE_DONE,
     MACHINE_UNDONE, /* a step failed and everything is as before; error says why */
-    MACHINE_STUCK,  /* something could not be undone, or failed after the point of no return; error says what
-                     */
+    MACHINE_LEFT,   /* the same, and clients go on; but some cleanup is left, which error names */
+    MACHINE_STUCK, /* some safety could not be undone, or a step failed after the point of no return; error says
+                       what */
 } MachineResult;
 
 /* Moves *state by event. False, and nothing moved, when that event cannot happen in that state. */
@@ -85,14 +115,21 @@ bool step_move(StepState *state, StepEvent event) MUST_CHECK;
 MachineResult machine_run(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                           Error *error);
 
-/* Undoes, in reverse, every step that began. An error ends it: what is left is still to be undone. */
+/*
+ * Undoes every step that began: safety, then cleanup, each in reverse. What could not be undone is still to be undone; error
+ * says why, and its hint what an operator may do instead.
+ */
 MachineResult machine_undo(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                            Error *error);
+
+/* Takes the point of no return back, when the step that commits can retract. An error leaves all as it is. */
+int machine_retract(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
+                    Error *error) MUST_CHECK;
 
 /* True when some step began and was not undone. */
 bool machine_has_begun(const StepRecord *records, size_t count);
 
-/* True when a step that commits began. */
+/* True when a step that commits began, and was not taken back. */
 bool machine_has_committed(const Step *steps, const StepRecord *records, size_t count);
 
 const char *step_event_name(StepEvent event);

@@ -7,12 +7,6 @@
 
 #include "option.h"
 
-#define DEFAULT_DRAIN_LIMIT 10.0
-#define DEFAULT_HOLD_LIMIT 30.0
-#define DEFAULT_MAX_LAG (8LL * 1024 * 1024)
-#define DEFAULT_TRANSACTION_AGE 60.0
-#define DEFAULT_WARM_UP_LIMIT 60.0
-#define DEFAULT_JOBS 4
 #define MOST_JOBS 64
 
 enum {
@@ -20,6 +14,7 @@ enum {
     OPTION_PROBE,
     OPTION_DRAIN_LIMIT,
     OPTION_HOLD_LIMIT,
+    OPTION_PREPARE_LIMIT,
     OPTION_MAX_AGE,
     OPTION_MAX_LAG,
     OPTION_JOBS,
@@ -36,6 +31,8 @@ enum {
     OPTION_REVERSE_CONNINFO,
     OPTION_SOURCE_ADDRESS,
     OPTION_ACCEPT_LOSS,
+    OPTION_END_WRITERS,
+    OPTION_NO_HELPER,
 };
 
 static const struct argp_option common_options[] = {
@@ -48,9 +45,19 @@ static const struct argp_option common_options[] = {
      "A connection through the proxy, to look at the other side after the switch", 0},
     {"drain-limit", OPTION_DRAIN_LIMIT, "SECONDS", 0, "How long to wait for open transactions (10)", 0},
     {"hold-limit", OPTION_HOLD_LIMIT, "SECONDS", 0, "How long clients may be held in all (30)", 0},
+    {"prepare-limit", OPTION_PREPARE_LIMIT, "SECONDS", 0,
+     "How long to wait, before clients are held, for transactions that the slot of the next stream waits for "
+     "(60)",
+     0},
     {"max-lag", OPTION_MAX_LAG, "BYTES", 0, "Do not start when the other side is further behind (8388608)",
      0},
     {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
+    {"end-writers", OPTION_END_WRITERS, NULL, 0,
+     "Stop who would go on writing behind the fence: disable subscriptions of the side that clients leave",
+     0},
+    {"no-helper", OPTION_NO_HELPER, NULL, 0,
+     "Leave no process that ends the hold when this command is killed: clients wait until --resume or --undo",
+     0},
     {"plan", OPTION_PLAN, NULL, 0, "Print what would be done, with all values", 1},
     {"dry-run", OPTION_DRY_RUN, NULL, 0,
      "Check everything, measure how long clients would be held, and end; nothing is changed", 1},
@@ -93,16 +100,6 @@ static double read_number(const char *text, const char *option, struct argp_stat
     return value;
 }
 
-static void set_defaults(CutoverOptions *options)
-{
-    options->drain_limit = DEFAULT_DRAIN_LIMIT;
-    options->hold_limit = DEFAULT_HOLD_LIMIT;
-    options->max_transaction_age = DEFAULT_TRANSACTION_AGE;
-    options->max_lag = DEFAULT_MAX_LAG;
-    options->warm_up_limit = DEFAULT_WARM_UP_LIMIT;
-    options->jobs = DEFAULT_JOBS;
-}
-
 static void set_mode(CutoverOptions *options, CutoverMode mode, struct argp_state *state)
 {
     if (options->mode != CUTOVER_RUN && options->mode != mode) {
@@ -126,6 +123,8 @@ static const OptionField fields[] = {
     OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
     OPTION_FLAG(OPTION_WARM_UP, CutoverOptions, warm_up),
     OPTION_FLAG(OPTION_VERIFY, CutoverOptions, verify),
+    OPTION_FLAG(OPTION_END_WRITERS, CutoverOptions, end_writers),
+    OPTION_FLAG(OPTION_NO_HELPER, CutoverOptions, no_helper),
     OPTION_FLAG(OPTION_YES, CutoverOptions, yes),
 };
 
@@ -137,7 +136,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         if (state->root_argp != NULL && state->child_inputs != NULL) {
             state->child_inputs[0] = options;
         }
-        set_defaults(options);
         return 0;
     case OPTION_PROXY:
         add_proxy(options, argument, state);
@@ -157,6 +155,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_HOLD_LIMIT:
         options->hold_limit = read_number(argument, "hold-limit", state);
+        return 0;
+    case OPTION_PREPARE_LIMIT:
+        options->prepare_limit = read_number(argument, "prepare-limit", state);
         return 0;
     case OPTION_MAX_AGE:
         options->max_transaction_age = read_number(argument, "max-transaction-age", state);

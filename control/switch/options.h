@@ -18,7 +18,7 @@ typedef enum CutoverMode {
     CUTOVER_UNDO
 } CutoverMode;
 
-/* Zeroed before parsing; when that ends, every default is filled in. */
+/* Zeroed before parsing. A number that was not given stays 0, until kept_fill (kept.h) says what it is. */
 typedef struct CutoverOptions {
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
@@ -27,6 +27,7 @@ typedef struct CutoverOptions {
     const char *probe;            /* connection string through the proxy, or NULL: found out */
     double drain_limit;           /* seconds */
     double hold_limit;
+    double prepare_limit;
     double max_transaction_age;
     double warm_up_limit;
     int64_t max_lag; /* bytes */
@@ -37,6 +38,12 @@ typedef struct CutoverOptions {
     bool no_reverse;
     bool warm_up;
     bool accept_loss; /* of updates and deletes that cannot come back */
+    bool no_helper;   /* nobody ends the hold when the command is killed */
+    bool end_writers; /* who would go on writing behind the fence is stopped, and not refused */
+    const char *
+        only_round; /* of a helper that ends a hold: what it may undo, as long as clients were not released */
+    bool *over;     /* of the same: set when there is nothing to undo any more */
+    bool unproven;  /* of a run that ends a cutover for a rollback: nobody looks through the proxy */
 } CutoverOptions;
 
 extern const struct argp cutover_argp, rollback_argp;

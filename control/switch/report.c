@@ -57,6 +57,9 @@ void cutover_tell(void *context, const Step *step, StepEvent event, double elaps
     const char *note = error != NULL ? error->message : event == STEP_UNDONE ? "" : cutover->note;
     printf("  %-10s %7.2f s   %-8s  %s%s\n", step->name, elapsed, cutover->limit_text,
            error != NULL && event == STEP_UNDONE ? "UNDO FAILED  " : words[event], note);
+    if (error != NULL && event == STEP_UNDONE && error->hint[0] != '\0') {
+        printf("  %-10s %19s  %s\n", "", "", error->hint);
+    }
     fflush(stdout);
 }
 

@@ -1,155 +1,259 @@
 /*
  * Both roads, step by step. Clients wait from the end of `hold` to `release`; up to the begin of `release` everything is
- * undone when something fails, from there on the only way is forward, since clients may have written.
+ * undone when something fails, from there on the only way is forward, since clients may have written: unless `probe` fails
+ * and it can be shown that nobody has.
  *
- *     cutover:   preflight  warm up  hold  drain  fence  position  catch up  sequences  snapshot
- *                           publish  slot  subscribe  open  point  RELEASE  probe  streams  gone  switched
- *     rollback:  preflight           hold  drain  fence  position  catch up  sequences
- *                           stream                    open  point  RELEASE  probe  gone  back
+ *     cutover:   preflight  warm up  publish  slot  subscribe
+ *                           hold  drain  fence  position  catch up  sequences  snapshot  begin  open  point  prove
+ *                           RELEASE  probe  gone  streams  switched
+ *     rollback:  preflight  stream
+ *                           hold  drain  fence  position  catch up  sequences            begin  open  point
+ *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "cutover.h"
+#include "kept.h"
 #include "steps.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define NEEDS_BOTH (NEEDS_SOURCE | NEEDS_TARGET)
 
 static const Step cutover_steps[] = {
-    {.name = "preflight", .text = "check everything that can be known before", .perform = step_preflight},
+    {.name = "preflight",
+     .text = "check everything that can be known before",
+     .prepare = step_preflight_prepare,
+     .perform = step_preflight,
+     .needs = NEEDS_BOTH | NEEDS_PROXY},
     {.name = "warm up",
      .text = "statistics and hot relations of the target",
      .perform = step_warm_up,
+     .needs = NEEDS_BOTH,
      .limit = LIMIT_WARM_UP},
+    {.name = "publish",
+     .text = "the way back: publish the tables on the target",
+     .perform = step_publish,
+     .undo = step_unpublish,
+     .advise = advise_unpublish,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET},
+    {.name = "slot",
+     .text = "the way back: a slot that keeps the target's changes",
+     .perform = step_slot,
+     .undo = step_drop_slot,
+     .advise = advise_drop_slot,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET,
+     .limit = LIMIT_PREPARE},
+    {.name = "subscribe",
+     .text = "the way back: a subscription on the source, not yet enabled",
+     .perform = step_subscribe,
+     .undo = step_unsubscribe,
+     .advise = advise_unsubscribe,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_SOURCE},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
      .perform = step_hold,
      .undo = step_let_go,
+     .advise = advise_let_go,
+     .needs = NEEDS_BOTH | NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY,
+     .safety = true,
+     .lets_go = true,
      .limit = LIMIT_DRAIN},
     {.name = "drain",
      .text = "wait until nobody is at work on the source",
      .perform = step_drain,
+     .needs = NEEDS_SOURCE,
      .limit = LIMIT_DRAIN},
     {.name = "fence",
      .text = "let nobody write to the source any more",
      .prepare = step_fence_prepare,
      .perform = step_fence,
      .undo = step_unfence,
+     .advise = advise_unfence,
+     .needs = NEEDS_SOURCE,
+     .undo_needs = NEEDS_SOURCE,
+     .safety = true,
      .limit = LIMIT_FENCE},
     {.name = "position",
      .text = "note the last position of the source",
      .perform = step_position,
-     .undo = step_forget_position},
+     .undo = step_forget_position,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_TARGET},
     {.name = "catch up",
      .text = "wait until the target has everything",
      .perform = step_catch_up,
+     .needs = NEEDS_BOTH,
      .limit = LIMIT_HOLD},
-    {.name = "sequences", .text = "set and compare the sequences", .perform = step_sequences},
+    {.name = "sequences",
+     .text = "set and compare the sequences",
+     .perform = step_sequences,
+     .needs = NEEDS_BOTH},
     {.name = "snapshot",
      .text = "keep this moment of both sides for the comparison",
      .perform = step_snapshot,
      .volatile_result = true},
-    {.name = "publish",
-     .text = "the way back: publish the tables on the target",
-     .perform = step_publish,
-     .undo = step_unpublish},
-    {.name = "slot",
-     .text = "the way back: keep the target's changes from here on",
-     .perform = step_slot,
-     .undo = step_drop_slot,
-     .limit = LIMIT_HOLD},
-    {.name = "subscribe",
-     .text = "the way back: let the source follow the target",
-     .perform = step_subscribe,
-     .undo = step_unsubscribe,
-     .limit = LIMIT_SUBSCRIBE},
+    {.name = "begin",
+     .text = "the way back: it begins here, where both sides are equal",
+     .perform = step_move_slot,
+     .needs = NEEDS_TARGET},
     {.name = "open",
      .text = "lift the fence of the target, if a rollback raised one",
      .prepare = step_open_prepare,
      .perform = step_open,
-     .undo = step_close},
+     .undo = step_close,
+     .advise = advise_close,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET},
     {.name = "point",
      .text = "point the proxy at the target",
      .prepare = step_hold_prepare,
      .perform = step_point,
-     .undo = step_restore},
+     .undo = step_restore,
+     .advise = advise_restore,
+     .needs = NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY,
+     .safety = true,
+     .leads = true},
+    {.name = "prove",
+     .text = "see that nobody has passed the fence of the source",
+     .perform = step_prove,
+     .needs = NEEDS_TARGET,
+     .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
+     .prepare = step_release_prepare,
      .perform = step_release,
+     .undo = step_lift_again,
+     .advise = advise_lift_again,
+     .retract = step_retract,
+     .needs = NEEDS_PROXY,
+     .undo_needs = NEEDS_TARGET,
      .commits = true},
     {.name = "probe",
      .text = "look through the proxy at the target",
      .perform = step_probe,
+     .needs = NEEDS_PROXY,
+     .proves = true,
      .limit = LIMIT_PROBE},
-    {.name = "streams",
-     .text = "the way back: see that the source follows",
-     .perform = step_streams,
-     .limit = LIMIT_STREAMS},
     {.name = "gone",
      .text = "see that nobody is left on the source",
      .perform = step_gone,
+     .needs = NEEDS_TARGET,
      .limit = LIMIT_FENCE},
-    {.name = "switched", .text = "mark the migration as switched", .perform = step_switched},
+    {.name = "streams",
+     .text = "the way back: the way there ends, and the source follows",
+     .perform = step_streams,
+     .needs = NEEDS_TARGET,
+     .limit = LIMIT_STREAMS},
+    {.name = "switched",
+     .text = "mark the migration as switched",
+     .perform = step_switched,
+     .needs = NEEDS_TARGET},
 };
 
 static const Step rollback_steps[] = {
-    {.name = "preflight", .text = "check everything that can be known before", .perform = step_preflight},
+    {.name = "preflight",
+     .text = "check everything that can be known before",
+     .prepare = step_preflight_prepare,
+     .perform = step_preflight,
+     .needs = NEEDS_BOTH | NEEDS_PROXY},
+    {.name = "stream",
+     .text = "the way there: a slot that keeps the source's changes",
+     .perform = step_stream,
+     .undo = step_drop_stream,
+     .advise = advise_drop_stream,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_SOURCE,
+     .limit = LIMIT_PREPARE},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
      .perform = step_hold,
      .undo = step_let_go,
+     .advise = advise_let_go,
+     .needs = NEEDS_BOTH | NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY,
+     .safety = true,
+     .lets_go = true,
      .limit = LIMIT_DRAIN},
     {.name = "drain",
      .text = "wait until nobody is at work on the target",
      .perform = step_drain,
+     .needs = NEEDS_TARGET,
      .limit = LIMIT_DRAIN},
     {.name = "fence",
      .text = "let nobody write to the target any more",
      .prepare = step_fence_prepare,
      .perform = step_fence,
      .undo = step_unfence,
+     .advise = advise_unfence,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET,
+     .safety = true,
      .limit = LIMIT_FENCE},
     {.name = "position",
      .text = "note the last position of the target",
      .perform = step_position,
+     .needs = NEEDS_TARGET,
      .volatile_result = true},
     {.name = "catch up",
      .text = "wait until the source has everything",
      .perform = step_catch_up_back,
+     .needs = NEEDS_BOTH,
      .volatile_result = true,
      .limit = LIMIT_HOLD},
-    {.name = "sequences", .text = "set and compare the sequences", .perform = step_sequences},
-    {.name = "stream",
-     .text = "the way there: keep the source's changes from here on",
-     .perform = step_stream,
-     .undo = step_drop_stream,
-     .limit = LIMIT_HOLD},
+    {.name = "sequences",
+     .text = "set and compare the sequences",
+     .perform = step_sequences,
+     .needs = NEEDS_BOTH},
+    {.name = "begin",
+     .text = "the way there: it begins here, where both sides are equal",
+     .perform = step_move_stream,
+     .needs = NEEDS_BOTH},
     {.name = "open",
      .text = "lift the fence of the source",
      .prepare = step_open_prepare,
      .perform = step_open,
-     .undo = step_close},
+     .undo = step_close,
+     .advise = advise_close,
+     .needs = NEEDS_SOURCE,
+     .undo_needs = NEEDS_SOURCE},
     {.name = "point",
      .text = "point the proxy at the source",
      .prepare = step_hold_prepare,
      .perform = step_point,
-     .undo = step_restore},
+     .undo = step_restore,
+     .advise = advise_restore,
+     .needs = NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY,
+     .safety = true,
+     .leads = true},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
-     .perform = step_release,
+     .perform = step_release_back,
+     .needs = NEEDS_BOTH | NEEDS_PROXY,
      .commits = true},
     {.name = "probe",
      .text = "look through the proxy at the source",
      .perform = step_probe,
+     .needs = NEEDS_PROXY,
      .limit = LIMIT_PROBE},
     {.name = "gone",
      .text = "see that nobody is left on the target",
      .perform = step_gone,
+     .needs = NEEDS_TARGET,
      .limit = LIMIT_FENCE},
-    {.name = "back", .text = "take the way back away, mark the migration", .perform = step_back},
+    {.name = "back",
+     .text = "take the way back away, mark the migration",
+     .perform = step_back,
+     .needs = NEEDS_BOTH},
 };
 
 _Static_assert(COUNT(cutover_steps) <= MAX_STEPS && COUNT(rollback_steps) <= MAX_STEPS,
@@ -183,8 +287,8 @@ double cutover_limit(const Cutover *cutover, const Step *step)
         return FENCE_LIMIT_S;
     case LIMIT_HOLD:
         return options->hold_limit;
-    case LIMIT_SUBSCRIBE:
-        return options->no_reverse ? 0 : SUBSCRIBE_LIMIT_S;
+    case LIMIT_PREPARE:
+        return options->no_reverse ? 0 : options->prepare_limit;
     case LIMIT_STREAMS:
         return options->no_reverse ? 0 : STREAMS_LIMIT_S;
     case LIMIT_PROBE:
@@ -195,23 +299,22 @@ double cutover_limit(const Cutover *cutover, const Step *step)
     return 0;
 }
 
-int cutover_hold_left(const Cutover *cutover, int *left_ms, Error *error)
-{
-    int64_t left = cutover->hold_started + (int64_t)(cutover->options->hold_limit * 1000) - clock_ms();
-    *left_ms = (int)left;
-    if (left > 0) {
-        return 0;
-    }
-    return error_set(error, ERROR_LIMIT, "clients have been held for %g s, the hold limit",
-                     cutover->options->hold_limit);
-}
-
 void cutover_note(Cutover *cutover, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(cutover->note, sizeof cutover->note, format, args);
     va_end(args);
+}
+
+int step_preflight_prepare(void *context, json_t *detail, Error *error)
+{
+    const Cutover *cutover = context;
+    json_t *kept = cutover->kept != NULL ? json_incref(cutover->kept) : kept_new(cutover);
+    (void)error;
+    json_object_update(detail, kept);
+    json_decref(kept);
+    return 0;
 }
 
 int step_preflight(void *context, json_t *detail, Error *error)

@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "cutover.h"
+#include "kept.h"
+#include "ledger.h"
 #include "lock.h"
+#include "records.h"
 #include "text.h"
 
 static void endpoint_of(Database *database, Endpoint *out)
@@ -49,20 +52,70 @@ static int open_proxies(Cutover *cutover, Error *error)
     return 0;
 }
 
-/* No statement of ours may wait for longer than clients may be held. */
-static int bound_statements(Database *database, const CutoverOptions *options, Error *error)
+/* --- servers --- */
+
+void cutover_assign_sides(Cutover *cutover)
 {
-    char sql[128];
-    int ms = (int)(options->hold_limit * 1000);
-    snprintf(sql, sizeof sql, "SET statement_timeout = %d; SET lock_timeout = %d", ms, ms / 2);
-    return database_execute(database, error, sql, 0);
+    bool forward = cutover->road->leaving == DATABASE_SOURCE;
+    cutover->leaving = forward ? cutover->source : cutover->target;
+    cutover->entering = forward ? cutover->target : cutover->source;
+    cutover->context.source = cutover->leaving;
+    cutover->context.target = cutover->entering;
 }
 
-static int open_target(Cutover *cutover, Error *error)
+/* That --source is the source of this migration and not some other server. */
+static int check_identity(Cutover *cutover, Error *error)
 {
+    const Migration *migration = &cutover->migration;
+    bool same = strcmp(cutover->source_system, migration->source_system) == 0 &&
+                strcmp(PQdb(database_connection(cutover->source)), migration->source_database) == 0;
+    return same ? 0
+                : error_set(error, ERROR_USAGE,
+                            "--source is not the database that migration \"%s\" came from", migration->name);
+}
+
+static int identify(Database *database, char out[32], Error *error)
+{
+    char *identifier = NULL;
+    int status =
+        database_value(database, &identifier, error, "SELECT system_identifier FROM pg_control_system()", 0);
+    snprintf(out, 32, "%s", identifier != NULL ? identifier : "");
+    free(identifier);
+    return status;
+}
+
+/* The lock went with the connection that had it; who undoes cannot wait for a session that hangs to lose it. */
+static int lock_again(Cutover *cutover, Error *error)
+{
+    if (state_lock(cutover->target, cutover->settings->migration, "control", error) == 0) {
+        return 0;
+    }
+    return cutover->regime == REGIME_UNDO ? 0 : -1;
+}
+
+int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error *error)
+{
+    bool source = end == DATABASE_SOURCE;
+    Database **database = source ? &cutover->source : &cutover->target;
+    if (database_connect_within(source ? cutover->settings->source : cutover->settings->target, end,
+                                cutover->road->operation, limits, database, error) != 0) {
+        return -1;
+    }
+    cutover_assign_sides(cutover);
+    if (source) {
+        return identify(*database, cutover->source_system, error) == 0 &&
+                       (cutover->migration.name[0] == '\0' || check_identity(cutover, error) == 0)
+                   ? 0
+                   : -1;
+    }
+    return cutover->migration.name[0] != '\0' ? lock_again(cutover, error) : 0;
+}
+
+static int open_target(Cutover *cutover, QueryLimits limits, Error *error)
+{
+    const char *name = cutover->settings->migration;
     bool exists;
-    if (database_connect(cutover->settings->target, DATABASE_TARGET, cutover->road->operation,
-                         &cutover->target, error) != 0 ||
+    if (cutover_connect(cutover, DATABASE_TARGET, limits, error) != 0 ||
         state_exists(cutover->target, &exists, error) != 0) {
         return -1;
     }
@@ -70,51 +123,96 @@ static int open_target(Cutover *cutover, Error *error)
         error_set(error, ERROR_STATE, "there is no migration on the target");
         return error_hint(error, "penstock copy begins one.");
     }
-    if (lock_control(cutover->target, cutover->settings->migration, error) != 0 ||
-        state_load(cutover->target, cutover->settings->migration, &cutover->migration, error) != 0 ||
-        bound_statements(cutover->target, cutover->options, error) != 0) {
+    if (lock_control(cutover->target, name, error) != 0 ||
+        state_load(cutover->target, name, &cutover->migration, error) != 0) {
         return -1;
     }
     cutover->final_lsn = cutover->migration.final_lsn;
     return 0;
 }
 
-/* That --source is the source of this migration and not some other server. */
-static int check_identity(Cutover *cutover, Error *error)
+/* A server that is down, or hangs: not one that refuses what we ask of it. */
+static bool is_gone(const Error *error)
 {
-    char *identifier = NULL;
-    if (database_value(cutover->source, &identifier, error,
-                       "SELECT system_identifier FROM pg_control_system()", 0) != 0) {
+    return error->code == ERROR_CONNECTION || error->code == ERROR_TRANSIENT || error->code == ERROR_LIMIT;
+}
+
+/* Whoever carries on, or goes back, does so with the side that is there. */
+static bool may_miss(const Cutover *cutover, const Error *error)
+{
+    CutoverMode mode = cutover->options->mode;
+    return (mode == CUTOVER_RESUME || mode == CUTOVER_UNDO) && is_gone(error);
+}
+
+/* The target cannot be asked: what the ledger says has to do. */
+static int take_from_ledger(Cutover *cutover, const Error *why, Error *error)
+{
+    const json_t *head = cutover->ledger != NULL ? ledger_head(cutover->ledger) : NULL;
+    const char *operation = json_string_value(json_object_get(head, "operation"));
+    if (operation == NULL || strcmp(operation, cutover->road->operation) != 0) {
+        *error = *why;
+        return error_hint(
+            error,
+            "The target has the journal, and its second copy, %.200s, has no %s that is under way: run it on "
+            "the host and as the user of the first call.",
+            cutover->ledger != NULL ? ledger_path(cutover->ledger) : "a file", cutover->road->operation);
+    }
+    kept_read_migration(json_object_get(head, "migration"), &cutover->migration);
+    return cutover->source != NULL ? check_identity(cutover, error) : 0;
+}
+
+/*
+ * The ledger goes by the source's identifier. Where there can be none, the journal in the target has to do, but not for a
+ * run that has only the ledger.
+ */
+static int open_ledger(Cutover *cutover, Error *error)
+{
+    const char *system = cutover->migration.source_system[0] != '\0' ? cutover->migration.source_system
+                                                                     : cutover->source_system;
+    CutoverMode mode = cutover->options->mode;
+    if (mode == CUTOVER_PLAN || mode == CUTOVER_DRY_RUN ||
+        ledger_open(cutover->settings->migration, system, &cutover->ledger, error) == 0) {
+        return 0;
+    }
+    if (error->code == ERROR_STATE || cutover->target == NULL) {
         return -1;
     }
-    bool same = identifier != NULL && strcmp(identifier, cutover->migration.source_system) == 0 &&
-                strcmp(PQdb(database_connection(cutover->source)), cutover->migration.source_database) == 0;
-    free(identifier);
-    return same
-               ? 0
-               : error_set(error, ERROR_USAGE, "--source is not the database that migration \"%s\" came from",
-                           cutover->migration.name);
+    cutover_warn(cutover, "the journal has no second copy, which would be there when the target is not: %s",
+                 error->message);
+    *error = (Error){.code = ERROR_NONE};
+    return 0;
 }
 
-static int open_source(Cutover *cutover, Error *error)
+static int open_servers(Cutover *cutover, Error *error)
 {
-    return database_connect(cutover->settings->source, DATABASE_SOURCE, cutover->road->operation,
-                            &cutover->source, error) == 0 &&
-                   check_identity(cutover, error) == 0
-               ? bound_statements(cutover->source, cutover->options, error)
-               : -1;
-}
-
-/* The probe must meet the side that clients go to. */
-static int identify_entering(Cutover *cutover, Error *error)
-{
-    char *identifier = NULL;
-    int status = database_value(cutover->entering, &identifier, error,
-                                "SELECT system_identifier FROM pg_control_system()", 0);
-    snprintf(cutover->entering_system, sizeof cutover->entering_system, "%s",
-             identifier != NULL ? identifier : "");
-    free(identifier);
-    return status;
+    Error no_target = {.code = ERROR_NONE}, no_source = {.code = ERROR_NONE};
+    QueryLimits limits = cutover_limits(cutover);
+    if (open_target(cutover, limits, &no_target) != 0) {
+        database_close(cutover->target);
+        cutover->target = NULL;
+        if (!may_miss(cutover, &no_target)) {
+            *error = no_target;
+            return -1;
+        }
+    }
+    if (cutover_connect(cutover, DATABASE_SOURCE, limits, &no_source) != 0) {
+        database_close(cutover->source);
+        cutover->source = NULL;
+        if (cutover->target == NULL || !may_miss(cutover, &no_source)) {
+            *error = no_source;
+            return -1;
+        }
+        cutover_warn(cutover, "%s", no_source.message);
+    }
+    cutover_assign_sides(cutover);
+    if (open_ledger(cutover, error) != 0) {
+        return -1;
+    }
+    if (cutover->target != NULL) {
+        return 0;
+    }
+    cutover_warn(cutover, "%s", no_target.message);
+    return take_from_ledger(cutover, &no_target, error);
 }
 
 /* How the source reaches the target, when it is not said: as we do. The caller frees it. */
@@ -132,40 +230,80 @@ static char *default_conninfo(Cutover *cutover)
     return text.data;
 }
 
+/* Where a side is: as we reach it, or as the run that began this round did. */
+static int find_endpoint(const Cutover *cutover, DatabaseEnd end, Endpoint *out, Error *error)
+{
+    Database *database = end == DATABASE_SOURCE ? cutover->source : cutover->target;
+    if (database != NULL) {
+        endpoint_of(database, out);
+        return 0;
+    }
+    return kept_endpoint(cutover->kept, end, out)
+               ? 0
+               : error_set(error, ERROR_STATE, "nobody knows where the %s is, which does not answer",
+                           database_end_name(end));
+}
+
 static int choose_sides(Cutover *cutover, Error *error)
 {
     const CutoverOptions *options = cutover->options;
     bool forward = cutover->road->leaving == DATABASE_SOURCE;
-    cutover->leaving = forward ? cutover->source : cutover->target;
-    cutover->entering = forward ? cutover->target : cutover->source;
-    cutover->reverse_conninfo =
-        options->reverse_conninfo != NULL ? strdup(options->reverse_conninfo) : default_conninfo(cutover);
+    cutover->reverse_conninfo = options->reverse_conninfo != NULL ? strdup(options->reverse_conninfo)
+                                : cutover->target != NULL         ? default_conninfo(cutover)
+                                                                  : NULL;
     ProxyContext *context = &cutover->context;
-    *context = (ProxyContext){.source = cutover->leaving,
-                              .target = cutover->entering,
-                              .drain_limit_ms = (int)(options->drain_limit * 1000),
-                              .hold_limit_ms = (int)(options->hold_limit * 1000),
-                              .stop = interrupted};
-    endpoint_of(cutover->leaving, &context->from);
-    endpoint_of(cutover->entering, &context->to);
+    context->drain_limit_ms = (int)(options->drain_limit * 1000);
+    context->hold_limit_ms = (int)(options->hold_limit * 1000);
+    context->stop = interrupted;
+    if (find_endpoint(cutover, DATABASE_SOURCE, forward ? &context->from : &context->to, error) != 0 ||
+        find_endpoint(cutover, DATABASE_TARGET, forward ? &context->to : &context->from, error) != 0) {
+        return -1;
+    }
     if (options->address != NULL && set_address(cutover->road, options->address, &context->to, error) != 0) {
         return -1;
     }
-    return identify_entering(cutover, error);
+    if (cutover->entering != NULL) {
+        return identify(cutover->entering, cutover->entering_system, error);
+    }
+    const char *system = json_string_value(json_object_get(cutover->kept, "entering_system"));
+    snprintf(cutover->entering_system, sizeof cutover->entering_system, "%s", system != NULL ? system : "");
+    return 0;
 }
 
-int cutover_open(Cutover *cutover, Error *error)
+static int refuse_without_proxy(Error *error)
 {
-    if (cutover->options->proxy_count == 0) {
-        error_set(error, ERROR_USAGE, "--proxy is missing");
-        return error_hint(error,
-                          "Write --proxy 'pgbouncer:ADMIN_URI,config=/path/pgbouncer.ini' or --proxy none.");
-    }
-    if (open_target(cutover, error) != 0 || open_source(cutover, error) != 0 ||
-        choose_sides(cutover, error) != 0) {
+    error_set(error, ERROR_USAGE, "--proxy is missing");
+    return error_hint(error,
+                      "Write --proxy 'pgbouncer:ADMIN_URI,config=/path/pgbouncer.ini' or --proxy none.");
+}
+
+/* What an earlier run of this round had done, and how it was called. A road that was gone to its end may be gone again. */
+static int load_round(Cutover *cutover, CutoverOptions *options, Error *error)
+{
+    if (records_load_round(cutover, error) != 0) {
         return -1;
     }
-    return open_proxies(cutover, error);
+    CutoverMode mode = options->mode;
+    if (mode == CUTOVER_RESUME || mode == CUTOVER_UNDO) {
+        cutover->kept = json_deep_copy(cutover->records[0].detail);
+    }
+    kept_fill(cutover->kept, options);
+    /* With nothing under way, that is what has to be said. */
+    bool begun = machine_has_begun(cutover->records, (size_t)cutover->road->count);
+    return options->proxy_count > 0 || !begun ? 0 : refuse_without_proxy(error);
+}
+
+int cutover_open(Cutover *cutover, CutoverOptions *options, Error *error)
+{
+    if (options->proxy_count == 0 && options->mode != CUTOVER_RESUME && options->mode != CUTOVER_UNDO) {
+        return refuse_without_proxy(error);
+    }
+    cutover->regime = options->mode == CUTOVER_UNDO ? REGIME_UNDO : REGIME_BEFORE;
+    cutover->source_regime = cutover->target_regime = REGIMES;
+    return open_servers(cutover, error) == 0 && load_round(cutover, options, error) == 0 &&
+                   choose_sides(cutover, error) == 0
+               ? open_proxies(cutover, error)
+               : -1;
 }
 
 void cutover_close(Cutover *cutover)
@@ -181,6 +319,9 @@ void cutover_close(Cutover *cutover)
     database_close(cutover->source_holder);
     database_close(cutover->source);
     database_close(cutover->target);
+    ledger_close(cutover->ledger);
+    step_records_free(cutover->records, MAX_STEPS);
+    json_decref(cutover->kept);
     json_decref(cutover->told);
     free(cutover->reverse_conninfo);
 }

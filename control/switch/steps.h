@@ -13,18 +13,29 @@
 int step_hold_prepare(void *context, json_t *detail, Error *error);
 int step_hold(void *context, json_t *detail, Error *error);
 int step_let_go(void *context, const json_t *detail, Error *error);
+void advise_let_go(void *context, const json_t *detail, char *out, size_t size);
 int step_drain(void *context, json_t *detail, Error *error);
 int step_point(void *context, json_t *detail, Error *error);
 int step_restore(void *context, const json_t *detail, Error *error);
+void advise_restore(void *context, const json_t *detail, char *out, size_t size);
 int step_release(void *context, json_t *detail, Error *error);
+int step_release_back(void *context, json_t *detail, Error *error);
 
 /* gates.c: the fences of both sides. */
 int step_fence_prepare(void *context, json_t *detail, Error *error);
 int step_fence(void *context, json_t *detail, Error *error);
 int step_unfence(void *context, const json_t *detail, Error *error);
+void advise_unfence(void *context, const json_t *detail, char *out, size_t size);
 int step_open_prepare(void *context, json_t *detail, Error *error);
 int step_open(void *context, json_t *detail, Error *error);
 int step_close(void *context, const json_t *detail, Error *error);
+void advise_close(void *context, const json_t *detail, char *out, size_t size);
+
+/* retract.c: back behind the point of no return, when nobody has written. */
+int step_release_prepare(void *context, json_t *detail, Error *error);
+int step_retract(void *context, const json_t *detail, Error *error);
+int step_lift_again(void *context, const json_t *detail, Error *error);
+void advise_lift_again(void *context, const json_t *detail, char *out, size_t size);
 
 /* last.c: until the side that is gone to has everything. */
 int step_position(void *context, json_t *detail, Error *error);
@@ -34,19 +45,28 @@ int step_catch_up_back(void *context, json_t *detail, Error *error);
 int step_sequences(void *context, json_t *detail, Error *error);
 int step_snapshot(void *context, json_t *detail, Error *error);
 
+/* prove.c: that nobody has passed the fence. */
+int step_prove(void *context, json_t *detail, Error *error);
+
 /* ways.c: the stream that there will be after the switch, and the end of the one before. */
 int step_publish(void *context, json_t *detail, Error *error);
 int step_unpublish(void *context, const json_t *detail, Error *error);
+void advise_unpublish(void *context, const json_t *detail, char *out, size_t size);
 int step_slot(void *context, json_t *detail, Error *error);
 int step_drop_slot(void *context, const json_t *detail, Error *error);
+void advise_drop_slot(void *context, const json_t *detail, char *out, size_t size);
+int step_move_slot(void *context, json_t *detail, Error *error);
 int step_subscribe(void *context, json_t *detail, Error *error);
 int step_unsubscribe(void *context, const json_t *detail, Error *error);
+void advise_unsubscribe(void *context, const json_t *detail, char *out, size_t size);
+int step_streams(void *context, json_t *detail, Error *error);
 int step_stream(void *context, json_t *detail, Error *error);
 int step_drop_stream(void *context, const json_t *detail, Error *error);
+void advise_drop_stream(void *context, const json_t *detail, char *out, size_t size);
+int step_move_stream(void *context, json_t *detail, Error *error);
 
 /* after.c: once clients have gone on. */
 int step_probe(void *context, json_t *detail, Error *error);
-int step_streams(void *context, json_t *detail, Error *error);
 int step_gone(void *context, json_t *detail, Error *error);
 int step_switched(void *context, json_t *detail, Error *error);
 int step_back(void *context, json_t *detail, Error *error);
@@ -55,4 +75,5 @@ int step_back(void *context, json_t *detail, Error *error);
 int step_warm_up(void *context, json_t *detail, Error *error);
 
 /* The road's own preflight. */
+int step_preflight_prepare(void *context, json_t *detail, Error *error);
 int step_preflight(void *context, json_t *detail, Error *error);

@@ -2,11 +2,14 @@
  * What the proxies do in a cutover. Clients wait from the end of `hold` to `release`; several proxies are held one after
  * another within one limit, and let go in reverse.
  */
+#include <stdio.h>
+
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
 #include "reverse.h"
 #include "steps.h"
+#include "watchdog.h"
 
 #define DRAIN_STEP_MS 20
 
@@ -29,7 +32,9 @@ int step_hold(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
-    cutover->hold_started = clock_ms();
+    if (cutover_begin_hold(cutover, error) != 0) {
+        return -1;
+    }
     int64_t deadline = cutover->hold_started + (int64_t)(cutover->options->drain_limit * 1000);
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         CutoverProxy *proxy = &cutover->proxies[i];
@@ -45,18 +50,35 @@ int step_hold(void *context, json_t *detail, Error *error)
     return 0;
 }
 
+/* Each by itself: who cannot be let go does not keep the others. */
 int step_let_go(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
     int status = 0;
     for (size_t i = cutover->proxy_count; i-- > 0;) {
-        if (cutover->proxies[i].operations->let_go(cutover->proxies[i].proxy, error) != 0) {
+        Error failure;
+        if (cutover->proxies[i].operations->let_go(cutover->proxies[i].proxy, &failure) != 0) {
+            *error = failure;
             status = -1;
         }
     }
     cutover->hold_ended = clock_ms();
     return status;
+}
+
+void advise_let_go(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    (void)detail;
+    for (size_t i = 0, used = 0; i < cutover->proxy_count && used < size; i++) {
+        const ProxyOperations *operations = cutover->proxies[i].operations;
+        if (operations->holds) {
+            used += (size_t)snprintf(out + used, size - used,
+                                     "%slet the clients of %s go on (RESUME on its console)",
+                                     used > 0 ? "; " : "", operations->name);
+        }
+    }
 }
 
 int step_drain(void *context, json_t *detail, Error *error)
@@ -106,58 +128,81 @@ int step_restore(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     json_t *all = json_object_get(detail, "proxies");
+    int status = 0;
     for (size_t i = cutover->proxy_count; i-- > 0;) {
         CutoverProxy *proxy = &cutover->proxies[i];
-        if (proxy->operations->restore(proxy->proxy, json_array_get(all, i), error) != 0) {
-            return -1;
+        Error failure;
+        if (proxy->operations->restore(proxy->proxy, json_array_get(all, i), &failure) != 0) {
+            *error = failure;
+            status = -1;
         }
     }
-    return 0;
+    return status;
 }
 
-/*
- * What comes back from the side that clients go to would be sent there once more, over newer rows, if the stream that
- * leads there went on. So that stream ends before clients write. When it cannot be ended, the new one goes instead:
- * clients wait, and there is then no way back, which is said.
- */
-static int end_old_stream(Cutover *cutover, Error *error)
+void advise_restore(void *context, const json_t *detail, char *out, size_t size)
 {
-    bool forward = cutover->road == &road_cutover, exists;
-    Error failure;
-    if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, forward, &exists, error) !=
-        0) {
-        return -1;
-    }
-    int ended = !exists ? 0
-                : forward
-                    ? reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, &failure)
-                    : reverse_unsubscribe(cutover->source, &cutover->migration, &failure);
-    if (ended == 0) {
-        return 0;
-    }
-    cutover_warn(cutover, "there is no way back: the stream from the %s could not be ended (%s)",
-                 cutover->road->from, failure.message);
-    return forward ? reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error)
-                   : reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
-}
-
-int step_release(void *context, json_t *detail, Error *error)
-{
-    Cutover *cutover = context;
+    const Cutover *cutover = context;
+    const Endpoint *from = &cutover->context.from;
     (void)detail;
-    int status = end_old_stream(cutover, error);
-    if (status != 0) {
-        return status;
-    }
+    snprintf(out, size,
+             "lead the proxy to %s:%s/%s again (what its file was before stands beside it, as "
+             "FILE.penstock-before) and RELOAD; "
+             "then let its clients go on",
+             from->host, from->port, from->database);
+}
+
+static int release_all(Cutover *cutover, Error *error)
+{
+    int status = 0;
+    watchdog_end(cutover->watchdog); /* from here on it must not undo */
+    cutover->watchdog = NULL;
     for (size_t i = 0; i < cutover->proxy_count; i++) {
-        if (cutover->proxies[i].operations->release(cutover->proxies[i].proxy, error) != 0) {
+        Error failure;
+        if (cutover->proxies[i].operations->release(cutover->proxies[i].proxy, &failure) != 0) {
+            *error = failure;
             status = -1;
         }
     }
     cutover->hold_ended = clock_ms();
+    cutover->released = true;
     if (status == 0 && cutover->holds) {
         cutover_note(cutover, "clients were held for %.2f s",
                      (double)(cutover->hold_ended - cutover->hold_started) / 1000.0);
     }
     return status;
+}
+
+int step_release(void *context, json_t *detail, Error *error)
+{
+    (void)detail;
+    return release_all(context, error);
+}
+
+/*
+ * What comes there again from the side that clients go to would come back over newer rows, if the stream that leads here went
+ * on. So that ends before clients write. When it cannot be ended, the new one goes instead: clients wait, and there is then
+ * no way there, which is said.
+ */
+static int end_way_back(Cutover *cutover, Error *error)
+{
+    bool exists;
+    Error failure;
+    if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, false, &exists, error) !=
+        0) {
+        return -1;
+    }
+    if (!exists || reverse_unsubscribe(cutover->source, &cutover->migration, &failure) == 0) {
+        return 0;
+    }
+    cutover_warn(cutover,
+                 "another cutover needs a new copy: the stream from the target could not be ended (%s)",
+                 failure.message);
+    return reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
+}
+
+int step_release_back(void *context, json_t *detail, Error *error)
+{
+    (void)detail;
+    return end_way_back(context, error) == 0 ? release_all(context, error) : -1;
 }

@@ -1,11 +1,15 @@
 /*
- * The stream that there will be after the switch, made while clients wait: on the way there publication, slot and
- * subscription of the way back; on the way back the slot of the way there, so that the migration can go on where it was.
+ * The stream that there will be after the switch. What takes time is made before clients are held: on the way there
+ * publications, slot and a disabled subscription of the way back; on the way back the slot of the way there, so that the
+ * migration can go on where it was. While clients are held, the slot is moved on to where both sides are equal; the
+ * subscription is enabled once they are let go and it is shown that they are where they should be, so that nothing flows
+ * back as long as the switch may be undone.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cutover.h"
+#include "query.h"
 #include "reverse.h"
 #include "steps.h"
 
@@ -17,11 +21,37 @@ static bool without_way_back(Cutover *cutover)
     return cutover->options->no_reverse;
 }
 
+/* --- what waits for others --- */
+
+static void tell_blockers(void *context, const char *who)
+{
+    cutover_warn(context, "in the way: %s", who);
+}
+
+typedef int (*Make)(Database *database, const Migration *migration, const WatchedWait *wait, Error *error);
+
+/* With a second connection, which looks who is in the way. */
+static int make_watched(Cutover *cutover, DatabaseEnd end, Make make, Error *error)
+{
+    bool source = end == DATABASE_SOURCE;
+    WatchedWait wait = {
+        .limit_ms = (int)(cutover->options->prepare_limit * 1000), .tell = tell_blockers, .context = cutover};
+    if (database_connect_within(source ? cutover->settings->source : cutover->settings->target, end, "look",
+                                cutover_limits(cutover), &wait.looker, error) != 0) {
+        return -1;
+    }
+    int status = make(source ? cutover->source : cutover->target, &cutover->migration, &wait, error);
+    database_close(wait.looker);
+    return status;
+}
+
+/* --- publications --- */
+
 int step_publish(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
-    return without_way_back(cutover) ? 0 : reverse_publish(cutover->target, &cutover->migration, error);
+    return without_way_back(cutover) ? 0 : make_watched(cutover, DATABASE_TARGET, reverse_publish, error);
 }
 
 int step_unpublish(void *context, const json_t *detail, Error *error)
@@ -31,17 +61,13 @@ int step_unpublish(void *context, const json_t *detail, Error *error)
     return reverse_unpublish(cutover->target, &cutover->migration, error);
 }
 
+/* --- slots --- */
+
 int step_slot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    int left;
     (void)detail;
-    if (without_way_back(cutover)) {
-        return 0;
-    }
-    return cutover_hold_left(cutover, &left, error) != 0
-               ? -1
-               : reverse_make_slot(cutover->target, &cutover->migration, left, error);
+    return without_way_back(cutover) ? 0 : make_watched(cutover, DATABASE_TARGET, reverse_make_slot, error);
 }
 
 int step_drop_slot(void *context, const json_t *detail, Error *error)
@@ -51,28 +77,62 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
     return reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error);
 }
 
+/* Both sides are equal, and nobody writes: what the slot sends begins here. */
+int step_move_slot(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    return without_way_back(cutover) ? 0 : reverse_move_slot(cutover->target, &cutover->migration, error);
+}
+
 /*
- * Clients do not wait for the worker for long. A server starts one at once, but not within wal_retrieve_retry_interval
- * (5 s) of another; what is written meanwhile is kept by the slot, and step_streams sees to it later.
+ * From this slot on the source's changes go to the target again. Not where something could not come back: the sides differ
+ * there, and only a new copy makes them equal.
  */
+int step_stream(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    char inserts[512], nothing[512];
+    (void)detail;
+    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0) {
+        return -1;
+    }
+    if (*inserts != '\0' || *nothing != '\0') {
+        cutover_note(cutover, "not everything comes back: another cutover needs a new copy");
+        return 0;
+    }
+    return make_watched(cutover, DATABASE_SOURCE, reverse_make_forward, error);
+}
+
+int step_drop_stream(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    return reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
+}
+
+int step_move_stream(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    bool exists;
+    (void)detail;
+    if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, false, &exists, error) !=
+        0) {
+        return -1;
+    }
+    return exists ? reverse_move_forward(cutover->source, &cutover->migration, error) : 0;
+}
+
+/* --- subscription --- */
+
 int step_subscribe(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    bool streams;
-    int left, limit = (int)(SUBSCRIBE_LIMIT_S * 1000);
     (void)detail;
-    if (without_way_back(cutover)) {
-        return 0;
-    }
-    if (reverse_subscribe(cutover->source, &cutover->migration, cutover->reverse_conninfo, error) != 0 ||
-        reverse_streams(cutover->target, &cutover->migration, limit, &streams, error) != 0 ||
-        cutover_hold_left(cutover, &left, error) != 0) {
-        return -1;
-    }
-    if (!streams) {
-        cutover_note(cutover, "it does not stream yet: looked at again once clients go on");
-    }
-    return 0;
+    return without_way_back(cutover)
+               ? 0
+               : reverse_subscribe(cutover->source, cutover->target, &cutover->migration,
+                                   cutover->reverse_conninfo, error);
 }
 
 int step_unsubscribe(void *context, const json_t *detail, Error *error)
@@ -82,30 +142,88 @@ int step_unsubscribe(void *context, const json_t *detail, Error *error)
     return reverse_unsubscribe(cutover->source, &cutover->migration, error);
 }
 
-/*
- * Both sides are equal now; from this slot on the source's changes go to the target again. Not where something could not
- * come back: the sides differ there, and only a new copy makes them equal.
- */
-int step_stream(void *context, json_t *detail, Error *error)
+/* The source has died: what is left to be done on it, should it come back. */
+static void advise_enable(Cutover *cutover)
 {
-    Cutover *cutover = context;
-    char inserts[512], nothing[512];
-    int left;
-    (void)detail;
-    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0 ||
-        cutover_hold_left(cutover, &left, error) != 0) {
-        return -1;
-    }
-    if (*inserts != '\0' || *nothing != '\0') {
-        cutover_note(cutover, "not everything came back: another cutover needs a new copy");
-        return 0;
-    }
-    return reverse_make_forward(cutover->source, &cutover->migration, left, error);
+    const char *slot = cutover->migration.slot_name;
+    cutover_note(cutover, "the source does not answer: there is no way back for now");
+    snprintf(cutover->unproven, sizeof cutover->unproven,
+             "the source did not answer. When it is there again, on it: SELECT "
+             "pg_drop_replication_slot('%.63s'); ALTER "
+             "SUBSCRIPTION penstock_reverse_%.46s ENABLE",
+             slot, slot + sizeof "penstock_" - 1);
 }
 
-int step_drop_stream(void *context, const json_t *detail, Error *error)
+/*
+ * What comes back from the side that clients went to would be sent there once more, over newer rows, if the stream that leads
+ * there went on: so that ends first.
+ */
+int step_streams(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    const Migration *migration = &cutover->migration;
+    bool streams;
     (void)detail;
-    return reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
+    if (!cutover_source_answers(cutover)) {
+        advise_enable(cutover);
+        return 0;
+    }
+    if (reverse_end_forward(cutover->source, migration, END_STREAM_LIMIT_MS, error) != 0) {
+        return -1;
+    }
+    if (cutover->options->no_reverse) {
+        cutover_note(cutover, "there is no way back (--no-reverse)");
+        return 0;
+    }
+    if (reverse_enable(cutover->source, migration, error) != 0 ||
+        reverse_streams(cutover->target, migration, (int)(STREAMS_LIMIT_S * 1000), &streams, error) != 0) {
+        return -1;
+    }
+    if (streams) {
+        return 0;
+    }
+    error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %g s",
+              STREAMS_LIMIT_S);
+    return error_hint(error,
+                      "The log of the source says why. The target keeps what is written for it meanwhile.");
+}
+
+/* --- by hand --- */
+
+void advise_unpublish(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    const char *name = cutover->migration.slot_name + sizeof "penstock_" - 1;
+    (void)detail;
+    snprintf(out, size,
+             "on the target: DROP PUBLICATION IF EXISTS penstock_reverse_%.46s, penstock_inserts_%.46s", name,
+             name);
+}
+
+void advise_drop_slot(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    (void)detail;
+    snprintf(out, size, "on the target: SELECT pg_drop_replication_slot('penstock_reverse_%.46s')",
+             cutover->migration.slot_name + sizeof "penstock_" - 1);
+}
+
+void advise_drop_stream(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    (void)detail;
+    snprintf(out, size, "on the source: SELECT pg_drop_replication_slot('%.63s')",
+             cutover->migration.slot_name);
+}
+
+void advise_unsubscribe(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    const char *name = cutover->migration.slot_name + sizeof "penstock_" - 1;
+    (void)detail;
+    snprintf(out, size,
+             "on the source: ALTER SUBSCRIPTION penstock_reverse_%.46s DISABLE; ALTER SUBSCRIPTION "
+             "penstock_reverse_%.46s SET "
+             "(slot_name = NONE); DROP SUBSCRIPTION penstock_reverse_%.46s",
+             name, name, name);
 }

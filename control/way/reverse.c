@@ -26,6 +26,9 @@
     "  FROM penstock.relation r JOIN pg_class c"                                                             \
     "   ON c.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.migration = $1) t"
 
+/* How many tables a statement locks at most: a server has locks for some thousand. */
+#define PART "500"
+
 bool reverse_possible(const Migration *migration)
 {
     return strlen(migration->slot_name) + strlen("reverse_") <= 63;
@@ -76,31 +79,54 @@ int reverse_limits(Database *target, const Migration *migration, char *inserts, 
 
 /* --- publications --- */
 
-static int publish_one(Database *target, const Migration *migration, const char *name, const char *comes_back,
-                       const char *options, Error *error)
+static int add_part(Database *target, const char *name, const char *part, const WatchedWait *wait,
+                    Error *error)
 {
-    char *tables = NULL, *sql = NULL;
-    if (reverse_table_list(target, migration, comes_back, ", ONLY ", &tables, error) != 0) {
-        return -1;
-    }
-    int size =
-        asprintf(&sql, "DROP PUBLICATION IF EXISTS %s; CREATE PUBLICATION %s %s%s WITH (publish = '%s')",
-                 name, name, tables != NULL ? "FOR TABLE ONLY " : "", tables != NULL ? tables : "", options);
-    int status =
-        size < 0 ? error_set(error, ERROR_SYSTEM, "out of memory") : database_execute(target, error, sql, 0);
-    free(tables);
+    char *sql = NULL;
+    int size = asprintf(&sql, "ALTER PUBLICATION %s ADD TABLE ONLY %s", name, part);
+    int status = size < 0 ? error_set(error, ERROR_SYSTEM, "out of memory")
+                          : watched_run(target, sql, "publishing tables", wait, error);
     free(sql);
     return status;
 }
 
-int reverse_publish(Database *target, const Migration *migration, Error *error)
+/* The tables' names, a part of them in each row. */
+static int list_parts(Database *target, const Migration *migration, const char *comes_back, PGresult **out,
+                      Error *error)
+{
+    return database_query(target, out, error,
+                          "SELECT string_agg(name, ', ONLY ' ORDER BY name) FROM ("
+                          " SELECT name, (row_number() OVER (ORDER BY name) - 1) / " PART " AS part" TABLES
+                          " WHERE comes_back = $2) s GROUP BY part ORDER BY part",
+                          2, migration->name, comes_back);
+}
+
+static int publish_one(Database *target, const Migration *migration, const char *name, const char *comes_back,
+                       const char *options, const WatchedWait *wait, Error *error)
+{
+    PGresult *parts;
+    char sql[320];
+    snprintf(sql, sizeof sql, "DROP PUBLICATION IF EXISTS %s; CREATE PUBLICATION %s WITH (publish = '%s')",
+             name, name, options);
+    if (list_parts(target, migration, comes_back, &parts, error) != 0) {
+        return -1;
+    }
+    int status = database_execute(target, error, sql, 0);
+    for (int i = 0; status == 0 && i < PQntuples(parts); i++) {
+        status = add_part(target, name, PQgetvalue(parts, i, 0), wait, error);
+    }
+    PQclear(parts);
+    return status;
+}
+
+int reverse_publish(Database *target, const Migration *migration, const WatchedWait *wait, Error *error)
 {
     char all[64], inserts[64];
     reverse_names(migration, all, inserts);
-    if (publish_one(target, migration, all, "all", "insert, update, delete, truncate", error) != 0) {
+    if (publish_one(target, migration, all, "all", "insert, update, delete, truncate", wait, error) != 0) {
         return -1;
     }
-    return publish_one(target, migration, inserts, "inserts", "insert, truncate", error);
+    return publish_one(target, migration, inserts, "inserts", "insert, truncate", wait, error);
 }
 
 int reverse_unpublish(Database *target, const Migration *migration, Error *error)
@@ -151,28 +177,85 @@ static int subscription_exists(Database *source, const char *name, bool *exists,
                           1, name);
 }
 
-int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo, Error *error)
+/* What the publications have, as two arrays of schemas and names. */
+static int list_published(Database *target, const char *all, const char *inserts, PGresult **out,
+                          Error *error)
 {
-    char name[64], inserts[64], rest[320];
-    bool exists;
-    reverse_names(migration, name, inserts);
-    if (subscription_exists(source, name, &exists, error) != 0) {
+    return database_query(
+        target, out, error,
+        "SELECT coalesce(array_agg(schemaname), '{}'), coalesce(array_agg(tablename), '{}'), count(*)"
+        "  FROM pg_publication_tables WHERE pubname IN ($1, $2)",
+        2, all, inserts);
+}
+
+/*
+ * The tables of the subscription, each as one that is up to date. CREATE and REFRESH would ask the target for them and lock
+ * each on the source until the end of their transaction, for which a server has not locks enough when there are many; so
+ * they are written into the catalog as AddSubscriptionRelState (11 to 14) does, with a position that is none: up to 12 the
+ * column may not be null for SQL. Superusers may.
+ */
+static int add_tables(Database *source, const char *name, const PGresult *tables, Error *error)
+{
+    PGresult *added;
+    if (database_query(
+            source, &added, error,
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate, srsublsn)"
+            " SELECT s.oid, c.oid, 'r', '0/0' FROM unnest($2::text[], $3::text[]) AS t (schema, name)"
+            "   JOIN pg_namespace n ON n.nspname = t.schema"
+            "   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind = 'r'"
+            "   JOIN pg_subscription s ON s.subname = $1"
+            "   JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()",
+            3, name, PQgetvalue(tables, 0, 0), PQgetvalue(tables, 0, 1)) != 0) {
         return -1;
     }
-    if (exists) {
-        return 0;
-    }
+    bool all = strcmp(PQcmdTuples(added), PQgetvalue(tables, 0, 2)) == 0;
+    int status =
+        all ? 0
+            : error_set(error, ERROR_STATE, "the way back: of %s tables of the target the source has %s",
+                        PQgetvalue(tables, 0, 2), PQcmdTuples(added));
+    PQclear(added);
+    return status;
+}
+
+static int make_subscription(Database *source, const char *name, const char *inserts, const char *conninfo,
+                             const PGresult *tables, Error *error)
+{
+    char rest[320];
     snprintf(rest, sizeof rest,
-             "PUBLICATION %s, %s WITH (enabled = true, create_slot = false, copy_data = false, slot_name = "
-             "%s, synchronous_commit = off)",
-             name, inserts, name);
+             "PUBLICATION %s, %s WITH (connect = false, slot_name = %s, synchronous_commit = off)", name,
+             inserts, name);
     if (database_execute(source, error, "BEGIN", 0) != 0) {
         return -1;
     }
-    if (reverse_create_subscription(source, name, conninfo, rest, error) != 0) {
+    if (reverse_create_subscription(source, name, conninfo, rest, error) != 0 ||
+        add_tables(source, name, tables, error) != 0) {
         return reverse_rollback(source, -1);
     }
     return database_execute(source, error, "COMMIT", 0);
+}
+
+/* One that is there is of an earlier try, and may lack tables. */
+int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
+                      Error *error)
+{
+    char name[64], inserts[64];
+    PGresult *tables;
+    reverse_names(migration, name, inserts);
+    if (reverse_unsubscribe(source, migration, error) != 0 ||
+        list_published(target, name, inserts, &tables, error) != 0) {
+        return -1;
+    }
+    int status = make_subscription(source, name, inserts, conninfo, tables, error);
+    PQclear(tables);
+    return status;
+}
+
+int reverse_enable(Database *source, const Migration *migration, Error *error)
+{
+    char name[64], inserts[64], sql[128];
+    reverse_names(migration, name, inserts);
+    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s ENABLE", name);
+    return database_execute(source, error, sql, 0);
 }
 
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)

@@ -22,6 +22,7 @@
 #include "database.h"
 #include "error.h"
 #include "state.h"
+#include "watched.h"
 
 /* The name of slot, subscription and publication. ERROR_USAGE when the migration's name is too long for one. */
 int reverse_name(const Migration *migration, char out[64], Error *error) MUST_CHECK;
@@ -37,23 +38,43 @@ int reverse_check(Database *source, Database *target, const Migration *migration
 int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,
                    Error *error) MUST_CHECK;
 
-int reverse_publish(Database *target, const Migration *migration, Error *error) MUST_CHECK;
+/* In parts, so that no statement locks more tables than a server has locks for. Waits for who has locked one. */
+int reverse_publish(Database *target, const Migration *migration, const WatchedWait *wait,
+                    Error *error) MUST_CHECK;
 int reverse_unpublish(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 
-/* limit_ms: a long transaction on the target holds up the making of the slot. */
-int reverse_make_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
+/*
+ * The slot of the way back, made anew: what an old one would send is not wanted. It begins before clients are held, and is
+ * moved on while they are (reverse_move_slot), which waits for nobody; the making waits for the transactions that have begun to
+ * write anywhere on that server.
+ */
+int reverse_make_slot(Database *target, const Migration *migration, const WatchedWait *wait,
+                      Error *error) MUST_CHECK;
+int reverse_move_slot(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
 
-/* Makes the subscription. conninfo is the target as the source reaches it. */
-int reverse_subscribe(Database *source, const Migration *migration, const char *conninfo,
+/*
+ * Makes the subscription, disabled: conninfo is the target as the source reaches it. It has every table of the publications,
+ * and asks the target for nothing before it is enabled.
+ */
+int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
                       Error *error) MUST_CHECK;
+int reverse_enable(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
- * The way there once more, for a rollback: the slot on the source by which the target can follow it again, and where its
- * stream begins; LSN_INVALID when there is no such slot.
+ * How many changes the slot of the way back has to send, that is, how much was written to the published tables since it was
+ * moved on. Nobody may use it meanwhile.
  */
-int reverse_make_forward(Database *source, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
+int reverse_written(Database *target, const Migration *migration, int64_t *changes, Error *error) MUST_CHECK;
+
+/*
+ * The way there once more, for a rollback: the slot on the source by which the target can follow it again, and where its
+ * stream begins; LSN_INVALID when there is no such slot. Made and moved on as the one of the way back.
+ */
+int reverse_make_forward(Database *source, const Migration *migration, const WatchedWait *wait,
+                         Error *error) MUST_CHECK;
+int reverse_move_forward(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error) MUST_CHECK;
 
 /* Is there a slot for the stream that comes after the switch: the way back's on the target, or else the way there's on

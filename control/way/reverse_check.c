@@ -28,6 +28,12 @@ static const Need needs[] = {
                       " WHERE (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)"
                       "  >= current_setting('max_logical_replication_workers')::int"},
     {DATABASE_SOURCE,
+     "SELECT 'the source can start no more background workers: raise max_worker_processes'"
+     " WHERE (SELECT count(*) FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', 'walsender',"
+     "  'walreceiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer',"
+     "  'walwriter', 'startup', 'archiver', 'parallel worker'))"
+     "  >= current_setting('max_worker_processes')::int"},
+    {DATABASE_SOURCE,
      "SELECT 'the source can follow no more origins: raise max_replication_slots'"
      " WHERE (SELECT count(*) FROM pg_replication_origin) >= current_setting('max_replication_slots')::int"},
 };

@@ -1,6 +1,6 @@
 /*
- * The slots of both ways. Each is made while clients are held and both sides are equal: the WAL behind it holds what
- * clients write there and nothing else of these tables.
+ * The slots of both ways. Each is made before clients are held, since the making waits for transactions; and is moved on while
+ * they are held and both sides are equal: the WAL behind it holds what clients write there and nothing else of these tables.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "reverse_parts.h"
+#include "watched.h"
 
 #define LOOK_AGAIN_MS 10
 
@@ -63,69 +64,6 @@ static int slot_exists(Database *database, const char *name, bool *exists, Error
                           1, name);
 }
 
-static int make_slot(Database *database, const char *name, const char *plugin, int limit_ms, Error *error)
-{
-    char sql[320];
-    bool exists;
-    if (slot_exists(database, name, &exists, error) != 0) {
-        return -1;
-    }
-    if (exists) {
-        return 0;
-    }
-    snprintf(sql, sizeof sql,
-             "BEGIN; SET LOCAL statement_timeout = %d;"
-             " SELECT pg_create_logical_replication_slot('%.63s', '%.63s'); COMMIT",
-             limit_ms, name, plugin);
-    if (database_execute(database, error, sql, 0) == 0) {
-        return 0;
-    }
-    error_context(error, "making slot %s", name);
-    error_hint(error, "It waits for the transactions that write anywhere on that server.");
-    int status = reverse_rollback(database, -1);
-    activity_name_blockers(database, error);
-    return status;
-}
-
-int reverse_make_slot(Database *target, const Migration *migration, int limit_ms, Error *error)
-{
-    char name[64], unused[64];
-    reverse_names(migration, name, unused);
-    return make_slot(target, name, "pgoutput", limit_ms, error);
-}
-
-int reverse_make_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
-{
-    return make_slot(source, migration->slot_name, "penstock", limit_ms, error);
-}
-
-int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
-                        bool *exists, Error *error)
-{
-    char name[64], unused[64];
-    reverse_names(migration, name, unused);
-    *exists = false;
-    if (!back) {
-        return slot_exists(source, migration->slot_name, exists, error);
-    }
-    return reverse_possible(migration) ? slot_exists(target, name, exists, error) : 0;
-}
-
-int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
-{
-    char *lsn = NULL;
-    *out = LSN_INVALID;
-    int status = database_value(source, &lsn, error,
-                                "SELECT confirmed_flush_lsn FROM pg_replication_slots"
-                                " WHERE slot_name = $1 AND database = current_database()",
-                                1, migration->slot_name);
-    if (status == 0 && lsn != NULL && !lsn_parse(lsn, out)) {
-        status = error_set(error, ERROR_STATE, "slot %s has no position", migration->slot_name);
-    }
-    free(lsn);
-    return status;
-}
-
 /* Ends who uses the slot and drops it; the server of a subscription that was dropped takes a moment to see it. */
 static int drop_slot(Database *database, const char *name, int limit_ms, Error *error)
 {
@@ -161,6 +99,105 @@ static int drop_slot(Database *database, const char *name, int limit_ms, Error *
         }
         clock_pause_ms(LOOK_AGAIN_MS);
     }
+}
+
+/* Made anew when there is one: it would send what came before. */
+static int make_slot(Database *database, const char *name, const char *plugin, const WatchedWait *wait,
+                     Error *error)
+{
+    char sql[320];
+    bool exists;
+    if (slot_exists(database, name, &exists, error) != 0 ||
+        (exists && drop_slot(database, name, wait->limit_ms, error) != 0)) {
+        return -1;
+    }
+    snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%.63s', '%.63s')", name, plugin);
+    return watched_run(database, sql, "making a slot, which waits for transactions that write anywhere there",
+                       wait, error) == 0
+               ? 0
+               : error_context(error, "making slot %s", name);
+}
+
+/*
+ * To where the WAL ends now. A transaction that is open at that moment and commits later is still sent, whole; who calls has
+ * seen to it that there is none of these tables.
+ */
+static int move_slot(Database *database, const char *name, Error *error)
+{
+    return database_execute(database, error, "SELECT pg_logical_emit_message(true, 'penstock', 'begin')",
+                            0) == 0
+               ? database_execute(database, error,
+                                  "SELECT pg_replication_slot_advance($1, pg_current_wal_flush_lsn())", 1,
+                                  name)
+               : -1;
+}
+
+int reverse_make_slot(Database *target, const Migration *migration, const WatchedWait *wait, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    return make_slot(target, name, "pgoutput", wait, error);
+}
+
+int reverse_move_slot(Database *target, const Migration *migration, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    return move_slot(target, name, error);
+}
+
+int reverse_make_forward(Database *source, const Migration *migration, const WatchedWait *wait, Error *error)
+{
+    return make_slot(source, migration->slot_name, "penstock", wait, error);
+}
+
+int reverse_move_forward(Database *source, const Migration *migration, Error *error)
+{
+    return move_slot(source, migration->slot_name, error);
+}
+
+/* Insert, update, delete and truncate; begin and commit come of every transaction, also of one that published nothing. */
+int reverse_written(Database *target, const Migration *migration, int64_t *changes, Error *error)
+{
+    char all[64], inserts[64], names[160];
+    char *count = NULL;
+    reverse_names(migration, all, inserts);
+    snprintf(names, sizeof names, "%s,%s", all, inserts);
+    int status = database_value(target, &count, error,
+                                "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,"
+                                " 'proto_version', '1', 'publication_names', $2)"
+                                " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T')",
+                                2, all, names);
+    *changes = count != NULL ? atoll(count) : 0;
+    free(count);
+    return status;
+}
+
+int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
+                        bool *exists, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    *exists = false;
+    if (!back) {
+        return slot_exists(source, migration->slot_name, exists, error);
+    }
+    return reverse_possible(migration) ? slot_exists(target, name, exists, error) : 0;
+}
+
+int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
+{
+    char *lsn = NULL;
+    *out = LSN_INVALID;
+    int status = database_value(source, &lsn, error,
+                                "SELECT confirmed_flush_lsn FROM pg_replication_slots"
+                                " WHERE slot_name = $1 AND database = current_database()",
+                                1, migration->slot_name);
+    if (status == 0 && lsn != NULL && !lsn_parse(lsn, out)) {
+        status = error_set(error, ERROR_STATE, "slot %s has no position", migration->slot_name);
+    }
+    free(lsn);
+    return status;
 }
 
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error)

@@ -3,6 +3,7 @@
 #
 #   my $journal = PenstockTest::Journal->new($target, 'app');    # once schema penstock is there
 #   $journal->kill_before('cutover hold begin', $migration->command(...));    # the line is not written
+#   my $program = $journal->stand_at('cutover point begin', $migration->command(...));   # and $journal->go_on;
 #   $journal->kill_behind('cutover hold begin', $migration->command(...));    # it is, and nothing was done since
 package PenstockTest::Journal;
 
@@ -64,6 +65,27 @@ sub _kill
     $self->{target}->sql('postgres', "SELECT pg_terminate_backend($session)") unless $written;
     $self->_stop_at('');
     wait_until('its session to end', sub { $self->_session("pid = $session") eq '' });
+    return;
+}
+
+# Starts it and returns once it waits at the line, as a PenstockTest::Program; go_on lets it.
+sub stand_at
+{
+    my ($self, $line, @command) = @_;
+    $self->_stop_at($line);
+    my $program = background('held', @command);
+    wait_until("the program to come to \"$line\"", sub {
+        die "it ended with status $program->{status} before \"$line\":\n" . $program->log_tail . "\n"
+          unless $program->is_running;
+        return $self->_session(q{wait_event = 'PgSleep' AND query LIKE '%penstock.journal%'});
+    });
+    return $program;
+}
+
+sub go_on
+{
+    my ($self) = @_;
+    $self->_stop_at('');
     return;
 }
 

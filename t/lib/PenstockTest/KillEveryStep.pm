@@ -2,6 +2,8 @@
 # in the undo of every step that has one: --resume and --undo work from each of these points, and the clients that write
 # all the while notice nothing.
 #
+# The helper that ends the hold of a command that was killed is left out here; t/233_way_out.pl has it.
+#
 # The points are found in --plan, so a step that is added is killed, too. Killed behind the line "begin": nothing of the
 # step was done. Killed before the line "done": all of it was, and the journal does not know.
 #
@@ -41,8 +43,8 @@ sub _start
 
     # A resumed run has no credentials from its preflight: the probe gets its own.
     %words = (
-        cutover  => [$migration->cutover_words($proxy), '--probe' => $uri],
-        rollback => [$migration->rollback_words($proxy), '--probe' => $uri],
+        cutover  => [$migration->cutover_words($proxy), '--probe' => $uri, '--no-helper'],
+        rollback => [$migration->rollback_words($proxy), '--probe' => $uri, '--no-helper'],
     );
     return;
 }

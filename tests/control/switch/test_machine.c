@@ -17,10 +17,11 @@
 #define STEPS 4
 
 typedef struct Script {
-    char log[512];
-    char fail;      /* the step whose perform fails */
-    char fail_undo; /* the step whose undo fails */
-    char stop;      /* the operator stops when this step has been done */
+    char log[1024];
+    char fail;       /* the step whose perform fails */
+    char fail_begin; /* the step whose begin cannot be journaled */
+    char fail_undo;  /* the step whose undo fails */
+    char stop;       /* the operator stops when this step has been done */
     int prepared;
 } Script;
 
@@ -73,18 +74,64 @@ static int prepare_a(void *context, json_t *detail, Error *error)
 }
 
 static const Step steps[STEPS] = {
-    {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a},
+    {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a, .safety = true},
     {.name = "b", .perform = do_b},
-    {.name = "c", .perform = do_c, .undo = undo_c, .volatile_result = true},
+    {.name = "c", .perform = do_c, .undo = undo_c, .safety = true, .volatile_result = true},
     {.name = "d", .perform = do_d, .commits = true},
+};
+
+static int retract_d(void *context, const json_t *detail, Error *error)
+{
+    Script *script = context;
+    (void)detail;
+    put(script, "retract", 'd');
+    return script->fail_undo == 'd' ? error_set(error, ERROR_STATE, "3 rows were written") : 0;
+}
+
+static void advise_c(void *context, const json_t *detail, char *out, size_t size)
+{
+    (void)context;
+    (void)detail;
+    snprintf(out, size, "ALTER c");
+}
+
+/* a holds the clients, b makes something, c leads them, d lets them go, e looks. */
+static int do_e(void *context, json_t *detail, Error *error)
+{
+    (void)detail;
+    return perform(context, 'e', error);
+}
+
+static int undo_b(void *context, const json_t *detail, Error *error)
+{
+    return undo(context, 'b', detail, error);
+}
+
+static int undo_d(void *context, const json_t *detail, Error *error)
+{
+    (void)detail;
+    (void)error;
+    put(context, "undo", 'd');
+    return 0;
+}
+
+#define ROAD 5
+
+static const Step road[ROAD] = {
+    {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a, .safety = true, .lets_go = true},
+    {.name = "b", .perform = do_b, .undo = undo_b},
+    {.name = "c", .perform = do_c, .undo = undo_c, .advise = advise_c, .safety = true, .leads = true},
+    {.name = "d", .perform = do_d, .undo = undo_d, .retract = retract_d, .commits = true},
+    {.name = "e", .perform = do_e, .proves = true},
 };
 
 static int journal(void *context, const Step *step, StepEvent event, const json_t *detail, Error *error)
 {
+    const Script *script = context;
     (void)detail;
-    (void)error;
     put(context, step_event_name(event), step->name[0]);
-    return 0;
+    return event == STEP_BEGIN && script->fail_begin == step->name[0] ? error_set(error, ERROR_TARGET, "gone")
+                                                                      : 0;
 }
 
 static void tell(void *context, const Step *step, StepEvent event, double elapsed, const Error *error)
@@ -94,6 +141,15 @@ static void tell(void *context, const Step *step, StepEvent event, double elapse
     (void)event;
     (void)elapsed;
     (void)error;
+}
+
+static int reached(void *context, const Step *step, bool undoes, bool fresh, Error *error)
+{
+    (void)error;
+    if (undoes && fresh) {
+        put(context, "fresh", step->name[0]);
+    }
+    return 0;
 }
 
 static bool stop(void *context)
@@ -138,12 +194,11 @@ static void a_failure_undoes_in_reverse(void **state)
           "begin a, do a, failed a, undoing a, undo a, undone a");
     fresh(records);
     check(&(Script){.fail = 'b'}, records, MACHINE_UNDONE,
-          "begin a, do a, done a, begin b, do b, failed b, undone b, undoing a, undo a, undone a");
+          "begin a, do a, done a, begin b, do b, failed b, undoing a, undo a, undone a, undone b");
     fresh(records);
     check(&(Script){.fail = 'c'}, records, MACHINE_UNDONE,
           "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undoing c, undo c, undone "
-          "c, undone b, "
-          "undoing a, undo a, undone a");
+          "c, undoing a, undo a, undone a, undone b");
 }
 
 static void nothing_is_undone_past_the_point_of_no_return(void **state)
@@ -155,22 +210,98 @@ static void nothing_is_undone_past_the_point_of_no_return(void **state)
           "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, failed d");
 }
 
+/* Runs the road behind the begin and done of steps that went well; what is said after the failing perform is log. */
+static void check_road(Script *script, MachineResult result, const char *log, Error *error)
+{
+    StepRecord records[ROAD] = {0};
+    const MachineHooks hooks = {
+        .context = script, .journal = journal, .tell = tell, .stop = stop, .reach = reached};
+    char fails[16];
+    *error = (Error){.code = ERROR_NONE};
+    assert_int_equal(machine_run(road, ROAD, records, &hooks, error), result);
+    snprintf(fails, sizeof fails, "failed %c, ", script->fail);
+    const char *since = strstr(script->log, fails);
+    assert_non_null(since);
+    assert_string_equal(since + strlen(fails), log);
+    step_records_free(records, ROAD);
+}
+
+static void clients_come_before_what_was_made(void **state)
+{
+    (void)state;
+    Error error;
+    check_road(&(Script){.fail = 'c'}, MACHINE_UNDONE,
+               "undoing c, undo c, undone c, undoing a, undo a, undone a, undoing b, undo b, undone b",
+               &error);
+}
+
+static void what_was_made_and_stays_keeps_nobody(void **state)
+{
+    (void)state;
+    Error error;
+    check_road(&(Script){.fail = 'c', .fail_undo = 'b'}, MACHINE_LEFT,
+               "undoing c, undo c, undone c, undoing a, undo a, undone a, undoing b, undo b, fresh b, undo "
+               "b, fresh b, undo b",
+               &error);
+    assert_non_null(strstr(error.message, "undoing b: no way back"));
+}
+
+static void clients_that_would_be_led_wrong_are_kept(void **state)
+{
+    (void)state;
+    Error error;
+    check_road(&(Script){.fail = 'c', .fail_undo = 'c'}, MACHINE_STUCK,
+               "undoing c, undo c, fresh c, undo c, fresh c, undo c, undoing b, undo b, undone b", &error);
+    assert_string_equal(error.hint, "By hand: ALTER c");
+}
+
+static void a_failed_proof_goes_back_when_nothing_was_written(void **state)
+{
+    (void)state;
+    Error error;
+    check_road(&(Script){.fail = 'e'}, MACHINE_UNDONE,
+               "retract d, undoing d, undoing c, undo c, undone c, undoing a, undo a, undone a, undone e, "
+               "undoing d, undo d, "
+               "undone d, undoing b, undo b, undone b",
+               &error);
+    check_road(&(Script){.fail = 'e', .fail_undo = 'd'}, MACHINE_STUCK, "retract d", &error);
+    assert_non_null(strstr(error.hint, "3 rows were written"));
+}
+
+/* Its begin may stand in the journal all the same, which is why it is called undone there; nothing is undone of it. */
+static void a_begin_that_is_not_journaled_is_taken_back(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    fresh(records);
+    check(&(Script){.fail_begin = 'c'}, records, MACHINE_UNDONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, undone c, undoing a, undo a, undone a, "
+          "undone b");
+    fresh(records);
+    check(&(Script){.fail_begin = 'd'}, records, MACHINE_UNDONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, undoing c, undo c, "
+          "undone c, undoing "
+          "a, undo a, undone a, undone d, undone b");
+}
+
 static void a_stop_between_steps_undoes(void **state)
 {
     (void)state;
     StepRecord records[STEPS];
     fresh(records);
     check(&(Script){.stop = 'b'}, records, MACHINE_UNDONE,
-          "begin a, do a, done a, begin b, do b, done b, undone b, undoing a, undo a, undone a");
+          "begin a, do a, done a, begin b, do b, done b, undoing a, undo a, undone a, undone b");
 }
 
-static void a_failing_undo_leaves_the_rest_for_later(void **state)
+static void a_failing_undo_is_tried_again_and_holds_up_no_other(void **state)
 {
     (void)state;
     StepRecord records[STEPS];
     fresh(records);
     check(&(Script){.fail = 'c', .fail_undo = 'c'}, records, MACHINE_STUCK,
-          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undoing c, undo c");
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, failed c, undoing c, undo c, undo c, "
+          "undo c, "
+          "undoing a, undo a, undone a, undone b");
 }
 
 /* Records as a killed run leaves them: the first `begun` steps are done, the one after has begun. */
@@ -262,7 +393,7 @@ static void a_killed_run_is_undone(void **state)
     assert_true(machine_has_begun(records, STEPS));
     assert_false(machine_has_committed(steps, records, STEPS));
     assert_int_equal(machine_undo(steps, STEPS, records, &hooks, &error), MACHINE_UNDONE);
-    assert_string_equal(script.log, "undoing c, undo c, undone c, undone b, undoing a, undo a, undone a");
+    assert_string_equal(script.log, "undoing c, undo c, undone c, undoing a, undo a, undone a, undone b");
     assert_false(machine_has_begun(records, STEPS));
     step_records_free(records, STEPS);
 }
@@ -273,8 +404,13 @@ int main(void)
         cmocka_unit_test(every_step_is_journaled_before_it_is_done),
         cmocka_unit_test(a_failure_undoes_in_reverse),
         cmocka_unit_test(nothing_is_undone_past_the_point_of_no_return),
+        cmocka_unit_test(a_begin_that_is_not_journaled_is_taken_back),
         cmocka_unit_test(a_stop_between_steps_undoes),
-        cmocka_unit_test(a_failing_undo_leaves_the_rest_for_later),
+        cmocka_unit_test(a_failing_undo_is_tried_again_and_holds_up_no_other),
+        cmocka_unit_test(clients_come_before_what_was_made),
+        cmocka_unit_test(what_was_made_and_stays_keeps_nobody),
+        cmocka_unit_test(clients_that_would_be_led_wrong_are_kept),
+        cmocka_unit_test(a_failed_proof_goes_back_when_nothing_was_written),
         cmocka_unit_test(a_killed_run_is_carried_on),
         cmocka_unit_test(what_died_with_the_process_is_done_again),
         cmocka_unit_test(a_killed_run_is_undone),

@@ -1,0 +1,110 @@
+# The way out is never shut: whatever dies while clients are held - the command, its terminal, the target, the source, a
+# connection - they go on, and without a command of anybody's where it can be.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Journal;
+use PenstockTest::Writers;
+
+my $source = start_source('source');
+my $target = start_target('target');
+app_database('app', $source, $target);
+my $writers = PenstockTest::Writers->new($source, 'app');
+my $proxy = start_pgbouncer('pgbouncer', app => $source);
+my $migration = migration($source, $target, database => 'app');
+my @cutover = $migration->cutover_words($proxy);
+my @bare = ('cutover', '--undo');
+$migration->ok('copy');
+my $journal = PenstockTest::Journal->new($target, 'app');
+my $applier = $migration->follow;
+$migration->wait_until_caught_up;
+$writers->start('load', $proxy->uri('app'));
+$writers->go_on($source, 'before');
+my $config = slurp_file($proxy->config);
+
+sub fence
+{
+    return $source->sql('postgres', "SELECT datconnlimit, (SELECT count(*) FROM pg_db_role_setting s WHERE "
+          . "s.setdatabase = d.oid) FROM pg_database d WHERE datname = 'app'");
+}
+sub open_again
+{
+    my ($name) = @_;
+    is(fence(), '-1|0', "$name: the source is open");
+    is(slurp_file($proxy->config), $config, "$name: the proxy's file is as it was");
+    return $writers->go_on($source, $name);
+}
+
+# A cutover that stands at a line of the journal while clients are held.
+sub held
+{
+    my ($line, @words) = @_;
+    my $held = $journal->stand_at($line, $migration->command(@cutover, '--yes', @words));
+    is(fence(), '0|1', "at \"$line\" the fence stands");
+    return $held;
+}
+
+# The terminal is closed.
+my $held = held('cutover sequences begin');
+kill('HUP', $held->pid);
+$journal->go_on;
+is($held->wait, 4, 'a closed terminal interrupts like Ctrl-C');
+open_again('a closed terminal');
+
+# kill -9: the hold ends at its limit, by the helper.
+$held = held('cutover sequences begin', '--hold-limit', '3');
+$held->kill9;
+$journal->go_on;
+wait_until('the helper to undo', sub { fence() eq '-1|0' });
+open_again('kill -9');
+wait_until('the helper to be done', sub {
+    $target->sql('app', q{SELECT string_agg(event, ',') FROM (SELECT DISTINCT ON (step) event FROM penstock.journal
+        WHERE operation = 'cutover' ORDER BY step, id DESC) s}) =~ /^(undone,)*undone$/ });
+is($migration->run(@bare)->{status}, 3, 'nothing is left to undo');
+
+# Killed, and nothing has to be typed again.
+$held = held('cutover sequences begin', '--hold-limit', '50');
+$held->kill9;
+$journal->go_on;
+$migration->ok(@bare);
+open_again('--undo without an option');
+
+# The command's sessions end: what they had begun is undone over new ones.
+$held = held('cutover point begin');
+$_->sql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'penstock cutover'}) for $source, $target;
+is($held->wait, 3, 'a cutover whose sessions are ended fails');
+$journal->go_on;
+open_again('ended sessions');
+$migration->run(@bare);
+
+# The target dies: clients go on, and what is left is said.
+$held = held('cutover point begin');
+$target->stop('immediate');
+is($held->wait, 3, 'a cutover whose target dies fails');
+like($held->log_tail, qr/Clients go on at the source.*cutover --undo/s, 'what is left is said');
+like($held->log_tail, qr/By hand: on the target: /, 'with the statements to run');
+open_again('without a target');
+$migration->exits(3, @bare);
+like($migration->run('cutover', '--resume')->{stderr}, qr/no way forward.*--undo/s, 'there is no way forward');
+$target->start;
+$journal->go_on;
+$migration->ok(@bare);
+is($target->sql('app', q{SELECT count(*) FROM pg_publication}) . $source->sql('app', q{SELECT count(*) FROM pg_subscription}), '00',
+    'nothing is left when the target is there again');
+
+# It dies with the command: from the second copy of the journal.
+$migration->wait_until_caught_up;
+$held = held('cutover point begin', '--hold-limit', '50');
+$target->stop('immediate');
+$held->kill9;
+$migration->exits(3, @bare);
+open_again('the ledger');
+$target->start;
+$journal->go_on;
+$migration->ok(@bare);
+
+$writers->end_well($source);
+done_testing();
