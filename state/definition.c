@@ -20,83 +20,21 @@ void definition_add_column(Text *columns, uint32_t number, uint32_t type, int32_
     text_free(&one);
 }
 
+#define KNOWN STATE_COLUMNS_PARTS("l.source_columns")
+#define NOW STATE_COLUMNS_PARTS("a.columns::text[]")
+#define CHANGED_COLUMN STATE_CHANGED_COLUMN_SQL("l.source_columns", "a.columns::text[]")
+
 static const char compare_sql[] =
     "SELECT a.n, l.id, l.source_oid <> a.oid, l.copy_lsn, "
     "  CASE WHEN l.id IS NULL OR l.source_oid <> a.oid THEN "
     "    (SELECT format('%I.%I', o.schema_name, o.table_name) FROM penstock.relation o "
-    "     WHERE o.migration = $1::text AND o.source_oid = a.oid LIMIT 1) END, "
-    "  " STATE_CHANGED_COLUMN_SQL(
-        "l.source_columns",
-        "a.columns::text[]") ", "
-                             "  EXISTS (SELECT FROM " STATE_COLUMNS_PARTS(
-                                 "a.columns::text[]") " n WHERE n.name NOT IN (SELECT name "
-                                                      "FROM " STATE_COLUMNS_PARTS("l.source_columns") " b)) "
-                                                                                                      "FROM "
-                                                                                                      "unnest"
-                                                                                                      "($2::"
-                                                                                                      "text[]"
-                                                                                                      ", "
-                                                                                                      "$3::"
-                                                                                                      "text[]"
-                                                                                                      ", "
-                                                                                                      "$4::"
-                                                                                                      "oid[],"
-                                                                                                      " $5::"
-                                                                                                      "text[]"
-                                                                                                      ") "
-                                                                                                      "WITH "
-                                                                                                      "ORDINA"
-                                                                                                      "LITY "
-                                                                                                      "AS a "
-                                                                                                      "(schem"
-                                                                                                      "a_"
-                                                                                                      "name, "
-                                                                                                      "table_"
-                                                                                                      "name, "
-                                                                                                      "oid, "
-                                                                                                      "column"
-                                                                                                      "s, n) "
-                                                                                                      "LEFT "
-                                                                                                      "JOIN "
-                                                                                                      "LATERA"
-                                                                                                      "L "
-                                                                                                      "(SELEC"
-                                                                                                      "T * "
-                                                                                                      "FROM "
-                                                                                                      "pensto"
-                                                                                                      "ck."
-                                                                                                      "relati"
-                                                                                                      "on r "
-                                                                                                      "WHERE "
-                                                                                                      "r."
-                                                                                                      "migrat"
-                                                                                                      "ion = "
-                                                                                                      "$1::"
-                                                                                                      "text "
-                                                                                                      "    "
-                                                                                                      "AND "
-                                                                                                      "r."
-                                                                                                      "schema"
-                                                                                                      "_name "
-                                                                                                      "= "
-                                                                                                      "a."
-                                                                                                      "schema"
-                                                                                                      "_name "
-                                                                                                      "AND "
-                                                                                                      "r."
-                                                                                                      "table_"
-                                                                                                      "name "
-                                                                                                      "= "
-                                                                                                      "a."
-                                                                                                      "table_"
-                                                                                                      "name "
-                                                                                                      "OFFSET"
-                                                                                                      " 0) l "
-                                                                                                      "ON "
-                                                                                                      "true "
-                                                                                                      "ORDER "
-                                                                                                      "BY "
-                                                                                                      "a.n";
+    "     WHERE o.migration = $1::text AND o.source_oid = a.oid LIMIT 1) END, " CHANGED_COLUMN ", "
+    "  EXISTS (SELECT FROM " NOW " n WHERE n.name NOT IN (SELECT name FROM " KNOWN " b)) "
+    "FROM unnest($2::text[], $3::text[], $4::oid[], $5::text[]) WITH ORDINALITY "
+    "  AS a (schema_name, table_name, oid, columns, n) "
+    "LEFT JOIN LATERAL (SELECT * FROM penstock.relation r WHERE r.migration = $1::text "
+    "    AND r.schema_name = a.schema_name AND r.table_name = a.table_name OFFSET 0) l ON true "
+    "ORDER BY a.n";
 
 enum { ORDINAL, NUMBER, OTHER, COPY_LSN, KNOWN_AS, CHANGED, NEWS };
 
@@ -160,14 +98,10 @@ void definitions_clear(DefinitionFound *found, size_t count)
 }
 
 static const char add_sql[] =
-    "UPDATE penstock.relation AS r SET source_columns = array_cat(coalesce(r.source_columns, '{}'), ARRAY("
-    "  SELECT concat_ws(':', n.number, n.type, n.typmod, n.name)"
-    "  FROM " STATE_COLUMNS_PARTS(
-        "a.columns::text[]") " n"
-                             "  WHERE n.name NOT IN (SELECT name FROM " STATE_COLUMNS_PARTS(
-                                 "r.source_columns") " b))) "
-                                                     "FROM unnest($1::int8[], $2::text[]) AS a (id, columns) "
-                                                     "WHERE r.id = a.id";
+    "UPDATE penstock.relation AS l SET source_columns = array_cat(coalesce(l.source_columns, '{}'), ARRAY("
+    "  SELECT concat_ws(':', n.number, n.type, n.typmod, n.name) FROM " NOW " n"
+    "  WHERE n.name NOT IN (SELECT name FROM " KNOWN " b))) "
+    "FROM unnest($1::int8[], $2::text[]) AS a (id, columns) WHERE l.id = a.id";
 
 int definitions_add(Database *target, const Definition *now, const DefinitionFound *found, size_t count,
                     Error *error)
