@@ -35,5 +35,6 @@ int main(int argc, char **argv)
     options_parse(argc, argv, &options);
     int status = run(&options, &error) == 0 ? 0 : error_exit_status(&error);
     policies_free(&options.policies);
+    free((void *)options.lossy.names);
     return status;
 }

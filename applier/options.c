@@ -28,6 +28,7 @@ enum Key {
     KEY_ON_CONFLICT,
     KEY_SKIP_LSN,
     KEY_ON_UNDECODABLE,
+    KEY_LOSSY_TYPES,
     KEY_LOG_LEVEL,
     KEY_DUMP,
 };
@@ -70,6 +71,10 @@ static const struct argp_option rows[] = {
      "what to do when the source cannot send a change, or a row comes of a table made after the copy: stop, "
      "or "
      "go on without the table until `penstock copy` has copied it (error)",
+     2},
+    {"lossy-types", KEY_LOSSY_TYPES, "SCHEMA.TABLE|all", 0,
+     "values of this table may change on their way, where the target's columns have other types; may be "
+     "repeated",
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
     {"dump", KEY_DUMP, "FILE", 0,
@@ -161,6 +166,22 @@ static void add_policy(const char *text, ApplierOptions *options, struct argp_st
     }
 }
 
+/* SCHEMA.TABLE, or all. */
+static void add_lossy(const char *text, ApplierOptions *options)
+{
+    LossyTables *lossy = &options->lossy;
+    if (strcmp(text, "all") == 0) {
+        lossy->all = true;
+        return;
+    }
+    const char **names = reallocarray((void *)lossy->names, lossy->count + 1, sizeof *names);
+    if (names == NULL) {
+        abort();
+    }
+    names[lossy->count++] = text;
+    lossy->names = names;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     ApplierOptions *options = state->input;
@@ -192,6 +213,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         if (!lsn_parse(argument, &options->policies.skip_lsn)) {
             argp_error(state, "--skip-lsn: \"%s\" is not an LSN like 16/B374D848", argument);
         }
+        return 0;
+    case KEY_LOSSY_TYPES:
+        add_lossy(argument, options);
         return 0;
     case KEY_ON_UNDECODABLE:
         options->recopy = strcmp(argument, "recopy") == 0;

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "lsn.h"
+#include "fit.h"
 #include "policy.h"
 
 typedef struct ApplierOptions {
@@ -29,6 +30,7 @@ typedef struct ApplierOptions {
     int start_limit_s;      /* before the first stream: give up when a server cannot be reached for so long */
     int retry_limit_s;      /* give up when nothing got better for so long; 0: never */
     Policies policies;      /* what is done with changes that do not fit; the caller's to free */
+    LossyTables lossy; /* tables whose values may change on their way; the caller's to free, the list alone */
     bool recopy;      /* a change that cannot be sent makes its table wait for a new copy, and not an error */
     const char *dump; /* a file, or "-": print the frames in it instead of applying anything */
     Log log;

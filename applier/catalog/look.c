@@ -58,7 +58,7 @@ static bool is_unknown(const SourceRelation *source, const FoundTable *table)
 }
 
 /* What does not fit is the answer; an error is everything else. */
-static int answer_one(Database *target, Types *types, const FoundTable *table,
+static int answer_one(Database *target, Types *types, const LossyTables *lossy, const FoundTable *table,
                       const DefinitionFound *identity, bool settle, Answer *answer, Error *error)
 {
     answer->unknown = is_unknown(answer->source, table);
@@ -72,7 +72,7 @@ static int answer_one(Database *target, Types *types, const FoundTable *table,
         answer->replaced = !answer->unknown;
     } else if (answer->unknown) {
         return 0;
-    } else if (match_relation(target, types, answer->source, table, &answer->relation, error) == 0) {
+    } else if (match_relation(target, types, lossy, answer->source, table, &answer->relation, error) == 0) {
         if (!settle) {
             keep_class(answer->relation, table);
         }
@@ -123,8 +123,9 @@ static int look_at_origins(Database *target, Answer *answers, const FoundTable *
 }
 
 /* One set of LOOKUP_RELATIONS at most. */
-static int look_at_set(Database *target, Types *types, const char *migration, bool settle,
-                       const SourceRelation *const *sources, size_t count, Answer *answers, Error *error)
+static int look_at_set(Database *target, Types *types, const LossyTables *lossy, const char *migration,
+                       bool settle, const SourceRelation *const *sources, size_t count, Answer *answers,
+                       Error *error)
 {
     FoundTable tables[LOOKUP_RELATIONS];
     DefinitionFound identities[LOOKUP_RELATIONS] = {{0}};
@@ -133,7 +134,7 @@ static int look_at_set(Database *target, Types *types, const char *migration, bo
         status = identity_look(target, migration, sources, count, identities, error);
     }
     for (size_t i = 0; status == 0 && i < count; i++) {
-        status = answer_one(target, types, &tables[i], &identities[i], settle, &answers[i], error);
+        status = answer_one(target, types, lossy, &tables[i], &identities[i], settle, &answers[i], error);
     }
     if (status == 0) {
         status = look_at_origins(target, answers, tables, count, error);
@@ -159,15 +160,17 @@ static size_t set_size(const SourceRelation *const *sources, size_t count)
     return size;
 }
 
-int look_at_relations(Database *target, Types *types, const char *migration, bool settle,
-                      const SourceRelation *const *sources, size_t count, Answer *answers, Error *error)
+int look_at_relations(Database *target, Types *types, const LossyTables *lossy, const char *migration,
+                      bool settle, const SourceRelation *const *sources, size_t count, Answer *answers,
+                      Error *error)
 {
     for (size_t i = 0; i < count; i++) {
         answers[i] = (Answer){.source = sources[i]};
     }
     for (size_t done = 0, size; done < count; done += size) {
         size = set_size(sources + done, count - done);
-        if (look_at_set(target, types, migration, settle, sources + done, size, answers + done, error) != 0) {
+        if (look_at_set(target, types, lossy, migration, settle, sources + done, size, answers + done,
+                        error) != 0) {
             return -1;
         }
     }

@@ -4,8 +4,9 @@
  */
 #pragma once
 
-#include "types.h"
+#include "fit.h"
 #include "relation.h"
+#include "types.h"
 
 /* What became of one relation. */
 typedef struct Answer {
@@ -23,7 +24,7 @@ typedef struct Answer {
  * An error, of the connection for instance, is about all of them. The caller clears the answers that it does not
  * take over with answers_clear, also after an error.
  */
-int look_at_relations(Database *target, Types *types, const char *migration, bool settle,
-                      const SourceRelation *const *sources, size_t count, Answer *answers,
+int look_at_relations(Database *target, Types *types, const LossyTables *lossy, const char *migration,
+                      bool settle, const SourceRelation *const *sources, size_t count, Answer *answers,
                       Error *error) MUST_CHECK;
 void answers_clear(Answer *answers, size_t count);

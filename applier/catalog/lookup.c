@@ -21,7 +21,7 @@ static const char lookup_sql[] =
     "t.of_extension, t.locks, c.attname, "
     "  concat('\"', replace(c.attname, '\"', '\"\"'), '\"'), c.atttypid, c.attidentity, c.attgenerated <> "
     "'', "
-    "  c.attnotnull, c.atthasdef, c.nondeterministic "
+    "  c.attnotnull, c.atthasdef, c.nondeterministic, c.atttypmod "
     "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
     "LEFT JOIN LATERAL (SELECT r.*, m.phase IN ('created', 'copying') AS copying "
     "  FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration WHERE r.migration = "
@@ -96,7 +96,8 @@ enum {
     GENERATED,
     NOT_NULL,
     HAS_DEFAULT,
-    NONDETERMINISTIC
+    NONDETERMINISTIC,
+    TYPMOD
 };
 
 static char *text_of(const PGresult *result, int row, int column)
@@ -170,6 +171,7 @@ static void read_column(FoundColumn *column, const Types *types, const PGresult 
     column->base_type = type->base;
     column->type_kind = type->base_kind;
     column->takes_text = type->takes_text;
+    column->typmod = type->oid != type->base ? type->modifier : (int32_t)number_of(result, row, TYPMOD);
     column->equality = type->equality;
 }
 

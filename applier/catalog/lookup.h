@@ -14,6 +14,7 @@ typedef struct FoundColumn {
     const char *cast; /* shared: of Types */
     uint32_t type;
     uint32_t base_type; /* the type beneath a domain */
+    int32_t typmod;     /* the column's, or the domain's; -1: none */
     char type_kind;     /* typtype of base_type */
     char identity;      /* 'a' always, 'd' by default, or 0 */
     bool takes_text;    /* its type's binary format is the text itself */

@@ -116,8 +116,26 @@ static int check_cast(Database *target, Types *types, const ApplyRelation *relat
     return error_context(error, "column %s of %s", column->quoted, relation->qualified);
 }
 
+/* Makes sure that values stay as they are, or may change. */
+static int check_fit(const ApplyRelation *relation, const SourceColumn *source, const FoundColumn *found,
+                     Error *error)
+{
+    char *loss = fit_loss(source, found);
+    if (loss == NULL) {
+        return 0;
+    }
+    error_set(error, ERROR_CONFLICT, "values of column %s of %s may change on their way: it is %s",
+              found->quoted, relation->qualified, loss);
+    free(loss);
+    return error_hint(
+        error,
+        "give the column the source's type on the target, and start again; rows that came before may have "
+        "changed already: penstock verify tells. If the values may change, start with --lossy-types %s.%s",
+        relation->source->schema, relation->source->name);
+}
+
 static int fill_column(Database *target, Types *types, const ApplyRelation *relation,
-                       const SourceColumn *source, const FoundColumn *found, TargetColumn *column,
+                       const SourceColumn *source, const FoundColumn *found, bool lossy, TargetColumn *column,
                        Error *error)
 {
     column->quoted = strdup(found->quoted);
@@ -140,6 +158,9 @@ static int fill_column(Database *target, Types *types, const ApplyRelation *rela
         return error_set(error, ERROR_PROTOCOL,
                          "column %s of %s comes in binary format of type %u, which has no arrays",
                          column->quoted, relation->qualified, column->element_type);
+    }
+    if (!lossy && !found->generated && check_fit(relation, source, found, error) != 0) {
+        return -1;
     }
     if (column->binary && source->base_type != found->base_type) {
         return check_cast(target, types, relation, source->base_type, column, error);
@@ -176,7 +197,7 @@ static bool is_copyable(const ApplyRelation *relation, const FoundTable *table)
 }
 
 static int fill_relation(Database *target, Types *types, ApplyRelation *relation, const FoundTable *table,
-                         const FoundColumn **found, Error *error)
+                         const FoundColumn **found, bool lossy, Error *error)
 {
     const SourceRelation *source = relation->source;
     relation->qualified = qualified_name(source);
@@ -185,7 +206,7 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
     }
     relation->columns = calloc(source->column_count + 1, sizeof(*relation->columns));
     for (uint32_t c = 0; c < source->column_count; c++) {
-        if (fill_column(target, types, relation, &source->columns[c], found[c], &relation->columns[c],
+        if (fill_column(target, types, relation, &source->columns[c], found[c], lossy, &relation->columns[c],
                         error) != 0) {
             return -1;
         }
@@ -205,8 +226,8 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
     return 0;
 }
 
-int match_relation(Database *target, Types *types, const SourceRelation *source, const FoundTable *table,
-                   ApplyRelation **out, Error *error)
+int match_relation(Database *target, Types *types, const LossyTables *lossy, const SourceRelation *source,
+                   const FoundTable *table, ApplyRelation **out, Error *error)
 {
     *out = NULL;
     if (check_table(source, table, error) != 0) {
@@ -215,7 +236,7 @@ int match_relation(Database *target, Types *types, const SourceRelation *source,
     const FoundColumn **found = calloc(source->column_count + 1, sizeof(*found));
     ApplyRelation *relation = calloc(1, sizeof(*relation));
     relation->source = source;
-    int status = fill_relation(target, types, relation, table, found, error);
+    int status = fill_relation(target, types, relation, table, found, fit_may_lose(lossy, source), error);
     free(found);
     if (status != 0) {
         match_free(relation);

@@ -122,7 +122,7 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
     case ASK_RELATIONS:
     case ASK_SETTLED:
         answers_clear(question->answers, question->count);
-        return look_at_relations(resolver->target, options->types, options->migration,
+        return look_at_relations(resolver->target, options->types, options->lossy, options->migration,
                                  question->kind == ASK_SETTLED, question->sources, question->count,
                                  question->answers, error);
     case NOTE_RECOPY:

@@ -58,6 +58,7 @@ typedef struct ResolverOptions {
     const char *migration;
     const char *encoding; /* of the source database: names come in it */
     Types *types;         /* used by the resolver's thread until resolver_stop */
+    const LossyTables *lossy;
     const Log *log;
     void (*wake)(void *context); /* any thread; must return at once */
     void *context;

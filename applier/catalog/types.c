@@ -46,7 +46,8 @@ struct Types {
 
 static const char types_sql[] =
     "WITH asked AS MATERIALIZED ( "
-    "  SELECT a.oid, b.oid AS base, b.typtype AS base_kind, r.prosrc IN ('enum_recv', 'textrecv') AS "
+    "  SELECT a.oid, b.oid AS base, b.modifier, b.typtype AS base_kind, r.prosrc IN ('enum_recv', "
+    "'textrecv') AS "
     "takes_text, "
     "    CASE WHEN b.typlen = -1 AND b.typelem <> 0 AND b.typcategory = 'A' THEN b.typelem END AS element, "
     "    concat('\"', replace(n.nspname, '\"', '\"\"'), '\".\"', replace(y.typname, '\"', '\"\"'), '\"') AS "
@@ -55,8 +56,9 @@ static const char types_sql[] =
     "  JOIN pg_namespace n ON n.oid = y.typnamespace "
     "  CROSS JOIN LATERAL ( "
     "    WITH RECURSIVE d AS ( "
-    "      SELECT * FROM pg_type WHERE oid = a.oid "
-    "      UNION ALL SELECT p.* FROM d JOIN pg_type p ON p.oid = d.typbasetype WHERE d.typtype = 'd') "
+    "      SELECT *, -1 AS modifier FROM pg_type WHERE oid = a.oid "
+    "      UNION ALL SELECT p.*, CASE d.typtypmod WHEN -1 THEN d.modifier ELSE d.typtypmod END "
+    "        FROM d JOIN pg_type p ON p.oid = d.typbasetype WHERE d.typtype = 'd') "
     "    SELECT * FROM d WHERE typtype <> 'd') b "
     "  LEFT JOIN pg_proc r ON r.oid = b.typreceive "
     "), kinds AS MATERIALIZED ( "
@@ -84,7 +86,8 @@ static const char types_sql[] =
     "  ORDER BY k.oid, e.opcintype = k.oid DESC, e.amname "
     ") "
     "SELECT a.oid, a.base, a.base_kind, coalesce(a.takes_text, false), a.name, "
-    "  CASE WHEN a.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = a.element) THEN o.name END "
+    "  CASE WHEN a.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = a.element) THEN o.name END, "
+    "  a.modifier "
     "FROM asked a LEFT JOIN operators o ON o.oid = a.base";
 
 Types *types_new(void)
@@ -155,6 +158,7 @@ static void take_types(Types *types, const PGresult *result)
             .takes_text = PQgetvalue(result, row, 3)[0] == 't',
             .cast = keep(types, result, row, 4),
             .equality = keep(types, result, row, 5),
+            .modifier = atoi(PQgetvalue(result, row, 6)),
         };
         HASH_ADD(hh, types->entries, type.oid, sizeof entry->type.oid, entry);
     }

@@ -18,6 +18,7 @@ typedef struct Types Types;
 typedef struct TargetType {
     uint32_t oid;
     uint32_t base;        /* the type beneath a domain */
+    int32_t modifier;     /* of the base, as the domain says it, or -1 */
     char base_kind;       /* typtype of it */
     bool takes_text;      /* its binary format is the text itself */
     const char *cast;     /* its name, qualified and quoted */

@@ -187,6 +187,7 @@ static int start_resolver(Pipeline *pipeline, Error *error)
         .migration = migration->name,
         .encoding = migration->source_encoding,
         .types = catalog_types(pipeline->options->catalog),
+        .lossy = &applier->lossy,
         .log = &applier->log,
         .wake = loop_wake,
         .context = pipeline,

@@ -107,14 +107,31 @@ static const ApplyRelation *find(const Program *p, const char *name)
     exit(2);
 }
 
+/* The OID under which the migration has listed it: it is the very table. 0 for one that it does not know. */
+static uint32_t listed_oid(Program *p, const SourceRelation *source)
+{
+    Error error;
+    char *oid = NULL;
+    if (database_value(p->database, &oid, &error,
+                       "SELECT source_oid FROM penstock.relation WHERE schema_name = $1 AND table_name = $2",
+                       2, source->schema, source->name) != 0) {
+        die(&error);
+    }
+    uint32_t value = oid != NULL ? (uint32_t)strtoul(oid, NULL, 10) : 0;
+    free(oid);
+    return value;
+}
+
 static void declare(Program *p, char *line)
 {
     char *name = strsep(&line, " ");
     Error error;
     Answer answer;
-    const SourceRelation *source = script_relation(p->arena, line);
-    if (look_at_relations(p->database, catalog_types(p->catalog), p->migration, false, &source, 1, &answer,
-                          &error) != 0) {
+    SourceRelation *own = script_relation(p->arena, line);
+    own->id = listed_oid(p, own);
+    const SourceRelation *source = own;
+    if (look_at_relations(p->database, catalog_types(p->catalog), &(LossyTables){.all = true}, p->migration,
+                          false, &source, 1, &answer, &error) != 0) {
         die(&error);
     }
     if (answer.error != NULL) {
