@@ -6,6 +6,9 @@
  * `undoing` is written before an undo for the same reason that `begin` is before a perform: a run that is
  * killed in between must not look complete to the one that carries on.
  *
+ * A run that carries on does again all that lies behind the first step that it does: what that found may have changed. It
+ * must, where an undo was cut short: clients may have been let go, and have written, while later steps still look complete.
+ *
  * A journal that cannot be written stops the way forward like any other failure. On the way back it does not:
  * clients may be waiting, and undoing twice is harmless. So does nothing else there: who has to be alive for one undo may be
  * dead, and the next one needs somebody else.
@@ -287,11 +290,12 @@ static bool goes_back(const Step *steps, size_t count, size_t failed, StepRecord
 MachineResult machine_run(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                           Error *error)
 {
-    bool committed = machine_has_committed(steps, records, count);
+    bool committed = machine_has_committed(steps, records, count), again = false;
     for (size_t i = 0; i < count; i++) {
-        if (records[i].state == STEP_COMPLETE && (!steps[i].volatile_result || committed)) {
+        if (records[i].state == STEP_COMPLETE && !again && (!steps[i].volatile_result || committed)) {
             continue;
         }
+        again = true;
         if (perform(&steps[i], &records[i], hooks, error) == 0) {
             continue;
         }

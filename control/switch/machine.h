@@ -109,8 +109,8 @@ typedef enum MachineResult {
 bool step_move(StepState *state, StepEvent event) MUST_CHECK;
 
 /*
- * Performs the steps that records does not show as complete, in order. records has one entry per step and is
- * kept up to date.
+ * Performs the steps in order, from the first on that records does not show as complete. records has one entry per step and
+ * is kept up to date.
  */
 MachineResult machine_run(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                           Error *error);

@@ -339,6 +339,18 @@ static void what_died_with_the_process_is_done_again(void **state)
     check(&(Script){0}, records, MACHINE_DONE, "begin d, do d, done d");
 }
 
+/* An undo that was cut short had let the clients go (a); what b found before is not true any more. */
+static void what_lies_behind_a_step_is_done_again(void **state)
+{
+    (void)state;
+    StepRecord records[STEPS];
+    killed(records, 3);
+    records[0].state = STEP_UNTOUCHED;
+    records[3].state = STEP_UNTOUCHED;
+    check(&(Script){0}, records, MACHINE_DONE,
+          "begin a, do a, done a, begin b, do b, done b, begin c, do c, done c, begin d, do d, done d");
+}
+
 /* c is undone, the undo of a was cut short: a looks neither done nor untouched, and is done again on the way forward. */
 static void a_killed_undo_is_carried_on_either_way(void **state)
 {
@@ -414,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_killed_run_is_carried_on),
         cmocka_unit_test(what_died_with_the_process_is_done_again),
         cmocka_unit_test(a_killed_run_is_undone),
+        cmocka_unit_test(what_lies_behind_a_step_is_done_again),
         cmocka_unit_test(a_killed_undo_is_carried_on_either_way),
         cmocka_unit_test(every_move_has_its_place),
     };
