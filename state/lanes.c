@@ -9,6 +9,9 @@
  *                                                                       gives the positions that it left
  *     move         UPDATE … WHERE epoch = mine                          waits for one who takes over, and then finds no row
  *
+ * What a lane was before stays in the table as long as somebody's snapshot may see it. A move names its row by all of the
+ * key, and the number of moves is in it: it finds one entry of the index, however many there are.
+ *
  * Both lock the same rows, and under READ COMMITTED a row that was waited for is looked at again as it is then
  * (EvalPlanQual, all majors); under a stricter isolation the server refuses it (40001). So when the lanes have been taken
  * over, whoever had them before can commit nothing more, and the positions that were read stay true. Every transaction
@@ -54,10 +57,11 @@ int state_take_lanes(Database *target, const Migration *migration, LanePosition 
                      Error *error)
 {
     PGresult *result = NULL;
-    if (database_query(target, &result, error,
-                       "WITH taken AS (UPDATE penstock.lane SET epoch = epoch + 1 WHERE migration = $1 "
-                       "RETURNING " POSITION ") SELECT * FROM taken ORDER BY lane",
-                       1, migration->name) != 0) {
+    if (database_query(
+            target, &result, error,
+            "WITH taken AS (UPDATE penstock.lane SET epoch = epoch + 1, moves = 0 WHERE migration = $1 "
+            "RETURNING " POSITION ") SELECT * FROM taken ORDER BY lane",
+            1, migration->name) != 0) {
         return error_context(error, "taking over the lanes of migration \"%s\"", migration->name);
     }
     int status = fill_positions(migration, result, positions, epoch, error);
@@ -101,12 +105,25 @@ int state_lanes_lost(Error *error)
                       "has nothing left to do.");
 }
 
+/*
+ * The rows are looked up one by one, in a subquery that the planner cannot turn round (OFFSET 0), and updated by where they
+ * are. epoch is asked for again in the update itself, because that is what is looked at after waiting for one who takes over;
+ * with + 0, so that no index is searched for it.
+ */
 const char *state_lane_update_sql(void)
 {
-    return "UPDATE penstock.lane SET commit_lsn = $3::pg_catalog.pg_lsn, sequence = $4::pg_catalog.int8, "
+    return "UPDATE penstock.lane AS l SET moves = l.moves OPERATOR(pg_catalog.+) 1, commit_lsn = "
+           "$3::pg_catalog.pg_lsn, "
+           "sequence = $4::pg_catalog.int8, "
            "commit_time = '2000-01-01 00:00:00+00'::pg_catalog.timestamptz OPERATOR(pg_catalog.+) "
            "($6::pg_catalog.int8::pg_catalog.float8 OPERATOR(pg_catalog.*) interval '1 microsecond') "
-           "WHERE migration OPERATOR(pg_catalog.=) $1::pg_catalog.text "
-           "AND lane OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.int4[]) "
-           "AND epoch OPERATOR(pg_catalog.=) $5::pg_catalog.int8";
+           "WHERE (l.epoch OPERATOR(pg_catalog.+) 0) OPERATOR(pg_catalog.=) $5::pg_catalog.int8 AND l.ctid "
+           "OPERATOR(pg_catalog.=) ANY "
+           "(ARRAY("
+           "SELECT r.ctid FROM unnest($2::pg_catalog.int4[], $7::pg_catalog.int8[]) AS n (lane, moves), "
+           "LATERAL ("
+           "SELECT k.ctid FROM penstock.lane AS k WHERE k.migration OPERATOR(pg_catalog.=) "
+           "$1::pg_catalog.text "
+           "AND k.epoch OPERATOR(pg_catalog.=) $5 AND k.lane OPERATOR(pg_catalog.=) n.lane "
+           "AND k.moves OPERATOR(pg_catalog.=) n.moves OFFSET 0) AS r))";
 }

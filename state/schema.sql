@@ -129,6 +129,10 @@ CREATE TABLE penstock.schema_object (
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one
 -- move a lane (state/lanes.c).
+--
+-- Each batch moves some lanes. While somebody has an old snapshot on this server, nothing of what was here before can be
+-- taken away (pg_dump runs for an hour, for instance), and whoever looks for a lane by its number meets all that it was since.
+-- So a mover says how often the lane has been moved, too: the key of a row that is met once.
 CREATE TABLE penstock.lane (
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     lane        int NOT NULL,
@@ -136,8 +140,9 @@ CREATE TABLE penstock.lane (
     sequence    bigint NOT NULL,             -- ... and its number in that transaction ...
     commit_time timestamptz,                 -- ... which was committed then, by the source's clock
     epoch       bigint NOT NULL DEFAULT 0,   -- of whoever took the lanes over last
-    PRIMARY KEY (migration, lane)
-) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+    moves       bigint NOT NULL DEFAULT 0,   -- since then
+    PRIMARY KEY (migration, epoch, lane, moves)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 -- What the applier has applied of each table. Only tables that changed are written, every five seconds and not many at a
 -- time; what an applier that was killed had not yet written is not counted.

@@ -42,6 +42,7 @@ void batch_free(Batch *batch)
     free(batch->changes);
     free(batch->truncated);
     free(batch->lanes);
+    free(batch->moves);
     free(batch->after);
     free(batch);
 }

@@ -52,6 +52,7 @@ typedef struct Batch {
 
     /* Progress to write with the rows: these lanes have everything up to `last`. None of them is past it already. */
     int *lanes;
+    int64_t *moves; /* how often each of them has been moved before, in this run */
     int lane_count;
     Position last;
     int64_t

@@ -16,12 +16,12 @@ typedef struct Batcher Batcher;
 
 typedef struct BatcherOptions {
     int workers;
-    bool whole;             /* transactions stay whole: batches are closed at commits */
-    size_t batch_rows;      /* a batch is closed when it has so many changes … */
-    size_t batch_bytes;     /* … or so many bytes … */
-    size_t batch_locks;     /* … or takes so many locks on the target (0: any number) … */
-    uint64_t linger_usec;   /* … or its first change has waited so long and its worker is not busy */
-    const Durable *durable; /* borrowed */
+    bool whole;           /* transactions stay whole: batches are closed at commits */
+    size_t batch_rows;    /* a batch is closed when it has so many changes … */
+    size_t batch_bytes;   /* … or so many bytes … */
+    size_t batch_locks;   /* … or takes so many locks on the target (0: any number) … */
+    uint64_t linger_usec; /* … or its first change has waited so long and its worker is not busy */
+    Durable *durable;     /* borrowed */
 } BatcherOptions;
 
 /* Where the stream is. Whoever reads the stream moves it; batches are cut by it. */

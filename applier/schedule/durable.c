@@ -4,6 +4,8 @@
  * 1. A batch writes its progress with its rows: every lane of its worker (of all workers, for a barrier) has everything
  *    up to `last`, the newest position scheduled when the batch was closed, because what these lanes got of it is in
  *    this batch or in an earlier one of the same worker.
+ *    The lane's row is named by how often it has been moved, too: batches that move one lane are applied in the order in
+ *    which they were closed (they are of one worker, or a barrier is between them), or the run ends.
  * 2. After a restart the stream comes again from the low-water mark, and a change at or below the position of its lane
  *    is left out. Lanes stand at different positions then, and the number of workers may be another; so a batch names
  *    only lanes that started below its `last`: none is ever moved back.
@@ -28,6 +30,7 @@
 struct Durable {
     int lanes;
     int workers;
+    int64_t *moves;   /* by lane: batches that were given out, and move it */
     Position even_at; /* from here on no lane is ahead of what is scheduled */
     Position start[]; /* by lane */
 };
@@ -53,6 +56,10 @@ Durable *durable_new(const Position *positions, int lanes, int workers)
     }
     durable->lanes = lanes;
     durable->workers = workers;
+    durable->moves = calloc((size_t)lanes, sizeof *durable->moves);
+    if (durable->moves == NULL) {
+        abort();
+    }
     memcpy(durable->start, positions, (size_t)lanes * sizeof *durable->start);
     durable->even_at = even_at(durable);
     return durable;
@@ -60,7 +67,10 @@ Durable *durable_new(const Position *positions, int lanes, int workers)
 
 void durable_free(Durable *durable)
 {
-    free(durable);
+    if (durable != NULL) {
+        free(durable->moves);
+        free(durable);
+    }
 }
 
 int durable_has(const Durable *durable, Position position, int lane, int other, bool *has, Error *error)
@@ -78,16 +88,18 @@ int durable_has(const Durable *durable, Position position, int lane, int other, 
 }
 
 /* Rules 1 and 2. */
-void durable_move(const Durable *durable, Batch *batch, Position last)
+void durable_move(Durable *durable, Batch *batch, Position last)
 {
     batch->last = last;
     batch->lanes = calloc((size_t)durable->lanes, sizeof *batch->lanes);
-    if (batch->lanes == NULL) {
+    batch->moves = calloc((size_t)durable->lanes, sizeof *batch->moves);
+    if (batch->lanes == NULL || batch->moves == NULL) {
         abort();
     }
     for (int lane = 0; lane < durable->lanes; lane++) {
         bool served = batch->barrier || lane % durable->workers == batch->worker;
         if (served && position_compare(durable->start[lane], last) < 0) {
+            batch->moves[batch->lane_count] = durable->moves[lane]++;
             batch->lanes[batch->lane_count++] = lane;
         }
     }

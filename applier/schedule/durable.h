@@ -24,8 +24,8 @@ void durable_free(Durable *durable);
 int durable_has(const Durable *durable, Position position, int lane, int other, bool *has,
                 Error *error) MUST_CHECK;
 
-/* Sets batch->last, and names in batch->lanes those that the batch moves there. Once for each batch. */
-void durable_move(const Durable *durable, Batch *batch, Position last);
+/* Sets batch->last, and names in batch->lanes those that the batch moves there. Once for each batch, in their order. */
+void durable_move(Durable *durable, Batch *batch, Position last);
 
 /*
  * True when no lane began this run behind newest, unless all began at one: then all lanes stand at one point once every

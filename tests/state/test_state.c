@@ -40,7 +40,8 @@ static void the_lane_update_takes_typed_parameters_and_the_epoch(void **unused)
     }
     assert_non_null(strstr(state_lane_update_sql(), "epoch OPERATOR(pg_catalog.=) $5"));
     assert_non_null(strstr(state_lane_update_sql(), "$6::pg_catalog.int8"));
-    assert_null(strstr(state_lane_update_sql(), "$7"));
+    assert_non_null(strstr(state_lane_update_sql(), "$7::pg_catalog.int8[]"));
+    assert_null(strstr(state_lane_update_sql(), "$8"));
 }
 
 int main(void)

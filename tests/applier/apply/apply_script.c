@@ -28,6 +28,7 @@ typedef struct Program {
     Database *database;
     Catalog *catalog;
     const char *migration;
+    int64_t moves;
     WorkerOptions options;
     Policies policies;
     Worker *worker;
@@ -73,11 +74,26 @@ static void start_worker(Program *p)
     }
 }
 
+/* How often the lane has been moved: it goes on from there. */
+static void read_moves(Program *p)
+{
+    char *moves = NULL;
+    Error error;
+    if (database_value(p->database, &moves, &error, "SELECT moves FROM penstock.lane WHERE migration = $1", 1,
+                       p->migration) != 0) {
+        die(&error);
+    }
+    p->moves = moves != NULL ? atoll(moves) : 0;
+    free(moves);
+}
+
 static void submit(Program *p, Batch *batch)
 {
     static int lane_zero[] = {0};
     batch->lanes = malloc(sizeof lane_zero);
     memcpy(batch->lanes, lane_zero, sizeof lane_zero);
+    batch->moves = malloc(sizeof *batch->moves);
+    *batch->moves = p->moves++;
     batch->lane_count = 1;
     batch->last = (Position){1, p->sequence};
     pthread_mutex_lock(&p->lock);
@@ -92,6 +108,7 @@ static void submit(Program *p, Batch *batch)
                p->error.hint);
         worker_stop(p->worker);
         start_worker(p);
+        read_moves(p);
     }
     fflush(stdout);
 }
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
     }
     p.catalog = catalog_new();
     p.migration = argv[2];
+    read_moves(&p);
     start_worker(&p);
     p.batch = batch_new(BATCH_ROWS);
     char *line = NULL;

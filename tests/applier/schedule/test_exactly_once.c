@@ -57,7 +57,8 @@ typedef struct World {
     Transaction transactions[MAX_TRANSACTIONS];
     int transaction_count;
     int lanes;
-    Position positions[64]; /* durable */
+    Position positions[64];
+    int64_t moves[64]; /* by lane, in this run */ /* durable */
     Lsn confirmed;
     Position last_of_row[TABLES][KEYS]; /* newest change that was committed */
 
@@ -234,6 +235,7 @@ static void commit_batch(World *world, Batch *batch)
     for (int i = 0; i < batch->lane_count; i++) {
         Position *lane = &world->positions[batch->lanes[i]];
         assert_true(position_compare(*lane, batch->last) <= 0);
+        assert_int_equal(world->moves[batch->lanes[i]]++, batch->moves[i]);
         *lane = batch->last;
     }
 }
@@ -361,6 +363,7 @@ static void start_run(World *world)
 {
     world->workers = 1 + (int)draw(world, MAX_WORKERS);
     world->workers = world->workers < world->lanes ? world->workers : world->lanes;
+    memset(world->moves, 0, sizeof world->moves);
     SchedulerOptions options = {.lanes = world->lanes,
                                 .workers = world->workers,
                                 .batch_rows = 1 + draw(world, 30),
