@@ -23,6 +23,8 @@ CREATE TABLE penstock.migration (
     first_xid        bigint,                 -- the source's next transaction when the slot was there: a snapshot that is copied
                                              -- from must be past all before it
     stream_free      boolean NOT NULL DEFAULT false, -- while it is copied: the stream need wait for no snapshot any more
+    owners           boolean NOT NULL DEFAULT true, -- whether the copy brings them, and grants (--no-owner, --no-privileges)
+    grants           boolean NOT NULL DEFAULT true,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

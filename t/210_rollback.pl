@@ -62,7 +62,7 @@ is(made(), '0|0|0', 'and nothing was made');
 my $config = slurp_file($proxy->config);
 $target->sql('app', 'CREATE TABLE busy ()');
 my $writer = PenstockTest::Blocker->start($target, 'app', 'INSERT INTO busy DEFAULT VALUES');
-$result = $migration->exits(3, @cutover, '--yes', '--prepare-limit', '1');
+$result = $migration->exits(3, @cutover, '--yes', '--prepare-limit', '1', '--accept-drift');
 like($result->{stdout}, qr/publish .* undone/, 'the slot could not be made: undone');
 unlike($result->{stdout}, qr/hold/, 'and nobody was held for it');
 like($result->{stderr}, qr/In the way: pid \d+ .*pg_sleep\(3600\)/, 'who is in the way is named');

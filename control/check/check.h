@@ -74,6 +74,7 @@ int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) 
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_money(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_drift(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
 /* Adds {object, detail, fix} to findings; detail and fix may be NULL. A fix is one or more statements; it ends with ";". */

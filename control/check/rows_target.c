@@ -16,6 +16,14 @@ static const CheckRow rows[] = {
      .function = probe_target_empty,
      .needs = NEEDS_TARGET,
      .advice = "Name another database, or drop what is in the way."},
+    {.id = "drift",
+     .title = "Definitions that differ from the source's, of a migration that runs",
+     .severity = CHECK_PROBLEM,
+     .function = probe_drift,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "DDL does not travel: make the target as the source is, by the same statements; the cutover "
+               "refuses to begin "
+               "before that."},
     {.id = "encoding",
      .title = "Encoding of both databases",
      .severity = CHECK_PROBLEM,

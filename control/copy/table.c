@@ -10,6 +10,8 @@
  */
 #include "table.h"
 
+#include "format.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,16 +26,16 @@ static const char shape_sql[] =
     "  SELECT b.attnum, b.attname, t.typbasetype, b.relation"
     "    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd'),"
     " leaf AS ("
-    "  SELECT b.attnum, b.attname, b.relation, t.oid < 10000 AND t.typtype IN ('b', 'r', 'm')"
-    "         AND t.typsend <> 0 AND t.typreceive <> 0 AND coalesce(e.typsend <> 0, true)"
-    "         AND t.typname NOT LIKE 'reg%' AND coalesce(e.typname NOT LIKE 'reg%', true) AS portable"
-    "    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'"
-    "    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem)"
-    " SELECT l.attname, l.portable, x.condition FROM leaf l"
-    "   LEFT JOIN LATERAL ("
-    "     SELECT e.extcondition[pg_catalog.array_position(e.extconfig, l.relation)] AS condition"
-    "       FROM pg_catalog.pg_extension e WHERE l.relation = ANY (e.extconfig)) x ON true"
-    " ORDER BY l.attnum";
+    "  SELECT b.attnum, b.attname, b.relation, " FORMAT_PORTABLE(
+        "t",
+        "e") " AS portable"
+             "    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'"
+             "    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem)"
+             " SELECT l.attname, l.portable, x.condition FROM leaf l"
+             "   LEFT JOIN LATERAL ("
+             "     SELECT e.extcondition[pg_catalog.array_position(e.extconfig, l.relation)] AS condition"
+             "       FROM pg_catalog.pg_extension e WHERE l.relation = ANY (e.extconfig)) x ON true"
+             " ORDER BY l.attnum";
 
 static void append_quoted(Text *text, const char *identifier)
 {

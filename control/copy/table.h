@@ -21,7 +21,7 @@ typedef struct TableShape {
     const char *table;
     const char *const *columns; /* as they are named, in order */
     int column_count;
-    bool binary;           /* every type has one binary form on both majors */
+    bool binary;           /* every type is FORMAT_PORTABLE */
     const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */
     bool referenced; /* a foreign key of another table on the target points to it: it cannot be truncated */
 } TableShape;

@@ -81,7 +81,7 @@ static bool worth_another_try(const Refusal *refusal)
     return strcmp(refusal->sqlstate, "40P01") == 0 || strcmp(refusal->sqlstate, "55P03") == 0;
 }
 
-static int make_within(Mason *mason, const PlannedObject *planned, const SchemaObject *object,
+static int make_within(Mason *mason, const PlannedObject *planned, const SchemaObject *object, bool not_valid,
                        Refusal *refusal, Error *error)
 {
     const char *migration = mason->site->road->migration;
@@ -99,6 +99,9 @@ static int make_within(Mason *mason, const PlannedObject *planned, const SchemaO
         }
     }
     bool made = refusal->sqlstate[0] == '\0';
+    if (made && not_valid) {
+        text_append(&refusal->words, "NOT VALID");
+    }
     if (objects_write(session, migration, planned, made ? OBJECT_MADE : OBJECT_REFUSED, refusal, error) !=
         0) {
         return -1;
@@ -117,7 +120,7 @@ static int make_chosen(Mason *mason, const PlannedObject *planned, SchemaObject 
             objects_write(mason->builder.session, road->migration, planned, OBJECT_LEFT_OUT, NULL, error);
     } else {
         object->sql = statements.data != NULL ? statements.data : object->sql;
-        status = make_within(mason, planned, object, &refusal, error);
+        status = make_within(mason, planned, object, statements.data != NULL, &refusal, error);
     }
     if (status == 0 && refusal.sqlstate[0] != '\0') {
         tell_refused(road, object, &refusal);

@@ -170,6 +170,16 @@ static int refuse_fatal(const Building *building, Error *error)
         building->in_parts ? "What was made stays, and is written down." : "Nothing was made.");
 }
 
+/* For whoever compares the two sides later. */
+static int keep_options(const Building *building, Error *error)
+{
+    const SchemaOptions *options = &building->road->options;
+    return database_execute(building->builder.session, error,
+                            "UPDATE penstock.migration SET owners = $2, grants = $3 WHERE name = $1", 3,
+                            building->road->migration, options->no_owner ? "f" : "t",
+                            options->no_privileges ? "f" : "t");
+}
+
 static int make_in_transaction(Building *building, const SchemaScript *pre, const SchemaScript *post,
                                Error *error)
 {
@@ -182,7 +192,7 @@ static int make_in_transaction(Building *building, const SchemaScript *pre, cons
     if (building->fatal > 0) {
         return refuse_fatal(building, error);
     }
-    if (objects_plan(session, migration, pre, post, error) != 0) {
+    if (objects_plan(session, migration, pre, post, error) != 0 || keep_options(building, error) != 0) {
         return -1;
     }
     return database_execute(session, error, "COMMIT", 0);

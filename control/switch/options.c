@@ -33,6 +33,7 @@ enum {
     OPTION_ACCEPT_LOSS,
     OPTION_END_WRITERS,
     OPTION_NO_HELPER,
+    OPTION_ACCEPT_DRIFT,
 };
 
 static const struct argp_option common_options[] = {
@@ -80,6 +81,11 @@ static const struct argp_option cutover_options[] = {
      "The target as the server of the source reaches it, for the way back; stays in pg_subscription there "
      "(default: as --target says)",
      0},
+    {"accept-drift", OPTION_ACCEPT_DRIFT, NULL, 0,
+     "Switch although tables, constraints, sequences or other objects are not defined on the target as they "
+     "are at the "
+     "source",
+     0},
     {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
     {0}};
 
@@ -121,6 +127,7 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_JOBS, "jobs", CutoverOptions, jobs, 1, MOST_JOBS),
     OPTION_FLAG(OPTION_NO_REVERSE, CutoverOptions, no_reverse),
     OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
+    OPTION_FLAG(OPTION_ACCEPT_DRIFT, CutoverOptions, accept_drift),
     OPTION_FLAG(OPTION_WARM_UP, CutoverOptions, warm_up),
     OPTION_FLAG(OPTION_VERIFY, CutoverOptions, verify),
     OPTION_FLAG(OPTION_END_WRITERS, CutoverOptions, end_writers),

@@ -9,6 +9,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
+#include "drift.h"
 #include "measure.h"
 #include "reverse.h"
 #include "tables.h"
@@ -42,6 +43,43 @@ static int check_nothing_missing(Cutover *cutover, Error *error)
                               "--tables says why.");
     }
     free(tables);
+    return status;
+}
+
+/*
+ * DDL is not in the stream: a partition that was attached, a table that was unlogged for an hour, a sequence that counts in
+ * other steps. Each difference is said, at most so many; the first are in the error, too.
+ */
+#define DRIFT_SAID 40
+
+static int check_drift(Cutover *cutover, Error *error)
+{
+    CatalogDifferences differences;
+    if (drift_find(cutover->source, cutover->target, cutover->migration.name, &differences, error) != 0) {
+        return -1;
+    }
+    Text first = {0};
+    size_t count = differences.count;
+    for (size_t i = 0; i < count && i < DRIFT_SAID; i++) {
+        Text line = {0};
+        drift_describe(&differences.list[i], &line);
+        cutover_warn(cutover, "%s", line.data);
+        if (i < 3) {
+            text_printf(&first, "%s%s", i > 0 ? "; " : "", line.data);
+        }
+        text_free(&line);
+    }
+    catalog_differences_free(&differences);
+    int status = 0;
+    if (count > 0 && !cutover->options->accept_drift) {
+        error_set(error, ERROR_STATE, "the two sides differ in %zu definition%s: %.800s%s", count,
+                  count == 1 ? "" : "s", first.data, count > 3 ? "; ..." : "");
+        status = error_hint(
+            error, "DDL does not travel: make the target as the source is, by the same statements. penstock "
+                   "check lists every difference; --accept-drift switches all the same. Rows that changed "
+                   "in a table while it was unlogged need to be copied again.");
+    }
+    text_free(&first);
     return status;
 }
 
@@ -283,16 +321,10 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_phase,
-                                                        check_nothing_missing,
-                                                        check_leaving,
-                                                        check_slot,
-                                                        check_lag,
-                                                        check_reverse,
-                                                        check_transactions,
-                                                        name_superusers,
-                                                        name_without_statistics,
-                                                        check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {
+        check_phase,  check_nothing_missing, check_drift,        check_leaving,   check_slot,
+        check_lag,    check_reverse,         check_transactions, name_superusers, name_without_statistics,
+        check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 

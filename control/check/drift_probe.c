@@ -1,0 +1,54 @@
+/*
+ * While a migration runs, what has been changed at the source is not changed on the target: the cutover's preflight asks the
+ * same question.
+ */
+#include "check.h"
+
+#include <string.h>
+
+#include "drift.h"
+#include "state.h"
+
+/* Whether the rows are copied and clients are still on the source: before, and behind the switch, differences say nothing. */
+static int is_running(CheckContext *context, bool *running, Error *error)
+{
+    bool exists = false;
+    Migration migration;
+    *running = false;
+    if (state_exists(context->target, &exists, error) != 0) {
+        return -1;
+    }
+    if (exists && state_load(context->target, context->settings->migration, &migration, error) == 0) {
+        *running = migration.phase == PHASE_COPIED;
+    } else {
+        error->code = ERROR_NONE; /* no migration of this name: nothing can have drifted */
+    }
+    return 0;
+}
+
+int probe_drift(CheckContext *context, json_t *findings, Error *error)
+{
+    bool running = false;
+    CatalogDifferences differences;
+    if (is_running(context, &running, error) != 0) {
+        return -1;
+    }
+    if (!running) {
+        return 0;
+    }
+    if (drift_find(context->source, context->target, context->settings->migration, &differences, error) !=
+        0) {
+        return -1;
+    }
+    for (size_t i = 0; i < differences.count; i++) {
+        Text object = {0}, line = {0};
+        text_printf(&object, "%s %s", differences.list[i].kind, differences.list[i].object);
+        drift_describe(&differences.list[i], &line);
+        const char *detail = line.data + object.size;
+        finding_add(findings, object.data, detail + strspn(detail, ": "), NULL);
+        text_free(&object);
+        text_free(&line);
+    }
+    catalog_differences_free(&differences);
+    return 0;
+}

@@ -1,0 +1,229 @@
+/*
+ * Both sides work on the same kind at the same time and give (object, hash), in the order of bytes; the two lists are walked
+ * along each other. Of objects with two hashes all parts are read and compared by name: should the hashes differ for another
+ * reason than a part (names beyond ASCII in two encodings), there is no difference.
+ */
+#include "catalogs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queries.h"
+#include "query.h"
+#include "text.h"
+
+#define LIMIT_MS (30 * 60 * 1000)
+
+enum { SOURCE, TARGET, SIDES };
+
+typedef struct Comparison {
+    Database *sides[SIDES];
+    const CatalogOptions *options;
+    bool one_encoding;
+    CatalogDifferences *out;
+    size_t capacity;
+} Comparison;
+
+static char *copy_of(const char *text)
+{
+    char *copy = text != NULL ? strdup(text) : NULL;
+    if (copy == NULL && text != NULL) {
+        abort();
+    }
+    return copy;
+}
+
+static void add(Comparison *comparison, const char *kind, const char *object, const char *part,
+                const char *source, const char *target)
+{
+    CatalogDifferences *out = comparison->out;
+    if (out->count == comparison->capacity) {
+        comparison->capacity = comparison->capacity > 0 ? comparison->capacity * 2 : 64;
+        out->list = realloc(out->list, comparison->capacity * sizeof *out->list);
+        if (out->list == NULL) {
+            abort();
+        }
+    }
+    out->list[out->count++] =
+        (CatalogDifference){kind, copy_of(object), copy_of(part), copy_of(source), copy_of(target)};
+}
+
+static void clear(CatalogDifference *difference)
+{
+    free(difference->object);
+    free(difference->part);
+    free(difference->source);
+    free(difference->target);
+}
+
+void catalog_differences_free(CatalogDifferences *differences)
+{
+    for (size_t i = 0; i < differences->count; i++) {
+        clear(&differences->list[i]);
+    }
+    free(differences->list);
+    *differences = (CatalogDifferences){0};
+}
+
+void catalog_filter(CatalogDifferences *differences, bool (*keep)(const CatalogDifference *, void *context),
+                    void *context)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < differences->count; i++) {
+        if (keep(&differences->list[i], context)) {
+            differences->list[kept++] = differences->list[i];
+        } else {
+            clear(&differences->list[i]);
+        }
+    }
+    differences->count = kept;
+}
+
+/* Sends head, the kind's query, tail to both sides, with one parameter or none, and takes both results. */
+static int ask_both(const Comparison *comparison, const CatalogQuery *kind, const char *head,
+                    const char *tail, const char *parameter, PGresult *out[SIDES], Error *error)
+{
+    int status = 0;
+    for (int i = 0; i < SIDES; i++) {
+        PGconn *connection = database_connection(comparison->sides[i]);
+        Text sql = {0};
+        text_append(&sql, head);
+        catalog_query_write(kind, database_version(comparison->sides[i]), comparison->options, &sql);
+        text_append(&sql, tail);
+        int sent = parameter != NULL
+                       ? PQsendQueryParams(connection, sql.data, 1, NULL, &parameter, NULL, NULL, 0)
+                       : PQsendQuery(connection, sql.data);
+        if (sent == 0 && status == 0) {
+            status = database_error(comparison->sides[i], NULL, error);
+        }
+        text_free(&sql);
+    }
+    for (int i = 0; i < SIDES; i++) {
+        Error later = {0};
+        const Query query = {.sql = "", .what = "comparing the catalogs", .limits = query_within(LIMIT_MS)};
+        if (query_finish(comparison->sides[i], &query, &out[i], status == 0 ? error : &later) != 0) {
+            status = -1;
+        }
+    }
+    return status;
+}
+
+/* --- parts of objects that are on both sides --- */
+
+static const char *cell(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? "" : PQgetvalue(rows, row, column);
+}
+
+static int compare_keys(const PGresult *source, int i, const PGresult *target, int j)
+{
+    int object = strcmp(cell(source, i, 0), cell(target, j, 0));
+    return object != 0 ? object : strcmp(cell(source, i, 1), cell(target, j, 1));
+}
+
+static void compare_parts(Comparison *comparison, const char *kind, PGresult *const rows[SIDES])
+{
+    int counts[SIDES] = {PQntuples(rows[SOURCE]), PQntuples(rows[TARGET])};
+    for (int i = 0, j = 0; i < counts[SOURCE] || j < counts[TARGET];) {
+        int order = i == counts[SOURCE]   ? 1
+                    : j == counts[TARGET] ? -1
+                                          : compare_keys(rows[SOURCE], i, rows[TARGET], j);
+        const PGresult *named = order <= 0 ? rows[SOURCE] : rows[TARGET];
+        int row = order <= 0 ? i : j;
+        const char *source = order <= 0 ? cell(rows[SOURCE], i, 2) : NULL;
+        const char *target = order >= 0 ? cell(rows[TARGET], j, 2) : NULL;
+        if (source == NULL || target == NULL || strcmp(source, target) != 0) {
+            add(comparison, kind, cell(named, row, 0), cell(named, row, 1), source, target);
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+static int compare_changed(Comparison *comparison, const CatalogQuery *kind, Text *objects, Error *error)
+{
+    PGresult *rows[SIDES] = {NULL, NULL};
+    text_array_end(objects);
+    int status = ask_both(comparison, kind, "SELECT object, part, value FROM (",
+                          ") q (object, part, value) WHERE object = ANY ($1::text[]) ORDER BY object COLLATE "
+                          "\"C\", part COLLATE \"C\"",
+                          objects->data, rows, error);
+    if (status == 0) {
+        compare_parts(comparison, kind->kind, rows);
+    }
+    PQclear(rows[SOURCE]);
+    PQclear(rows[TARGET]);
+    return status;
+}
+
+/* --- objects --- */
+
+/* Notes what is on one side only; those with two hashes go into changed. */
+static void compare_objects(Comparison *comparison, const char *kind, PGresult *const rows[SIDES],
+                            Text *changed)
+{
+    int counts[SIDES] = {PQntuples(rows[SOURCE]), PQntuples(rows[TARGET])};
+    for (int i = 0, j = 0; i < counts[SOURCE] || j < counts[TARGET]; comparison->out->objects++) {
+        int order = i == counts[SOURCE]   ? 1
+                    : j == counts[TARGET] ? -1
+                                          : strcmp(cell(rows[SOURCE], i, 0), cell(rows[TARGET], j, 0));
+        if (order < 0) {
+            add(comparison, kind, cell(rows[SOURCE], i, 0), NULL, "there", NULL);
+        } else if (order > 0) {
+            add(comparison, kind, cell(rows[TARGET], j, 0), NULL, NULL, "there");
+        } else if (strcmp(cell(rows[SOURCE], i, 1), cell(rows[TARGET], j, 1)) != 0) {
+            text_array_add(changed, cell(rows[SOURCE], i, 0));
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
+static int compare_kind(Comparison *comparison, const CatalogQuery *kind, Error *error)
+{
+    PGresult *rows[SIDES] = {NULL, NULL};
+    Text changed = {0}, hash = {0};
+    text_printf(&hash,
+                "SELECT object, md5(%sstring_agg(concat(part, '=', value), chr(10) ORDER BY part COLLATE "
+                "\"C\")%s) FROM (",
+                comparison->one_encoding ? "" : "convert_to(", comparison->one_encoding ? "" : ", 'UTF8')");
+    int status = ask_both(comparison, kind, hash.data,
+                          ") q (object, part, value) GROUP BY object ORDER BY object COLLATE \"C\"", NULL,
+                          rows, error);
+    if (status == 0) {
+        compare_objects(comparison, kind->kind, rows, &changed);
+    }
+    PQclear(rows[SOURCE]);
+    PQclear(rows[TARGET]);
+    if (status == 0 && changed.size > 0) {
+        status = compare_changed(comparison, kind, &changed, error);
+    }
+    text_free(&changed);
+    text_free(&hash);
+    return status;
+}
+
+static bool same_encoding(Database *one, Database *other)
+{
+    const char *left = PQparameterStatus(database_connection(one), "server_encoding");
+    const char *right = PQparameterStatus(database_connection(other), "server_encoding");
+    return left != NULL && right != NULL && strcmp(left, right) == 0;
+}
+
+int catalog_compare(Database *source, Database *target, const CatalogOptions *options,
+                    CatalogDifferences *out, Error *error)
+{
+    Comparison comparison = {.sides = {source, target},
+                             .options = options,
+                             .one_encoding = same_encoding(source, target),
+                             .out = out};
+    *out = (CatalogDifferences){0};
+    for (size_t i = 0; i < catalog_query_count; i++) {
+        if (compare_kind(&comparison, &catalog_queries[i], error) != 0) {
+            catalog_differences_free(out);
+            return error_context(error, "comparing the definitions of each %s", catalog_queries[i].kind);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,104 @@
+/*
+ * The copy writes down what it left out (penstock.schema_object) by kind, schema and name as pg_dump has them, names not
+ * quoted; differences have their names in the same form.
+ */
+#include "drift.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_name(const void *name, const void *row)
+{
+    return strcmp(name, *(const char *const *)row);
+}
+
+typedef struct Names {
+    const char **sorted;
+    size_t count;
+} Names;
+
+/* A constraint that was made NOT VALID differs in that alone. */
+static bool differs_in_validity(const CatalogDifference *difference)
+{
+    static const char suffix[] = " NOT VALID";
+    if (difference->part == NULL || difference->source == NULL || difference->target == NULL) {
+        return false;
+    }
+    size_t size = strlen(difference->source);
+    return strncmp(difference->source, difference->target, size) == 0 &&
+           strcmp(difference->target + size, suffix) == 0;
+}
+
+static bool is_left(const CatalogDifference *difference, void *context)
+{
+    const Names *names = context;
+    bool chosen =
+        bsearch(difference->object, names->sorted, names->count, sizeof *names->sorted, by_name) != NULL;
+    return !chosen || !(difference->target == NULL || differs_in_validity(difference));
+}
+
+static int take_chosen(Database *target, const char *migration, CatalogDifferences *differences, Error *error)
+{
+    PGresult *rows = NULL;
+    if (database_query(target, &rows, error,
+                       "SELECT concat(CASE WHEN schema_name NOT IN ('-', '') THEN concat(schema_name, '.') "
+                       "END, object_name) COLLATE \"C\""
+                       "  FROM penstock.schema_object WHERE migration = $1"
+                       "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID') ORDER BY 1",
+                       1, migration) != 0) {
+        return -1;
+    }
+    Names names = {.count = (size_t)PQntuples(rows)};
+    names.sorted = calloc(names.count + 1, sizeof *names.sorted);
+    if (names.sorted == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        names.sorted[i] = PQgetvalue(rows, (int)i, 0);
+    }
+    catalog_filter(differences, is_left, &names);
+    free(names.sorted);
+    PQclear(rows);
+    return 0;
+}
+
+int drift_find(Database *source, Database *target, const char *migration, CatalogDifferences *out,
+               Error *error)
+{
+    PGresult *row = NULL;
+    *out = (CatalogDifferences){0};
+    if (database_query(target, &row, error, "SELECT owners, grants FROM penstock.migration WHERE name = $1",
+                       1, migration) != 0) {
+        return -1;
+    }
+    const CatalogOptions options = {.owners = PQntuples(row) == 0 || PQgetvalue(row, 0, 0)[0] == 't',
+                                    .grants = PQntuples(row) == 0 || PQgetvalue(row, 0, 1)[0] == 't'};
+    PQclear(row);
+    if (catalog_compare(source, target, &options, out, error) != 0) {
+        return -1;
+    }
+    if (take_chosen(target, migration, out, error) != 0) {
+        catalog_differences_free(out);
+        return -1;
+    }
+    return 0;
+}
+
+/* A definition may be long, and its difference is seen best with both whole: cut only what no line can hold. */
+#define SHOWN 300
+
+void drift_describe(const CatalogDifference *difference, Text *out)
+{
+    text_printf(out, "%s %s", difference->kind, difference->object);
+    if (difference->part == NULL) {
+        text_append(out,
+                    difference->target == NULL ? " is missing on the target" : " is on the target alone");
+    } else if (difference->target == NULL) {
+        text_printf(out, ": %s (%.*s) is missing on the target", difference->part, SHOWN, difference->source);
+    } else if (difference->source == NULL) {
+        text_printf(out, ": %s (%.*s) is on the target alone", difference->part, SHOWN, difference->target);
+    } else {
+        text_printf(out, ": %s is \"%.*s\" at the source, \"%.*s\" on the target", difference->part, SHOWN,
+                    difference->source, SHOWN, difference->target);
+    }
+}

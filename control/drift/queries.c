@@ -1,0 +1,341 @@
+/*
+ * Sessions have the search_path pg_catalog, so that every other name in a definition comes with its schema. Texts are put
+ * together by concat and format, never by ||, whose meaning casts of the user's may change.
+ *
+ * Written the same for all majors:
+ *
+ *     EXECUTE PROCEDURE of a trigger is EXECUTE FUNCTION from 12 on
+ *     grants are spelled out, the ones by default, too; MAINTAIN (17) is not looked at
+ *     the role that made the cluster (OID 10) is the same on both, whatever its name
+ *     NOT NULL constraints have rows of their own in pg_constraint from 18 on
+ *     constructors of range types are left out: from 14 on there are those of multiranges, too
+ *     triggers and constraints of partitions that come from their parent: the parent's are compared
+ */
+#include "queries.h"
+
+#include <string.h>
+
+#define OURS(namespace)                                                                                      \
+    namespace ".nspname !~ '^pg_' AND " namespace ".nspname NOT IN ('information_schema', 'penstock')"
+
+#define NOT_OF_EXTENSION(catalog, oid)                                                                       \
+    "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '" catalog "'::regclass AND e.objid = " oid       \
+    " AND e.deptype = 'e')"
+
+#define ROLE(oid)                                                                                            \
+    "CASE WHEN " oid " = 10 THEN '(made the cluster)' WHEN " oid                                             \
+    " = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(" oid ")::text END"
+
+/* Parts that every object with an owner has. acl: its default's letter. */
+#define OWNER(oid) "@owners@ SELECT o.object, 'owner', " ROLE(oid) " FROM o @end@"
+#define GRANTS(acl, letter, owner)                                                                           \
+    "@grants@ SELECT o.object, 'grants', (SELECT string_agg(concat(" ROLE(                                   \
+        "a.grantee") ", ' ', a.privilege_type,"                                                              \
+                     " CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), ', ' ORDER BY " ROLE(        \
+                         "a.grantee") " COLLATE \"C\", a.privilege_type COLLATE \"C\")"                      \
+                                      " FROM aclexplode(coalesce(" acl ", acldefault(" letter ", " owner     \
+                                      "))) a WHERE a.privilege_type <> 'MAINTAIN')"                          \
+                                      " FROM o @end@"
+#define COMMENT(catalog)                                                                                     \
+    " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_description d ON d.objoid = o.oid"  \
+    " AND d.objsubid = 0 AND d.classoid = '" catalog "'::regclass"
+
+#define RELATION "concat(n.nspname, '.', c.relname)"
+
+const CatalogQuery catalog_queries[] = {
+    {"schema", "WITH o AS (SELECT n.oid, n.nspname::text AS object, n.nspowner, n.nspacl FROM pg_namespace n "
+               "WHERE " OURS("n") " AND " NOT_OF_EXTENSION(
+                   "pg_namespace", "n.oid") ")"
+                                            " SELECT object, 'there', '' FROM o " OWNER("o.nspowner") GRANTS(
+                                                "o.nspacl", "'n'", "o.nspowner") COMMENT("pg_namespace")},
+    {"extension", "SELECT extname::text AS object, 'there' AS part, '' AS value FROM pg_extension"},
+    {"type",
+     "WITH o AS (SELECT t.oid, concat(n.nspname, '.', t.typname) AS object, t.typtype, "
+     "t.typbasetype, t.typtypmod,"
+     " t.typnotnull, t.typdefault, t.typowner, t.typacl FROM pg_type t JOIN pg_namespace n"
+     "   ON n.oid = t.typnamespace WHERE t.typtype IN ('d', 'e', 'r', 'b') AND t.typrelid = 0 "
+     "AND " OURS("n") "   AND NOT (t.typtype = 'b' AND t.typelem <> 0 AND t.typlen = -1) "
+                      "AND " NOT_OF_EXTENSION(
+                          "pg_type", "t.oid") ")"
+                                              " SELECT object, 'kind', CASE typtype WHEN 'd' THEN 'domain' "
+                                              "WHEN 'e' THEN 'enum' WHEN 'r' THEN 'range' ELSE 'base type' "
+                                              "END"
+                                              "   FROM o"
+                                              " UNION ALL SELECT object, 'domain of', "
+                                              "concat(format_type(typbasetype, typtypmod), CASE WHEN "
+                                              "typnotnull THEN"
+                                              "   ' NOT NULL' END, ' DEFAULT ' ::text, coalesce(typdefault, "
+                                              "'none')) FROM o WHERE typtype = 'd'"
+                                              " UNION ALL SELECT object, 'labels', (SELECT "
+                                              "string_agg(quote_literal(enumlabel), ', ' ORDER BY "
+                                              "enumsortorder)"
+                                              "   FROM pg_enum e WHERE e.enumtypid = o.oid) FROM o WHERE "
+                                              "typtype = 'e'"
+                                              " UNION ALL SELECT object, 'range of', "
+                                              "format_type(r.rngsubtype, NULL) FROM o JOIN pg_range r ON "
+                                              "r.rngtypid = o.oid"
+                                              " UNION ALL SELECT o.object, concat('constraint ', "
+                                              "c.conname), pg_get_constraintdef(c.oid) FROM o"
+                                              "   JOIN pg_constraint c ON c.contypid = o.oid WHERE "
+                                              "c.contype = 'c'" OWNER("o.typowner")
+                                                  GRANTS("o.typacl", "'T'", "o.typowner") COMMENT("pg_type")},
+    {"table",
+     "WITH o AS (SELECT c.oid, " RELATION
+     " AS object, c.relname, c.relkind, c.relpersistence, c.relispartition, c.relowner,"
+     "     c.relacl, c.reloptions, c.relreplident, c.relrowsecurity, c.relforcerowsecurity, "
+     "c.relpartbound"
+     "   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+     "   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' "
+     "AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+         "pg_class", "c.oid") ")"
+                              " SELECT object, 'kind', CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN "
+                              "'partitioned table' WHEN 'v' THEN 'view'"
+                              "   WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' ELSE "
+                              "'composite type' END FROM o"
+                              " UNION ALL SELECT object, 'persistence', CASE relpersistence WHEN 'u' THEN "
+                              "'UNLOGGED' ELSE 'LOGGED' END FROM o"
+                              "   WHERE relkind IN ('r', 'm')"
+                              " UNION ALL SELECT object, 'options', array_to_string(ARRAY(SELECT "
+                              "unnest(reloptions) ORDER BY 1), ', ') FROM o"
+                              "   WHERE reloptions IS NOT NULL"
+                              " UNION ALL SELECT object, 'replica identity', CASE relreplident WHEN 'f' "
+                              "THEN 'FULL' WHEN 'n' THEN 'NOTHING'"
+                              "   WHEN 'i' THEN 'an index' ELSE 'DEFAULT' END FROM o WHERE relkind IN ('r', "
+                              "'p')"
+                              " UNION ALL SELECT object, 'row security', concat(CASE WHEN relrowsecurity "
+                              "THEN 'enabled' ELSE 'disabled' END,"
+                              "   CASE WHEN relforcerowsecurity THEN ', forced' END) FROM o WHERE "
+                              "relrowsecurity OR relforcerowsecurity"
+                              " UNION ALL SELECT object, 'partition key', pg_get_partkeydef(oid) FROM o "
+                              "WHERE relkind = 'p'"
+                              " UNION ALL SELECT o.object, concat(CASE WHEN o.relispartition THEN "
+                              "'partition of ' ELSE 'inherits ' END, pn.nspname,"
+                              "     '.', pc.relname), coalesce(pg_get_expr(o.relpartbound, o.oid), '')"
+                              "   FROM o JOIN pg_inherits i ON i.inhrelid = o.oid JOIN pg_class pc ON "
+                              "pc.oid = i.inhparent"
+                              "   JOIN pg_namespace pn ON pn.oid = pc.relnamespace"
+                              " UNION ALL SELECT object, 'definition', regexp_replace(pg_get_viewdef(oid), "
+                              "'\\s+', ' ', 'g') FROM o"
+                              "   WHERE relkind IN ('v', 'm')"
+                              " UNION ALL SELECT o.object, concat('column ', a.attname), "
+                              "concat(format_type(a.atttypid, a.atttypmod),"
+                              "     (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM "
+                              "pg_collation co JOIN pg_namespace cn"
+                              "        ON cn.oid = co.collnamespace JOIN pg_type t ON t.oid = a.atttypid"
+                              "       WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation),"
+                              "     CASE WHEN a.attnotnull THEN ' NOT NULL' END,"
+                              "     CASE a.attidentity WHEN 'a' THEN ' GENERATED ALWAYS AS IDENTITY' WHEN "
+                              "'d' THEN ' GENERATED BY DEFAULT AS IDENTITY' END,"
+                              "     CASE WHEN d.oid IS NULL THEN NULL WHEN @generated@ THEN concat(' "
+                              "GENERATED ALWAYS AS (', pg_get_expr(d.adbin, d.adrelid),"
+                              "       ')') ELSE concat(' DEFAULT ', pg_get_expr(d.adbin, d.adrelid)) END)"
+                              "   FROM o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT "
+                              "a.attisdropped"
+                              "   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
+                              "AND a.atthasdef"
+                              " UNION ALL SELECT o.object, concat('comment on column ', a.attname), "
+                              "s.description"
+                              "   FROM o JOIN pg_description s ON s.objoid = o.oid AND s.classoid = "
+                              "'pg_class'::regclass AND s.objsubid > 0"
+                              "   JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum = s.objsubid"
+                              " @grants@ SELECT o.object, concat('grants on column ', a.attname), (SELECT "
+                              "string_agg(concat(" ROLE(
+                                  "g.grantee") ", ' ', g.privilege_type, CASE WHEN "
+                                               "g.is_grantable THEN ' WITH GRANT "
+                                               "OPTION' END), ', ' ORDER BY " ROLE(
+                                                   "g.grantee") " COLLATE \"C\", "
+                                                                "g.privilege_type "
+                                                                "COLLATE \"C\") FROM "
+                                                                "aclexplode(a.attacl) "
+                                                                "g)"
+                                                                "   FROM o JOIN "
+                                                                "pg_attribute a ON "
+                                                                "a.attrelid = o.oid "
+                                                                "AND a.attacl IS NOT "
+                                                                "NULL AND NOT "
+                                                                "a.attisdropped "
+                                                                "@end@" OWNER("o.relowner")
+                                                                    GRANTS("o.relacl", "'r'", "o.relowner")
+                                                                        COMMENT("pg_"
+                                                                                "class")},
+    {"sequence",
+     "WITH o AS (SELECT c.oid, " RELATION " AS object, c.relowner, c.relacl, s.* FROM pg_class c"
+     "   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid"
+     "   WHERE c.relpersistence <> 't' AND " OURS("n") " AND " NOT_OF_EXTENSION(
+         "pg_class", "c.oid") ")"
+                              " SELECT object, 'definition', concat(format_type(seqtypid, NULL), ' START "
+                              "', seqstart::text, ' INCREMENT ',"
+                              "   seqincrement::text, ' MINVALUE ', seqmin::text, ' MAXVALUE ', "
+                              "seqmax::text, ' CACHE ', seqcache::text,"
+                              "   CASE WHEN seqcycle THEN ' CYCLE' END) FROM o"
+                              " UNION ALL SELECT o.object, 'owned by', concat(tn.nspname, '.', "
+                              "tc.relname, '.', a.attname) FROM o JOIN pg_depend d"
+                              "   ON d.classid = 'pg_class'::regclass AND d.objid = o.oid AND "
+                              "d.refclassid = 'pg_class'::regclass"
+                              "   AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') JOIN pg_class tc ON "
+                              "tc.oid = d.refobjid"
+                              "   JOIN pg_namespace tn ON tn.oid = tc.relnamespace JOIN pg_attribute a "
+                              "ON a.attrelid = tc.oid AND a.attnum = d.refobjsubid" OWNER("o.relowner")
+                                  GRANTS("o.relacl", "'s'", "o.relowner") COMMENT("pg_class")},
+    {"index",
+     "WITH o AS (SELECT c.oid, " RELATION
+     " AS object, i.indisreplident FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+     "   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t ON t.oid = i.indrelid"
+     "   WHERE (i.indisvalid OR t.relkind = 'p') AND c.relpersistence <> 't' AND c.relname !~ "
+     "'^penstock_' AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+         "pg_class",
+         "i.indrelid") ")"
+                       " SELECT object, 'definition', pg_get_indexdef(oid) FROM o"
+                       " UNION ALL SELECT object, 'replica identity', 'yes' FROM o WHERE indisreplident"
+                       " UNION ALL SELECT o.object, 'part of', concat(pn.nspname, '.', pc.relname) FROM "
+                       "o JOIN pg_inherits h ON h.inhrelid = o.oid"
+                       "   JOIN pg_class pc ON pc.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = "
+                       "pc.relnamespace" COMMENT("pg_class")},
+    {"constraint",
+     "WITH o AS (SELECT k.oid, concat(" RELATION ", ' ', k.conname) AS object FROM pg_constraint k"
+     "   JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+     "   WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND c.relpersistence <> 't' "
+     "AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+         "pg_class",
+         "c.oid") ")"
+                  " SELECT object, 'definition', pg_get_constraintdef(oid) FROM o" COMMENT("pg_constraint")},
+    {"trigger",
+     "WITH o AS (SELECT t.oid, concat(" RELATION ", ' ', t.tgname) AS object, t.tgenabled FROM pg_trigger t"
+     "   JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+     "   WHERE NOT t.tgisinternal AND @whole_trigger@ AND t.tgname !~ '^penstock_' AND " OURS(
+         "n") "     AND " NOT_OF_EXTENSION("pg_class",
+                                           "c.oid") ")"
+                                                    " SELECT object, 'definition', "
+                                                    "replace(pg_get_triggerdef(oid), ' EXECUTE PROCEDURE "
+                                                    "', ' EXECUTE FUNCTION ') FROM o"
+                                                    " UNION ALL SELECT object, 'enabled', CASE tgenabled "
+                                                    "WHEN 'O' THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' "
+                                                    "THEN 'REPLICA'"
+                                                    "   ELSE 'ALWAYS' END FROM o" COMMENT("pg_trigger")},
+    {"rule", "WITH o AS (SELECT r.oid, concat(" RELATION
+             ", ' ', r.rulename) AS object, r.ev_enabled FROM pg_rewrite r"
+             "   JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace"
+             "   WHERE r.rulename <> '_RETURN' AND " OURS("n") " AND " NOT_OF_EXTENSION(
+                 "pg_class", "c.oid") ")"
+                                      " SELECT object, 'definition', regexp_replace(pg_get_ruledef(oid), "
+                                      "'\\s+', ' ', 'g') FROM o"
+                                      " UNION ALL SELECT object, 'enabled', CASE ev_enabled WHEN 'O' "
+                                      "THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' THEN 'REPLICA'"
+                                      "   ELSE 'ALWAYS' END FROM o" COMMENT("pg_rewrite")},
+    {"policy",
+     "WITH o AS (SELECT p.oid, concat(" RELATION ", ' ', p.polname) AS object, p.polpermissive, p.polcmd,"
+     " p.polroles, p.polqual, p.polwithcheck, p.polrelid FROM pg_policy p"
+     "   JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+     "WHERE " OURS("n") "     AND " NOT_OF_EXTENSION(
+         "pg_class",
+         "c.oid") ")"
+                  " SELECT object, 'definition', concat(CASE WHEN polpermissive THEN "
+                  "'PERMISSIVE' ELSE 'RESTRICTIVE' END, ' FOR ',"
+                  "   polcmd::text, ' TO ', (SELECT string_agg(" ROLE("r") ", ', ' ORDER BY " ROLE(
+                      "r") " COLLATE \"C\")"
+                           "   FROM unnest(polroles) r), ' USING "
+                           "(', pg_get_expr(polqual, polrelid), "
+                           "') WITH CHECK (',"
+                           "   pg_get_expr(polwithcheck, "
+                           "polrelid), ')') FROM o" COMMENT("pg_policy")},
+    {"function",
+     "WITH o AS (SELECT p.oid, concat(n.nspname, '.', p.proname, '(', "
+     "pg_get_function_identity_arguments(p.oid), ')') AS object,"
+     "     p.prokind, p.prolang, p.provolatile, p.proparallel, p.proisstrict, p.prosecdef, "
+     "p.proleakproof, p.proconfig,"
+     "     p.prosrc, p.proowner, p.proacl FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+     "WHERE " OURS("n") "     AND " NOT_OF_EXTENSION(
+         "pg_proc",
+         "p.oid") " AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND "
+                  "i.objid = p.oid AND i.deptype = 'i'))"
+                  " SELECT object, 'definition', concat(CASE prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' "
+                  "THEN 'PROCEDURE' WHEN 'w' THEN"
+                  "   'WINDOW FUNCTION' ELSE 'FUNCTION' END, ' (', pg_get_function_arguments(oid), ') "
+                  "RETURNS ', pg_get_function_result(oid),"
+                  "   ' LANGUAGE ', (SELECT lanname FROM pg_language l WHERE l.oid = prolang), ' ', "
+                  "provolatile::text, proparallel::text,"
+                  "   CASE WHEN proisstrict THEN ' STRICT' END, CASE WHEN prosecdef THEN ' SECURITY "
+                  "DEFINER' END,"
+                  "   CASE WHEN proleakproof THEN ' LEAKPROOF' END, ' SET ', array_to_string(proconfig, "
+                  "', ')) FROM o"
+                  " UNION ALL SELECT object, 'body', concat(prosrc, @body@) FROM o WHERE prokind <> 'a'"
+                  " UNION ALL SELECT o.object, 'aggregate of', "
+                  "concat(a.aggtransfn::oid::regprocedure::text, ', ',"
+                  "   a.aggfinalfn::oid::regprocedure::text, ', ', format_type(a.aggtranstype, NULL), ', "
+                  "', a.agginitval)"
+                  "   FROM o JOIN pg_aggregate a ON a.aggfnoid = o.oid" OWNER("o.proowner")
+                      GRANTS("o.proacl", "'f'", "o.proowner") COMMENT("pg_proc")},
+    {"statistics", "WITH o AS (SELECT s.oid, concat(n.nspname, '.', s.stxname) AS object, s.stxowner "
+                   "FROM pg_statistic_ext s"
+                   "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS(
+                       "n") ")"
+                            " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
+                            "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
+    {"database",
+     "WITH o AS (SELECT d.oid, '(the database)'::text AS object, d.datdba, d.datacl FROM pg_database d"
+     "   WHERE d.datname = current_database())"
+     " SELECT object, 'there', '' FROM o"
+     " UNION ALL SELECT o.object, concat('setting ', r.rolname, CASE WHEN r.oid IS NOT NULL THEN ' ' END,"
+     "     split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1)"
+     "   FROM o JOIN pg_db_role_setting s ON s.setdatabase = o.oid LEFT JOIN pg_roles r ON r.oid = "
+     "s.setrole,"
+     "   unnest(s.setconfig) AS c (setting)"
+     /*
+      * The first is the fence's, on either side, and of who wants nobody to write to the target before the switch. The
+      * others are gone in 12 to 16: the copy leaves them behind.
+      */
+     " WHERE split_part(c.setting, '=', 1) NOT IN ('default_transaction_read_only', 'default_with_oids',"
+     "     'operator_precedence_warning', 'vacuum_cleanup_index_scale_factor', 'force_parallel_mode')"
+     " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_shdescription d ON d.objoid = "
+     "o.oid"
+     "   AND d.classoid = 'pg_database'::regclass" OWNER("o.datdba") GRANTS("o.datacl", "'d'", "o.datdba")},
+};
+
+const size_t catalog_query_count = sizeof catalog_queries / sizeof *catalog_queries;
+
+/* A word in the query, and what stands for it. */
+typedef struct Word {
+    const char *word;
+    const char *text;
+} Word;
+
+void catalog_query_write(const CatalogQuery *query, int version, const CatalogOptions *options, Text *out)
+{
+    /* Parts that are not wanted stay, with no row: a query has the same shape whatever the options. */
+    const Word words[] = {
+        {"@owners@", " UNION ALL SELECT * FROM ("},
+        {"@grants@", " UNION ALL SELECT * FROM ("},
+        {"@end@", ") x"},
+        {"@generated@", version >= 120000 ? "a.attgenerated <> ''" : "false"},
+        {"@whole_trigger@", version >= 130000 ? "t.tgparentid = 0" : "true"},
+        {"@body@", version >= 140000 ? "pg_get_function_sqlbody(oid)" : "''"},
+    };
+    const char *at = query->sql;
+    bool wanted = true;
+    while (*at != '\0') {
+        const char *next = strchr(at, '@');
+        size_t size = next != NULL ? (size_t)(next - at) : strlen(at);
+        text_append_bytes(out, at, size);
+        at += size;
+        size_t i = 0;
+        while (next != NULL && i < sizeof words / sizeof *words &&
+               strncmp(at, words[i].word, strlen(words[i].word)) != 0) {
+            i++;
+        }
+        if (next == NULL) {
+            return;
+        }
+        if (i == sizeof words / sizeof *words) {
+            text_append_bytes(out, at++, 1);
+            continue;
+        }
+        at += strlen(words[i].word);
+        if (i < 2) {
+            wanted = i == 0 ? options->owners : options->grants;
+        }
+        text_append(out, words[i].text);
+        if (strcmp(words[i].word, "@end@") == 0) {
+            text_append(out, wanted ? "" : " WHERE false");
+        }
+    }
+}

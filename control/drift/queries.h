@@ -1,0 +1,18 @@
+/*
+ * The query of each kind of object: rows (object, part, value), one for each thing that may differ. Pure.
+ */
+#pragma once
+
+#include "catalogs.h"
+#include "text.h"
+
+typedef struct CatalogQuery {
+    const char *kind;
+    const char *sql; /* with words in @ for what versions and options decide */
+} CatalogQuery;
+
+extern const CatalogQuery catalog_queries[];
+extern const size_t catalog_query_count;
+
+/* The query for a server of this version. The caller frees *out with text_free. */
+void catalog_query_write(const CatalogQuery *query, int version, const CatalogOptions *options, Text *out);
