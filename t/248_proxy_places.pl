@@ -61,8 +61,10 @@ sub there_and_back
 
 subtest 'two processes at one port' => sub {
     my $port = PostgreSQL::Test::Cluster::get_free_port();
+    my $included = PostgreSQL::Test::Utils::tempdir('included') . '/databases.ini';
+    write_file($included, "app = $from\n");
     my @both = map {
-        PenstockTest::PgBouncer->start_with("shared_$_", databases => "app = $from\n", port => $port,
+        PenstockTest::PgBouncer->start_with("shared_$_", databases => "%include $included\n", port => $port,
             settings => "so_reuseport = 1\n", socket => PostgreSQL::Test::Utils::tempdir_short())
     } 1, 2;
     like(dry_run("pgbouncer:postgresql://admin\@127.0.0.1:$port/pgbouncer,config=" . $both[0]->config), qr/so_reuseport/,
@@ -123,6 +125,14 @@ subtest 'pooling by session' => sub {
     like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^14/, 'a new one is at the target');
     switch('rollback', $proxy->option . ',sessions=end');
     like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^11/, 'and back');
+    $proxy->kill9;
+};
+
+subtest 'two entries of one PgBouncer, named apart' => sub {
+    my $proxy = PenstockTest::PgBouncer->start_with('apart', databases => "app = $from\nreports = $from dbname=app\n");
+    $proxy->run($proxy->uri($_), 'SELECT 1') foreach qw(app reports);
+    there_and_back('apart', [map { $proxy->option . ",database=$_" } qw(app reports)], $proxy);
+    like(slurp_file($proxy->config), qr/^app = $from\nreports = $from dbname=app$/m, 'both are back');
     $proxy->kill9;
 };
 

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -48,6 +49,9 @@ typedef struct ProxyContext {
     int drain_limit_ms; /* for hold */
     int hold_limit_ms;  /* that clients may have to wait at most */
     bool (*stop)(void); /* true when the operator wants to end; NULL: never */
+    /* Several proxies may share a file here, or one that they include: who changes one has this lock until that is in
+     * force. NULL: nobody else is at work. */
+    pthread_mutex_t *files;
 } ProxyContext;
 
 /* What inspect found out that is worth telling. */

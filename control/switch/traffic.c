@@ -1,6 +1,6 @@
 /*
- * What the proxies do in a cutover. Clients wait from the end of `hold` to `release`; several proxies are held one after
- * another within one limit, and let go in reverse.
+ * What the proxies do in a cutover. Clients wait from the end of `hold` to `release`; several proxies are held and
+ * pointed at once, and let go in reverse.
  */
 #include <stdio.h>
 
@@ -9,6 +9,7 @@
 #include "cutover.h"
 #include "reverse.h"
 #include "steps.h"
+#include "together.h"
 #include "watchdog.h"
 
 #define DRAIN_STEP_MS 20
@@ -28,6 +29,14 @@ int step_hold_prepare(void *context, json_t *detail, Error *error)
     return 0;
 }
 
+static int hold_one(void *context, size_t number, Error *error)
+{
+    Cutover *cutover = context;
+    CutoverProxy *proxy = &cutover->proxies[number];
+    return proxy->operations->hold(proxy->proxy, &cutover->context, error);
+}
+
+/* All drain at once, and those that are done wait for the slowest: all are held, or the undo lets all go. */
 int step_hold(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
@@ -35,19 +44,12 @@ int step_hold(void *context, json_t *detail, Error *error)
     if (cutover_begin_hold(cutover, error) != 0) {
         return -1;
     }
-    int64_t deadline = cutover->hold_started + (int64_t)(cutover->options->drain_limit * 1000);
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        CutoverProxy *proxy = &cutover->proxies[i];
-        int64_t left = deadline - clock_ms();
-        cutover->context.drain_limit_ms = left > 1 ? (int)left : 1;
-        if (proxy->operations->hold(proxy->proxy, &cutover->context, error) != 0) {
-            if (error->code == ERROR_LIMIT) {
-                activity_name_blockers(cutover->leaving, error);
-            }
-            return -1;
-        }
+    cutover->context.drain_limit_ms = (int)(cutover->options->drain_limit * 1000);
+    int status = together(cutover->proxy_count, hold_one, cutover, error);
+    if (status != 0 && error->code == ERROR_LIMIT) {
+        activity_name_blockers(cutover->leaving, error);
     }
-    return 0;
+    return status;
 }
 
 /* Each by itself: who cannot be let go does not keep the others. */
@@ -110,16 +112,24 @@ int step_drain(void *context, json_t *detail, Error *error)
     return 0;
 }
 
+static int point_one(void *context, size_t number, Error *error)
+{
+    Cutover *cutover = context;
+    CutoverProxy *proxy = &cutover->proxies[number];
+    return proxy->operations->point_at(proxy->proxy, &cutover->context, error);
+}
+
 int step_point(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     int left;
+    pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
     (void)detail;
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        CutoverProxy *proxy = &cutover->proxies[i];
-        if (proxy->operations->point_at(proxy->proxy, &cutover->context, error) != 0) {
-            return -1;
-        }
+    cutover->context.files = &files;
+    int status = together(cutover->proxy_count, point_one, cutover, error);
+    cutover->context.files = NULL;
+    if (status != 0) {
+        return -1;
     }
     return cutover_hold_left(cutover, &left, error);
 }

@@ -267,7 +267,7 @@ static int point_all(ConfigFiles *files, char *const *entries, const Endpoint *w
     return status;
 }
 
-int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
+static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     ConfigFiles files;
     char **entries = NULL;
@@ -283,6 +283,19 @@ int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
     }
     ini_names_free(entries);
     config_files_free(&files);
+    return status;
+}
+
+int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    bool shared = context->files != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
+    if (shared) {
+        pthread_mutex_lock(context->files);
+    }
+    int status = point_at(proxy, context, error);
+    if (shared) {
+        pthread_mutex_unlock(context->files);
+    }
     return status;
 }
 
