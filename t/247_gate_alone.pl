@@ -22,6 +22,17 @@ $migration->wait_until_caught_up;
 $writers->start('load', $proxy->uri('app'));
 $writers->go_on($source, 'before');
 
+# Processes end while one looks.
+sub slurp_or_nothing
+{
+    my ($path) = @_;
+    open(my $file, '<', $path) or return '';
+    local $/;
+    return readline($file) // '';
+}
+
+my $config_path = $proxy->config;
+
 # Who is at work beside the proxy keeps the command in its drain, with clients in the gate.
 my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $source->uri('app', tcp => 1, user => 'app'));
 my @cutover = ($migration->cutover_words($proxy), '--yes');
@@ -34,6 +45,12 @@ wait_until('clients to be held', sub {
 my $shown = slurp_file('/proc/' . $command->pid . '/cmdline');
 like($shown, qr{pgcat:postgresql://admin:\*+@}, 'the process list shows the proxy');
 unlike($shown, qr/secret/, 'and not its password');
+# It and the helper that would undo: all that have this file on their command line, but for the gate itself.
+my @gates = $proxy->gates;
+my @commands = grep { my $pid = $_; !grep { $_ == $pid } @gates }
+  grep { slurp_or_nothing("/proc/$_/cmdline") =~ /\0cutover\0.*\Q$config_path\E/s } map { m{/proc/(\d+)} } glob('/proc/[0-9]*');
+ok(scalar(grep { $_ == $command->pid } @commands), 'the command is among them');
+kill('KILL', @commands);
 $command->kill9;
 my $held = $writers->rows($source);
 $writers->go_on($source, 'nobody undid it');
