@@ -128,6 +128,17 @@ CREATE TABLE penstock.schema_object (
     PRIMARY KEY (migration, section, number)
 );
 
+-- Triggers and rules ENABLE ALWAYS and ENABLE REPLICA that the copy brought: disabled while the stream is applied, on which they
+-- would act, and what they were again from the cutover on.
+CREATE TABLE penstock.silenced (
+    migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    relation    oid NOT NULL,                -- on the target
+    kind        text NOT NULL CHECK (kind IN ('TRIGGER', 'RULE')),
+    name        name NOT NULL,
+    mode        "char" NOT NULL,             -- A: always, R: replica
+    PRIMARY KEY (migration, relation, kind, name)
+);
+
 -- How far each lane has been applied; updated in the very transaction that applies. Each applier, and each of its runs,
 -- takes all lanes over before it reads them: it raises the epoch, and from then on only transactions that know the new one
 -- move a lane (state/lanes.c).

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "advisory.h"
+#include "silence.h"
 
 #define LAYOUT "Penstock state, layout 8"
 #define LAYOUT_JOURNAL "Penstock journal, layout 2"
@@ -88,11 +89,30 @@ int state_drop(Database *target, Error *error)
     return 0;
 }
 
+/* Drops all tables but the journal. */
+static int leave_journal(Database *target, Error *error)
+{
+    char *drop = NULL;
+    int status =
+        database_value(target, &drop, error,
+                       "SELECT format('DROP TABLE %s', string_agg(format('penstock.%I', relname), ', ')) "
+                       "FROM pg_class WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'r' "
+                       "AND relname <> 'journal'",
+                       0);
+    status = status == 0 ? database_execute(target, error, drop, 0) : status;
+    free(drop);
+    return status == 0
+               ? database_execute(target, error, "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'", 0)
+               : status;
+}
+
 /* Deletes the migration's rows; when it was the last one, the tables or the whole schema too. */
 static int forget(Database *target, const char *name, bool keep_journal, Error *error)
 {
     char *others = NULL;
-    if (database_execute(target, error, "DELETE FROM penstock.migration WHERE name = $1", 1, name) != 0 ||
+    size_t triggers;
+    if (state_unsilence(target, name, &triggers, error) != 0 ||
+        database_execute(target, error, "DELETE FROM penstock.migration WHERE name = $1", 1, name) != 0 ||
         (!keep_journal && database_execute(target, error, "DELETE FROM penstock.journal WHERE migration = $1",
                                            1, name) != 0) ||
         database_value(target, &others, error,
@@ -103,16 +123,7 @@ static int forget(Database *target, const char *name, bool keep_journal, Error *
     }
     int left = atoi(others);
     free(others);
-    if ((left & 1) != 0) {
-        return 0;
-    }
-    return left == 0 ? state_drop(target, error)
-                     : database_execute(
-                           target, error,
-                           "DROP TABLE penstock.applied, penstock.applier, penstock.conflict, penstock.lane, "
-                           "penstock.relation, penstock.migration; "
-                           "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'",
-                           0);
+    return (left & 1) != 0 ? 0 : left == 0 ? state_drop(target, error) : leave_journal(target, error);
 }
 
 int state_forget(Database *target, const char *name, bool keep_journal, Error *error)

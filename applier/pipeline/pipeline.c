@@ -8,6 +8,7 @@
  * looked at, so that nobody else moves them from then on, and looked at once more when the slot is this run's alone.
  */
 #include "run.h"
+#include "silence.h"
 
 #include <stdlib.h>
 
@@ -219,6 +220,7 @@ static int make(Pipeline *pipeline, Error *error)
     }
     int status = -1;
     if (state_take_lanes(pipeline->options->target, migration, lanes, &pipeline->epoch, error) == 0 &&
+        state_silence_again(pipeline->options->target, migration->name, error) == 0 &&
         share_locks(pipeline, error) == 0 && start_resolver(pipeline, error) == 0 &&
         start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
         state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {

@@ -10,6 +10,7 @@
 
 #include "queue.h"
 #include "sequences.h"
+#include "silence.h"
 #include "text.h"
 #include "worker.h"
 
@@ -69,18 +70,35 @@ int copy_step_schema(Copy *copy, bool repeated, Error *error)
     return schema_restore_pre_data(&road, error);
 }
 
+/* What of it would act on the rows that the stream brings. */
+static int silence(Copy *copy, Error *error)
+{
+    size_t count = 0;
+    if (state_silence(copy->target, copy->settings->migration, &count, error) != 0) {
+        return -1;
+    }
+    if (count > 0) {
+        progress_warn(copy->progress,
+                      "%zu trigger(s) and rule(s) ENABLE ALWAYS or REPLICA are disabled on the target until "
+                      "the cutover: "
+                      "what they do is in the stream (penstock.silenced)",
+                      count);
+    }
+    return 0;
+}
+
 int copy_step_post_data(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
     (void)repeated;
-    return schema_restore_post_data(&road, error);
+    return schema_restore_post_data(&road, error) == 0 ? silence(copy, error) : -1;
 }
 
 int copy_step_objects(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
     (void)repeated;
-    return schema_restore_refused(&road, error);
+    return schema_restore_refused(&road, error) == 0 ? silence(copy, error) : -1;
 }
 
 int copy_check_objects(Copy *copy, Error *error)

@@ -4,7 +4,7 @@
  * and it can be shown that nobody has.
  *
  *     cutover:   preflight  warm up  publish  slot  subscribe
- *                           hold  drain  fence  position  catch up  sequences  snapshot  begin  open  point  prove
+ *                           hold  drain  fence  position  catch up  triggers  sequences  snapshot  begin  open  point  prove
  *                           RELEASE  probe  gone  streams  switched
  *     rollback:  preflight  stream
  *                           hold  drain  fence  position  catch up  sequences            begin  open  point
@@ -91,6 +91,13 @@ static const Step cutover_steps[] = {
      .perform = step_catch_up,
      .needs = NEEDS_BOTH,
      .limit = LIMIT_HOLD},
+    {.name = "triggers",
+     .text = "switch on triggers and rules that were off while the target followed",
+     .perform = step_triggers,
+     .undo = step_silence,
+     .advise = advise_silence,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET},
     {.name = "sequences",
      .text = "set and compare the sequences",
      .perform = step_sequences,

@@ -45,6 +45,11 @@ int step_catch_up_back(void *context, json_t *detail, Error *error);
 int step_sequences(void *context, json_t *detail, Error *error);
 int step_snapshot(void *context, json_t *detail, Error *error);
 
+/* triggers.c: those that act on replicated rows. */
+int step_triggers(void *context, json_t *detail, Error *error);
+int step_silence(void *context, const json_t *detail, Error *error);
+void advise_silence(void *context, const json_t *detail, char *out, size_t size);
+
 /* prove.c: that nobody has passed the fence. */
 int step_prove(void *context, json_t *detail, Error *error);
 
