@@ -28,9 +28,11 @@
  */
 #include "supervisor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
+#include "encoding.h"
 #include "pipeline.h"
 #include "retry.h"
 
@@ -43,6 +45,9 @@
 
 typedef struct Supervisor {
     const ApplierOptions *options;
+    ApplierOptions
+        speaking; /* the same, with the encoding of the source's names for what is said and asked about tables */
+    char encoding[32]; /* of the source */
     Stop *stop;
     Reporter *reporter;
     Registry *registry; /* what is known of relations, while the lock is held */
@@ -198,8 +203,9 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
     if (state_wait_workers(target, migration.name, OLD_WORKERS_MS, error) != 0) {
         return -1;
     }
+    snprintf(supervisor->encoding, sizeof supervisor->encoding, "%s", migration.source_encoding);
     PipelineOptions options = {
-        .applier = supervisor->options,
+        .applier = &supervisor->speaking,
         .migration = &migration,
         .target = target,
         .registry = supervisor->registry,
@@ -215,6 +221,9 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
     bool streamed = false;
     supervisor->again = false;
     int status = pipeline_run(&options, &supervisor->totals, &streamed, error);
+    if (status != 0) {
+        encoding_error_to_utf8(error, supervisor->encoding);
+    }
     if (status != 0 && error->code == ERROR_STATE && migration.final_lsn != LSN_INVALID) {
         /* The cutover drops the slot before clients write to the target. */
         error_hint(error,
@@ -285,7 +294,10 @@ static bool wait_for_next(Supervisor *supervisor, const Error *error)
 
 int supervise(const ApplierOptions *options, Stop *stop, Error *error)
 {
-    Supervisor supervisor = {.options = options, .stop = stop, .backoff_ms = FIRST_BACKOFF_MS};
+    Supervisor supervisor = {
+        .options = options, .speaking = *options, .stop = stop, .backoff_ms = FIRST_BACKOFF_MS};
+    supervisor.speaking.log.encoding = supervisor.encoding;
+    supervisor.speaking.policies.encoding = supervisor.encoding;
     int status;
     for (bool again = true; again;) {
         *error = (Error){0};

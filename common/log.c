@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "encoding.h"
+
 #define LINE_SIZE 4096
 
 typedef struct Line {
@@ -62,8 +64,11 @@ static void start(Line *line, const char *label)
         utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000, label);
 }
 
-static void emit(Line *line)
+static void emit(const Log *log, Line *line)
 {
+    line->text[line->used] = '\0';
+    encoding_to_utf8(line->text, LINE_SIZE - 1, log->encoding);
+    line->used = strlen(line->text);
     line->text[line->used++] = '\n';
     for (size_t done = 0; done < line->used;) {
         ssize_t written = write(STDERR_FILENO, line->text + done, line->used - done);
@@ -86,13 +91,12 @@ void log_line(const Log *log, LogLevel level, const char *format, ...)
     va_start(args, format);
     append(&line, format, args);
     va_end(args);
-    emit(&line);
+    emit(log, &line);
     errno = saved;
 }
 
 void log_error(const Log *log, const Error *error)
 {
-    (void)log; /* an error is never below the level */
     int saved = errno;
     Line line;
     start(&line, level_names[LOG_ERROR]);
@@ -100,11 +104,11 @@ void log_error(const Log *log, const Error *error)
     if (error->sqlstate[0] != '\0') {
         add(&line, " (SQLSTATE %s)", error->sqlstate);
     }
-    emit(&line);
+    emit(log, &line);
     if (error->hint[0] != '\0') {
         start(&line, "hint");
         add(&line, "%s", error->hint);
-        emit(&line);
+        emit(log, &line);
     }
     errno = saved;
 }

@@ -11,7 +11,8 @@
 typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } LogLevel;
 
 typedef struct Log {
-    LogLevel level; /* lines below it are not written */
+    LogLevel level;       /* lines below it are not written */
+    const char *encoding; /* PostgreSQL's name of that of texts that are not UTF-8, or NULL: encoding.h */
 } Log;
 
 void log_line(const Log *log, LogLevel level, const char *format, ...) __attribute__((format(printf, 3, 4)));

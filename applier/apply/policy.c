@@ -3,8 +3,11 @@
  */
 #include "policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "encoding.h"
 
 static const char *const names[] = {
     [POLICY_STOP] = "stop",
@@ -58,17 +61,30 @@ void policies_free(Policies *policies)
     policies->count = 0;
 }
 
-static bool names_table(const PolicyRule *rule, const SourceRelation *source)
+#define NAME_SIZE (4 * 64) /* of a name with all of its characters as \xNN, or in UTF-8 */
+
+/* table: schema, a dot and name, in UTF-8. */
+static bool names_table(const PolicyRule *rule, const char *table)
 {
-    size_t schema = strlen(source->schema), name = strlen(source->name);
-    return rule->table_length == schema + 1 + name && memcmp(rule->table, source->schema, schema) == 0 &&
-           rule->table[schema] == '.' && memcmp(rule->table + schema + 1, source->name, name) == 0;
+    return rule->table_length == strlen(table) && memcmp(rule->table, table, rule->table_length) == 0;
+}
+
+static void put_table(const Policies *policies, const SourceRelation *source, char out[2 * NAME_SIZE])
+{
+    char schema[NAME_SIZE], name[NAME_SIZE];
+    snprintf(schema, sizeof schema, "%s", source->schema);
+    snprintf(name, sizeof name, "%s", source->name);
+    encoding_to_utf8(schema, sizeof schema, policies->encoding);
+    encoding_to_utf8(name, sizeof name, policies->encoding);
+    snprintf(out, 2 * NAME_SIZE, "%s.%s", schema, name);
 }
 
 ConflictPolicy policies_of(const Policies *policies, const ApplyRelation *relation)
 {
+    char table[2 * NAME_SIZE];
+    put_table(policies, relation->source, table);
     for (size_t i = policies->count; i > 0; i--) {
-        if (names_table(&policies->rules[i - 1], relation->source)) {
+        if (names_table(&policies->rules[i - 1], table)) {
             return policies->rules[i - 1].policy;
         }
     }

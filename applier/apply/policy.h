@@ -23,7 +23,8 @@ typedef struct Policies {
     ConflictPolicy otherwise; /* for tables without a rule */
     PolicyRule *rules;        /* the last one that names a table counts */
     size_t count;
-    Lsn skip_lsn; /* commit LSN of the source transaction to leave out; LSN_INVALID: none */
+    const char *encoding; /* of the names in the stream; the rules are in UTF-8 */
+    Lsn skip_lsn;         /* commit LSN of the source transaction to leave out; LSN_INVALID: none */
 } Policies;
 
 /* Takes one value of --on-conflict: POLICY or SCHEMA.TABLE=POLICY; text must stay. ERROR_USAGE when it is neither. */

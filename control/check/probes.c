@@ -23,8 +23,6 @@ static void connect_or_find(const char *uri, DatabaseEnd end, Database **out, js
         finding_add(findings, end == DATABASE_SOURCE ? "source" : "target", error.message, NULL);
         return;
     }
-    /* Names go into JSON. A database without a known encoding (SQL_ASCII) gives its bytes as they are. */
-    PQsetClientEncoding(database_connection(*out), "UTF8");
 }
 
 int probe_source(CheckContext *context, json_t *findings, Error *error)

@@ -3,6 +3,7 @@
  * connection may be in any state after it, so it is only ever used for whole statements outside transactions.
  */
 #include "check.h"
+#include "encoding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,19 +23,22 @@ const char *check_status_name(CheckStatus status)
     return status_names[status];
 }
 
-/* text as one line. Text of a database that is not UTF-8 gives a word that says so, rather than nothing. */
+/* text as one line; bytes that are no UTF-8 (SQL_ASCII) are spelt out. */
 static json_t *string_or_null(const char *text)
 {
-    char *line = text != NULL ? strdup(text) : NULL;
+    size_t size = text != NULL ? strlen("\\xNN") * strlen(text) + 1 : 0;
+    char *line = text != NULL ? malloc(size) : NULL;
     if (line == NULL) {
         return json_null();
     }
+    strcpy(line, text);
+    encoding_to_utf8(line, size, NULL);
     for (char *at = line; *at != '\0'; at++) {
         *at = strchr("\n\r\t", *at) != NULL ? ' ' : *at;
     }
     json_t *value = json_string(line);
     free(line);
-    return value != NULL ? value : json_string("(not valid UTF-8)");
+    return value;
 }
 
 /* A statement that can be given to psql as it is. */

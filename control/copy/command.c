@@ -148,8 +148,8 @@ static int run_copy(Copy *copy, Error *error)
     QueueTotals totals = {0};
     size_t sequences = 0;
     const char *migration = copy->settings->migration;
-    if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", "UTF8", &copy->source, error) != 0 ||
-        session_open(copy->settings->target, DATABASE_TARGET, "copy control", "UTF8", &copy->target, error) !=
+    if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
+        session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
         start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
         queue_totals(copy->target, migration, &totals, error) != 0 ||

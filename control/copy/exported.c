@@ -74,7 +74,7 @@ static int make_current(Snapshots *snapshots, Error *error)
 {
     const char *uri = snapshots->copy->settings->source;
     Database *watcher = NULL, *replication = NULL;
-    int status = session_open(uri, DATABASE_SOURCE, "copy", "UTF8", &watcher, error);
+    int status = session_open(uri, DATABASE_SOURCE, "copy", NULL, &watcher, error);
     if (status == 0) {
         status = session_open_replication(uri, "copy snapshot", &replication, error);
     }

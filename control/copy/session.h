@@ -12,7 +12,7 @@
 /* Seconds that a session waits for a lock before it gives up. */
 #define SESSION_LOCK_TIMEOUT 60
 
-/* encoding: client_encoding for the session. The caller frees *out with database_close. */
+/* encoding: client_encoding for the session, NULL for that of names (session_settings.h). The caller frees *out with database_close. */
 int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
                  Error *error) MUST_CHECK;
 

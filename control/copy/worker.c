@@ -195,7 +195,7 @@ static int run_statements(const CrewMember *member, Error *error)
     Yard *yard = member->context;
     Database *target = NULL;
     SessionWait wait = {.stop = member->stop, .limit_seconds = 24 * 3600, .what = yard->what};
-    int status = open_target(yard, SESSION_BUILDS, "UTF8", &target, error);
+    int status = open_target(yard, SESSION_BUILDS, NULL, &target, error);
     while (status == 0) {
         int number = atomic_fetch_add(&yard->next, 1);
         if (number >= yard->statement_count || atomic_load(member->stop)) {

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoding.h"
 #include "overview.h"
+#include "text.h"
 
 #define CLOSE_SECONDS 2.0 /* behind a source at work nobody is closer for long */
 
@@ -69,13 +71,32 @@ static int ensure_connection(Database **database, const char *uri, DatabaseEnd e
         *database = NULL;
         return -1;
     }
-    PQsetClientEncoding(database_connection(*database), "UTF8");
     return 0;
+}
+
+/* The server's JSON with \u00NN for each byte that is no UTF-8: names in a SQL_ASCII database are any bytes. */
+static json_t *load_bytes(const char *text)
+{
+    Text escaped = {0};
+    for (size_t size; *text != '\0'; text += size == 0 ? 1 : size) {
+        size = encoding_character(text);
+        if (size == 0) {
+            text_printf(&escaped, "\\u00%02x", (unsigned char)*text);
+        } else {
+            text_append_bytes(&escaped, text, size);
+        }
+    }
+    json_t *value = json_loads(escaped.data, JSON_DECODE_ANY, NULL);
+    text_free(&escaped);
+    return value;
 }
 
 static json_t *take_json(char *text)
 {
-    json_t *value = text != NULL ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    json_t *value = NULL;
+    if (text != NULL) {
+        value = encoding_is_utf8(text) ? json_loads(text, JSON_DECODE_ANY, NULL) : load_bytes(text);
+    }
     free(text);
     return value != NULL ? value : json_null();
 }
