@@ -225,6 +225,10 @@ void change_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
         output_left_out(decoder, ctx, txn->final_lsn);
         return;
     }
+    if (!decoder->known) {
+        shortcuts_check_change(relation, change);
+        decoder->known = true;
+    }
     output_begin(decoder, ctx, txn);
     relation_announce(decoder);
     if (change_send(decoder, definition, RelationGetDescr(relation), change, &error) != 0) {

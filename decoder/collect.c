@@ -2,9 +2,8 @@
 
 #if PG_VERSION_NUM >= 130000
 
-void collect_start(Collecting *collecting, const LogicalDecodingContext *ctx, int limit)
+void collect_start(Collecting *collecting, int limit)
 {
-    (void)ctx;
     *collecting = (Collecting){.limit = (Size)limit, .session_setting = logical_decoding_work_mem};
     logical_decoding_work_mem = Max(logical_decoding_work_mem, limit / 1024);
 }
@@ -36,10 +35,9 @@ void collect_commit(ReorderBufferTXN *txn)
 /* Bytes of WAL between two walks over the memory of changes, which are as many steps as there are blocks of it. */
 #define WALK_EVERY ((XLogRecPtr)32 * 1024 * 1024)
 
-/* The pointer back shows that the server's struct is the one that we know. */
-void collect_start(Collecting *collecting, const LogicalDecodingContext *ctx, int limit)
+void collect_start(Collecting *collecting, int limit)
 {
-    *collecting = (Collecting){.limit = ctx->reorder->private_data == ctx ? (Size)limit : 0};
+    *collecting = (Collecting){.limit = (Size)limit};
 }
 
 void collect_stop(const Collecting *collecting)

@@ -31,7 +31,7 @@ typedef struct Collecting {
 } Collecting;
 
 /* Begins with a limit in bytes. From 13 on a higher setting of the session stays. */
-void collect_start(Collecting *collecting, const LogicalDecodingContext *ctx, int limit);
+void collect_start(Collecting *collecting, int limit);
 
 /* Gives the session its setting back. */
 void collect_stop(const Collecting *collecting);

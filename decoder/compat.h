@@ -70,6 +70,15 @@
 #define txn_commit_time(txn) ((txn)->commit_time)
 #endif
 
+/* 16 renamed the file that a change and a relation name. */
+#if PG_VERSION_NUM >= 160000
+#define relation_file(relation) ((relation)->rd_locator)
+#define change_file(change) ((change)->data.tp.rlocator)
+#else
+#define relation_file(relation) ((relation)->rd_node)
+#define change_file(change) ((change)->data.tp.relnode)
+#endif
+
 /* 17 dropped the wrapper around a change's tuples. */
 #if PG_VERSION_NUM >= 170000
 #define change_tuple(member) (member)

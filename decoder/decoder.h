@@ -8,6 +8,7 @@
 #include "compat.h"
 #include "options.h"
 #include "relation_cache.h"
+#include "shortcuts.h"
 #include "text_style.h"
 #include "turn.h"
 #include "writer.h"
@@ -32,6 +33,8 @@ typedef struct Decoder {
     RelationCache *relations;
     Collecting collecting;
     Turn turn;
+    Shortcuts shortcuts;          /* what was asked for and is off, and why */
+    bool known;                   /* the first change was found to be of the relation that it is for */
     MemoryContext change_context; /* reset after every change */
     RowImage images[2];           /* by RowSide, with room for image_size attributes */
     int image_size;

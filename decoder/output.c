@@ -96,18 +96,35 @@ static uint32 server_version(void)
     return (uint32)strtoul(GetConfigOption("server_version_num", false, false), NULL, 10);
 }
 
+/* The options in force, and behind them why one that was asked for is not. */
+static int describe(const Decoder *decoder, Bytes **out)
+{
+    char **texts;
+    int count = options_describe(&decoder->options, &texts);
+    Bytes *options = palloc(((Size)count + 2) * sizeof(Bytes));
+    for (int i = 0; i < count; i++) {
+        options[i] = bytes_of(texts[i], strlen(texts[i]));
+    }
+    const char *const off[][2] = {{"read_ahead", decoder->shortcuts.turns_off},
+                                  {"collect_memory", decoder->shortcuts.collecting_off}};
+    for (int i = 0; i < 2; i++) {
+        if (off[i][1] != NULL) {
+            const char *text = psprintf("%s_off=%s", off[i][0], off[i][1]);
+            options[count++] = bytes_of(text, strlen(text));
+        }
+    }
+    *out = options;
+    return count;
+}
+
 void output_hello(Decoder *decoder, LogicalDecodingContext *ctx)
 {
     if (decoder->state != STREAM_NEW) {
         return;
     }
     MemoryContext previous = MemoryContextSwitchTo(decoder->change_context);
-    char **texts;
-    int count = options_describe(&decoder->options, &texts);
-    Bytes *options = palloc((Size)count * sizeof(Bytes));
-    for (int i = 0; i < count; i++) {
-        options[i] = bytes_of(texts[i], strlen(texts[i]));
-    }
+    Bytes *options;
+    int count = describe(decoder, &options);
     const char *encoding = GetDatabaseEncodingName();
     HelloRecord hello = {
         .plugin_version = bytes_of(PENSTOCK_VERSION, strlen(PENSTOCK_VERSION)),

@@ -40,6 +40,20 @@ static void decoder_cleanup(void *arg)
     }
 }
 
+/* What is asked for and cannot be is off, and Hello says why. */
+static void shortcuts_choose(Decoder *decoder, const LogicalDecodingContext *ctx)
+{
+    Shortcuts shortcuts = shortcuts_check(ctx);
+    if (decoder->options.read_ahead != 0 && shortcuts.turns_off != NULL) {
+        decoder->options.read_ahead = 0;
+        decoder->shortcuts.turns_off = shortcuts.turns_off;
+    }
+    if (decoder->options.collect_memory != 0 && shortcuts.collecting_off != NULL) {
+        decoder->options.collect_memory = 0;
+        decoder->shortcuts.collecting_off = shortcuts.collecting_off;
+    }
+}
+
 static void session_start(Decoder *decoder, const LogicalDecodingContext *ctx)
 {
     FrameWriterOptions options = {
@@ -51,7 +65,8 @@ static void session_start(Decoder *decoder, const LogicalDecodingContext *ctx)
     Error error;
     output_check(decoder, frame_writer_new(&options, &decoder->writer, &error), &error);
     text_style_save(&decoder->session_style);
-    collect_start(&decoder->collecting, ctx, decoder->options.collect_memory);
+    shortcuts_choose(decoder, ctx);
+    collect_start(&decoder->collecting, decoder->options.collect_memory);
     decoder->turn.limit = (uint32)decoder->options.read_ahead;
 }
 

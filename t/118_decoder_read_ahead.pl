@@ -104,6 +104,8 @@ foreach my $major (11, 15) {
         is($received->{status}, 0, "read_ahead $turn is read") or diag($received->{stderr});
         my $dumped = run_program(program('penstock-applier'), '--dump', $name);
         is($dumped->{status}, 0, 'and sound') or diag($dumped->{stderr});
+        like($dumped->{stdout}, qr/\Ahello .*'read_ahead=$turn'/, 'as asked');
+        unlike($dumped->{stdout}, qr/\Ahello .*_off=/, 'nothing is off on this server');
         ($text{$turn} = $dumped->{stdout}) =~ s/^hello .*\n//;
         $size{$turn} = -s $name;
     }

@@ -8,6 +8,7 @@
  */
 #include "decoder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,32 @@ void decoder_free(Decoder *decoder)
     }
 }
 
+/* Appends an option that the plugin could not grant: "read_ahead_off=reason" as "read_ahead is off: reason". */
+static void add_note(char *notes, Bytes option)
+{
+    static const char mark[] = "_off=";
+    const char *text = (const char *)option.data;
+    const char *found = memmem(text, option.size, mark, sizeof mark - 1);
+    if (found == NULL) {
+        return;
+    }
+    const char *reason = found + sizeof mark - 1;
+    size_t used = strlen(notes);
+    snprintf(notes + used, PLUGIN_NOTES_SIZE - used, "%s%.*s is off: %.*s", used > 0 ? "; " : "",
+             (int)(found - text), text, (int)(option.size - (size_t)(reason - text)), reason);
+}
+
+static void take_notes(char *notes, const HelloRecord *hello)
+{
+    notes[0] = '\0';
+    for (uint32_t i = 0; i < hello->option_count; i++) {
+        add_note(notes, hello->options[i]);
+    }
+    for (char *at = notes; *at != '\0'; at++) {
+        *at = *at < ' ' || *at > '~' || *at == '"' || *at == '\\' ? '?' : *at;
+    }
+}
+
 static int check_hello(Decoder *decoder, const HelloRecord *hello, Error *error)
 {
     const char *expected = decoder->options.encoding;
@@ -66,6 +93,9 @@ static int check_hello(Decoder *decoder, const HelloRecord *hello, Error *error)
         return error_hint(error, "Check --source: this is another database.");
     }
     decoder->greeted = true;
+    if (decoder->options.notes != NULL) {
+        take_notes(decoder->options.notes, hello);
+    }
     return 0;
 }
 

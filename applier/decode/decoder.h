@@ -11,11 +11,16 @@
 
 typedef struct Decoder Decoder;
 
+/* A line of printable ASCII without quotes and backslashes, ended by NUL. */
+#define PLUGIN_NOTES_SIZE 240
+
 typedef struct DecoderOptions {
     Registry *registry;     /* of relations; borrowed, and kept over connections */
     const char *encoding;   /* that the source database had when the migration began */
     size_t max_raw_size;    /* a frame that inflates to more is refused */
     atomic_size_t *account; /* goes into each frame, or NULL */
+    char
+        *notes; /* PLUGIN_NOTES_SIZE bytes, or NULL: what the plugin says that it cannot do, "" for nothing */
 } DecoderOptions;
 
 /* The caller frees *out with decoder_free. */

@@ -125,6 +125,7 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .registry = pipeline->options->registry,
         .encoding = migration->source_encoding,
         .max_raw_size = MAX_RAW_SIZE,
+        .notes = pipeline->totals->notes,
     };
     if (load_safe(pipeline, &receiver.safe, error) != 0 ||
         load_known(pipeline, lanes, receiver.safe, &receiver.known, error) != 0 ||

@@ -104,11 +104,11 @@ static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, 
         "%llu, "
         "\"conflicts\": %llu, \"barriers\": %llu, \"truncates\": %llu, \"retries\": %llu, \"runs\": %llu, "
         "\"busy_seconds\": %.3f, \"changes_per_batch\": %.1f, \"reduction\": %.3f, "
-        "\"batches_waiting\": %zu, \"batches_running\": %zu, \"memory_bytes\": %zu}",
+        "\"batches_waiting\": %zu, \"batches_running\": %zu, \"memory_bytes\": %zu, \"plugin\": \"%s\"}",
         number(t->batches), number(t->statements), number(t->copies), number(t->written), number(t->by_rows),
         number(t->conflicts), number(t->barriers), number(t->truncates), number(t->retries), number(t->runs),
         (double)t->busy_usec / 1e6, ratio(t->changes, t->batches), ratio(t->changes, t->written),
-        load->waiting, load->running, load->memory);
+        load->waiting, load->running, load->memory, t->notes);
 }
 
 void totals_view(const PipelineTotals *totals, const char *state, const PipelineLoad *load, ReporterView *out)

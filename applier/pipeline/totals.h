@@ -5,6 +5,7 @@
 
 #include "batch.h"
 #include "counts.h"
+#include "decoder.h"
 #include "reporter.h"
 
 #define RATE_LOOKS 6
@@ -44,6 +45,8 @@ typedef struct PipelineTotals {
     Lsn source; /* end of its WAL; LSN_INVALID: not known */
     int64_t commit_time;
     int64_t heartbeat_time;
+
+    char notes[PLUGIN_NOTES_SIZE]; /* what the plugin says that it cannot do, "" for nothing */
 
     RateWindow window; /* forgotten when a run ends */
     Counts *counts;    /* made with the first run */

@@ -346,6 +346,16 @@ static void print_batches(FILE *out, const json_t *document)
             status_number(statistics, "barriers"), status_number(statistics, "truncates"));
 }
 
+/* What the plugin at the source cannot do on that server. */
+static void print_plugin(FILE *out, const json_t *document)
+{
+    const char *notes = status_text(status_at(document, "applier.statistics"), "plugin");
+    if (notes[0] != '\0') {
+        label(out, "decoder");
+        fprintf(out, "%s\n", notes);
+    }
+}
+
 /* Tables that the applier leaves out. */
 static void print_again(FILE *out, const json_t *document)
 {
@@ -468,6 +478,7 @@ static void print_standing(FILE *out, const json_t *document, bool known)
         print_applier(out, document);
         print_lanes(out, document);
         print_batches(out, document);
+        print_plugin(out, document);
     }
 }
 

@@ -21,5 +21,8 @@ const char *stand_in_error(void);
 
 void stand_in_free(void);
 
+/* Lets GetConfigOption give this value for a setting; both are borrowed. At most eight. */
+void stand_in_setting(const char *name, const char *value);
+
 /* A list of options: names and values in turns. A value of NULL is an option without one. Allocated as palloc does. */
 List *stand_in_options(int count, const char *const *texts);

@@ -1,7 +1,11 @@
-/* Options of the decoder, as whoever may replicate can say them: lists of patterns above all, which have a grammar. */
+/*
+ * What the decoder makes of what it is told at its start: options, as whoever may replicate can say them (lists of patterns
+ * above all, which have a grammar), and the server that it finds itself in.
+ */
 #include "server_stand_in.h"
 
 #include "options.h"
+#include "shortcuts.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -130,12 +134,91 @@ static void describing_gives_what_was_said(void **state)
     stand_in_free();
 }
 
+static void only_releases_that_were_tried_are_known(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"11.22", "11.2", "11.22 (Debian 11.22-1.pgdg120+1)",
+                                        "11.9 (Ubuntu 11.9-1)"};
+    static const char *const unknown[] = {
+        "11.23",      "11.1",        "12.22", "110.2", "11", "", "11beta1", "11.22.32", "11.9 (Postgres Pro)",
+        "11.22devel", "11.22-YB-2.1"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        assert_null(shortcuts_refuse_version(known[i], 11, 2, 22));
+    }
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        if (shortcuts_refuse_version(unknown[i], 11, 2, 22) == NULL) {
+            fail_msg("\"%s\" is taken for known", unknown[i]);
+        }
+    }
+}
+
+/* A server as decoding meets it at its start. */
+typedef struct Server {
+    MemoryContextData contexts[3];
+    ReorderBuffer reorder;
+    XLogReaderState reader;
+    LogicalDecodingContext ctx;
+} Server;
+
+static void server_start(Server *server)
+{
+    *server = (Server){
+        .contexts = {{.type = T_AllocSetContext}, {.type = T_SlabContext}, {.type = T_GenerationContext}}};
+    server->ctx.context = server->reorder.context = &server->contexts[0];
+    server->reorder.change_context = &server->contexts[1];
+    server->reorder.tup_context = &server->contexts[2];
+    server->reorder.private_data = server->reader.private_data = &server->ctx;
+    server->reader.wal_segment_size = 16 * 1024 * 1024;
+    server->ctx.reorder = &server->reorder;
+    server->ctx.reader = &server->reader;
+    stand_in_setting("server_version", "11.22");
+    stand_in_setting("block_size", "8192");
+    stand_in_setting("wal_block_size", "8192");
+    stand_in_setting("debug_assertions", "off");
+}
+
+static void server_that_is_not_known_is_decoded_plainly(void **state)
+{
+    (void)state;
+    Server server;
+    server_start(&server);
+    Shortcuts shortcuts = shortcuts_check(&server.ctx);
+    assert_null(shortcuts.turns_off);
+    assert_null(shortcuts.collecting_off);
+    static const char *const settings[][2] = {
+        {"server_version", "11.23"}, {"block_size", "32768"}, {"wal_block_size", "16384"}};
+    for (int i = 0; i < 3; i++) {
+        server_start(&server);
+        stand_in_setting(settings[i][0], settings[i][1]);
+        shortcuts = shortcuts_check(&server.ctx);
+        assert_non_null(shortcuts.turns_off);
+        assert_non_null(shortcuts.collecting_off);
+    }
+    server_start(&server);
+    stand_in_setting("debug_assertions", "on");
+    shortcuts = shortcuts_check(&server.ctx);
+    assert_null(shortcuts.turns_off);
+    assert_non_null(strstr(shortcuts.collecting_off, "assertions"));
+    void *const fields[] = {&server.reorder.private_data, &server.reader.private_data,
+                            &server.contexts[1].type,     &server.contexts[2].type,
+                            &server.contexts[0].type,     &server.reader.wal_segment_size};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        server_start(&server);
+        *(int *)fields[i] += 1;
+        shortcuts = shortcuts_check(&server.ctx);
+        assert_non_null(strstr(shortcuts.turns_off, "not laid out"));
+        assert_non_null(strstr(shortcuts.collecting_off, "not laid out"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_match_what_they_say),
         cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(describing_gives_what_was_said),
+        cmocka_unit_test(only_releases_that_were_tried_are_known),
+        cmocka_unit_test(server_that_is_not_known_is_decoded_plainly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,29 @@ static void rows_know_their_relation(void **state)
     frame_release(frame);
 }
 
+static void plugin_says_what_it_cannot_do(void **state)
+{
+    Fixture *fixture = *state;
+    decoder_free(fixture->decoder);
+    char notes[PLUGIN_NOTES_SIZE] = "of the connection before";
+    DecoderOptions options = {.registry = fixture->registry,
+                              .encoding = "UTF8",
+                              .max_raw_size = 1 << 20,
+                              .account = &fixture->account,
+                              .notes = notes};
+    assert_int_equal(decoder_new(&options, &fixture->decoder, &fixture->error), 0);
+    const Bytes said[] = {text("read_ahead=0"), text("read_ahead_off=the server is \"newer\"\n"),
+                          text("level=1"), text("collect_memory_off=\\")};
+    HelloRecord hello = {.wire_version = WIRE_VERSION,
+                         .server_version = 110022,
+                         .encoding = text("UTF8"),
+                         .option_count = 4,
+                         .options = said};
+    assert_int_equal(writer_hello(fixture->writer, &hello, &fixture->error), 0);
+    frame_release(decoded(fixture));
+    assert_string_equal(notes, "read_ahead is off: the server is ?newer??; collect_memory is off: ?");
+}
+
 static void same_definition_is_the_same_object(void **state)
 {
     Fixture *fixture = *state;
@@ -245,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(rows_know_their_relation),
+        TEST(plugin_says_what_it_cannot_do),
         TEST(same_definition_is_the_same_object),
         TEST(changed_definition_is_a_new_object_and_the_old_one_stays),
         TEST(definitions_outlast_a_connection),

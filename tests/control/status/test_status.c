@@ -199,6 +199,18 @@ static void sizes_and_shares_are_printed(void **unused)
     free(text);
 }
 
+static void what_the_decoder_cannot_do_is_said(void **unused)
+{
+    (void)unused;
+    char *text = printed("{\"applier\": {\"state\": \"streaming\", \"statistics\": {\"plugin\": \"read_ahead "
+                         "is off: new\"}}}");
+    assert_non_null(strstr(text, "\ndecoder     read_ahead is off: new\n"));
+    free(text);
+    text = printed("{\"applier\": {\"state\": \"streaming\", \"statistics\": {\"plugin\": \"\"}}}");
+    assert_null(strstr(text, "\ndecoder "));
+    free(text);
+}
+
 static void an_applier_that_ended_is_said_to_be_so(void **unused)
 {
     (void)unused;
@@ -327,6 +339,7 @@ int main(void)
         cmocka_unit_test(the_first_line_says_the_worst),
         cmocka_unit_test(nothing_reads_like_a_failure_after_the_switch),
         cmocka_unit_test(sizes_and_shares_are_printed),
+        cmocka_unit_test(what_the_decoder_cannot_do_is_said),
         cmocka_unit_test(an_applier_that_ended_is_said_to_be_so),
         cmocka_unit_test(what_is_not_known_is_not_guessed),
         cmocka_unit_test(numbers_are_made_for_people),

@@ -3,6 +3,9 @@
 
 typedef enum NodeTag {
     T_Invalid = 0,
+    T_AllocSetContext = 213,
+    T_SlabContext = 214,
+    T_GenerationContext = 215,
     T_Integer = 217,
     T_Float = 218,
     T_String = 219,
