@@ -87,6 +87,7 @@ void output_flush_held(Decoder *decoder, LogicalDecodingContext *ctx)
     }
     /* The server allows writing in the callbacks for the records of the turn, which are over, and not in this one. */
     ctx->accept_writes = true;
+    ctx->write_location = decoder->turn.held_lsn; /* and not that of an empty transaction behind it */
     output_flush(decoder, ctx);
     ctx->accept_writes = false;
 }
@@ -182,6 +183,7 @@ void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderB
     if (decoder->turn.running) {
         output_flush_full(decoder, ctx);
         decoder->turn.holds = frame_writer_pending(decoder->writer);
+        decoder->turn.held_lsn = txn->end_lsn;
     } else {
         output_flush(decoder, ctx);
     }

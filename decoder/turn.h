@@ -37,6 +37,7 @@ typedef struct Turn {
     bool running;             /* the records that come now belong to a turn */
     bool sent;                /* a frame went out in it */
     bool holds;               /* something that committed in it is in hand */
+    XLogRecPtr held_lsn;      /* where the last of it ends */
     TimestampTz deadline;     /* when it is over */
     XLogPageReadCB read_page; /* the server's own */
     XLogRecPtr flushed;       /* all WAL before this has been flushed, and had been before the last record */

@@ -55,7 +55,6 @@ sub nothing_waits_for_wal
 {
     my ($server) = @_;
     my $sql = sub { $server->sql('postgres', $_[0]) };
-    $sql->('ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf()');
     $sql->("SELECT pg_create_logical_replication_slot('waits', 'penstock')");
     my @stopped = split(/\n/, $sql->("SELECT pid FROM pg_stat_activity WHERE backend_type IN ('background writer', 'checkpointer')"));
     $sql->('CHECKPOINT');
@@ -80,10 +79,21 @@ sub nothing_waits_for_wal
     return;
 }
 
+# Where two texts part, with some lines before.
+sub first_difference
+{
+    my @got = split(/\n/, $_[0]);
+    my @expected = split(/\n/, $_[1]);
+    my $line = 0;
+    $line++ while $line < @got && $line < @expected && $got[$line] eq $expected[$line];
+    my $show = sub { my ($lines) = @_; join("\n", map { substr($_ // '(end)', 0, 200) } @{$lines}[($line > 3 ? $line - 3 : 0) .. $line + 3]) };
+    return "line $line, got:\n" . $show->(\@got) . "\nexpected:\n" . $show->(\@expected);
+}
+
 my @turns = (0, 1, 7, 4096);
 
 foreach my $major (11, 15) {
-    my $server = start_source("source$major", major => $major);
+    my $server = start_source("source$major", major => $major, conf => 'autovacuum = off');
     my $sql = sub { $server->sql('postgres', $_[0]) };
     note("PostgreSQL $major");
     $sql->('CREATE TABLE t (id int PRIMARY KEY, v text); ' . join('; ', map { "CREATE TABLE small_$_ (id int)" } 1 .. 4));
@@ -110,7 +120,7 @@ foreach my $major (11, 15) {
         $size{$turn} = -s $name;
     }
     cmp_ok(scalar(() = $text{0} =~ /^commit /mg), '>', 4000, 'many transactions');
-    ok($text{$_} eq $text{0}, "the same is sent with read_ahead $_") foreach @turns;
+    ok($text{$_} eq $text{0}, "the same is sent with read_ahead $_") or diag(first_difference($text{$_}, $text{0})) foreach @turns;
     cmp_ok($size{4096}, '<', $size{0}, 'in fewer messages, so in fewer bytes');
 
     my $peek = sub {
