@@ -52,7 +52,7 @@ sub dry_run
 {
     my ($proxy, $more) = @_;
     my $result = $migration->run('cutover', '--proxy' => $proxy->option . ($more // ''), '--max-lag' => '1000000000',
-        '--target-address' => $target->address, '--dry-run');
+        '--target-address' => $target->address, '--accept-drift', '--dry-run');
     return {status => $result->{status}, text => $result->{stdout} . $result->{stderr}};
 }
 
@@ -101,11 +101,6 @@ sub behaves
     ask_for($target, 'host app app 127.0.0.1/32 reject');
     refused('pg_hba.conf of the target', $proxy, qr/"app".*cannot log in.*pg_hba\.conf rejects/);
     ask_for($target);
-
-    # TLS as PgBouncer is told to, not as libpq would by itself: these servers have none.
-    write_file($proxy->config, slurp_file($proxy->config) =~ s/^(\[pgbouncer\]\n)/$1server_tls_sslmode = prefer\n/mr);
-    $proxy->run($proxy->admin_uri, 'RELOAD');
-    accepted('TLS where there is some', $proxy);
     $proxy->kill9;
     return;
 }
@@ -140,6 +135,29 @@ subtest 'auth_query' => sub {
     $target->sql('app', 'GRANT EXECUTE ON FUNCTION who TO asker');
     refused('whose password only the server knows', $proxy, qr/could not be tried for "app" of "app".*logins=accept/s);
     like(accepted('which is accepted', $proxy, ',logins=accept'), qr/could not be tried for "app" of "app"/, 'and warned of');
+    $proxy->kill9;
+};
+
+# TLS as PgBouncer is told to, which is not what libpq would do by itself.
+subtest 'server_tls_sslmode' => sub {
+    plan skip_all => 'no openssl to make a certificate' unless grep { -x "$_/openssl" } split /:/, $ENV{PATH};
+    my $give_tls = sub {
+        my ($server) = @_;
+        my ($key, $certificate) = map { $server->data_dir . "/server.$_" } qw(key crt);
+        run_program('openssl', 'req', '-new', '-x509', '-days', '2', '-nodes', '-subj', '/CN=127.0.0.1', '-keyout', $key,
+            '-out', $certificate);
+        chmod(0600, $key);
+        $server->sql('postgres', 'ALTER SYSTEM SET ssl = on');
+        $server->reload;
+        wait_until('TLS', sub { $server->sql('postgres', 'SHOW ssl') eq 'on' });
+    };
+    $give_tls->($source);
+    my $proxy = PenstockTest::PgBouncer->start_with('tls', databases => "app = $from\n", password => \%passwords,
+        users => qq("admin" "secret"\n"app" "app"\n), settings => "auth_type = scram-sha-256\nserver_tls_sslmode = require\n");
+    logs_in($proxy, 'app', 'app');
+    refused('TLS is required, and the target has none', $proxy, qr/"app".*cannot log in at .* as PgBouncer does it/);
+    $give_tls->($target);
+    accepted('now it has', $proxy);
     $proxy->kill9;
 };
 
