@@ -78,7 +78,7 @@ static const SessionSetting settings[] = {
     /* Where rows are written it is given back to the database for what looks at them. */
     {.name = "search_path", EACH("pg_catalog", "pg_catalog", "pg_catalog", "pg_catalog", OWN)},
     /* pg_dump hands the source's own on to pg_restore, under which functions run that index expressions call. */
-    {.name = "standard_conforming_strings", EACH("on", OWN, OWN, OWN, OWN)},
+    {.name = "standard_conforming_strings", EACH("on", "on", OWN, OWN, OWN)},
     {.name = "transform_null_equals", READS("off")},
     {.name = "quote_all_identifiers", READS("off")},
 

@@ -5,10 +5,35 @@
 
 #include <stdint.h>
 
+#include "option.h"
+
+typedef struct CheckOptions {
+    bool no_trial;
+} CheckOptions;
+
+enum OptionKey { OPTION_NO_TRIAL = 0x100 };
+
+static const struct argp_option argp_options[] = {
+    {.name = "no-trial",
+     .key = OPTION_NO_TRIAL,
+     .doc = "Do not make the schema, without rows, in a database of its own on the target, to see what is "
+            "refused there"},
+    {0},
+};
+
+static const OptionField fields[] = {OPTION_FLAG(OPTION_NO_TRIAL, CheckOptions, no_trial)};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
+}
+
 static ExitStatus run(const Settings *settings, void *options, Error *error)
 {
-    CheckContext context = {.settings = settings};
-    (void)options;
+    const CheckOptions *check_options = options;
+    CheckContext context = {.settings = settings, .no_trial = check_options->no_trial};
     json_t *outcomes = check_run(&context);
     database_close(context.source);
     database_close(context.target);
@@ -30,7 +55,11 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
 }
 
 static const struct argp argp = {
-    .doc = "\vLooks at both servers and names what would not work, object by object. Changes nothing. "
+    .options = argp_options,
+    .parser = parse_option,
+    .doc = "\vLooks at both servers and names what would not work, object by object. Changes nothing; the "
+           "schema is "
+           "tried in a database of its own on the target, which is dropped again. "
            "Exit status: 0 no problem, 1 problems or checks that could not be made. "
            "--verbose lists every object, else the first 20 of each kind are shown; --quiet only problems."};
 
@@ -38,5 +67,6 @@ const Command command_check = {
     .name = "check",
     .summary = "Look at both servers and name what would not work; changes nothing",
     .argp = &argp,
+    .options_size = sizeof(CheckOptions),
     .run = run,
 };

@@ -35,11 +35,12 @@ typedef struct CheckContext {
     const Settings *settings;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
+    bool no_trial;      /* the schema is not to be tried */
     bool same_database; /* both lead to one database */
     bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
 } CheckContext;
 
-/* Adds findings with finding_add; fails only when the check cannot be made. */
+/* Adds findings with finding_add; fails only when the check cannot be made, or with check_skip. */
 typedef int (*CheckFunction)(CheckContext *context, json_t *findings, Error *error);
 
 typedef struct CheckRow {
@@ -74,8 +75,12 @@ int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) 
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_money(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_trial(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_drift(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+
+/* The check does not apply, for this reason. Returns -1. */
+int check_skip(Error *error, const char *why);
 
 /* Adds {object, detail, fix} to findings; detail and fix may be NULL. A fix is one or more statements; it ends with ";". */
 void finding_add(json_t *findings, const char *object, const char *detail, const char *fix);

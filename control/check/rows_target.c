@@ -16,6 +16,14 @@ static const CheckRow rows[] = {
      .function = probe_target_empty,
      .needs = NEEDS_TARGET,
      .advice = "Name another database, or drop what is in the way."},
+    {.id = "schema-trial",
+     .title = "The schema, made without rows in a database of its own on the target",
+     .severity = CHECK_PROBLEM,
+     .function = probe_trial,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "Make each object possible, on the target or at the source; what is no table may also be left "
+               "for later: the copy "
+               "goes on without it, names it, and tries it again when it is run again."},
     {.id = "drift",
      .title = "Definitions that differ from the source's, of a migration that runs",
      .severity = CHECK_PROBLEM,

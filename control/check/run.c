@@ -118,6 +118,11 @@ static bool applies(const CheckRow *row, const CheckContext *context)
     return source_has && target_lacks;
 }
 
+int check_skip(Error *error, const char *why)
+{
+    return error_set(error, ERROR_NONE, "%s", why);
+}
+
 static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *findings, Error *error)
 {
     const char *skip =
@@ -128,6 +133,9 @@ static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *f
     }
     int status = row->function != NULL ? row->function(context, findings, error)
                                        : run_sql(row, context, findings, error);
+    if (status != 0 && error->code == ERROR_NONE) {
+        return CHECK_SKIPPED;
+    }
     if (status != 0) {
         /* What would only be worth knowing is not worth a complaint. */
         return row->severity == CHECK_NOTE ? CHECK_SKIPPED : CHECK_ERROR;

@@ -29,11 +29,30 @@ static bool differs_in_validity(const CatalogDifference *difference)
            strcmp(difference->target + size, suffix) == 0;
 }
 
+/* Triggers and rules that would act on what the stream brings are disabled on the target until the cutover. */
+static bool is_silenced(const CatalogDifference *difference)
+{
+    return difference->part != NULL && strcmp(difference->part, "enabled") == 0 &&
+           difference->source != NULL && difference->target != NULL &&
+           strcmp(difference->target, "no") == 0 &&
+           (strcmp(difference->source, "ALWAYS") == 0 || strcmp(difference->source, "REPLICA") == 0);
+}
+
+/* What the target's database is set to beside what the source's is, is its operator's choice. */
+static bool is_setting_of_target(const CatalogDifference *difference)
+{
+    return difference->part != NULL && strncmp(difference->part, "setting ", strlen("setting ")) == 0 &&
+           difference->source == NULL;
+}
+
 static bool is_left(const CatalogDifference *difference, void *context)
 {
     const Names *names = context;
     bool chosen =
         bsearch(difference->object, names->sorted, names->count, sizeof *names->sorted, by_name) != NULL;
+    if (is_silenced(difference) || is_setting_of_target(difference)) {
+        return false;
+    }
     return !chosen || !(difference->target == NULL || differs_in_validity(difference));
 }
 

@@ -7,6 +7,7 @@
  *     EXECUTE PROCEDURE of a trigger is EXECUTE FUNCTION from 12 on
  *     grants are spelled out, the ones by default, too; MAINTAIN (17) is not looked at
  *     the role that made the cluster (OID 10) is the same on both, whatever its name
+ *     lists of names in settings are compared without quotes, which quote_all_identifiers puts around each
  *     NOT NULL constraints have rows of their own in pg_constraint from 18 on
  *     constructors of range types are left out: from 14 on there are those of multiranges, too
  *     triggers and constraints of partitions that come from their parent: the parent's are compared
@@ -276,7 +277,10 @@ const CatalogQuery catalog_queries[] = {
      "   WHERE d.datname = current_database())"
      " SELECT object, 'there', '' FROM o"
      " UNION ALL SELECT o.object, concat('setting ', r.rolname, CASE WHEN r.oid IS NOT NULL THEN ' ' END,"
-     "     split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1)"
+     "     split_part(c.setting, '=', 1)), CASE WHEN c.setting ~ "
+     "'^(search_path|[a-z_]*(libraries|tablespaces)|unix_socket_directories)='"
+     "     THEN replace(substr(c.setting, strpos(c.setting, '=') + 1), '\"', '') ELSE substr(c.setting, "
+     "strpos(c.setting, '=') + 1) END"
      "   FROM o JOIN pg_db_role_setting s ON s.setdatabase = o.oid LEFT JOIN pg_roles r ON r.oid = "
      "s.setrole,"
      "   unnest(s.setconfig) AS c (setting)"
@@ -286,6 +290,7 @@ const CatalogQuery catalog_queries[] = {
       */
      " WHERE split_part(c.setting, '=', 1) NOT IN ('default_transaction_read_only', 'default_with_oids',"
      "     'operator_precedence_warning', 'vacuum_cleanup_index_scale_factor', 'force_parallel_mode')"
+     "   AND c.setting NOT IN ('session_preload_libraries=', 'local_preload_libraries=', 'temp_tablespaces=')"
      " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_shdescription d ON d.objoid = "
      "o.oid"
      "   AND d.classoid = 'pg_database'::regclass" OWNER("o.datdba") GRANTS("o.datacl", "'d'", "o.datdba")},

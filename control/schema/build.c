@@ -12,7 +12,6 @@
 /* What pg_restore's scripts begin with, beside what a session of ours that builds has anyway. */
 static const char preamble[] = "SET search_path = '';"
                                "SET standard_conforming_strings = on;"
-                               "SET transform_null_equals = off;"
                                "SET check_function_bodies = off;"
                                "SET lock_timeout = 0";
 
@@ -127,11 +126,16 @@ int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *erro
 
 #define SAVEPOINT "SAVEPOINT penstock_object;\n"
 
+/*
+ * The server reads all of a simple query before it runs the first statement of it: the strings in it are standard ones. What it
+ * then runs may be functions in an index or a check, whose bodies are read while they run, as the application's sessions would.
+ */
 static void statements_of(const SchemaObject *object, const char *search_path, Text *out)
 {
-    text_append(out, SAVEPOINT);
+    text_append(out, SAVEPOINT "SET LOCAL standard_conforming_strings TO DEFAULT;\n");
     text_append(out, search_path);
-    text_printf(out, "%s\n%s\n%s\n;RELEASE SAVEPOINT penstock_object",
+    text_printf(out,
+                "%s\n%s\n%s\n;SET LOCAL standard_conforming_strings = on;\nRELEASE SAVEPOINT penstock_object",
                 object->tablespace != NULL ? object->tablespace : "",
                 object->access_method != NULL ? object->access_method : "", object->sql);
 }

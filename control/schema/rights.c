@@ -59,13 +59,17 @@ static const char rights_sql[] =
     /* Lists of names are stored as they are written, quotes included (GUC_LIST_QUOTE). */
     "       CASE WHEN c.name = ANY (ARRAY['search_path', 'temp_tablespaces', 'local_preload_libraries',"
     "           'session_preload_libraries', 'shared_preload_libraries', 'unix_socket_directories'])"
-    "         THEN coalesce(nullif(c.value, ''), '''''') ELSE quote_literal(c.value) END)"
+    "         THEN CASE WHEN c.value IN ('', '\"\"') THEN '''''' ELSE c.value END ELSE "
+    "quote_literal(c.value) END)"
     "   FROM p, d JOIN pg_db_role_setting s ON s.setdatabase = d.oid LEFT JOIN roles r ON r.oid = s.setrole "
     "AND r.oid <> 0,"
     "        unnest(s.setconfig) AS u (setting),"
     "        LATERAL (SELECT split_part(u.setting, '=', 1), substr(u.setting, strpos(u.setting, '=') + 1)) "
     "AS c (name, value)"
-    "  WHERE strpos(c.name, '.') > 0 OR c.name = ANY ($3::text[])";
+    /* An empty list of libraries cannot be written: SET with '' makes it a library without a name, and nobody gets in. */
+    "  WHERE (strpos(c.name, '.') > 0 OR c.name = ANY ($3::text[]))"
+    "    AND (c.value NOT IN ('', '\"\"') OR c.name NOT IN ('temp_tablespaces', 'local_preload_libraries',"
+    "         'session_preload_libraries'))";
 
 /*
  * The database's name on the target, the role that stands for OID 10, the settings that the server knows, whether we are

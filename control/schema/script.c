@@ -10,7 +10,7 @@
  *     --
  *
  * The body of a function may hold the very same lines. Therefore the text is read as SQL is: a comment inside of quotes
- * or dollar quotes is none. (standard_conforming_strings is on in the script, so that a backslash means something in E''
+ * or dollar quotes is none. (standard_conforming_strings is on in pg_dump's session, so that a backslash means something in E''
  * alone.) Before an object stand the settings that it wants made for the session, SET default_tablespace and SET
  * default_table_access_method, and at the end of the one before in the text; each object gets those that are in force
  * when its turn comes, so that objects may be made in any order.
