@@ -221,12 +221,30 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
     return conclude(cutover, result, error);
 }
 
+/* The run that was killed had done everything, but for its last line in the target's journal, which is there now. */
+static ExitStatus tell_over(Cutover *cutover, Error *error)
+{
+    bool ended = cutover->was_over == ROUND_ENDED;
+    cutover->told = json_array();
+    close_round(cutover, true);
+    if (ended == (cutover->options->mode == CUTOVER_UNDO)) {
+        error_set(error, ERROR_STATE, "the %s that was under way is over: it was %s",
+                  cutover->road->operation, ended ? "brought to its end" : "undone");
+        return EXIT_FAILED;
+    }
+    ending_print(cutover, ended ? ENDING_THERE : ENDING_UNDONE, NULL);
+    return EXIT_DONE;
+}
+
 static ExitStatus run_opened(Cutover *cutover, Error *error)
 {
     CutoverMode mode = cutover->options->mode;
     if (mode == CUTOVER_PLAN) {
         cutover_print_plan(cutover);
         return EXIT_DONE;
+    }
+    if (cutover->was_over != ROUND_OPEN && (mode == CUTOVER_RESUME || mode == CUTOVER_UNDO)) {
+        return tell_over(cutover, error);
     }
     if (allowed_check(cutover, error) != 0) {
         return (ExitStatus)error_exit_status(error);

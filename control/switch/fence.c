@@ -15,6 +15,7 @@
 
 #include "activity.h"
 #include "clock.h"
+#include "passers.h"
 
 #define LOOK_AGAIN_MS 10
 
@@ -41,7 +42,7 @@ int fence_remember(Database *source, json_t *detail, Error *error)
     json_object_set_new(detail, "read_only",
                         PQgetisnull(result, 0, 1) ? json_null() : json_string(PQgetvalue(result, 0, 1)));
     PQclear(result);
-    return 0;
+    return passers_remember(source, detail, error);
 }
 
 static int alter(Database *source, const char *first, const char *second, Error *error)
@@ -86,8 +87,7 @@ static int end_suspects(Database *source, const Suspects *suspects, bool spare_o
     if (status == 0) {
         status = database_value(source, &sessions, error,
                                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                                " WHERE datname = current_database() AND backend_type = 'client backend'"
-                                "   AND pid <> pg_backend_pid() AND backend_start <= $2::timestamptz"
+                                " WHERE " PASSERS_ENDED " AND backend_start <= $2::timestamptz"
                                 "   AND NOT ($1::bool AND application_name LIKE 'penstock %')",
                                 2, spare_ours ? "true" : "false", suspects->since);
     }
@@ -120,15 +120,22 @@ static int end_sessions(Database *source, const Suspects *suspects, bool spare_o
     }
 }
 
-int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error)
+int fence_raise(Database *source, const json_t *detail, bool spare_ours, int limit_ms, bool (*stop)(void),
+                Error *error)
 {
     Suspects suspects = {0};
-    int status = alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error);
+    int status = passers_stop(source, detail, error);
+    if (status == 0) {
+        status = alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error);
+    }
     if (status == 0) {
         status = list_suspects(source, &suspects, error);
     }
     if (status == 0) {
         status = end_sessions(source, &suspects, spare_ours, limit_ms, stop, error);
+    }
+    if (status == 0) {
+        status = passers_check(source, "fenced side", error); /* who has come since the preflight */
     }
     free(suspects.starting);
     free(suspects.since);
@@ -152,11 +159,15 @@ int fence_before(const json_t *detail, FenceBefore *out, Error *error)
     return 0;
 }
 
+/* The database first: that is what clients wait for. */
 int fence_lift(Database *source, const json_t *detail, Error *error)
 {
     FenceBefore before;
-    return fence_before(detail, &before, error) == 0 ? alter(source, before.limit, before.read_only, error)
-                                                     : -1;
+    if (fence_before(detail, &before, error) != 0 ||
+        alter(source, before.limit, before.read_only, error) != 0) {
+        return -1;
+    }
+    return passers_restore(source, detail, error);
 }
 
 void fence_advise(const char *database, const char *side, const json_t *detail, char *out, size_t size)

@@ -19,10 +19,11 @@
 int fence_remember(Database *source, json_t *detail, Error *error) MUST_CHECK;
 
 /*
- * Raises the fence and ends sessions until none is left, for at most limit_ms; ERROR_LIMIT names those that stay.
- * spare_ours: but for those of Penstock itself, which go by their application_name.
+ * Raises the fence, stops who would pass it (passers.h, of detail), and ends sessions until none is left, for at most limit_ms;
+ * ERROR_LIMIT names those that stay. spare_ours: but for those of Penstock itself, which go by their application_name.
  */
-int fence_raise(Database *source, bool spare_ours, int limit_ms, bool (*stop)(void), Error *error) MUST_CHECK;
+int fence_raise(Database *source, const json_t *detail, bool spare_ours, int limit_ms, bool (*stop)(void),
+                Error *error) MUST_CHECK;
 
 /* What follows ALTER DATABASE name to open it again, from the detail of fence_remember. */
 typedef struct FenceBefore {

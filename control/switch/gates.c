@@ -20,11 +20,10 @@ int step_fence(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     int left, limit = (int)(FENCE_LIMIT_S * 1000);
-    (void)detail;
     if (cutover_hold_left(cutover, &left, error) != 0) {
         return -1;
     }
-    return fence_raise(cutover->leaving, false, left < limit ? left : limit, interrupted, error);
+    return fence_raise(cutover->leaving, detail, false, left < limit ? left : limit, interrupted, error);
 }
 
 int step_unfence(void *context, const json_t *detail, Error *error)
@@ -76,7 +75,7 @@ int step_close(void *context, const json_t *detail, Error *error)
     if (json_object_size(detail) == 0) {
         return 0;
     }
-    return fence_raise(cutover->entering, true, (int)(FENCE_LIMIT_S * 1000), never, error);
+    return fence_raise(cutover->entering, detail, true, (int)(FENCE_LIMIT_S * 1000), never, error);
 }
 
 void advise_close(void *context, const json_t *detail, char *out, size_t size)

@@ -67,6 +67,8 @@ void cutover_print_plan(const Cutover *cutover)
         const Step *step = &cutover->road->steps[i];
         cutover_limit_text(cutover, step, limit);
         printf("  %2d  %-10s  %-8s  %s%s\n", i + 1, step->name, limit, step->text,
-               step->undo != NULL ? " (undone if a later step fails)" : "");
+               step->undo == NULL ? ""
+               : step->commits    ? " (taken back if the probe fails and nobody has written)"
+                                  : " (undone if a later step fails)");
     }
 }

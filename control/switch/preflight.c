@@ -11,6 +11,7 @@
 #include "cutover.h"
 #include "drift.h"
 #include "measure.h"
+#include "passers.h"
 #include "reverse.h"
 #include "tables.h"
 #include "together.h"
@@ -98,20 +99,26 @@ static int check_superuser(Database *database, const char *side, Error *error)
 
 static int check_leaving(Cutover *cutover, Error *error)
 {
-    char *prepared = NULL;
-    int status = check_superuser(cutover->leaving, cutover->road->from, error);
-    if (status == 0) {
-        status = database_value(
-            cutover->leaving, &prepared, error,
-            "SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = current_database()", 0);
+    const char *from = cutover->road->from;
+    if (check_superuser(cutover->leaving, from, error) != 0) {
+        return -1;
     }
-    if (status == 0 && prepared != NULL) {
-        error_set(error, ERROR_STATE, "there are prepared transactions on the %s: %.300s",
-                  cutover->road->from, prepared);
-        status = error_hint(error, "No fence stops COMMIT PREPARED: commit or roll them back first.");
+    return cutover->options->end_writers ? passers_check_prepared(cutover->leaving, from, error)
+                                         : passers_check(cutover->leaving, from, error);
+}
+
+/* What the fence changes beside the database. */
+static int name_passers(Cutover *cutover, Error *error)
+{
+    char *who = NULL;
+    if (passers_name(cutover->leaving, &who, error) != 0) {
+        return -1;
     }
-    free(prepared);
-    return status;
+    if (who != NULL) {
+        cutover_warn(cutover, "on the %s: %s", cutover->road->from, who);
+    }
+    free(who);
+    return 0;
 }
 
 static int check_slot(Cutover *cutover, Error *error)
@@ -181,7 +188,8 @@ static int name_superusers(Cutover *cutover, Error *error)
     if (who != NULL) {
         cutover_warn(cutover,
                      "superusers are connected to the %s (%s): the fence ends their sessions and makes new "
-                     "ones read-only, but cannot keep them out",
+                     "ones read-only, but cannot keep them out, nor from writing when they say so (SET "
+                     "transaction_read_only); that would be noticed, and undo the switch or be said",
                      cutover->road->from, who);
     }
     free(who);
@@ -321,10 +329,18 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {
-        check_phase,  check_nothing_missing, check_drift,        check_leaving,   check_slot,
-        check_lag,    check_reverse,         check_transactions, name_superusers, name_without_statistics,
-        check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {check_phase,
+                                                        check_nothing_missing,
+                                                        check_drift,
+                                                        check_leaving,
+                                                        check_slot,
+                                                        check_lag,
+                                                        check_reverse,
+                                                        check_transactions,
+                                                        name_superusers,
+                                                        name_passers,
+                                                        name_without_statistics,
+                                                        check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 
@@ -332,6 +348,6 @@ int rollback_preflight(Cutover *cutover, Error *error)
 {
     static int (*const checks[])(Cutover *, Error *) = {check_leaving,   check_entering, check_fence,
                                                         check_losses,    check_way_back, check_transactions,
-                                                        name_superusers, check_proxies};
+                                                        name_superusers, name_passers,   check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }

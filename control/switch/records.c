@@ -162,6 +162,7 @@ int records_load_round(Cutover *cutover, Error *error)
     Reading here = {.road = cutover->road, .records = cutover->records};
     ledger_read(cutover->ledger, 0, take_line, &here);
     if (is_over(&here)) {
+        cutover->was_over = records_ended(cutover->road, cutover->records) ? ROUND_ENDED : ROUND_UNDONE;
         step_records_free(cutover->records, MAX_STEPS);
     }
     return check(&here, error);

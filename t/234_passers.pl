@@ -1,0 +1,111 @@
+# Who passes a fence by design: an apply worker, a prepared transaction, a role with a read-only default of its own, a superuser
+# that insists. Each is stopped or refused beforehand, or seen before clients are let go; and when the look through the proxy
+# fails, the way goes back.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Journal;
+use PenstockTest::Writers;
+
+my $source = start_source('source', conf => "max_prepared_transactions = 4\n");
+my $target = start_target('target');
+app_database('app', $source, $target);
+my $writers = PenstockTest::Writers->new($source, 'app');
+my $proxy = start_pgbouncer('pgbouncer', app => $source);
+my $migration = migration($source, $target, database => 'app');
+my @cutover = ($migration->cutover_words($proxy), '--yes');
+my @rollback = ($migration->rollback_words($proxy), '--yes');
+$source->sql('app', 'CREATE TABLE fed (id int PRIMARY KEY)');
+$migration->ok('copy');
+my $journal = PenstockTest::Journal->new($target, 'app');
+$migration->follow;
+$migration->wait_until_caught_up;
+my $config = slurp_file($proxy->config);
+
+sub fence
+{
+    return $source->sql('postgres', q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'});
+}
+# What the server of the source says to that user.
+sub says
+{
+    my ($user, $sql) = @_;
+    my $said;
+    $source->psql('app', $sql, connstr => $source->uri('app', user => $user, tcp => 1), stderr => \$said);
+    return $said;
+}
+sub undone
+{
+    my ($name) = @_;
+    is(fence(), '-1', "$name: the source is open");
+    is(slurp_file($proxy->config), $config, "$name: the proxy's file is as it was");
+    $migration->wait_until_caught_up;
+    return same_rows($source, $target, 'app', "$name: both sides are equal");
+}
+
+# An apply worker.
+$target->sql('postgres', 'CREATE DATABASE feeder');
+$target->sql('feeder', 'CREATE TABLE fed (id int PRIMARY KEY); CREATE PUBLICATION feed FOR TABLE fed');
+$target->sql('feeder', q{SELECT pg_create_logical_replication_slot('feed', 'pgoutput')});
+$source->sql('app', sprintf(q{CREATE SUBSCRIPTION feed CONNECTION '%s' PUBLICATION feed WITH (create_slot = false)},
+        $target->uri('feeder', tcp => 1)));
+$target->sql('feeder', 'INSERT INTO fed VALUES (1)');
+wait_until('the worker to write', sub { $source->sql('app', 'SELECT count(*) FROM fed') == 1 });
+my $result = $migration->exits(3, @cutover);
+like($result->{stderr}, qr/subscriptions write to the source behind any fence: feed.*--end-writers/s, 'a subscription is refused by name');
+push @cutover, '--end-writers';
+
+# A prepared transaction that was not there at the preflight.
+my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover));
+$source->sql('app', q{BEGIN; INSERT INTO fed VALUES (1000); PREPARE TRANSACTION 'in doubt'});
+$journal->go_on;
+is($held->wait, 3, 'a prepared transaction that came later ends the cutover');
+like($held->log_tail, qr/prepared transactions .*in doubt/, 'and is named');
+$source->sql('app', q{COMMIT PREPARED 'in doubt'});
+undone('prepared');
+is($source->sql('app', q{SELECT subenabled FROM pg_subscription WHERE subname = 'feed'}), 't', 'the subscription goes on');
+
+# A superuser that insists, when all was caught up.
+$held = $journal->stand_at('cutover sequences begin', $migration->command(@cutover));
+is(fence(), '0', 'the fence stands');
+$source->sql('app', 'SET default_transaction_read_only = off; INSERT INTO fed VALUES (2000)');
+$journal->go_on;
+is($held->wait, 3, 'a write behind the fence ends the cutover');
+like($held->log_tail, qr/prove .*somebody wrote to the source behind its fence/, 'and that is said');
+undone('a write behind the fence');
+
+# A role whose own default wins over the database's; and clients that cannot get through to the target.
+$_->sql('postgres', 'CREATE ROLE loud SUPERUSER LOGIN; ALTER ROLE loud SET default_transaction_read_only = off') for $source, $target;
+my @probe = ('--probe' => $proxy->uri('app'));
+$held = $journal->stand_at('cutover release begin', $migration->command(@cutover, @probe));
+like(says('loud', 'INSERT INTO fed VALUES (3000)'), qr/read-only/, 'a role with a default of its own begins read-only');
+$target->sql('postgres', 'ALTER ROLE app NOLOGIN');
+$journal->go_on;
+is($held->wait, 3, 'a failed look through the proxy');
+like($held->log_tail, qr/nobody has written to the target: going back.*Undone: clients go on/s, 'goes back when nobody has written');
+undone('a failed probe');
+is($target->sql('postgres', q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'}), '-1', 'the target is open');
+is($source->sql('app', q{SELECT count(*) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = setrole AND rolname = 'loud' WHERE setdatabase <> 0}),
+    '0', 'the role has what it had');
+$target->sql('postgres', 'ALTER ROLE app LOGIN');
+
+# The same when somebody has written: no way back by undoing, no success either; a rollback.
+$writers->start('load', $proxy->uri('app'));
+$writers->go_on($source, 'before');
+$held = $journal->stand_at('cutover probe begin', $migration->command(@cutover, '--probe' => 'host=127.0.0.1 port=1 dbname=app'));
+$writers->go_on($target, 'released');
+$journal->go_on;
+is($held->wait, 3, 'a look that fails though clients have got through');
+like($held->log_tail, qr/[1-9]\d* changes have been written to the target/, 'what was written is counted');
+$writers->go_on($target, 'after the probe');
+like($migration->exits(3, 'cutover', '--undo')->{stderr}, qr/cannot be undone.*changes have been written.*penstock rollback/s, 'it cannot be undone');
+$migration->exits(3, 'cutover', '--resume');
+$writers->go_on($target, 'after the attempts');
+$result = $migration->ok(@rollback);
+$writers->go_on($source, 'back');
+is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'copied', 'the migration stands where it stood');
+$writers->end_well($source);
+done_testing();
