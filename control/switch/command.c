@@ -224,14 +224,18 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
 /* The run that was killed had done everything, but for its last line in the target's journal, which is there now. */
 static ExitStatus tell_over(Cutover *cutover, Error *error)
 {
-    bool ended = cutover->was_over == ROUND_ENDED;
-    cutover->told = json_array();
-    close_round(cutover, true);
-    if (ended == (cutover->options->mode == CUTOVER_UNDO)) {
-        error_set(error, ERROR_STATE, "the %s that was under way is over: it was %s",
-                  cutover->road->operation, ended ? "brought to its end" : "undone");
+    bool ended = cutover->was_over == ROUND_ENDED, undo = cutover->options->mode == CUTOVER_UNDO;
+    Error why = {.message = "it was brought to its end"};
+    if (ended && undo) {
+        allowed_refuse_undo(cutover, &why, error);
         return EXIT_FAILED;
     }
+    if (!ended && !undo) {
+        error_set(error, ERROR_STATE, "the %s that was under way has been undone", cutover->road->operation);
+        return EXIT_FAILED;
+    }
+    cutover->told = json_array();
+    close_round(cutover, true);
     ending_print(cutover, ended ? ENDING_THERE : ENDING_UNDONE, NULL);
     return EXIT_DONE;
 }

@@ -17,7 +17,7 @@
 #include "proxy.h"
 #include "state.h"
 
-#define MAX_STEPS 24
+#define MAX_STEPS 28
 
 struct Cutover;
 
@@ -59,6 +59,7 @@ typedef struct CutoverProxy {
 typedef struct Ticker Ticker;
 typedef struct Ledger Ledger;
 typedef struct Watchdog Watchdog;
+typedef struct Positions Positions;
 
 /* Only the ledger knew that the round that was under way is over. */
 typedef enum RoundOver { ROUND_OPEN, ROUND_ENDED, ROUND_UNDONE } RoundOver;
@@ -81,10 +82,11 @@ typedef struct Cutover {
     Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
     Ledger *ledger;                      /* the journal's second place; NULL: there is none */
     bool source_missed;                  /* it did not answer, and that was said */
-    char unproven[256]; /* what could not be shown, though the road was gone to its end; "" else */
-    RoundOver was_over; /* as the last run left it, whose last lines the journal in the target lacked */
-    bool behind;        /* the journal in the target lacks lines that the ledger has */
-    json_t *kept;       /* how the round was called first, for a run that carries on; else NULL */
+    char unproven[256];   /* what could not be shown, though the road was gone to its end; "" else */
+    Positions *positions; /* of sequences, as they were before clients were held; NULL: nobody has looked */
+    RoundOver was_over;   /* as the last run left it, whose last lines the journal in the target lacked */
+    bool behind;          /* the journal in the target lacks lines that the ledger has */
+    json_t *kept;         /* how the round was called first, for a run that carries on; else NULL */
     StepRecord records[MAX_STEPS]; /* of the round that is under way */
     char source_system[32];
     char *reverse_conninfo;

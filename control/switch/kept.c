@@ -28,6 +28,7 @@ static const struct {
 } flags[] = {
     {"verify", offsetof(CutoverOptions, verify)},
     {"no_reverse", offsetof(CutoverOptions, no_reverse)},
+    {"accept_drift", offsetof(CutoverOptions, accept_drift)},
     {"accept_loss", offsetof(CutoverOptions, accept_loss)},
     {"end_writers", offsetof(CutoverOptions, end_writers)},
 };

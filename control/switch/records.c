@@ -140,6 +140,15 @@ static void bring_up(Cutover *cutover, size_t lines)
     ledger_read(cutover->ledger, lines, write_missing, cutover);
 }
 
+/* The round is over. When the ledger still has it, whoever was at work did not live to say so. */
+static void take_over(Cutover *cutover, bool unsaid)
+{
+    if (unsaid) {
+        cutover->was_over = records_ended(cutover->road, cutover->records) ? ROUND_ENDED : ROUND_UNDONE;
+    }
+    step_records_free(cutover->records, MAX_STEPS);
+}
+
 int records_load_round(Cutover *cutover, Error *error)
 {
     Reading there = {.road = cutover->road, .records = cutover->records};
@@ -148,7 +157,7 @@ int records_load_round(Cutover *cutover, Error *error)
             return -1;
         }
         if (is_over(&there)) {
-            step_records_free(cutover->records, MAX_STEPS);
+            take_over(cutover, ledger_fits(cutover, cutover->records));
             return 0;
         }
         if (!ledger_fits(cutover, cutover->records) || ledger_lines(cutover->ledger) <= there.lines) {
@@ -162,8 +171,7 @@ int records_load_round(Cutover *cutover, Error *error)
     Reading here = {.road = cutover->road, .records = cutover->records};
     ledger_read(cutover->ledger, 0, take_line, &here);
     if (is_over(&here)) {
-        cutover->was_over = records_ended(cutover->road, cutover->records) ? ROUND_ENDED : ROUND_UNDONE;
-        step_records_free(cutover->records, MAX_STEPS);
+        take_over(cutover, true);
     }
     return check(&here, error);
 }

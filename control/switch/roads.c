@@ -3,10 +3,10 @@
  * undone when something fails, from there on the only way is forward, since clients may have written: unless `probe` fails
  * and it can be shown that nobody has.
  *
- *     cutover:   preflight  warm up  publish  slot  subscribe
+ *     cutover:   preflight  warm up  publish  slot  subscribe  ahead
  *                           hold  drain  fence  position  catch up  triggers  sequences  snapshot  begin  open  point  prove
  *                           RELEASE  probe  gone  streams  switched
- *     rollback:  preflight  stream
+ *     rollback:  preflight  stream  ahead
  *                           hold  drain  fence  position  catch up  sequences            begin  open  point
  *                           RELEASE  probe  gone  back
  */
@@ -54,6 +54,10 @@ static const Step cutover_steps[] = {
      .advise = advise_unsubscribe,
      .needs = NEEDS_BOTH,
      .undo_needs = NEEDS_SOURCE},
+    {.name = "ahead",
+     .text = "set the sequences, as far as they are",
+     .perform = step_ahead,
+     .needs = NEEDS_BOTH},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -99,7 +103,7 @@ static const Step cutover_steps[] = {
      .needs = NEEDS_TARGET,
      .undo_needs = NEEDS_TARGET},
     {.name = "sequences",
-     .text = "set and compare the sequences",
+     .text = "set the sequences that have moved since",
      .perform = step_sequences,
      .needs = NEEDS_BOTH},
     {.name = "snapshot",
@@ -179,6 +183,10 @@ static const Step rollback_steps[] = {
      .needs = NEEDS_BOTH,
      .undo_needs = NEEDS_SOURCE,
      .limit = LIMIT_PREPARE},
+    {.name = "ahead",
+     .text = "set the sequences, as far as they are",
+     .perform = step_ahead,
+     .needs = NEEDS_BOTH},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -217,7 +225,7 @@ static const Step rollback_steps[] = {
      .volatile_result = true,
      .limit = LIMIT_HOLD},
     {.name = "sequences",
-     .text = "set and compare the sequences",
+     .text = "set the sequences that have moved since",
      .perform = step_sequences,
      .needs = NEEDS_BOTH},
     {.name = "begin",

@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "ledger.h"
 #include "lock.h"
+#include "positions.h"
 #include "records.h"
 #include "text.h"
 
@@ -320,6 +321,7 @@ void cutover_close(Cutover *cutover)
     database_close(cutover->source);
     database_close(cutover->target);
     ledger_close(cutover->ledger);
+    positions_free(cutover->positions);
     step_records_free(cutover->records, MAX_STEPS);
     json_decref(cutover->kept);
     json_decref(cutover->told);

@@ -42,6 +42,7 @@ int step_position(void *context, json_t *detail, Error *error);
 int step_forget_position(void *context, const json_t *detail, Error *error);
 int step_catch_up(void *context, json_t *detail, Error *error);
 int step_catch_up_back(void *context, json_t *detail, Error *error);
+int step_ahead(void *context, json_t *detail, Error *error);
 int step_sequences(void *context, json_t *detail, Error *error);
 int step_snapshot(void *context, json_t *detail, Error *error);
 

@@ -1,0 +1,56 @@
+# Many tables and sequences: what they cost lies before the hold, no statement locks more of them than a server has locks for, and
+# in the hold only the sequences are set that have moved.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+use PenstockTest::Journal;
+
+my $sequences = $ENV{PENSTOCK_MANY_SEQUENCES} // 2300;
+my $tables = $ENV{PENSTOCK_MANY_TABLES} // 1100;
+
+# Locks for some hundred tables, and no more.
+my @few_locks = (conf => "max_locks_per_transaction = 10\nmax_connections = 60\nmax_prepared_transactions = 0\nautovacuum = off\nfsync = off\nlog_statement = none\n");
+my $source = start_source('source', @few_locks);
+my $target = start_target('target', @few_locks);
+app_database('app', $source, $target);
+
+# In parts: each CREATE keeps a lock to the end of its transaction.
+sub make
+{
+    my ($server, $count, $what) = @_;
+    for (my $first = 1; $first <= $count; $first += 100) {
+        my $last = $first + 99 < $count ? $first + 99 : $count;
+        $server->sql('app', "SELECT format('$what', i) FROM generate_series($first, $last) i \\gexec");
+    }
+    return;
+}
+my $proxy = start_pgbouncer('pgbouncer', app => $source);
+my $migration = migration($source, $target, database => 'app');
+my @cutover = ($migration->cutover_words($proxy), '--yes', '--accept-drift');
+$source->sql('app', 'CREATE TABLE written (id int PRIMARY KEY)');
+$migration->ok('copy');
+$migration->follow;
+$migration->wait_until_caught_up;
+make($_, $sequences, 'CREATE SEQUENCE s%s') for $target, $source;
+make($_, $tables, 'CREATE TABLE t%s (id int PRIMARY KEY)') for $target, $source;
+my %oid = map { split /\|/ } split /\n/, $source->sql('app', q{SELECT relname, oid FROM pg_class WHERE relname ~ '^t[0-9]+$' AND relkind = 'r'});
+$target->sql('app', 'INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes, copy_state) VALUES '
+      . join(', ', map { "('default', 'public', '$_', $oid{$_}, 0, 'copied')" } sort keys %oid));
+
+my $journal = PenstockTest::Journal->new($target, 'app');
+my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover));
+$source->sql('app', "SELECT nextval('s1'), nextval('s2'), nextval('s2'), setval('s3', 77, false)");
+$journal->go_on;
+is($held->wait, 0, 'switched, with fewer locks than tables') or diag($held->log_tail);
+my $all = $sequences;
+like($held->log_text, qr/sequences .*\b$all, of which 3 had moved/, 'three sequences had moved since the look');
+is($target->sql('app', 'SELECT last_value, is_called FROM s2'), '2|t', 'one that was called');
+is($target->sql('app', 'SELECT last_value, is_called FROM s3'), '77|f', 'one that was set and not called');
+is($target->sql('app', 'SELECT last_value, is_called FROM s4'), '1|f', 'one that never moved');
+is($target->sql('app', 'SELECT count(*) FROM pg_publication_tables'), $tables + 1, 'all tables are published');
+is($source->sql('app', 'SELECT count(*) FROM pg_subscription_rel'), $tables + 1, 'and have their way back');
+diag($held->log_text) if $ENV{PENSTOCK_MANY_TABLES};
+done_testing();
