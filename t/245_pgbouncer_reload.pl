@@ -78,6 +78,24 @@ sub behaves
 
 subtest "PgBouncer $_->[0]" => \&behaves, @$_ foreach PenstockTest::PgBouncer::programs();
 
+# Whoever lets clients go may not have the file any more.
+subtest 'the file is gone while clients are held' => sub {
+    my $proxy = PenstockTest::PgBouncer->start_with('gone', databases => "app = $from\n");
+    serves($proxy, 'app');
+    my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $source->uri('app', tcp => 1, user => 'app'));
+    my $steps = sub { $target->sql('app', q{SELECT count(*) FROM penstock.journal WHERE step = 'drain' AND event = 'begin'}) };
+    my $before = $steps->();
+    my $cutover = background('cutover', $migration->command($migration->cutover_words($proxy), '--yes', '--drain-limit', '3'));
+    wait_until('clients to be held', sub { $steps->() > $before });
+    rename($proxy->config, $proxy->config . '.away') or die "$!\n";
+    is($cutover->wait, 3, 'the drain ends with its limit');
+    like($cutover->log_text, qr/Undone/, 'and is undone');
+    serves($proxy, 'app');
+    rename($proxy->config . '.away', $proxy->config) or die "$!\n";
+    $blocker->end;
+    $proxy->kill9;
+};
+
 # The line is in an included file; `*` in the main one serves others, with a pool size of its own.
 subtest 'included files, and entries that go together' => sub {
     my $included = PostgreSQL::Test::Utils::tempdir('included') . '/databases.ini';

@@ -245,7 +245,7 @@ int ini_database_restore(const char *text, const char *name, const IniPlace *pla
     return 0;
 }
 
-/* --- all of them --- */
+/* --- many --- */
 
 void ini_names_free(char **names)
 {
@@ -253,24 +253,6 @@ void ini_names_free(char **names)
         free(names[i]);
     }
     free(names);
-}
-
-void ini_database_names(const char *text, char ***out)
-{
-    Walk walk = {.next = text, .section = "databases"};
-    Line line;
-    size_t count = 0, room = 16;
-    char **names = malloc(room * sizeof *names);
-    while (walk_next(&walk, &line)) {
-        if (line.in_section && line.key.start < line.key.end && !span_is(line.key, "*")) {
-            if (count + 1 == room) {
-                names = realloc(names, (room *= 2) * sizeof *names);
-            }
-            names[count++] = span_unquote(line.key, '"');
-        }
-    }
-    names[count] = NULL;
-    *out = names;
 }
 
 char *ini_line_copy(const char *line, const char *name, const char *database, const Endpoint *where,

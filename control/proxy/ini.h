@@ -60,8 +60,7 @@ int ini_database_point(const char *text, const char *name, const Endpoint *where
 int ini_database_restore(const char *text, const char *name, const IniPlace *place, char **out,
                          Error *error) MUST_CHECK;
 
-/* The names in [databases], unquoted, NULL-terminated, without `*`. The caller frees each and *out. */
-void ini_database_names(const char *text, char ***out);
+/* Frees a NULL-terminated list of names; NULL is none. */
 void ini_names_free(char **names);
 
 /*

@@ -79,18 +79,6 @@ static int is_paused(Proxy *proxy, const char *entry, bool *paused, Error *error
     return 0;
 }
 
-/* The entries as PgBouncer and its files have them now. */
-static int find_entries(Proxy *proxy, char ***out, Error *error)
-{
-    ConfigFiles files;
-    if (pgbouncer_read(proxy, &files, error) != 0) {
-        return -1;
-    }
-    int status = pgbouncer_entries(proxy, files.flat, out, error);
-    config_files_free(&files);
-    return status;
-}
-
 /* KILL ends the sessions and keeps who comes after from getting a server until RESUME (admin.c, admin_cmd_kill). */
 static int hold_entry(Proxy *proxy, const char *entry, const ProxyContext *context, int64_t deadline,
                       Error *error)
@@ -112,7 +100,7 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
 {
     char **entries;
     int64_t deadline = clock_ms() + context->drain_limit_ms;
-    if (find_entries(proxy, &entries, error) != 0) {
+    if (pgbouncer_entries(proxy, &entries, error) != 0) {
         return -1;
     }
     int status = 0;
@@ -123,29 +111,24 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
     return status;
 }
 
-/* Should the files not be readable any more, the operator's own entry at least is let go. */
+/* One that cannot be resumed does not keep the others. */
 static int pgbouncer_release(Proxy *proxy, Error *error)
 {
-    char **entries = NULL, *own[] = {proxy->entry, NULL};
-    Error unread, first = {.code = ERROR_NONE};
-    int found = find_entries(proxy, &entries, &unread), status = 0;
-    for (char **entry = found == 0 ? entries : own; *entry != NULL; entry++) {
+    char **entries;
+    Error failure;
+    int status = 0;
+    if (pgbouncer_entries(proxy, &entries, error) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; entries[i] != NULL; i++) {
         bool paused;
-        if (is_paused(proxy, *entry, &paused, error) != 0 || (paused && resume(proxy, *entry, error) != 0)) {
-            first = first.code == ERROR_NONE ? *error : first;
+        if (is_paused(proxy, entries[i], &paused, &failure) != 0 ||
+            (paused && resume(proxy, entries[i], &failure) != 0)) {
+            *error = failure;
             status = -1;
         }
     }
-    if (found == 0) {
-        ini_names_free(entries);
-    } else if (status == 0 && !proxy->named) {
-        first = unread;
-        status = error_context(
-            &first, "\"%s\" was let go; whether other entries are still paused is not known", proxy->entry);
-    }
-    if (status != 0) {
-        *error = first;
-    }
+    ini_names_free(entries);
     return status;
 }
 

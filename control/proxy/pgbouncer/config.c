@@ -65,29 +65,23 @@ static bool leads_alike(const PGresult *databases, int one, int other)
                0;
 }
 
-int pgbouncer_entries(Proxy *proxy, const char *text, char ***out, Error *error)
+int pgbouncer_entries(Proxy *proxy, char ***out, Error *error)
 {
     PGresult *databases;
-    int row;
-    if (pgbouncer_show_entry(proxy, &databases, &row, error) != 0) {
+    int own;
+    if (pgbouncer_show_entry(proxy, &databases, &own, error) != 0) {
         return -1;
     }
-    char **names;
+    char **all = calloc((size_t)PQntuples(databases) + 2, sizeof *all);
     size_t count = 1;
-    ini_database_names(text, &names);
-    size_t room = 2;
-    for (size_t i = 0; names[i] != NULL; i++) {
-        room++;
-    }
-    char **all = calloc(room, sizeof *all);
     all[0] = strdup(proxy->entry);
-    for (size_t i = 0; !proxy->named && names[i] != NULL; i++) {
-        if (strcmp(names[i], proxy->entry) != 0 && strncmp(names[i], REHEARSAL, strlen(REHEARSAL)) != 0 &&
-            leads_alike(databases, row, console_row(databases, "name", names[i]))) {
-            all[count++] = strdup(names[i]);
+    for (int row = 0; !proxy->named && row < PQntuples(databases); row++) {
+        const char *name = console_field(databases, row, "name");
+        if (row != own && strncmp(name, REHEARSAL, strlen(REHEARSAL)) != 0 &&
+            leads_alike(databases, own, row)) {
+            all[count++] = strdup(name);
         }
     }
-    ini_names_free(names);
     PQclear(databases);
     *out = all;
     return 0;
@@ -110,7 +104,7 @@ int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error)
     if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = pgbouncer_entries(proxy, files.flat, &entries, error);
+    int status = pgbouncer_entries(proxy, &entries, error);
     json_t *all = json_array();
     for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
         char *line = NULL;
@@ -274,7 +268,7 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
     if (pgbouncer_read(proxy, &files, error) != 0) {
         return -1;
     }
-    int status = pgbouncer_entries(proxy, files.flat, &entries, error);
+    int status = pgbouncer_entries(proxy, &entries, error);
     if (status == 0) {
         status = point_all(&files, entries, &context->to, error);
     }

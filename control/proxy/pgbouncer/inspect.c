@@ -72,13 +72,13 @@ static int check_entry(Proxy *proxy, const PGresult *config, const PGresult *dat
 }
 
 /* One who was named moves alone: who else leads to the same database stays behind at the fence. */
-static void warn_of_others(Proxy *proxy, const char *text, ProxyReport *report)
+static void warn_of_others(Proxy *proxy, ProxyReport *report)
 {
     char **all;
     Error ignored;
     Proxy any = *proxy;
     any.named = false;
-    if (!proxy->named || pgbouncer_entries(&any, text, &all, &ignored) != 0) {
+    if (!proxy->named || pgbouncer_entries(&any, &all, &ignored) != 0) {
         return;
     }
     for (size_t i = 1; all[i] != NULL; i++) {
@@ -164,7 +164,7 @@ int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *co
     }
     int status = console_run(&proxy->console, "SHOW CONFIG", &config, error);
     if (status == 0) {
-        status = pgbouncer_entries(proxy, files.flat, &entries, error);
+        status = pgbouncer_entries(proxy, &entries, error);
     }
     if (status == 0) {
         status = visit_entries(proxy, visit, context, files.flat, entries, config, report, error);
@@ -267,7 +267,7 @@ static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *co
         status = check_files(proxy, context, config, files, entries, error);
     }
     if (status == 0) {
-        warn_of_others(proxy, files->flat, report);
+        warn_of_others(proxy, report);
         status =
             visit_entries(proxy, route_inspect_way, context, files->flat, entries, config, report, error);
     }
@@ -302,7 +302,7 @@ int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *re
         status = pgbouncer_clean(proxy, &files, error);
     }
     if (status == 0) {
-        status = pgbouncer_entries(proxy, files.flat, &entries, error);
+        status = pgbouncer_entries(proxy, &entries, error);
     }
     if (status == 0) {
         status = inspect(proxy, context, config, &files, entries, report, error);

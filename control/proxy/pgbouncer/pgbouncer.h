@@ -30,10 +30,11 @@ struct Proxy {
 int pgbouncer_show_entry(Proxy *proxy, PGresult **out, int *row, Error *error) MUST_CHECK;
 
 /*
- * The entries that are held and moved together: the proxy's own first, and, unless the operator named it, all that lead
- * to the same database of the same server. To be freed with ini_names_free.
+ * The entries that are held and moved together, as the console has them: the proxy's own first, and, unless the operator named
+ * it, all that lead to the same database of the same server. No file is read for it: who lets clients go may not have one.
+ * To be freed with ini_names_free.
  */
-int pgbouncer_entries(Proxy *proxy, const char *text, char ***out, Error *error) MUST_CHECK;
+int pgbouncer_entries(Proxy *proxy, char ***out, Error *error) MUST_CHECK;
 
 /* Reads the configuration, with the console's help to find it. The caller frees *files with config_files_free. */
 int pgbouncer_read(Proxy *proxy, ConfigFiles *files, Error *error) MUST_CHECK;

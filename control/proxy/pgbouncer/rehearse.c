@@ -10,8 +10,7 @@
  * `now` and not at `next` would fail after the switch. What does not even go through at `now` cannot be tried so; then we
  * come as USER where its password is known, and where auth_query finds users, a wrong password shows whether it runs.
  *
- * The same edit and RELOAD prove that this is the file that PgBouncer reads. Our lines stand between two comments at the end
- * of the file, and are taken away again; what a run that was killed leaves is taken away by the next.
+ * The same edit and RELOAD prove that this is the file that PgBouncer reads. stage.c has the lines.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,31 +20,10 @@
 #include "file.h"
 #include "identity.h"
 #include "pgbouncer/pgbouncer.h"
+#include "pgbouncer/stage.h"
 #include "text.h"
 
 #define LOGIN_LIMIT_MS 4000
-#define BEGIN_LINE "; penstock: a rehearsal, taken away by itself"
-#define END_LINE "; penstock: end of the rehearsal"
-
-/* Somebody as whom PgBouncer logs in at the server for an entry. */
-typedef struct Player {
-    const char *entry; /* borrowed */
-    char *line;        /* the entry's */
-    char *user;
-    char *password; /* of its clients; NULL: not known */
-    bool forced;    /* the line names the user itself */
-} Player;
-
-typedef struct Rehearsal {
-    Proxy *proxy;
-    const ProxyContext *context;
-    const PGresult *config;
-    Player *players;
-    size_t count, room;
-    bool silent;     /* nobody to log in as: the lines are there, and nobody uses them */
-    char target[32]; /* its system identifier */
-    Text untried;
-} Rehearsal;
 
 /* --- who plays --- */
 
@@ -115,105 +93,6 @@ static void dismiss(Rehearsal *all)
     text_free(&all->untried);
 }
 
-/* --- the stage --- */
-
-/* as: plain for an entry that a client uses under its own name. */
-static void entry_name(size_t number, const char *as, const char *when, char out[64])
-{
-    snprintf(out, 64, REHEARSAL "%zu%s_%s", number, as, when);
-}
-
-static void add_line(Text *block, const Player *player, const char *name, const Endpoint *where,
-                     const char *user)
-{
-    char *copy = ini_line_copy(player->line, name, player->entry, where, user, "1");
-    text_printf(block, "%s\n", copy);
-    free(copy);
-}
-
-static char *lines_of(const Rehearsal *all)
-{
-    Text block = {0};
-    char name[64];
-    text_append(&block, BEGIN_LINE "\n[databases]\n");
-    for (size_t i = 0; i < all->count; i++) {
-        const Player *player = &all->players[i];
-        const char *user = player->forced ? NULL : player->user;
-        entry_name(i, "", "now", name);
-        add_line(&block, player, name, NULL, user);
-        entry_name(i, "", "next", name);
-        add_line(&block, player, name, &all->context->to, user);
-        entry_name(i, "_plain", "now", name);
-        add_line(&block, player, name, NULL, NULL);
-        entry_name(i, "_plain", "next", name);
-        add_line(&block, player, name, &all->context->to, NULL);
-    }
-    text_append(&block, END_LINE "\n");
-    return block.data;
-}
-
-/* Where our lines begin and end in the text; false when there are none. */
-static bool find_lines(const char *text, size_t *from, size_t *end)
-{
-    const char *begin = strstr(text, BEGIN_LINE "\n");
-    const char *last = begin != NULL ? strstr(begin, END_LINE "\n") : NULL;
-    if (begin == NULL || (begin > text && begin[-1] != '\n')) {
-        return false;
-    }
-    *from = (size_t)(begin - text);
-    *end = last != NULL ? (size_t)(last - text) + strlen(END_LINE "\n") : strlen(text);
-    return true;
-}
-
-/* The file itself, with our lines after all others or without them; what it includes stays. */
-static int set_stage(Proxy *proxy, const char *block, Error *error)
-{
-    char *text = NULL, *edited = NULL;
-    size_t from, end;
-    if (store_read(proxy->store, NULL, &text, error) != 0) {
-        return -1;
-    }
-    if (!find_lines(text, &from, &end)) {
-        from = end = strlen(text);
-    }
-    const char *line_end = block != NULL && from > 0 && text[from - 1] != '\n' ? "\n" : "";
-    if (asprintf(&edited, "%.*s%s%s%s", (int)from, text, line_end, block != NULL ? block : "", text + end) <
-        0) {
-        abort();
-    }
-    int status = strcmp(edited, text) != 0 ? store_replace(proxy->store, NULL, edited, false, error) : 0;
-    free(edited);
-    free(text);
-    return status;
-}
-
-int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error)
-{
-    size_t from, end;
-    if (!find_lines(files->flat, &from, &end)) {
-        return 0;
-    }
-    config_files_free(files);
-    return set_stage(proxy, NULL, error) == 0 ? pgbouncer_read(proxy, files, error) : -1;
-}
-
-/* Takes the lines away, byte for byte what was there before. */
-static int strike(Proxy *proxy, const char *before, Error *error)
-{
-    char *now = NULL;
-    if (store_read(proxy->store, NULL, &now, error) != 0) {
-        return -1;
-    }
-    size_t from, end, size = strlen(before);
-    /* Nobody has changed the file meanwhile: what we put behind it, a line end perhaps, goes, too. */
-    bool same = find_lines(now, &from, &end) && now[end] == '\0' && from >= size && from <= size + 1 &&
-                strncmp(now, before, size) == 0;
-    free(now);
-    int status =
-        same ? store_replace(proxy->store, NULL, before, false, error) : set_stage(proxy, NULL, error);
-    return status == 0 ? pgbouncer_reload(proxy, NULL, error) : status;
-}
-
 /* --- the play --- */
 
 typedef enum Outcome { GETS_IN, IS_REFUSED, UNTRIED } Outcome;
@@ -223,7 +102,7 @@ static int enter(const Rehearsal *all, size_t number, const char *as, const char
                  const char *password, char system[32], Error *error)
 {
     char name[64];
-    entry_name(number, as, when, name);
+    stage_name(number, as, when, name);
     RouteUser route = {.database = name, .name = user, .password = password};
     char *uri = route_uri(&all->proxy->console, &route);
     int status = identity_ask(uri, LOGIN_LIMIT_MS, system, error);
@@ -345,7 +224,7 @@ static int play_all(Rehearsal *all, Error *error)
 static int check_pause(Proxy *proxy, Error *error)
 {
     char name[64];
-    entry_name(0, "", "now", name);
+    stage_name(0, "", "now", name);
     char command[96];
     snprintf(command, sizeof command, "PAUSE %s", name);
     if (console_run_within(&proxy->pauser, command, LOGIN_LIMIT_MS, NULL, error) != 0) {
@@ -360,7 +239,7 @@ static int check_stage(Proxy *proxy, Error *error)
 {
     PGresult *databases;
     char name[64];
-    entry_name(0, "", "next", name);
+    stage_name(0, "", "next", name);
     if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
         return -1;
     }
@@ -376,13 +255,13 @@ static int check_stage(Proxy *proxy, Error *error)
 
 static int perform(Rehearsal *all, Error *error)
 {
-    char *before = NULL, *block = lines_of(all);
+    char *before = NULL, *block = stage_lines(all);
     Error other;
     if (store_read(all->proxy->store, NULL, &before, error) != 0) {
         free(block);
         return -1;
     }
-    int status = set_stage(all->proxy, block, error);
+    int status = stage_set(all->proxy, block, error);
     if (status == 0) {
         status = pgbouncer_reload(all->proxy, NULL, error);
     }
@@ -392,7 +271,7 @@ static int perform(Rehearsal *all, Error *error)
     if (status == 0) {
         status = play_all(all, error);
     }
-    if (strike(all->proxy, before, &other) != 0 && status == 0) {
+    if (stage_strike(all->proxy, before, &other) != 0 && status == 0) {
         *error = other;
         status = error_context(error, "taking the rehearsal's lines away");
     }

@@ -72,12 +72,18 @@ static bool is_among(char *const *names, const char *name)
     return strncmp(name, REHEARSAL, strlen(REHEARSAL)) == 0;
 }
 
+/* The row of that name, which is near the one it had before: thousands of entries keep their order. */
+static int find_row(const PGresult *after, int near, const char *name)
+{
+    return strcmp(console_field(after, near, "name"), name) == 0 ? near : console_row(after, "name", name);
+}
+
 static void compare_entries(const PGresult *before, const PGresult *after, char *const *moved, Text *words)
 {
     static const char *const columns[] = {"host", "port", "database", "force_user", "pool_mode", "disabled"};
-    for (int row = 0; row < PQntuples(before); row++) {
+    for (int row = 0, now = -1; row < PQntuples(before); row++) {
         const char *name = console_field(before, row, "name");
-        int now = console_row(after, "name", name);
+        now = find_row(after, now + 1, name);
         const char *comma = words->size > 0 ? ", " : "";
         if (is_among(moved, name)) {
             continue;
