@@ -16,7 +16,8 @@
  *
  * What cannot be reduced ends the segment and is applied by rows, in order, before the next segment begins:
  *   - an update that changes its key: the row must be moved after what came before it and before what follows;
- *   - updates and deletes of relations without a key (MATCH_ROW, MATCH_NONE): each touches exactly one row;
+ *   - updates and deletes of relations without a key (MATCH_ROW, MATCH_NONE): each touches exactly one row, unless they
+ *     can be taken together (reduce_full.h);
  *   - a transition marked "-" above: the rows do not fit the stream, and the error belongs to that one change;
  *   - relations without columns: there is nothing to unnest.
  *
@@ -28,6 +29,8 @@
 #include <string.h>
 
 #include <xxhash.h>
+
+#include "reduce_full.h"
 
 typedef enum KeyState {
     NONE,
@@ -419,6 +422,12 @@ static void rows_add(Reducer *r, const Change *change)
 
 static void reduce_group(Reducer *r, const Group *group)
 {
+    Segment *full = reduce_full(r->arena, group->relation, group->changes, group->count);
+    if (full != NULL) {
+        *r->tail = full;
+        r->tail = &full->next;
+        return;
+    }
     size_t size = 16;
     while (size < group->count * 2) {
         size *= 2;

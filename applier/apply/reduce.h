@@ -27,6 +27,14 @@ typedef struct UpdateGroup {
     size_t count;
 } UpdateGroup;
 
+/* Rows that go, each found by all its columns: these have a value, the others are null. No row is in a group twice. */
+typedef struct LostGroup {
+    const ColumnWord *find;
+    uint32_t time; /* how many of the same rows go before, in other groups */
+    NetRow *rows;
+    size_t count;
+} LostGroup;
+
 typedef struct Segment {
     struct Segment *next;
     const ApplyRelation *relation;
@@ -39,6 +47,8 @@ typedef struct Segment {
     size_t delete_count;
     UpdateGroup *updates;
     size_t update_count;
+    LostGroup *lost; /* of a relation without a key; see reduce_full.h */
+    size_t lost_count;
     NetRow *inserts;
     size_t insert_count;
 } Segment;

@@ -123,6 +123,30 @@ static void queue_list(Session *session, Arena *arena, const Segment *segment, S
     queue(session, arena, segment->relation, shape, rows, count, NULL);
 }
 
+/*
+ * Rows that are found by reading the whole table. Our sessions price that out (session_settings.c), which is right for all that is
+ * found by an index; here the table and the rows are joined by a hash, once.
+ */
+static size_t queue_lost(Session *session, Arena *arena, const Segment *segment)
+{
+    size_t total = 0;
+    const ColumnWord *none = new_set(arena, segment->relation);
+    for (size_t g = 0; g < segment->lost_count; g++) {
+        const LostGroup *group = &segment->lost[g];
+        if (g == 0) {
+            session_command(session, STATEMENT_READ_WHOLE);
+        }
+        queue(session, arena, segment->relation,
+              (Shape){.kind = CHANGE_DELETE, .set = none, .find = group->find}, group->rows, group->count,
+              NULL);
+        total += group->count;
+    }
+    if (segment->lost_count != 0) {
+        session_command(session, STATEMENT_READ_INDEX);
+    }
+    return total;
+}
+
 size_t rows_queue_net(Session *session, Arena *arena, const Segment *segment)
 {
     const ApplyRelation *relation = segment->relation;
@@ -131,6 +155,7 @@ size_t rows_queue_net(Session *session, Arena *arena, const Segment *segment)
     size_t total = segment->delete_count + segment->insert_count;
     queue_list(session, arena, segment, (Shape){.kind = CHANGE_DELETE, .set = none, .find = keys},
                segment->deletes, segment->delete_count);
+    total += queue_lost(session, arena, segment);
     for (size_t g = 0; g < segment->update_count; g++) {
         const UpdateGroup *group = &segment->updates[g];
         queue_list(session, arena, segment,

@@ -6,7 +6,8 @@
  *   has its schema as well: the search path is the database's own, for the sake of functions that its expressions call.
  * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same key stay
  *   untouched.
- * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per statement. Among
+ * - Rows of relations without a key (MATCH_ROW) are found by all columns and touched by ctid, one per statement unless
+ *   many go together (reduce_full.h). Among
  *   rows that are equal but differ in bytes (1.0 and 1.00) the one with the very same bytes comes first.
  * - A GENERATED ALWAYS identity column cannot be written by UPDATE. For many rows it is compared instead, so that a row
  *   where it did change is missing in the count and its relation falls back to rows; there the row is deleted and
@@ -159,7 +160,7 @@ static void put_identity_unchanged(Builder *b)
 }
 
 /* The row itself by its bytes: puts the same bytes before what is only equal. */
-static void put_same_bytes_first(Builder *b)
+static void put_same_bytes_first(Builder *b, const char *before)
 {
     bool any = false;
     for (uint32_t c = 0; c < column_total(b->relation); c++) {
@@ -168,7 +169,7 @@ static void put_same_bytes_first(Builder *b)
     if (!any) {
         return;
     }
-    fputs(" ORDER BY (ROW(", b->out);
+    fprintf(b->out, "%s(ROW(", before);
     b->separator = "";
     for (uint32_t c = 0; c < column_total(b->relation); c++) {
         if (in_find(b, c)) {
@@ -194,8 +195,27 @@ static void put_row_location(Builder *b)
             only(b->relation), b->relation->qualified);
     b->separator = " WHERE ";
     put_find(b);
-    put_same_bytes_first(b);
+    put_same_bytes_first(b, " ORDER BY ");
     fputs(" LIMIT 1)", b->out);
+}
+
+/*
+ * WITH m: where the rows are, for MATCH_ROW and many, each another one. The rows that are looked for are numbered, and each of
+ * them takes one of those that are equal to it, the one with the same bytes first.
+ */
+static void put_row_locations(Builder *b)
+{
+    fprintf(b->out,
+            "m AS MATERIALIZED (SELECT DISTINCT ON (u.o) t.tableoid AS r, t.ctid AS c FROM %s%s AS t, "
+            "(SELECT u.*, pg_catalog.row_number() OVER () AS o FROM ",
+            only(b->relation), b->relation->qualified);
+    put_unnest(b);
+    fputs(") AS u", b->out);
+    b->separator = " WHERE ";
+    put_find(b);
+    fputs(" ORDER BY u.o", b->out);
+    put_same_bytes_first(b, ", ");
+    fputs(")", b->out);
 }
 
 /* FROM or USING, and WHERE: what an update or delete applies to. */
@@ -246,7 +266,11 @@ static void put_delete(Builder *b)
 {
     if (b->relation->match == MATCH_ROW) {
         fputs("WITH ", b->out);
-        put_row_location(b);
+        if (b->shape->single) {
+            put_row_location(b);
+        } else {
+            put_row_locations(b);
+        }
         fputs(" ", b->out);
     }
     fprintf(b->out, "DELETE FROM %s%s AS t", only(b->relation), b->relation->qualified);

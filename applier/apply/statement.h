@@ -20,6 +20,16 @@ typedef struct Shape {
         *find; /* columns that the row is found by; empty for inserts. MATCH_ROW: the others are null */
 } Shape;
 
+/* For what reads a whole table, until the end of the transaction or until the other one; as our sessions are otherwise. */
+#define STATEMENT_READ_WHOLE                                                                                 \
+    "SELECT pg_catalog.set_config('enable_hashjoin', 'on', true), "                                          \
+    "pg_catalog.set_config('enable_nestloop', 'off', true), pg_catalog.set_config('enable_seqscan', 'on', "  \
+    "true)"
+#define STATEMENT_READ_INDEX                                                                                 \
+    "SELECT pg_catalog.set_config('enable_hashjoin', 'off', true), "                                         \
+    "pg_catalog.set_config('enable_nestloop', 'on', true), pg_catalog.set_config('enable_seqscan', 'off', "  \
+    "true)"
+
 /* How many parameters the statement has. */
 int statement_parameter_count(const ApplyRelation *relation, const Shape *shape);
 

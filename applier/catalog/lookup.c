@@ -17,7 +17,8 @@ static const char lookup_sql[] =
     "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
     "l.lane_reason, "
     "  l.match_class, coalesce(t.other_unique, CASE WHEN l.copying THEN l.unique_index END), l.copying, "
-    "  l.part_column IS NOT NULL OR l.snapshot IS NOT NULL, l.part_column, t.key_indexed, t.ruled, "
+    "  l.part_column IS NOT NULL OR l.snapshot IS NOT NULL, l.part_column, t.key_indexed, t.indexed, "
+    "t.ruled, "
     "t.of_extension, t.locks, c.attname, "
     "  concat('\"', replace(c.attname, '\"', '\"\"'), '\"'), c.atttypid, c.attidentity, c.attgenerated <> "
     "'', "
@@ -29,6 +30,11 @@ static const char lookup_sql[] =
     "    AND r.schema_name = a.schema_name AND r.table_name = a.table_name OFFSET 0) l ON true "
     "LEFT JOIN LATERAL ( "
     "  SELECT f.oid, f.relkind, u.other_unique, u.key_indexed, "
+    "    EXISTS (SELECT FROM (SELECT * FROM pg_index WHERE indrelid = f.oid AND indisvalid AND indpred IS "
+    "NULL "
+    "                         AND indkey[0] <> 0 OFFSET 0) i "
+    "            JOIN LATERAL (SELECT relam FROM pg_class WHERE oid = i.indexrelid OFFSET 0) x "
+    "              ON x.relam = 403) AS indexed, "
     "    EXISTS (SELECT FROM pg_rewrite WHERE ev_class = f.oid AND ev_type = '3' AND ev_enabled IN ('A', "
     "'R')) AS ruled, "
     "    EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = f.oid AND objsubid = "
@@ -86,6 +92,7 @@ enum {
     HAS_ORIGIN,
     PART_COLUMN,
     KEY_INDEXED,
+    INDEXED,
     RULED,
     OF_EXTENSION,
     LOCKS,
@@ -151,6 +158,7 @@ static void read_table(FoundTable *table, const PGresult *result, int row)
     table->has_origin = bool_of(result, row, HAS_ORIGIN);
     table->part_column = text_of(result, row, PART_COLUMN);
     table->key_indexed = bool_of(result, row, KEY_INDEXED);
+    table->indexed = bool_of(result, row, INDEXED);
     table->ruled = bool_of(result, row, RULED);
     table->of_extension = bool_of(result, row, OF_EXTENSION);
     table->locks = (uint32_t)number_of(result, row, LOCKS);

@@ -42,8 +42,10 @@ typedef struct FoundTable {
     char *match_class;
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */
     bool ruled;         /* a rule acts on INSERT, in replica role too: COPY passes by rules */
-    bool key_indexed;   /* a unique index has exactly the key's columns */
-    uint32_t locks;     /* that a transaction takes which writes to it: partitions and indexes too */
+    bool
+        indexed; /* a B-tree has a column of the table in front: a row need not be looked for in the whole table */
+    bool key_indexed; /* a unique index has exactly the key's columns */
+    uint32_t locks;   /* that a transaction takes which writes to it: partitions and indexes too */
     uint32_t column_count;
     FoundColumn *columns;
 } FoundTable;

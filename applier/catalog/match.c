@@ -217,6 +217,7 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
     relation->lane_reason = classify_whole(source, table, found);
     relation->lane_class = relation->lane_reason == NULL ? LANE_SPREAD : LANE_WHOLE;
     relation->partitioned = table->kind == 'p';
+    relation->row_sets = relation->match == MATCH_ROW && !table->indexed && relation->extra_count == 0;
     relation->number = table->number;
     relation->locks = table->locks;
     relation->copy_lsn = UINT64_MAX; /* of one that is not copied yet, every change is left out */

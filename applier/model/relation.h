@@ -75,6 +75,8 @@ typedef struct ApplyRelation {
     bool
         unsettled; /* another class would be right now, and is to be taken when all lanes stand at one point */
     MatchClass match;
+    bool
+        row_sets; /* MATCH_ROW, and the target finds a row only by reading the whole table: done once for many changes */
     bool partitioned; /* on the target: rows are not found by ctid alone */
     bool
         copyable; /* COPY in binary format means the same as INSERT: all that is written is raw, and no rule acts */

@@ -1,9 +1,10 @@
 /*
  * reduce() on changes written by hand; what it makes of them is printed as text and compared:
  *
- *     D[1 2] U(1x)[1:1/x/~] I[3:3/y/-] | R[…]
+ *     D[1 2] U(1x)[1:1/x/~] L(01)[:1/x] I[3:3/y/-] | R[…]
  *
- * deletes with their keys, updates with the columns they write (by number) and key:cells, inserts, and after
+ * deletes with their keys, updates with the columns they write (by number) and key:cells, rows that go with the
+ * columns that they are found by, inserts, and after
  * each | the next segment; R is one that is applied row by row.
  */
 #include <setjmp.h>
@@ -81,6 +82,16 @@ static void put_segment(FILE *out, const Segment *segment, const Change *changes
         fputc(')', out);
         put_rows(out, source, segment->updates[g].rows, segment->updates[g].count, true);
     }
+    for (size_t g = 0; g < segment->lost_count; g++) {
+        fputs(" L(", out);
+        for (uint32_t c = 0; c < source->column_count; c++) {
+            if (column_in(segment->lost[g].find, c)) {
+                fprintf(out, "%u", c);
+            }
+        }
+        fputc(')', out);
+        put_rows(out, source, segment->lost[g].rows, segment->lost[g].count, true);
+    }
     if (segment->insert_count != 0) {
         fputs(" I", out);
         put_rows(out, source, segment->inserts, segment->insert_count, true);
@@ -101,6 +112,7 @@ static char *reduced(const char *const *relations, size_t relation_count, const 
         targets[i].match = identity == IDENTITY_FULL      ? MATCH_ROW
                            : identity == IDENTITY_NOTHING ? MATCH_NONE
                                                           : MATCH_KEY;
+        targets[i].row_sets = strcmp(targets[i].source->schema, "sets") == 0;
         targets[i].serial = i + 1;
     }
     Change *changes = arena_alloc(arena, sizeof(*changes) * (count + 1));
@@ -235,6 +247,35 @@ static void relations_without_key_keep_their_order(void **state)
     EXPECT(empty, "R[0 1]", "0 I", "0 I");
 }
 
+static void rows_without_key_go_and_come_together(void **state)
+{
+    (void)state;
+    static const char *const full[] = {"sets.t full a b"};
+    EXPECT(full, "L(01)[:1/x :2/x :3/x :4/x]", "0 D 1 x", "0 D 2 x", "0 D 3 x", "0 D 4 x");
+    EXPECT(full, "L(01)[:1/x :2/x :3/x :4/x] I[:1/y :2/y :3/y :4/y]", "0 U 1 x > 1 y", "0 U 2 x > 2 y",
+           "0 U 3 x > 3 y", "0 U 4 x > 4 y");
+    EXPECT(full, "L(01)[:1/x :2/x :3/x :4/x] I[:1/z]", "0 U 1 x > 1 y", "0 U 1 y > 1 z", "0 D 2 x", "0 D 3 x",
+           "0 D 4 x", "0 I 9 q", "0 D 9 q");
+    /* What goes before it comes is the target's. */
+    EXPECT(full, "L(01)[:9/q :1/x :2/x :3/x] I[:9/q]", "0 D 9 q", "0 I 9 q", "0 D 1 x", "0 D 2 x", "0 D 3 x");
+    /* The same row more than once, and nulls. */
+    EXPECT(full, "L(01)[:1/x :2/x] L(01)[:1/x] L(0)[:3/-]", "0 D 1 x", "0 D 1 x", "0 D 2 x", "0 D 3 -");
+    /* An update that does not send a large value has it in the old row. */
+    EXPECT(full, "L(01)[:1/x :2/x :3/x :4/x] I[:7/x]", "0 U 1 x > 7 ~", "0 D 2 x", "0 D 3 x", "0 D 4 x");
+}
+
+static void rows_without_key_are_few_or_unclear(void **state)
+{
+    (void)state;
+    static const char *const full[] = {"sets.t full a b"};
+    EXPECT(full, "R[0 1 2]", "0 D 1 x", "0 D 2 x", "0 D 3 x");
+    EXPECT(full, "R[0 1] | I[:5/x :6/x]", "0 D 1 x", "0 D 2 x", "0 I 5 x", "0 I 6 x");
+    EXPECT(full, "R[0 1 2 3]", "0 D 1 x", "0 D 2 x", "0 D 3 x", "0 D - -");
+    EXPECT(full, "R[0 1 2 3]", "0 D 1 x", "0 D 2 x", "0 D 3 x", "0 D 4 ~");
+    static const char *const key[] = {"public.t full a b"};
+    EXPECT(key, "R[0 1 2 3]", "0 D 1 x", "0 D 2 x", "0 D 3 x", "0 D 4 x");
+}
+
 static void relations_do_not_disturb_each_other(void **state)
 {
     (void)state;
@@ -280,6 +321,8 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_left_to_rows),
         cmocka_unit_test(keys_of_several_columns),
         cmocka_unit_test(relations_without_key_keep_their_order),
+        cmocka_unit_test(rows_without_key_go_and_come_together),
+        cmocka_unit_test(rows_without_key_are_few_or_unclear),
         cmocka_unit_test(relations_do_not_disturb_each_other),
         cmocka_unit_test(many_keys_in_many_segments),
     };

@@ -91,6 +91,16 @@ static void rows_without_key_are_found_by_every_column(void **state)
            "ORDER BY (ROW(t.\"id\", t.\"b\")::pg_catalog.record OPERATOR(pg_catalog.*=) "
            "ROW($1::int4, $2::json)::pg_catalog.record) DESC LIMIT 1) "
            "DELETE FROM ONLY \"s\".\"t\" AS t USING m WHERE t.ctid OPERATOR(pg_catalog.=) m.c");
+    expect(CHANGE_DELETE, false, 0, 3,
+           "WITH m AS MATERIALIZED (SELECT DISTINCT ON (u.o) t.tableoid AS r, t.ctid AS c FROM ONLY "
+           "\"s\".\"t\" AS t, "
+           "(SELECT u.*, pg_catalog.row_number() OVER () AS o FROM (SELECT pg_catalog.unnest($1), "
+           "pg_catalog.unnest($2)) "
+           "AS u(p0, p1)) AS u WHERE t.\"id\" " EQUALITY " u.p0::int4 AND t.\"a\" " EQUALITY " u.p1::text "
+           "AND t.\"b\" IS NULL ORDER BY u.o, (ROW(t.\"id\", t.\"a\")::pg_catalog.record "
+           "OPERATOR(pg_catalog.*=) "
+           "ROW(u.p0::int4, u.p1::text)::pg_catalog.record) DESC) "
+           "DELETE FROM ONLY \"s\".\"t\" AS t USING m WHERE t.ctid OPERATOR(pg_catalog.=) m.c");
     relation.match = MATCH_KEY;
 }
 
