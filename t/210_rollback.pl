@@ -84,6 +84,11 @@ $target->sql('app', <<'SQL');
 ALTER DATABASE app CONNECTION LIMIT 321;
 UPDATE parts SET place = 'target' WHERE id = 2;
 INSERT INTO lines VALUES ('said on the target');
+CREATE TABLE made_later (id int PRIMARY KEY);
+INSERT INTO made_later VALUES (1);
+CREATE TABLE parts_3 PARTITION OF parts (PRIMARY KEY (id)) FOR VALUES IN (3);
+INSERT INTO parts VALUES (3, 'target');
+CREATE TABLE empty_later (id int);
 TRUNCATE emptied;
 SQL
 $result = $migration->ok('status');
@@ -91,7 +96,8 @@ like($result->{stdout}, qr/way back/, 'status shows the way back');
 
 # What cannot come back is named before anything is done.
 $result = $migration->exits(3, @rollback, '--yes');
-like($result->{stderr}, qr/public\.lines.*--accept-loss/s, 'losses are named');
+like($result->{stderr}, qr/public\.lines.*since the cutover: public\.made_later, public\.parts_3.*--accept-loss/s,
+    'losses are named, and tables that were made since');
 push @rollback, '--accept-loss';
 $result = $migration->ok(@rollback, '--plan');
 like($result->{stdout}, qr/Rollback of migration .* open /s, 'the plan names the steps');

@@ -58,11 +58,20 @@ my $result = $migration->exits(3, @cutover);
 like($result->{stderr}, qr/subscriptions write to the source behind any fence: feed.*--end-writers/s, 'a subscription is refused by name');
 push @cutover, '--end-writers';
 
+# Who is not refused is named.
+$source->sql('app', q{SELECT pg_create_logical_replication_slot('debezium', 'pgoutput')});
+my $listener = background('listener', $source->installed_command('psql'), '-X', '-d', $source->uri('app'), '-c', 'LISTEN news',
+    '-c', q{\\! sleep 100});
+wait_until('somebody to listen', sub { $source->sql('app', q{SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN news'}) == 1 });
+
 # A prepared transaction that was not there at the preflight.
 my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover));
 $source->sql('app', q{BEGIN; INSERT INTO fed VALUES (1000); PREPARE TRANSACTION 'in doubt'});
 $journal->go_on;
 is($held->wait, 3, 'a prepared transaction that came later ends the cutover');
+like($held->log_tail, qr/other consumers of changes of the source: debezium/, 'the consumer of another slot is named');
+like($held->log_tail, qr/sessions that LISTEN on the source: pid \d+/, 'and who listens');
+$listener->kill9;
 like($held->log_tail, qr/prepared transactions .*in doubt/, 'and is named');
 $source->sql('app', q{COMMIT PREPARED 'in doubt'});
 undone('prepared');

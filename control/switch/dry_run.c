@@ -20,21 +20,23 @@ static Expected expect(const Cutover *cutover, const Measure *found)
 {
     const CutoverOptions *options = cutover->options;
     Expected out = {.drain = cutover->holds ? found->oldest : 0, .catch_up = found->lag_seconds};
-    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + STEPS_S;
+    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + found->sequence_seconds + STEPS_S;
     out.fits = out.catch_up >= 0 && out.drain <= options->drain_limit && out.hold <= options->hold_limit;
     return out;
 }
 
 static void print_json(const Cutover *cutover, const Measure *found, const Expected *expected)
 {
-    json_t *all = json_pack(
-        "{s:s, s:s, s:b, s:I, s:f, s:f, s:s?, s:f, s:i, s:{s:f, s:f, s:f}, s:{s:f, s:f}}", "operation",
-        cutover->road->operation, "migration", cutover->migration.name, "fits", expected->fits, "lag_bytes",
-        (json_int_t)found->lag_bytes, "lag_seconds", found->lag_seconds, "oldest_transaction_seconds",
-        found->oldest, "oldest_transaction", found->oldest_who, "sessions_at_work", found->at_work,
-        "most_sessions_at_work", found->most_at_work, "expected", "drain_seconds", expected->drain,
-        "catch_up_seconds", expected->catch_up, "hold_seconds", expected->hold, "limits", "drain_seconds",
-        cutover->options->drain_limit, "hold_seconds", cutover->options->hold_limit);
+    json_t *all =
+        json_pack("{s:s, s:s, s:b, s:I, s:f, s:f, s:s?, s:f, s:i, s:I, s:f, s:{s:f, s:f, s:f}, s:{s:f, s:f}}",
+                  "operation", cutover->road->operation, "migration", cutover->migration.name, "fits",
+                  expected->fits, "lag_bytes", (json_int_t)found->lag_bytes, "lag_seconds",
+                  found->lag_seconds, "oldest_transaction_seconds", found->oldest, "oldest_transaction",
+                  found->oldest_who, "sessions_at_work", found->at_work, "most_sessions_at_work",
+                  found->most_at_work, "sequences", (json_int_t)found->sequences, "sequence_seconds",
+                  found->sequence_seconds, "expected", "drain_seconds", expected->drain, "catch_up_seconds",
+                  expected->catch_up, "hold_seconds", expected->hold, "limits", "drain_seconds",
+                  cutover->options->drain_limit, "hold_seconds", cutover->options->hold_limit);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(all);
@@ -52,6 +54,7 @@ static void print_found(const Cutover *cutover, const Measure *found)
            found->most_at_work, found->looks);
     printf("  oldest transaction  %.2f s%s%s\n", found->oldest, found->oldest_who != NULL ? ": " : "",
            found->oldest_who != NULL ? found->oldest_who : "");
+    printf("  sequences           %zu, read in %.2f s\n", found->sequences, found->sequence_seconds);
 }
 
 static void print_text(const Cutover *cutover, const Measure *found, const Expected *expected)

@@ -15,7 +15,11 @@ static void print_there(const Cutover *cutover, double held)
            : forward      ? "Point the applications at the target: "
                           : "Point the applications at the source: ",
            to->host, to->port, to->database,
-           forward ? "now" : "again, with everything that was written to the target", cutover->road->from);
+           forward ? "now"
+           : cutover->options->accept_loss
+               ? "again, with what can come back of what was written to the target"
+               : "again, with everything that was written to the target",
+           cutover->road->from);
     printf("%s\n", cutover->migration.phase == PHASE_COPIED
                        ? "penstock follow brings it the source's changes again, for another cutover."
                        : "penstock finish ends the migration.");

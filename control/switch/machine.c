@@ -220,7 +220,7 @@ static void retreat_all(const Step *steps, size_t count, StepRecord *records, bo
                         const MachineHooks *hooks, Retreat *out)
 {
     for (size_t i = count; i-- > 0;) {
-        bool due = records[i].state != STEP_UNTOUCHED && steps[i].safety == safety;
+        bool due = records[i].state != STEP_UNTOUCHED && (steps[i].safety || steps[i].comes_first) == safety;
         if (due && !(steps[i].lets_go && out->clients_stay)) {
             retreat(&steps[i], &records[i], hooks, out);
         }

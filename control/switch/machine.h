@@ -53,6 +53,7 @@ typedef struct Step {
     int (*retract)(void *context, const json_t *detail, Error *error);
     unsigned needs;       /* of perform */
     unsigned undo_needs;  /* of undo */
+    bool comes_first;     /* its undo is cleanup that has to come before clients go on, if it can be */
     bool safety;          /* its undo lets clients go on; otherwise it is cleanup */
     bool leads;           /* while its undo has failed, nobody is let go */
     bool lets_go;         /* its undo lets clients go */

@@ -10,6 +10,7 @@
 
 #include "activity.h"
 #include "clock.h"
+#include "positions.h"
 #include "reverse.h"
 
 #define APPLIER_SILENCE 10.0 /* seconds after which a report is no longer believed */
@@ -120,7 +121,7 @@ int measure(Cutover *cutover, Measure *out, Error *error)
         clock_pause_ms(LOOK_MS);
     }
     out->at_work /= out->looks;
-    return 0;
+    return positions_measure(cutover->leaving, &out->sequences, &out->sequence_seconds, error);
 }
 
 void measure_free(Measure *measure)

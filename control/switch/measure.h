@@ -19,6 +19,8 @@ typedef struct Measure {
     double at_work;   /* sessions, on average */
     int most_at_work;
     int looks;
+    size_t sequences;        /* of the side that clients leave … */
+    double sequence_seconds; /* … and how long it takes to read where they stand */
 } Measure;
 
 /* Looks for a while; the caller frees *out with measure_free. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "text.h"
 
 #define PART 1000
@@ -269,4 +270,17 @@ int positions_set_rest(Database *from, Database *to, const Positions *before, si
     int status = set_moved(to, now, before, moved, error);
     positions_free(now);
     return status;
+}
+
+int positions_measure(Database *from, size_t *count, double *seconds, Error *error)
+{
+    Positions *now = NULL;
+    double began = clock_seconds();
+    if (look(from, &now, error) != 0) {
+        return -1;
+    }
+    *seconds = clock_seconds() - began;
+    *count = now->count;
+    positions_free(now);
+    return 0;
 }

@@ -27,5 +27,8 @@ int positions_set_ahead(Database *from, Database *to, Positions **out, Error *er
 int positions_set_rest(Database *from, Database *to, const Positions *before, size_t *count, size_t *moved,
                        Error *error) MUST_CHECK;
 
+/* How long one look takes, and how many sequences there are; sets nothing. */
+int positions_measure(Database *from, size_t *count, double *seconds, Error *error) MUST_CHECK;
+
 size_t positions_count(const Positions *positions);
 void positions_free(Positions *positions);

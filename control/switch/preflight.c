@@ -11,6 +11,7 @@
 #include "cutover.h"
 #include "drift.h"
 #include "measure.h"
+#include "named.h"
 #include "passers.h"
 #include "reverse.h"
 #include "tables.h"
@@ -284,16 +285,26 @@ static int check_fence(Cutover *cutover, Error *error)
 static int check_losses(Cutover *cutover, Error *error)
 {
     char inserts[512], nothing[512];
-    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0) {
+    char *made = NULL;
+    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0 ||
+        named_new_tables(cutover, &made, error) != 0) {
         return -1;
     }
-    if ((*inserts == '\0' && *nothing == '\0') || cutover->options->accept_loss) {
-        return 0;
+    bool losses = *inserts != '\0' || *nothing != '\0' || made != NULL;
+    if (losses && !cutover->options->accept_loss) {
+        error_set(error, ERROR_STATE,
+                  "not everything comes back: updates and deletes of %s; anything of %s; rows of tables that "
+                  "were made on the "
+                  "target since the cutover: %.300s",
+                  *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table",
+                  made != NULL ? made : "of none");
+        error_hint(
+            error,
+            "If nothing of the kind was done since the switch, or it may be lost: --accept-loss. Rows of new "
+            "tables can be brought over by hand, once the tables are made on the source and published.");
     }
-    error_set(error, ERROR_STATE, "not everything comes back: updates and deletes of %s; anything of %s",
-              *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table");
-    return error_hint(error,
-                      "If nothing of the kind was done since the switch, or it may be lost: --accept-loss.");
+    free(made);
+    return losses && !cutover->options->accept_loss ? -1 : 0;
 }
 
 static int check_way_back(Cutover *cutover, Error *error)
@@ -329,25 +340,17 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_phase,
-                                                        check_nothing_missing,
-                                                        check_drift,
-                                                        check_leaving,
-                                                        check_slot,
-                                                        check_lag,
-                                                        check_reverse,
-                                                        check_transactions,
-                                                        name_superusers,
-                                                        name_passers,
-                                                        name_without_statistics,
-                                                        check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {
+        check_phase,  check_nothing_missing,   check_drift,        check_leaving,   check_slot,
+        check_lag,    check_reverse,           check_transactions, name_superusers, name_passers,
+        named_others, name_without_statistics, check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 
 int rollback_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_leaving,   check_entering, check_fence,
-                                                        check_losses,    check_way_back, check_transactions,
-                                                        name_superusers, name_passers,   check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {
+        check_leaving,      check_entering,  check_fence,  check_losses, check_way_back,
+        check_transactions, name_superusers, name_passers, named_others, check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }

@@ -235,6 +235,25 @@ static void clients_come_before_what_was_made(void **state)
                &error);
 }
 
+/* What clients must not meet is taken away before they go on; when it cannot be, they go on all the same. */
+static void what_clients_must_not_meet_comes_first(void **state)
+{
+    (void)state;
+    static const Step steps_first[] = {
+        {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a, .safety = true, .lets_go = true},
+        {.name = "b", .perform = do_b, .undo = undo_b, .comes_first = true},
+        {.name = "c", .perform = do_c},
+    };
+    StepRecord records[3] = {0};
+    Script script = {.fail = 'c', .fail_undo = 'b'};
+    Error error = {.code = ERROR_NONE};
+    const MachineHooks hooks = {.context = &script, .journal = journal, .tell = tell, .stop = stop};
+    assert_int_equal(machine_run(steps_first, 3, records, &hooks, &error), MACHINE_LEFT);
+    assert_non_null(
+        strstr(script.log, "undoing b, undo b, undo b, undo b, undoing a, undo a, undone a, undone c"));
+    step_records_free(records, 3);
+}
+
 static void what_was_made_and_stays_keeps_nobody(void **state)
 {
     (void)state;
@@ -420,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_stop_between_steps_undoes),
         cmocka_unit_test(a_failing_undo_is_tried_again_and_holds_up_no_other),
         cmocka_unit_test(clients_come_before_what_was_made),
+        cmocka_unit_test(what_clients_must_not_meet_comes_first),
         cmocka_unit_test(what_was_made_and_stays_keeps_nobody),
         cmocka_unit_test(clients_that_would_be_led_wrong_are_kept),
         cmocka_unit_test(a_failed_proof_goes_back_when_nothing_was_written),

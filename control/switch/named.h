@@ -1,0 +1,12 @@
+/*
+ * Who else is touched by the switch: named in the preflight, with what it means for them; nobody is refused.
+ */
+#pragma once
+
+#include "cutover.h"
+
+/* Hot standbys, consumers of other slots, listeners and an applier without rights, on the side that clients leave. */
+int named_others(Cutover *cutover, Error *error) MUST_CHECK;
+
+/* Tables with rows on the target that no way back knows: made since the cutover. NULL: none. The caller frees *tables. */
+int named_new_tables(Cutover *cutover, char **tables, Error *error) MUST_CHECK;
