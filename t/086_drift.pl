@@ -100,7 +100,6 @@ ALTER SEQUENCE s_max MAXVALUE 100000 NO CYCLE;
 ALTER SEQUENCE s_int AS bigint;
 CREATE SEQUENCE s_new START 42;
 DROP SEQUENCE s_dropped;
-ALTER TABLE plainer ALTER n TYPE numeric(12, 3), ALTER t SET NOT NULL;
 ALTER TABLE refers VALIDATE CONSTRAINT later;
 DROP INDEX base_expression;
 ALTER TABLE audited ENABLE TRIGGER disabled;
@@ -111,6 +110,13 @@ ALTER VIEW seen OWNER TO app;
 COMMENT ON TABLE child IS 'new';
 ALTER POLICY own ON audited USING (true);
 SQL
+my $result = $migration->exits(3, @dry_run);
+like($result->{stderr}, qr/the two sides differ in \d+ definitions: .*--accept-drift/s, 'the cutover refuses before anybody is held');
+like($result->{stderr}, qr/persistence is "LOGGED" at the source/, 'and names what differs');
+unlike($migration->run(@dry_run, '--accept-drift')->{stderr}, qr/the two sides differ in/, 'unless the operator accepts it');
+
+# Columns of another type are named, too; the preflight does not even come that far, such a table has to be copied again.
+$source->sql('postgres', 'ALTER TABLE plainer ALTER n TYPE numeric(12, 3), ALTER t SET NOT NULL');
 my $found = drift();
 my %expected = (
     'table public.cart'                 => qr/persistence is "LOGGED" at the source, "UNLOGGED" on the target/,
@@ -137,11 +143,6 @@ like($found->{$_} // 'not found', $expected{$_}, "$_ is named") foreach sort key
 my $rest = join ', ', grep { !exists $expected{$_} } sort keys %{$found};
 is($rest, join(', ', map({ "constraint public.$_" } 'ev_2 ev_2_pkey', 'spare spare_pkey'),
         map { "index public.$_" } qw(ev_1_pkey ev_1_v_idx ev_2_pkey ev_2_v_idx spare_pkey spare_v_idx)), 'and what hangs on them, no more');
-
-my $result = $migration->exits(3, @dry_run);
-like($result->{stderr}, qr/the two sides differ in \d+ definitions: .*--accept-drift/s, 'the cutover refuses before anybody is held');
-like($result->{stderr}, qr/persistence is "LOGGED" at the source/, 'and names what differs');
-unlike($migration->run(@dry_run, '--accept-drift')->{stderr}, qr/the two sides differ in/, 'unless the operator accepts it');
 
 # --- Without owners and grants there is nothing to say about them.
 $_->sql('postgres', 'CREATE DATABASE bare') foreach $source, $target;
