@@ -63,7 +63,7 @@ typedef struct CheckGroup {
 } CheckGroup;
 
 extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
-    check_target_rows;
+    check_target_rows, check_both_rows;
 
 /* The functions behind the rows that are no SQL: probes.c, plugin.c and money.c. */
 int probe_source(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
@@ -75,6 +75,7 @@ int probe_plugin_version(CheckContext *context, json_t *findings, Error *error) 
 int probe_session_role(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_same_database(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_money(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_programs(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_trial(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_drift(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;

@@ -1,0 +1,66 @@
+# What the copy, the cutover and the way back will need of the two servers is named before anything is copied, each with its statement.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+
+use JSON::PP qw(decode_json);
+
+my $source = start_source('source',
+    conf => "max_locks_per_transaction = 10\nmax_connections = 30\nmax_logical_replication_workers = 0\ntimezone = 'Europe/Vienna'");
+my $target = start_target('target', conf => "wal_level = replica\nmax_replication_slots = 0\nmax_locks_per_transaction = 10\nmax_connections = 25");
+$source->sql('postgres', 'CREATE ROLE lowly LOGIN REPLICATION');
+$source->sql('postgres', <<'SQL');
+CREATE TABLE tenant (id int PRIMARY KEY, who text);
+ALTER TABLE tenant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON tenant USING (who = current_user);
+CREATE TABLE twice (id int);
+INSERT INTO twice VALUES (1), (1);
+ALTER TABLE twice ADD CONSTRAINT small CHECK (id < 1) NOT VALID;
+GRANT SELECT ON tenant, twice TO lowly;
+DO $$ BEGIN FOR i IN 1..900 LOOP EXECUTE format('CREATE TABLE t_%s ()', i); END LOOP; END $$;
+SQL
+run_program('psql', '-X', '-d', $source->uri('postgres'), '-c', 'CREATE UNIQUE INDEX CONCURRENTLY broken ON twice (id)');
+
+# {id => [status, object, detail, fix]} of the first finding of each check.
+sub outcomes
+{
+    my (@options) = @_;
+    my $result = run_program(PenstockTest::Program::path('penstock'), 'check', '--json', '--no-trial',
+        '--source' => $source->uri('postgres'), '--target' => $target->uri('postgres'), @options);
+    my %outcomes;
+    foreach my $outcome (@{decode_json($result->{stdout})}) {
+        my $first = $outcome->{findings}[0] // {};
+        $outcomes{$outcome->{id}} = [$outcome->{status}, map { $_ // '' } @{$first}{qw(object detail fix)}];
+    }
+    return \%outcomes;
+}
+
+my $found = outcomes();
+my %expected = (
+    'source-locks'          => qr/^problem max_locks_per_transaction 902 tables.*room for \d+ locks ALTER SYSTEM SET max_locks_per_transaction = \d+;/,
+    'target-locks'          => qr/^problem max_locks_per_transaction 902 tables.*room for \d+ locks ALTER SYSTEM SET max_locks_per_transaction = \d+;/,
+    'target-wal-level'      => qr/^warning wal_level replica ALTER SYSTEM SET wal_level = logical;/,
+    'target-slots'          => qr/^warning max_replication_slots 0, 0 in use/,
+    'source-workers'        => qr/^warning max_logical_replication_workers 0/,
+    'fewer-connections'     => qr/^warning max_connections 25, 30 at the source/,
+    'server-settings'       => qr/^warning TimeZone .*, Europe\/Vienna at the source ALTER DATABASE postgres SET "TimeZone" = 'Europe\/Vienna';/,
+    'invalid-indexes'       => qr/^note public\.broken/,
+    'constraints-not-valid' => qr/^note public\.twice small/,
+    'row-security'          => qr/^ok/,
+    'programs'              => qr/^ok/,
+    'sort-order'            => qr/^ok/,
+    'own-workers'           => qr/^ok/,
+);
+like(join(' ', @{$found->{$_}}), $expected{$_}, $_) foreach sort keys %expected;
+
+my $uri = $source->uri('postgres');
+$found = outcomes('--source' => "$uri&user=lowly");
+like(join(' ', @{$found->{'row-security'}}), qr/^problem public\.tenant .* ALTER ROLE lowly BYPASSRLS;/, 'row security that applies to the role');
+$source->sql('postgres', 'ALTER ROLE lowly BYPASSRLS');
+$found = outcomes('--source' => "$uri&user=lowly");
+is($found->{'row-security'}[0], 'ok', 'and does not with BYPASSRLS');
+
+done_testing();
