@@ -106,7 +106,8 @@ for (
     is($bad->{$id}{status}, $status, "$id is a $status");
     like(finding($bad, $id, $number), $pattern, "$id names it");
 }
-is_deeply([ grep { $bad->{$_}{status} eq 'error' } sort keys %$bad ], [], 'every check could be made');
+is_deeply([ grep { $bad->{$_}{status} eq 'error' } sort keys %$bad ], [], 'every check could be made')
+  or diag(map { "$_->{id}: $_->{error}\n" } grep { $_->{status} eq 'error' } values %$bad);
 unlike($migration->run('check')->{stdout}, qr/identity_full/, 'replica identity full is fine');
 
 subtest 'a role without rights' => sub {

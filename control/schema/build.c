@@ -1,5 +1,7 @@
 /*
- * Statements of one object are one simple query within a savepoint: one round trip. Which errors are the object's own and
+ * Statements of one object are one simple query behind a savepoint, at whose end the savepoint for the next is made: one round
+ * trip. It cannot be made at the beginning: a query with a syntax error, an operator that is gone, say, runs no statement at all,
+ * and would find no savepoint to go back to. Which errors are the object's own and
  * which are everybody's is decided by class.
  */
 #include "build.h"
@@ -124,20 +126,27 @@ int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *erro
     }
 }
 
-#define SAVEPOINT "SAVEPOINT penstock_object;\n"
-
 /*
  * The server reads all of a simple query before it runs the first statement of it: the strings in it are standard ones. What it
  * then runs may be functions in an index or a check, whose bodies are read while they run, as the application's sessions would.
  */
 static void statements_of(const SchemaObject *object, const char *search_path, Text *out)
 {
-    text_append(out, SAVEPOINT "SET LOCAL standard_conforming_strings TO DEFAULT;\n");
+    text_append(out, "SET LOCAL standard_conforming_strings TO DEFAULT;\n");
     text_append(out, search_path);
     text_printf(out,
-                "%s\n%s\n%s\n;SET LOCAL standard_conforming_strings = on;\nRELEASE SAVEPOINT penstock_object",
+                "%s\n%s\n%s\n;SET LOCAL standard_conforming_strings = on;\nRELEASE SAVEPOINT "
+                "penstock_object; SAVEPOINT penstock_object",
                 object->tablespace != NULL ? object->tablespace : "",
                 object->access_method != NULL ? object->access_method : "", object->sql);
+}
+
+int builder_begin(Builder *builder, bool commit, Error *error)
+{
+    builder->saved = true;
+    return database_execute(
+        builder->session, error,
+        commit ? "COMMIT; BEGIN; SAVEPOINT penstock_object" : "BEGIN; SAVEPOINT penstock_object", 0);
 }
 
 /* Tries it once. After a refusal the transaction is as it was. */
@@ -145,14 +154,17 @@ static int try(Builder *builder, const SchemaObject *object, const char *search_
                Error *error)
 {
     Text sql = {0};
+    if (!builder->saved && database_execute(builder->session, error, "SAVEPOINT penstock_object", 0) != 0) {
+        return -1;
+    }
+    builder->saved = true;
     statements_of(object, search_path, &sql);
     int status = builder_run(builder, sql.data, refusal, error);
     text_free(&sql);
     if (status != 0 || refusal->sqlstate[0] == '\0') {
         return status;
     }
-    return database_execute(builder->session, error,
-                            "ROLLBACK TO SAVEPOINT penstock_object; RELEASE SAVEPOINT penstock_object", 0);
+    return database_execute(builder->session, error, "ROLLBACK TO SAVEPOINT penstock_object", 0);
 }
 
 /* undefined_function, undefined_table, undefined_object, invalid_schema_name. */
@@ -180,6 +192,7 @@ int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal,
     if (status == 0 && again.sqlstate[0] == '\0') {
         refusal_free(refusal);
         status = database_execute(builder->session, error, "SET LOCAL search_path = ''", 0);
+        builder->saved = false;
     }
     refusal_free(&again);
     return status;

@@ -20,6 +20,7 @@ void refusal_free(Refusal *refusal);
 typedef struct Builder {
     Database *session;
     const atomic_bool *stop; /* somebody else has failed, or NULL */
+    bool saved;              /* the savepoint stands, and nothing was done behind it */
 } Builder;
 
 /*
@@ -35,8 +36,12 @@ int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, 
  */
 int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error) MUST_CHECK;
 
+/* Begins a transaction, in the place of one that is open when commit is set. */
+int builder_begin(Builder *builder, bool commit, Error *error) MUST_CHECK;
+
 /*
- * Runs statements of an object, with its settings, within the transaction that is open, which is as before when it is refused.
+ * Runs statements of an object, with its settings, within the transaction that builder_begin began, and which is as before when
+ * it is refused. Whoever does more in the transaction clears builder->saved before the next object.
  * Where a name is not found it is tried once more under the database's own search_path: the script's is empty, and it names all
  * with its schema, but functions without a search_path of their own work for applications, whose sessions have one.
  */

@@ -87,7 +87,7 @@ static int make_within(Mason *mason, const PlannedObject *planned, const SchemaO
     const char *migration = mason->site->road->migration;
     Database *session = mason->builder.session;
     for (int tries = 1;; tries++) {
-        if (database_execute(session, error, "BEGIN", 0) != 0 ||
+        if (builder_begin(&mason->builder, false, error) != 0 ||
             builder_make(&mason->builder, object, refusal, error) != 0) {
             return -1;
         }

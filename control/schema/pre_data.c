@@ -76,6 +76,7 @@ static int note_refusal(Building *building, const PlannedObject *planned, Object
         }
     }
     text_free(&name);
+    building->builder.saved = false;
     return objects_write(building->builder.session, road->migration, planned, state, refusal, error);
 }
 
@@ -107,7 +108,7 @@ static int commit_part(Building *building, const SchemaScript *script, size_t be
     if (objects_made(session, building->road->migration, script, NULL, begin, count, error) != 0) {
         return -1;
     }
-    return database_execute(session, error, "COMMIT; BEGIN", 0);
+    return builder_begin(&building->builder, true, error);
 }
 
 static int make_all(Building *building, const SchemaScript *script, Error *error)
@@ -138,6 +139,7 @@ static int pass_over(Building *building, const SchemaScript *script, Error *erro
     ObjectIndex index = {0};
     const char *migration = building->road->migration;
     Database *session = building->builder.session;
+    building->builder.saved = false;
     building->untried = calloc(script->count + 1, sizeof *building->untried);
     if (building->untried == NULL) {
         abort();
@@ -185,7 +187,7 @@ static int make_in_transaction(Building *building, const SchemaScript *pre, cons
 {
     Database *session = building->builder.session;
     const char *migration = building->road->migration;
-    if (database_execute(session, error, "BEGIN", 0) != 0 || pass_over(building, pre, error) != 0 ||
+    if (builder_begin(&building->builder, false, error) != 0 || pass_over(building, pre, error) != 0 ||
         make_all(building, pre, error) != 0) {
         return -1;
     }

@@ -125,7 +125,7 @@ static int try_object(Trial *trial, const SchemaObject *object, Error *error)
 static int try_script(Trial *trial, const SchemaScript *script, Error *error)
 {
     Database *session = trial->builder.session;
-    if (database_execute(session, error, "BEGIN", 0) != 0) {
+    if (builder_begin(&trial->builder, false, error) != 0) {
         return -1;
     }
     for (size_t i = 0; i < script->count; i++) {
@@ -133,7 +133,7 @@ static int try_script(Trial *trial, const SchemaScript *script, Error *error)
             return error_set(error, ERROR_INTERRUPTED, "interrupted while the schema was tried");
         }
         if (try_object(trial, &script->objects[i], error) != 0 ||
-            (i % AT_A_TIME == AT_A_TIME - 1 && database_execute(session, error, "COMMIT; BEGIN", 0) != 0)) {
+            (i % AT_A_TIME == AT_A_TIME - 1 && builder_begin(&trial->builder, true, error) != 0)) {
             return -1;
         }
     }
