@@ -78,21 +78,34 @@ sub behaves
 
 subtest "PgBouncer $_->[0]" => \&behaves, @$_ foreach PenstockTest::PgBouncer::programs();
 
-# Whoever lets clients go may not have the file any more.
-subtest 'the file is gone while clients are held' => sub {
-    my $proxy = PenstockTest::PgBouncer->start_with('gone', databases => "app = $from\n");
+# give_up_in_the_hold(PROXY, WHAT, MEANWHILE): a cutover whose drain passes its limit, with something done while clients wait.
+sub give_up_in_the_hold
+{
+    my ($proxy, $what, $meanwhile) = @_;
     serves($proxy, 'app');
     my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $source->uri('app', tcp => 1, user => 'app'));
     my $steps = sub { $target->sql('app', q{SELECT count(*) FROM penstock.journal WHERE step = 'drain' AND event = 'begin'}) };
     my $before = $steps->();
-    my $cutover = background('cutover', $migration->command($migration->cutover_words($proxy), '--yes', '--drain-limit', '3'));
+    my $cutover = background('cutover', $migration->command($migration->cutover_words($proxy), '--yes', '--drain-limit', '4'));
     wait_until('clients to be held', sub { $steps->() > $before });
-    rename($proxy->config, $proxy->config . '.away') or die "$!\n";
-    is($cutover->wait, 3, 'the drain ends with its limit');
-    like($cutover->log_text, qr/Undone/, 'and is undone');
-    serves($proxy, 'app');
-    rename($proxy->config . '.away', $proxy->config) or die "$!\n";
+    $meanwhile->();
+    is($cutover->wait, 3, "$what: the drain ends with its limit");
+    like($cutover->log_text, qr/Undone/, "$what: and is undone");
+    unlike($cutover->log_text, qr/still be held/, "$what: nobody may still be held");
     $blocker->end;
+    serves($proxy, 'app');
+    return;
+}
+
+subtest 'the file is gone, or PgBouncer was restarted, while clients are held' => sub {
+    my $proxy = PenstockTest::PgBouncer->start_with('gone', databases => "app = $from\n");
+    give_up_in_the_hold($proxy, 'no file', sub { rename($proxy->config, $proxy->config . '.away') or die "$!\n" });
+    rename($proxy->config . '.away', $proxy->config) or die "$!\n";
+    give_up_in_the_hold($proxy, 'a restart', sub {
+        $proxy->kill9;
+        $proxy->process->start;
+        $proxy->wait_until_it_answers;
+    });
     $proxy->kill9;
 };
 
