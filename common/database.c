@@ -192,7 +192,7 @@ static int check_direct(Database *database, Error *error)
     if (database_value(database, &text, error, "SELECT pg_catalog.pg_backend_pid()", 0) != 0) {
         return -1;
     }
-    int theirs = text != NULL ? atoi(text) : 0, ours = PQbackendPID(database->connection);
+    int theirs = text != NULL ? (int)strtol(text, NULL, 10) : 0, ours = PQbackendPID(database->connection);
     free(text);
     if (theirs == ours || ours == 0) {
         return 0;

@@ -18,7 +18,7 @@ int error_set(Error *error, ErrorCode code, const char *format, ...)
     error->sqlstate[0] = '\0';
     error->lsn = 0;
     error->hint[0] = '\0';
-    strcpy(error->message, text);
+    snprintf(error->message, sizeof error->message, "%s", text);
     return -1;
 }
 
@@ -29,7 +29,7 @@ int error_hint(Error *error, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    strcpy(error->hint, text);
+    snprintf(error->hint, sizeof error->hint, "%s", text);
     return -1;
 }
 
@@ -43,10 +43,10 @@ int error_context(Error *error, const char *format, ...)
     size_t used = strlen(text);
     int wanted = snprintf(text + used, sizeof text - used, ": %s", error->message);
     if (wanted < 0 || (size_t)wanted >= sizeof text - used) {
-        strcpy(text + sizeof text - sizeof "...",
-               "..."); /* both do not fit: the end of the message gives way */
+        memcpy(text + sizeof text - sizeof "...", "...",
+               sizeof "..."); /* both do not fit: the end of the message gives way */
     }
-    strcpy(error->message, text);
+    snprintf(error->message, sizeof error->message, "%s", text);
     return -1;
 }
 

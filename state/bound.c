@@ -18,7 +18,7 @@ static int read_bound(const PGresult *row, StreamBound *out, Error *error)
         return 0;
     }
     Lsn end;
-    out->number = atoi(PQgetvalue(row, 0, 1));
+    out->number = (int)strtol(PQgetvalue(row, 0, 1), NULL, 10);
     if (!lsn_parse(PQgetvalue(row, 0, 3), &end)) {
         return error_set(error, ERROR_STATE, "penstock.snapshot.end_lsn is not an LSN");
     }

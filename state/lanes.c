@@ -35,7 +35,7 @@ static int fill_positions(const Migration *migration, const PGresult *result, La
     bool complete = count == migration->lanes;
     for (int i = 0; complete && i < count; i++) {
         int64_t own = strtoll(PQgetvalue(result, i, 3), NULL, 10);
-        complete = atoi(PQgetvalue(result, i, 0)) == i && (i == 0 || own == *epoch) &&
+        complete = (int)strtol(PQgetvalue(result, i, 0), NULL, 10) == i && (i == 0 || own == *epoch) &&
                    lsn_parse(PQgetvalue(result, i, 1), &positions[i].commit_lsn);
         positions[i].sequence = strtoull(PQgetvalue(result, i, 2), NULL, 10);
         positions[i].commit_time = strtoll(PQgetvalue(result, i, 4), NULL, 10);

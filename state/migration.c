@@ -66,13 +66,13 @@ static int fill_migration(const PGresult *result, Migration *out, Error *error)
     copy_text(out->slot_name, sizeof out->slot_name, result, 2);
     copy_text(out->source_system, sizeof out->source_system, result, 3);
     copy_text(out->source_database, sizeof out->source_database, result, 4);
-    out->source_version = atoi(PQgetvalue(result, 0, 5));
+    out->source_version = (int)strtol(PQgetvalue(result, 0, 5), NULL, 10);
     copy_text(out->source_encoding, sizeof out->source_encoding, result, 6);
-    out->target_version = atoi(PQgetvalue(result, 0, 7));
-    out->lanes = atoi(PQgetvalue(result, 0, 8));
+    out->target_version = (int)strtol(PQgetvalue(result, 0, 7), NULL, 10);
+    out->lanes = (int)strtol(PQgetvalue(result, 0, 8), NULL, 10);
     out->slot_lsn = lsn_value(result, 0, 9);
     out->final_lsn = lsn_value(result, 0, 10);
-    out->source_timeline = atoi(PQgetvalue(result, 0, 11));
+    out->source_timeline = (int)strtol(PQgetvalue(result, 0, 11), NULL, 10);
     return parse_phase(PQgetvalue(result, 0, 1), &out->phase, error);
 }
 

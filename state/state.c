@@ -121,7 +121,7 @@ static int forget(Database *target, const char *name, bool keep_journal, Error *
                        0) != 0) {
         return -1;
     }
-    int left = atoi(others);
+    int left = (int)strtol(others, NULL, 10);
     free(others);
     return (left & 1) != 0 ? 0 : left == 0 ? state_drop(target, error) : leave_journal(target, error);
 }

@@ -158,7 +158,7 @@ static void take_types(Types *types, const PGresult *result)
             .takes_text = PQgetvalue(result, row, 3)[0] == 't',
             .cast = keep(types, result, row, 4),
             .equality = keep(types, result, row, 5),
-            .modifier = atoi(PQgetvalue(result, row, 6)),
+            .modifier = (int)strtol(PQgetvalue(result, row, 6), NULL, 10),
         };
         HASH_ADD(hh, types->entries, type.oid, sizeof entry->type.oid, entry);
     }

@@ -46,7 +46,7 @@ int source_check(Database *source, const ReceiverOptions *options, int *timeline
     int status = 0;
     const char *system = PQgetvalue(result, 0, 0);
     const char *database = PQgetvalue(result, 0, 3);
-    *timeline = atoi(PQgetvalue(result, 0, 1));
+    *timeline = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
     if (strcmp(system, options->system) != 0) {
         error_set(error, ERROR_STATE,
                   "the source is another server: its system identifier is %s, that of the "
@@ -91,7 +91,7 @@ static int load_slot(Database *source, const char *name, Slot *slot, Error *erro
     if (slot->exists) {
         snprintf(slot->plugin, sizeof slot->plugin, "%s", PQgetvalue(result, 0, 0));
         slot->active = *PQgetvalue(result, 0, 1) == 't';
-        slot->pid = atoi(PQgetvalue(result, 0, 2));
+        slot->pid = (int)strtol(PQgetvalue(result, 0, 2), NULL, 10);
         slot->exists = PQgetisnull(result, 0, 3) || lsn_parse(PQgetvalue(result, 0, 3), &slot->confirmed);
     }
     PQclear(result);
