@@ -1,9 +1,11 @@
-# Sourced by bench scripts that need a source and a target: two clusters in $run, a PostgreSQL 11 and a PostgreSQL 14.
+# Sourced by bench scripts that need a source and a target: two clusters in $run, of the majors $source_major and $target_major,
+# 11 and 14 unless the script says otherwise before it starts them.
 #
 # $BENCH_PORT is the source's port, the next one the target's. Replication and applier go over TCP, as between hosts; sockets for
 # the rest are in $run. shellcheck shell=bash
 
 source_port=${BENCH_PORT:-15511} target_port=$((${BENCH_PORT:-15511} + 1))
+source_major=11 target_major=14
 build=${BENCH_BUILD:-$root_folder/build/release}
 PATH=$build/bin:$debian_server/bin:$PATH
 
@@ -21,9 +23,15 @@ use_servers()
     export PENSTOCK_SOURCE=$source_uri PENSTOCK_TARGET="host=127.0.0.1 port=$target_port user=postgres dbname=bench"
 }
 
+server_bin() # server_bin MAJOR
+{
+    if [ -x "/usr/lib/postgresql/$1/bin/postgres" ]; then echo "/usr/lib/postgresql/$1/bin"; else echo "$servers_folder/pg$1/bin"; fi
+}
+
 start_cluster() # start_cluster NAME MAJOR PORT
 {
-    local bin=$servers_folder/pg$2/bin
+    local bin
+    bin=$(server_bin "$2")
     as_test_user "$bin/initdb" -D "$run/$1" -U postgres -E UTF8 --locale=C -A trust >/dev/null
     as_test_user tee -a "$run/$1/postgresql.conf" >/dev/null <<CONF
 port = $3
@@ -35,6 +43,7 @@ checkpoint_timeout = 1h
 wal_level = logical
 track_commit_timestamp = ${BENCH_COMMIT_TIMESTAMPS:-off}
 dynamic_library_path = '\$libdir:$run/plugin'
+max_locks_per_transaction = ${locks_per_transaction:-64}
 CONF
     as_test_user "$bin/pg_ctl" -D "$run/$1" -l "$run/$1.log" -w start >/dev/null
 }
@@ -45,17 +54,20 @@ start_servers()
     [ "$(id -u)" != 0 ] || chown "$test_user" "$run"
     chmod 755 "$run"
     mkdir "$run/plugin"
-    cp "$build/decoder/pg11/penstock.so" "$run/plugin/"
-    start_cluster source 11 "$source_port"
-    start_cluster target 14 "$target_port"
+    cp "$build/decoder/pg$source_major/penstock.so" "$run/plugin/"
+    start_cluster source "$source_major" "$source_port"
+    start_cluster target "$target_major" "$target_port"
+    echo "source_major=$source_major target_major=$target_major" >"$run/majors"
     use_servers
 }
 
 stop_servers()
 {
     local name
-    for name in source:11 target:14; do
-        [ ! -f "$run/${name%:*}/postmaster.pid" ] || as_test_user "$servers_folder/pg${name#*:}/bin/pg_ctl" \
+    # shellcheck disable=SC1091
+    [ ! -f "$run/majors" ] || . "$run/majors"
+    for name in "source:$source_major" "target:$target_major"; do
+        [ ! -f "$run/${name%:*}/postmaster.pid" ] || as_test_user "$(server_bin "${name#*:}")/pg_ctl" \
             -D "$run/${name%:*}" -m immediate -w stop >/dev/null 2>&1 || true
     done
     [ -z "$run" ] || rm -rf "$run"
@@ -69,4 +81,40 @@ server_cpu()
     postmaster=$(head -1 "$run/$1/postmaster.pid")
     cat "/proc/$postmaster/stat" $(pgrep -P "$postmaster" | sed 's:.*:/proc/&/stat:') 2>/dev/null |
         sed 's/.*) //' | awk -v p="$(getconf CLK_TCK)" '{t += $12 + $13; if (NR == 1) t += $14 + $15} END {printf "%.2f", t / p}'
+}
+
+# The most private memory (MB) that one process of the kind had while it was watched: of the source, the applier, the target.
+# watch_memory FILE: runs until it is ended; FILE is written over and over.
+watch_memory()
+{
+    local source target applier most_source=0 most_applier=0 most_target=0
+    echo 0 0 0 >"$1"
+    source=$(head -1 "$run/source/postmaster.pid") target=$(head -1 "$run/target/postmaster.pid")
+    while :; do
+        most_source=$(largest "$most_source" $(pgrep -P "$source"))
+        most_target=$(largest "$most_target" $(pgrep -P "$target"))
+        applier=$(pgrep -P $$ -x penstock-applie || true)
+        most_applier=$(largest "$most_applier" $applier)
+        echo "$most_source $most_applier $most_target" >"$1"
+        sleep 0.3
+    done
+}
+
+largest() # largest SO_FAR PID …
+{
+    local most=$1
+    shift
+    for pid in "$@"; do cat "/proc/$pid/status" 2>/dev/null || true; done |
+        awk -v most="$most" '/^RssAnon/ {mb = $2 / 1024; if (mb > most) most = mb} END {printf "%.0f\n", most}'
+}
+
+# relay SECONDS: each byte to and from the source comes so late; leaves its port in $run/relay.
+relay()
+{
+    perl -I "$root_folder/t/lib" -MPenstockTest::Forwarder -e '
+        package Source; sub port { $ARGV[1] } package main;
+        my $forwarder = PenstockTest::Forwarder->start_new(bless({}, "Source"), delay => $ARGV[0]);
+        open(my $file, ">", $ARGV[2]) or die "$ARGV[2]: $!"; print $file $forwarder->{port}; close($file);
+        sleep 1 while getppid() == $ARGV[3];' "$1" "$source_port" "$run/relay" $$ &
+    while [ ! -s "$run/relay" ]; do sleep 0.1; done
 }
