@@ -74,7 +74,7 @@ static void spell_out(const char *text, char *out, size_t size)
             break;
         }
         if (length == 0) {
-            sprintf(out, "\\x%02x", (unsigned char)*text);
+            snprintf(out, needed + 1, "\\x%02x", (unsigned char)*text);
         } else {
             memcpy(out, text, length);
         }
