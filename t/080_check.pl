@@ -54,6 +54,12 @@ CREATE TABLE identity_full (a int);
 ALTER TABLE identity_full REPLICA IDENTITY FULL;
 CREATE UNLOGGED TABLE unlogged (a int PRIMARY KEY);
 CREATE TABLE oids (a int PRIMARY KEY) WITH OIDS;
+CREATE TYPE color AS ENUM ('red', 'green');
+CREATE DOMAIN colors AS color[];
+CREATE TABLE by_enum (c color, n int) PARTITION BY HASH (n, c);
+CREATE TABLE by_enums (c colors) PARTITION BY HASH (c);
+CREATE TABLE by_number (c color, n int) PARTITION BY HASH (n);
+CREATE TABLE list_of_enum (c color) PARTITION BY LIST (c);
 CREATE TABLE old_times (a int PRIMARY KEY, t abstime, r reltime[]);
 CREATE TABLE identifiers (a int PRIMARY KEY, b information_schema.sql_identifier);
 CREATE VIEW factorials AS SELECT id, id::bigint ! AS f FROM good;
@@ -76,6 +82,8 @@ wait_until('the statistics to show both changes',
 $target->sql('postgres', 'CREATE TABLE "in the way" (a int)');
 
 my $bad = outcomes(1);
+is(join(', ', map { "$_->{object} $_->{detail}" } @{ $bad->{'hash-partitions'}{findings} }),
+    'public.by_enum hash of c, of type public.color, public.by_enums hash of c, of type public.colors', 'partitions by the hash of an enum');
 for (
     [ 'replica-identity', 'problem', qr/^public\.nokey \| no primary key; 1 .* \| ALTER TABLE public\.nokey REPLICA IDENTITY FULL;$/, 1 ],
     [ 'replica-identity', 'problem', qr/^public\."With\.Index" .* REPLICA IDENTITY USING INDEX "With\.Index_b_key";$/ ],
