@@ -8,7 +8,7 @@ use PenstockTest;
 use PenstockTest::Decoder;
 
 foreach my $major (11, 15) {
-    my $server = start_source("source$major", major => $major);
+    my $server = start_source("source$major", major => $major, conf => 'autovacuum = off'); # which commits, too
     my $sql = sub { $server->sql('postgres', $_[0]) };
     $sql->('CREATE TABLE t (id int PRIMARY KEY)');
     my $slot = PenstockTest::Decoder->new($server, 'postgres', 'slot');
