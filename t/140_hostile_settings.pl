@@ -198,8 +198,15 @@ foreach my $off ('seqscan', 'indexscan') {
       foreach ([ $source, 'source' ], [ $target, 'target' ]);
 }
 
+# A session that is idle, around the proxy, and with track_activities off says nothing of itself: nobody waits for it.
+my $idle = $source->background_psql('app', on_error_stop => 0, on_error_die => 0, extra_params => [ '-U', 'app' ]);
+$idle->query('SELECT 1');
+is($source->sql('app', q{SELECT state FROM pg_stat_activity WHERE usename = 'app' AND backend_type = 'client backend'}), 'disabled',
+    'an application is idle, and does not say so');
+
 my $result = $migration->ok(@cutover, '--yes', '--verify', '--accept-drift');
 like($result->{stdout}, qr/7 tables, \d+ rows: 0 different/, 'the switch point is equal on both sides');
+eval { $idle->quit }; # the fence has ended its session
 same_sequences($source, $target, 'app', 'switched');
 $target->sql('app', $application . q{INSERT INTO pgboss.job VALUES (102, '→'); DELETE FROM as_text WHERE id = 2});
 wait_until('the way back to carry what was written', sub {
