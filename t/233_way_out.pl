@@ -106,5 +106,26 @@ $target->start;
 $journal->go_on;
 $migration->ok(@bare);
 
-$writers->end_well($source);
+# A server that hangs: its backend is stopped. The hold ends at its limit all the same, over another connection.
+$migration->wait_until_caught_up;
+$held = held('cutover sequences begin', '--hold-limit', '4');
+my $backend = $source->sql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'penstock cutover' AND datname = 'app'});
+kill('STOP', $backend);
+$journal->go_on;
+is($held->wait, 3, 'a cutover whose server hangs ends');
+kill('CONT', $backend);
+like($held->log_tail, qr/sequences .*FAILED .*source: not done within [0-5]\.\d s/, 'at the limit of the hold');
+open_again('a server that hangs');
+
+# The source dies when all was caught up: the switch is finished without it, and what could not be done is said.
+$migration->wait_until_caught_up;
+my $acknowledged = $writers->end_well($source);
+$held = held('cutover point begin');
+$source->stop('immediate');
+$held->kill9;
+$journal->go_on;
+my $result = $migration->exits(1, 'cutover', '--resume', '--probe', $proxy->uri('app'));
+like($result->{stderr}, qr/not shown: the source did not answer.*pg_drop_replication_slot.*ENABLE/, 'what is left for the way back is said');
+is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'switched', 'switched without the source');
+is($target->sql('app', 'SELECT count(*) FROM written'), $acknowledged, 'with every row');
 done_testing();
