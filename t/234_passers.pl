@@ -117,4 +117,16 @@ $result = $migration->ok(@rollback);
 $writers->go_on($source, 'back');
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'copied', 'the migration stands where it stood');
 $writers->end_well($source);
+
+# A write behind the fence when clients have been let go: said, and gone on from only by whoever says so.
+$migration->follow;
+$migration->wait_until_caught_up;
+$held = $journal->stand_at('cutover gone begin', $migration->command(@cutover, @probe));
+$source->sql('app', 'SET default_transaction_read_only = off; INSERT INTO fed VALUES (4000)');
+$journal->go_on;
+is($held->wait, 3, 'a write behind the fence after the release stops the cutover');
+like($held->log_tail, qr/gone .*somebody wrote to the source behind its fence/, 'and is said');
+$source->sql('app', 'SET default_transaction_read_only = off; DELETE FROM fed WHERE id = 4000');
+like($migration->exits(1, 'cutover', '--resume')->{stderr}, qr/not shown: .*somebody wrote to the source/, 'it goes on when asked to');
+is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'switched', 'switched');
 done_testing();

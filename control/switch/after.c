@@ -117,6 +117,26 @@ static int wait_until_gone(Cutover *cutover, char **who, Error *error)
     }
 }
 
+/*
+ * The stream there goes on until the next step, so what was written since the release is seen. It is on the target as well, and
+ * comes back from there when the way back flows, to a source that has it. Whoever carries on has been told, and seen to it.
+ */
+static int see_late_writes(Cutover *cutover, Error *error)
+{
+    if (prove_nothing_behind(cutover, error) == 0) {
+        return 0;
+    }
+    if (error->code != ERROR_STATE || cutover->options->mode != CUTOVER_RESUME) {
+        return error_hint(
+            error, "Stop who it was, and take away on the source what was written there: it is on the "
+                   "target, too, and "
+                   "would stop the way back as a duplicate. Then --resume, which goes on in any case.");
+    }
+    snprintf(cutover->unproven, sizeof cutover->unproven, "%.250s", error->message);
+    *error = (Error){.code = ERROR_NONE};
+    return 0;
+}
+
 int step_gone(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
@@ -136,8 +156,7 @@ int step_gone(void *context, json_t *detail, Error *error)
                      cutover->road->from);
     }
     free(who);
-    /* The stream there goes on until the next step: what was written since the release is seen. */
-    return status == 0 && forward ? prove_nothing_behind(cutover, error) : status;
+    return status == 0 && forward ? see_late_writes(cutover, error) : status;
 }
 
 int step_switched(void *context, json_t *detail, Error *error)
