@@ -48,6 +48,15 @@ CONF
     as_test_user "$bin/pg_ctl" -D "$run/$1" -l "$run/$1.log" -w start >/dev/null
 }
 
+# Late minor releases load only the plugins that a setting names; early ones do not know the setting.
+allow_plugin()
+{
+    [ -n "$(on "$source_port" postgres "SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'")" ] || return 0
+    on "$source_port" postgres "ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'test_decoding', 'penstock'"
+    on "$source_port" postgres 'SELECT pg_reload_conf()' >/dev/null
+    until [[ $(on "$source_port" postgres 'SHOW output_plugin_libraries') == *penstock* ]]; do sleep 0.1; done
+}
+
 start_servers()
 {
     [ -x "$build/bin/penstock-applier" ] || fail "$build/bin/penstock-applier is not there" "cmake --build --preset release"
@@ -57,6 +66,7 @@ start_servers()
     cp "$build/decoder/pg$source_major/penstock.so" "$run/plugin/"
     start_cluster source "$source_major" "$source_port"
     start_cluster target "$target_major" "$target_port"
+    allow_plugin
     echo "source_major=$source_major target_major=$target_major" >"$run/majors"
     use_servers
 }
