@@ -176,7 +176,8 @@ sub answers
 my $proxy = start_pgbouncer('pgbouncer', app => $source);
 my $migration = migration($source, $target, database => 'app', user => 'mover');
 my @cutover = $migration->cutover_words($proxy);
-$migration->run('check');
+like($migration->run('check')->{stdout}, qr/own\."Größe": its name.*client_encoding=LATIN1\n +ALTER DATABASE app RESET client_encoding;/,
+    'check names what the way back would not find');
 $migration->ok('copy');
 same_rows($source, $target, 'app', 'copied');
 $migration->follow;

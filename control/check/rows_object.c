@@ -168,6 +168,25 @@ static const CheckRow rows[] = {
             "(SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1",
      .advice =
          "What they bring in is moved as other writes are; subscribe anew on the target after the switch."},
+    /* A worker of logical replication has the client_encoding of its database's settings, and reads names as being in that. */
+    {.id = "way-back-encoding",
+     .title = "Names that the way back would not find, for client_encoding as a setting of the database",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT " RELATION_NAME
+            ", format('its name, or one of a column, is beyond ASCII, and the database has %s', "
+            "u.setting), format('ALTER DATABASE %I RESET client_encoding', d.datname) "
+            "FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0, "
+            "unnest(s.setconfig) AS u (setting), " USER_RELATIONS " WHERE d.datname = current_database() "
+            "AND u.setting ~ '^client_encoding=' AND c.relkind IN ('r', 'p') AND lower(split_part(u.setting, "
+            "'=', 2)) "
+            "<> lower(pg_encoding_to_char(d.encoding)) AND (n.nspname ~ '[^ -~]' OR c.relname ~ '[^ -~]' OR "
+            "EXISTS ("
+            "SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname ~ '[^ -~]')) "
+            "ORDER BY 1",
+     .advice = "Changes on the target do not come back to these tables, and with the first one none: set it "
+               "for the roles of the "
+               "applications instead, until there is nothing to go back to."},
 };
 
 const CheckGroup check_object_rows = {"Objects", rows, sizeof rows / sizeof rows[0]};
