@@ -32,21 +32,33 @@ static int read_bound(const PGresult *row, StreamBound *out, Error *error)
 int state_load_bound(Database *target, const char *migration, StreamBound *out, Error *error)
 {
     PGresult *row = NULL;
-    if (database_query(
-            target, &row, error,
-            "SELECT m.phase NOT IN ('created', 'copying') OR m.stream_free, s.number, s.seen, s.end_lsn"
-            "  FROM penstock.migration m LEFT JOIN LATERAL ("
-            "       SELECT number, seen, end_lsn FROM penstock.snapshot"
-            "        WHERE migration = m.name AND published_at IS NOT NULL"
-            "        ORDER BY number DESC LIMIT 1) s ON true"
-            " WHERE m.name = $1",
-            1, migration) != 0) {
+    if (database_query(target, &row, error,
+                       "SELECT m.phase NOT IN ('created', 'copying'), s.number, s.seen, s.end_lsn"
+                       "  FROM penstock.migration m LEFT JOIN LATERAL ("
+                       "       SELECT number, seen, end_lsn FROM penstock.snapshot"
+                       "        WHERE migration = m.name AND published_at IS NOT NULL"
+                       "        ORDER BY number DESC LIMIT 1) s ON true"
+                       " WHERE m.name = $1",
+                       1, migration) != 0) {
         return error_context(error, "asking how far the stream may go");
     }
     int status = PQntuples(row) == 1 ? read_bound(row, out, error)
                                      : error_set(error, ERROR_STATE, "migration \"%s\" is gone", migration);
     PQclear(row);
     return status;
+}
+
+int state_note_reached(Database *target, const char *migration, int snapshot, Error *error)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", snapshot);
+    if (database_execute(target, error,
+                         "UPDATE penstock.snapshot SET reached_at = clock_timestamp()"
+                         " WHERE migration = $1 AND number = $2::int AND reached_at IS NULL",
+                         2, migration, number) != 0) {
+        return error_context(error, "noting how far the stream has come");
+    }
+    return 0;
 }
 
 /* Those that are at work are left: they read a snapshot that is not older than the one that the stream is bound by. */

@@ -17,6 +17,9 @@ typedef struct StreamBound {
 /* The caller frees out->snapshot. */
 int state_load_bound(Database *target, const char *migration, StreamBound *out, Error *error) MUST_CHECK;
 
+/* The applier waits at the bound of that snapshot: all before is durable, and every lane stands there. */
+int state_note_reached(Database *target, const char *migration, int snapshot, Error *error) MUST_CHECK;
+
 /*
  * Parts of tables (an array literal of penstock.job.id) count as not copied from now on, and are emptied before they are
  * copied. To be called by the applier, when all that it had of them in work is durable.

@@ -22,7 +22,6 @@ CREATE TABLE penstock.migration (
     final_lsn        pg_lsn,                 -- set by cutover: nothing behind it will ever come
     first_xid        bigint,                 -- the source's next transaction when the slot was there: a snapshot that is copied
                                              -- from must be past all before it
-    stream_free      boolean NOT NULL DEFAULT false, -- while it is copied: the stream need wait for no snapshot any more
     owners           boolean NOT NULL DEFAULT true, -- whether the copy brings them, and grants (--no-owner, --no-privileges)
     grants           boolean NOT NULL DEFAULT true,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -43,9 +42,12 @@ CREATE TABLE penstock.relation (
                                              -- snapshot below, the rows have every one that committed before
     snapshot     int,                        -- penstock.snapshot that all rows were copied under; null: by LSN, or in parts
     part_column  text,                       -- the key's first column, by whose ranges it is copied in parts; null: whole
+    part_cuts    bigint[],                   -- the keys at which its parts begin, without the first
     unique_index text,                       -- at the source: unique or an exclusion, and not by the key; the copy makes it late
-    key_sql      text,                       -- makes the index of the replica identity on the target
-    columns      text[],                     -- that are copied
+    key_class    oid,                        -- the index of the replica identity, or its constraint: catalog and OID at the source
+    key_object   oid,
+    key_sql      text,                       -- that makes it on the target
+    columns      text,                       -- that are copied, quoted and with commas between
     in_binary    boolean,                    -- and how
     condition    text,                       -- of an extension's table: which rows are the user's
     copied_rows  bigint,
@@ -76,6 +78,8 @@ CREATE TABLE penstock.snapshot (
     exported     text,                       -- its name at the source, while it can be taken over
     taken_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at timestamptz,
+    reached_at   timestamptz,                -- the applier has all that it may have under this one, every lane at one point, and waits
+    retired      boolean NOT NULL DEFAULT false, -- a later one is published: nothing is copied under this any more
     PRIMARY KEY (migration, number)
 );
 
@@ -127,6 +131,7 @@ CREATE TABLE penstock.schema_object (
     words        text,
     PRIMARY KEY (migration, section, number)
 );
+CREATE INDEX ON penstock.schema_object (migration, object_oid);
 
 -- Triggers and rules ENABLE ALWAYS and ENABLE REPLICA that the copy brought: disabled while the stream is applied, on which they
 -- would act, and what they were again from the cutover on.

@@ -131,6 +131,8 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
     case ASK_BOUND:
         snapshot_free(&question->bound.snapshot);
         return state_load_bound(resolver->target, options->migration, &question->bound, error);
+    case NOTE_REACHED:
+        return state_note_reached(resolver->target, options->migration, question->snapshot, error);
     case NOTE_PARTS:
         return state_recopy_parts(resolver->target, options->migration, question->jobs.data, error);
     case NOTE_TABLE:

@@ -24,6 +24,7 @@ typedef enum QuestionKind {
     ASK_SETTLED, /* the same, and the class that is right now is taken; only while all lanes stand at one point */
     NOTE_RECOPY,   /* sources[0] has to be copied again; see state_mark_recopy ► noted */
     ASK_BOUND,     /* how far may the stream go? ► bound */
+    NOTE_REACHED,  /* the cursor waits at the bound of snapshot: state_note_reached */
     NOTE_PARTS,    /* parts of tables have to be copied anew: state_recopy_parts */
     NOTE_TABLE,    /* all of a table, at once: state_recopy_table */
     NOTE_REPLACED, /* sources[0] is not the table that was copied under its name: that is to be copied again */
@@ -39,6 +40,7 @@ typedef struct Question {
     Lsn lsn;        /* NOTE_RECOPY: where it happened, and why */
     char reason[512];
     Text jobs;     /* NOTE_PARTS */
+    int snapshot;  /* NOTE_REACHED */
     int64_t table; /* NOTE_TABLE: penstock.relation.id */
 
     Answer *answers; /* by source */

@@ -1,5 +1,6 @@
 /*
- *     transaction that the newest published snapshot does not see ──► the cursor waits there
+ *     transaction that the newest published snapshot does not see ──► all before it durable, which is noted on the
+ *                                                                     target ──► the cursor waits there
  *     a newer one is published ──► all before it durable ──► the run ends, and a new one reads bound and parts anew
  *
  * What a run knows of the copy, it reads once: the bound at its start, then each table's origin when it is met, so that no
@@ -15,6 +16,20 @@
 
 #include "admission.h"
 
+static Step ask(Resolve *resolve, Question *question)
+{
+    resolve->note = NOTE_ASKED;
+    resolver_ask(resolve->resolver, question);
+    return STEP_NEEDS_RELATIONS;
+}
+
+static Step ask_reached(Resolve *resolve)
+{
+    Question *question = question_new(NOTE_REACHED, 0);
+    question->snapshot = resolve->bound.number;
+    return ask(resolve, question);
+}
+
 Step hold_begin(Resolve *resolve, const BeginRecord *begin, bool quiet)
 {
     resolve->xid = begin->xid;
@@ -22,10 +37,13 @@ Step hold_begin(Resolve *resolve, const BeginRecord *begin, bool quiet)
     if (resolve->bound.is_free || snapshot_sees(&resolve->bound.snapshot, begin->xid, begin->commit_lsn)) {
         return STEP_TOOK;
     }
-    if (!resolve->bound_is_past) {
+    if (resolve->reached && !resolve->bound_is_past) {
         return STEP_HELD;
     }
-    return quiet ? STEP_AGAIN : STEP_NEEDS_QUIET;
+    if (!quiet) {
+        return STEP_NEEDS_QUIET;
+    }
+    return resolve->bound_is_past ? STEP_AGAIN : ask_reached(resolve);
 }
 
 void resolve_look(Resolve *resolve)
@@ -53,13 +71,6 @@ static Step recopy_step(const Resolve *resolve, bool quiet)
         return STEP_NEEDS_RELATIONS;
     }
     return quiet ? STEP_TOOK : STEP_NEEDS_QUIET;
-}
-
-static Step ask(Resolve *resolve, Question *question)
-{
-    resolve->note = NOTE_ASKED;
-    resolver_ask(resolve->resolver, question);
-    return STEP_NEEDS_RELATIONS;
 }
 
 Step hold_recopy_table(Resolve *resolve, const ApplyRelation *relation, bool quiet)
@@ -97,6 +108,7 @@ void hold_answered(Resolve *resolve, const Question *question)
         resolve->bound_is_past = question->bound.is_free || question->bound.number > resolve->bound.number;
     } else {
         resolve->note = NOTE_NONE;
-        resolve->recopied = true;
+        resolve->reached |= question->kind == NOTE_REACHED;
+        resolve->recopied |= question->kind != NOTE_REACHED;
     }
 }

@@ -80,7 +80,8 @@ static int load_known(Pipeline *pipeline, const LanePosition *lanes, Lsn safe, L
     }
     *known = safe > *known ? safe : *known;
     for (int lane = 0; lane < migration->lanes; lane++) {
-        *known = lanes[lane].commit_lsn >= *known ? lanes[lane].commit_lsn + 1 : *known;
+        bool changed = lanes[lane].sequence != 0; /* else it stands where the slot was made */
+        *known = changed && lanes[lane].commit_lsn >= *known ? lanes[lane].commit_lsn + 1 : *known;
     }
     return 0;
 }

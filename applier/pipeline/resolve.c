@@ -352,6 +352,7 @@ static int take_answer(Resolve *resolve, Question *question, Error *error)
         unknown_noted(resolve, question);
         break;
     case ASK_BOUND:
+    case NOTE_REACHED:
     case NOTE_PARTS:
     case NOTE_TABLE:
         hold_answered(resolve, question);

@@ -28,6 +28,7 @@ typedef struct Resolve {
     const SourceRelation *present; /* the source was asked about it last, and has it still */
     StreamBound bound;             /* how far this run may go while tables are copied */
     bool bound_is_past;            /* by now a run may go further */
+    bool reached;                  /* it was noted that the cursor waits there */
     bool asking_bound;
     uint32_t xid;   /* of the transaction at the cursor … */
     Lsn commit_lsn; /* … and its commit */

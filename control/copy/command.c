@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "option.h"
+#include "jobs.h"
 #include "queue.h"
 #include "session.h"
 #include "start.h"
@@ -17,7 +18,9 @@ enum OptionKey {
     OPTION_JOBS = 'j',
     OPTION_LANES = 0x100,
     OPTION_SLOT_TIMEOUT,
-    OPTION_SNAPSHOT_AGE,
+    OPTION_CYCLE,
+    OPTION_PART_SIZE,
+    OPTION_FOLLOW,
     OPTION_STALL_TIMEOUT,
     OPTION_NO_OWNER,
     OPTION_NO_PRIVILEGES,
@@ -37,10 +40,17 @@ static const struct argp_option argp_options[] = {
      .key = OPTION_SLOT_TIMEOUT,
      .arg = "SECONDS",
      .doc = "How long to wait for the transactions that run when a slot is made (default: 60)"},
-    {.name = "snapshot-age",
-     .key = OPTION_SNAPSHOT_AGE,
+    {.name = "cycle",
+     .key = OPTION_CYCLE,
      .arg = "SECONDS",
-     .doc = "Copy further tables under a new snapshot after this time (default: 600)"},
+     .doc =
+         "Go on under a new snapshot of the source after this time, with the applier beside (default: 300)"},
+    {.name = "part-size",
+     .key = OPTION_PART_SIZE,
+     .arg = "MB",
+     .doc = "Copy tables of twice this size and more in parts of about this size, where they can be cut "
+            "(default: 512)"},
+    {.name = "follow", .key = OPTION_FOLLOW, .doc = "When all is copied, go on as penstock follow"},
     {.name = "stall-timeout",
      .key = OPTION_STALL_TIMEOUT,
      .arg = "SECONDS",
@@ -70,7 +80,9 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_JOBS, "jobs", CopyOptions, jobs, 1, 256),
     OPTION_NUMBER(OPTION_LANES, "lanes", CopyOptions, lanes, 1, 1024),
     OPTION_NUMBER(OPTION_SLOT_TIMEOUT, "slot-timeout", CopyOptions, slot_timeout, 1, MOST_SECONDS),
-    OPTION_NUMBER(OPTION_SNAPSHOT_AGE, "snapshot-age", CopyOptions, snapshot_age, 1, MOST_SECONDS),
+    OPTION_NUMBER(OPTION_CYCLE, "cycle", CopyOptions, cycle, 1, MOST_SECONDS),
+    OPTION_NUMBER(OPTION_PART_SIZE, "part-size", CopyOptions, part_mb, 1, 1 << 20),
+    OPTION_FLAG(OPTION_FOLLOW, CopyOptions, follow),
     OPTION_NUMBER(OPTION_STALL_TIMEOUT, "stall-timeout", CopyOptions, stall_timeout, 1, MOST_SECONDS),
     OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, schema.no_owner),
     OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, schema.no_privileges),
@@ -125,7 +137,8 @@ static void set_defaults(CopyOptions *options)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     options->jobs = options->jobs > 0 ? options->jobs : cores > 0 ? (int)cores : 1;
     options->slot_timeout = options->slot_timeout > 0 ? options->slot_timeout : 60;
-    options->snapshot_age = options->snapshot_age > 0 ? options->snapshot_age : 600;
+    options->cycle = options->cycle > 0 ? options->cycle : 300;
+    options->part_mb = options->part_mb > 0 ? options->part_mb : 512;
     options->stall_timeout = options->stall_timeout > 0 ? options->stall_timeout : 900;
 }
 
@@ -133,8 +146,9 @@ static int count_sequences(Copy *copy, size_t *count, Error *error)
 {
     char *text = NULL;
     if (database_value(copy->target, &text, error,
-                       "SELECT count(*) FROM pg_catalog.pg_sequences"
-                       " WHERE schemaname NOT IN ('penstock', 'information_schema')",
+                       "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                       "c.relnamespace"
+                       " WHERE c.relkind = 'S' AND n.nspname NOT IN ('penstock', 'information_schema')",
                        0) != 0) {
         return -1;
     }
@@ -145,19 +159,31 @@ static int count_sequences(Copy *copy, size_t *count, Error *error)
 
 static int run_copy(Copy *copy, Error *error)
 {
-    QueueTotals totals = {0};
+    JobsTotals totals = {0};
     size_t sequences = 0;
     const char *migration = copy->settings->migration;
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
         session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
         start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
-        queue_totals(copy->target, migration, &totals, error) != 0 ||
+        jobs_totals(copy->target, migration, &totals, error) != 0 ||
         count_sequences(copy, &sequences, error) != 0) {
         return -1;
     }
     progress_summary(copy->progress, migration, totals.tables, totals.rows, totals.bytes, sequences);
     return copy_check_objects(copy, error);
+}
+
+/* Becomes the applier, as the command for that does. */
+static ExitStatus go_on(const Settings *settings, Error *error)
+{
+    void *options = calloc(1, command_follow.options_size);
+    if (options == NULL) {
+        abort();
+    }
+    ExitStatus status = command_follow.run(settings, options, error);
+    free(options);
+    return status;
 }
 
 static ExitStatus command_run(const Settings *settings, void *options, Error *error)
@@ -171,7 +197,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     database_close(copy.source);
     database_close(copy.target);
     if (status == 0) {
-        return EXIT_DONE;
+        return copy_options->follow ? go_on(settings, error) : EXIT_DONE;
     }
     if (error->code == ERROR_INTERRUPTED) {
         error_hint(error, "run the same command again: it goes on where it stopped");

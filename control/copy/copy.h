@@ -27,7 +27,9 @@ typedef struct CopyOptions {
     int jobs;
     int lanes;
     int slot_timeout;  /* seconds to wait for the transactions that run when a slot is made */
-    int snapshot_age;  /* seconds after which tables are copied under a new snapshot */
+    int cycle;         /* seconds after which jobs are done under a new snapshot */
+    int part_mb;       /* a table of twice so much and more is copied in parts, where it can be */
+    bool follow;       /* goes on as the applier */
     int stall_timeout; /* seconds without a byte after which a table's copy gives up */
     SchemaOptions schema;
     const char *leave_out[MOST_PATTERNS]; /* what schema's patterns lie in */

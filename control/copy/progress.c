@@ -192,11 +192,11 @@ _Atomic int64_t *progress_moving(Progress *progress, int job)
     return &progress->jobs[job].moving;
 }
 
-void progress_table_done(Progress *progress, int job, int64_t rows)
+void progress_table_done(Progress *progress, int job, bool whole, int64_t rows)
 {
     pthread_mutex_lock(&progress->mutex);
     Job *entry = &progress->jobs[job];
-    progress->tables_done++;
+    progress->tables_done += whole;
     progress->bytes_done += entry->source_bytes;
     progress->moved += atomic_load(&entry->moving);
     progress->rows += rows;

@@ -37,8 +37,8 @@ void progress_job(Progress *progress, int job, const char *what, int64_t source_
 /* Bytes that a job has moved of its table so far: to be raised by the one who moves. */
 _Atomic int64_t *progress_moving(Progress *progress, int job);
 
-/* The job's table is done, with so many rows. */
-void progress_table_done(Progress *progress, int job, int64_t rows);
+/* What the job was at is done, with so many rows; whole: it was a table, not a part of one. */
+void progress_table_done(Progress *progress, int job, bool whole, int64_t rows);
 
 void progress_tick(Progress *progress);
 

@@ -1,9 +1,5 @@
 /*
- * The work queue: penstock.relation on the target, and the steps that the journal says are done.
- *
- * A worker claims a table (state copying, in a transaction of its own, so that status shows it), then locks
- * the claim in the transaction that copies. Claims of a process that died are free again: nothing locks their
- * rows.
+ * The list of tables, penstock.relation on the target, and the steps that the journal says are done.
  */
 #pragma once
 
@@ -14,19 +10,6 @@
 #include "error.h"
 #include "lsn.h"
 #include "tables.h"
-
-typedef struct Claim {
-    char schema[256];
-    char table[256];
-    char token[64]; /* started_at of the claim */
-    int64_t source_bytes;
-} Claim;
-
-typedef struct QueueTotals {
-    int64_t tables, tables_done;
-    int64_t source_bytes, source_bytes_done;
-    int64_t rows, bytes; /* copied */
-} QueueTotals;
 
 /*
  * Adds the tables: parallel arrays of array literals. Those that are there already stay as they are, but for one that
@@ -45,19 +28,6 @@ int queue_leave_dropped(Database *target, const char *migration, const char *con
 
 /* Which tables wait to be copied, at the source or not: a list for people, or NULL; the caller frees it. */
 int queue_waiting(Database *target, const char *migration, char **tables, Error *error) MUST_CHECK;
-
-int queue_totals(Database *target, const char *migration, QueueTotals *out, Error *error) MUST_CHECK;
-
-/* Claims the largest table that is not copied and that nobody is copying; *found is false when there is none. */
-int queue_claim(Database *target, const char *migration, Claim *out, bool *found, Error *error) MUST_CHECK;
-
-/* Within a transaction: locks the claim's row. *held is false when another worker has claimed it since. */
-int queue_hold(Database *target, const char *migration, const Claim *claim, bool *held,
-               Error *error) MUST_CHECK;
-
-/* In the same transaction: the table is copied. */
-int queue_copied(Database *target, const char *migration, const Claim *claim, Lsn lsn, int64_t rows,
-                 int64_t bytes, Error *error) MUST_CHECK;
 
 /* A result with one ANALYZE statement for each table that is not copied. */
 int queue_analyze(Database *target, const char *migration, PGresult **out, Error *error) MUST_CHECK;

@@ -50,7 +50,7 @@ int session_open(const char *uri, DatabaseEnd end, const char *purpose, const ch
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error)
 {
     char *conninfo = database_replication(uri);
-    int status = session_open(conninfo != NULL ? conninfo : uri, DATABASE_SOURCE, purpose, NULL, out, error);
+    int status = database_connect(conninfo != NULL ? conninfo : uri, DATABASE_SOURCE, purpose, out, error);
     free(conninfo);
     return status;
 }

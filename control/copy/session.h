@@ -20,7 +20,10 @@ int session_open(const char *uri, DatabaseEnd end, const char *purpose, const ch
 int session_open_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
                     const char *encoding, Database **out, Error *error) MUST_CHECK;
 
-/* The same to the source with replication=database: takes replication commands and plain SQL without parameters. */
+/*
+ * The same to the source with replication=database: takes replication commands and plain SQL without parameters. Without a
+ * bound on waits for locks: a new slot waits for transactions by their locks, for as long as its caller wants.
+ */
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error) MUST_CHECK;
 
 /* Why a wait is over before what it waits for. */

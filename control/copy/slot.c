@@ -38,8 +38,7 @@ static int describe_blockers(Database *source, Text *out, Error *error)
     return 0;
 }
 
-/* One turn of the wait: says who is waited for, and gives up when the time is over. */
-static int check_wait(Database *source, const SlotRequest *request, double start, Error *error)
+int slot_check_wait(Database *source, const SlotWait *wait, double start, Error *error)
 {
     Text blockers = {0};
     if (describe_blockers(source, &blockers, error) != 0) {
@@ -47,15 +46,15 @@ static int check_wait(Database *source, const SlotRequest *request, double start
     }
     const char *who = blockers.data != NULL ? blockers.data : "nobody that can be seen";
     int status = 0;
-    if (clock_seconds() - start >= request->timeout_seconds) {
-        status = error_set(error, ERROR_LIMIT,
-                           "slot %s: the transactions that were running have not ended in %d s: %s",
-                           request->name, request->timeout_seconds, who);
+    if (clock_seconds() - start >= wait->timeout_seconds) {
+        status =
+            error_set(error, ERROR_LIMIT, "%s: the transactions that were running have not ended in %d s: %s",
+                      wait->what, wait->timeout_seconds, who);
         error_hint(error,
                    "end those transactions (pg_terminate_backend, or commit prepared ones) and run the "
                    "command again, or allow more time with --slot-timeout");
-    } else if (request->progress != NULL) {
-        progress_note(request->progress, "slot %s waits for %s", request->name, who);
+    } else if (wait->progress != NULL) {
+        progress_note(wait->progress, "%s waits for %s", wait->what, who);
     }
     text_free(&blockers);
     return status;
@@ -66,10 +65,14 @@ static int wait_for_slot(Database *replication, Database *source, const SlotRequ
     PGconn *connection = database_connection(replication);
     SessionWait wait = {.stop = request->stop, .what = "making a replication slot"};
     double start = clock_seconds();
+    char what[96];
+    snprintf(what, sizeof(what), "slot %s", request->name);
+    SlotWait running = {
+        .what = what, .timeout_seconds = request->timeout_seconds, .progress = request->progress};
     while (PQisBusy(connection)) {
         int ready = session_poll(replication, false, &wait, error);
         if (ready == 0) {
-            ready = check_wait(source, request, start, error);
+            ready = slot_check_wait(source, &running, start, error);
         } else if (ready > 0 && PQconsumeInput(connection) == 0) {
             return database_error(replication, NULL, error);
         }
@@ -94,8 +97,6 @@ static int read_slot(Database *replication, const SlotRequest *request, Slot *ou
     if (result == NULL || PQntuples(result) != 1 || PQnfields(result) < 3 ||
         !lsn_parse(PQgetvalue(result, 0, 1), &out->consistent_point)) {
         status = error_set(error, ERROR_SOURCE, "the source gave no consistent point");
-    } else {
-        snprintf(out->snapshot, sizeof(out->snapshot), "%s", PQgetvalue(result, 0, 2));
     }
     PQclear(result);
     return status;
@@ -124,9 +125,8 @@ static void hint_at_refusal(Error *error)
 int slot_create(Database *replication, Database *source, const SlotRequest *request, Slot *out, Error *error)
 {
     char sql[256];
-    snprintf(sql, sizeof(sql), "CREATE_REPLICATION_SLOT \"%s\"%s LOGICAL penstock %s", request->name,
-             request->temporary ? " TEMPORARY" : "",
-             request->temporary ? "EXPORT_SNAPSHOT" : "NOEXPORT_SNAPSHOT");
+    snprintf(sql, sizeof(sql), "CREATE_REPLICATION_SLOT \"%s\" LOGICAL penstock NOEXPORT_SNAPSHOT",
+             request->name);
     if (PQsendQuery(database_connection(replication), sql) == 0) {
         return database_error(replication, NULL, error);
     }

@@ -14,15 +14,26 @@
 
 typedef struct SlotRequest {
     const char *name;
-    bool temporary; /* lives as long as the connection, and exports a snapshot */
     int timeout_seconds;
     Progress *progress; /* told who is waited for; or NULL */
     const atomic_bool *stop;
 } SlotRequest;
 
+/* What a wait for the transactions that run is about. */
+typedef struct SlotWait {
+    const char *what; /* "slot x": what waits */
+    int timeout_seconds;
+    Progress *progress; /* told who is waited for; or NULL */
+} SlotWait;
+
+/*
+ * One turn of such a wait, which began at start (clock_seconds): says who is waited for, and ERROR_LIMIT, with their names,
+ * when the time is over. source is a plain connection.
+ */
+int slot_check_wait(Database *source, const SlotWait *wait, double start, Error *error) MUST_CHECK;
+
 typedef struct Slot {
     Lsn consistent_point;
-    char snapshot[64]; /* valid until the next command on the replication connection; "" when none */
 } Slot;
 
 /*

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beside.h"
 #include "queue.h"
 #include "sequences.h"
 #include "silence.h"
 #include "text.h"
-#include "worker.h"
+#include "statements.h"
 
 #define OBJECTS_NAMED 10
 
@@ -87,11 +88,79 @@ static int silence(Copy *copy, Error *error)
     return 0;
 }
 
+/* What a program or a crew of the schema's is waited for with, while the stream goes on beside. */
+typedef struct BesideSchema {
+    Beside beside;
+    Error error; /* the first */
+} BesideSchema;
+
+static void tend(void *context)
+{
+    BesideSchema *schema = context;
+    if (schema->error.code == ERROR_NONE && beside_tend(&schema->beside, true, &schema->error) != 0) {
+        progress_warn(schema->beside.copy->progress, "%s", schema->error.message);
+    }
+}
+
+static void doing_beside(void *context, int job, const char *object)
+{
+    doing(((BesideSchema *)context)->beside.copy->progress, job, object);
+}
+
+static void refused_beside(void *context, const char *object, const char *words)
+{
+    refused(((BesideSchema *)context)->beside.copy->progress, object, words);
+}
+
+/*
+ * Tables were copied under several snapshots, and the stream goes on: it makes them agree with each other, and has passed the
+ * last of these snapshots by now. What looks at one table alone is made meanwhile; what looks at several, while the stream stands
+ * at one point.
+ */
+static int post_data_beside(BesideSchema *schema, Error *error)
+{
+    SchemaRoad road = schema_road(schema->beside.copy);
+    bool passed = false;
+    road.idle = tend;
+    road.doing = doing_beside;
+    road.refused = refused_beside;
+    road.context = schema;
+    road.options.rows_differ = true;
+    if (schema_restore_post_data(&road, error) != 0) {
+        return -1;
+    }
+    if (schema->error.code != ERROR_NONE) {
+        *error = schema->error;
+        return -1;
+    }
+    if (beside_pass(&schema->beside, &passed, error) != 0 || beside_hold(&schema->beside, error) != 0) {
+        return -1;
+    }
+    road = schema_road(schema->beside.copy);
+    return schema_restore_post_data(&road, error);
+}
+
 int copy_step_post_data(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
+    BesideSchema schema = {0};
+    bool needed = false;
     (void)repeated;
-    return schema_restore_post_data(&road, error) == 0 ? silence(copy, error) : -1;
+    if (beside_needed(copy, &needed, error) != 0) {
+        return -1;
+    }
+    if (!needed) {
+        return schema_restore_post_data(&road, error) == 0 ? silence(copy, error) : -1;
+    }
+    int status = beside_open(copy, NULL, &schema.beside, error);
+    if (status == 0) {
+        status = post_data_beside(&schema, error);
+    }
+    if (status == 0) {
+        status = silence(copy, error); /* while the stream stands */
+    }
+    beside_close(&schema.beside);
+    return status;
 }
 
 int copy_step_objects(Copy *copy, bool repeated, Error *error)
@@ -125,18 +194,6 @@ int copy_check_objects(Copy *copy, Error *error)
     text_free(&names);
     PQclear(rows);
     return status;
-}
-
-int copy_step_data(Copy *copy, bool repeated, Error *error)
-{
-    QueueTotals totals = {0};
-    (void)repeated;
-    if (queue_totals(copy->target, copy->settings->migration, &totals, error) != 0) {
-        return -1;
-    }
-    progress_totals(copy->progress, totals.tables, totals.tables_done, totals.source_bytes,
-                    totals.source_bytes_done);
-    return workers_copy_tables(copy, error);
 }
 
 int copy_step_sequences(Copy *copy, bool repeated, Error *error)
@@ -176,7 +233,7 @@ static int run_rows(Copy *copy, PGresult *rows, Error *error)
     for (int i = 0; i < count; i++) {
         statements[i] = PQgetvalue(rows, i, 0);
     }
-    int status = workers_run_on_target(copy, statements, count, "analyzing", error);
+    int status = statements_run(copy, statements, count, "analyzing", error);
     free(statements);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * How one table is copied: the statements for both ends, and whether rows travel in binary.
+ * How one table, or a range of its keys, is copied: the statements for both ends, and whether rows travel in binary.
  */
 #pragma once
 
@@ -10,8 +10,7 @@
 #include "text.h"
 
 typedef struct TableCopy {
-    Text clear; /* on the target: empties the table (or, of an extension's table, the rows that are the
-                   user's) */
+    Text clear; /* on the target: removes the rows that come anew; NULL data: there are none */
     Text out;   /* on the source: COPY … TO STDOUT */
     Text in;    /* on the target: COPY … FROM STDIN */
 } TableCopy;
@@ -19,17 +18,28 @@ typedef struct TableCopy {
 typedef struct TableShape {
     const char *schema;
     const char *table;
-    const char *const *columns; /* as they are named, in order */
-    int column_count;
+    const char *columns;   /* quoted, with commas between; "" for none */
     bool binary;           /* every type is FORMAT_PORTABLE */
     const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */
     bool referenced; /* a foreign key of another table on the target points to it: it cannot be truncated */
+    const char
+        *part_column; /* NULL: all of it; else keys from first_key up to last_key, "" where it is open */
+    const char *first_key, *last_key;
+    bool anew; /* of a part: rows of it are there */
 } TableShape;
 
 /* The statements for a table of this shape. Pure. The caller frees them with table_copy_free. */
 void table_copy_build(const TableShape *shape, TableCopy *out);
-
-/* Reads the shape from the catalogs and builds the statements. */
-int table_copy_describe(Database *source, Database *target, const char *schema, const char *table,
-                        TableCopy *out, Error *error) MUST_CHECK;
 void table_copy_free(TableCopy *copy);
+
+/* Whether a foreign key of another table on the target points to it. */
+int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
+                        Error *error) MUST_CHECK;
+
+/*
+ * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
+ * is to be copied. ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns). *stale when it was
+ * truncated or rewritten after the snapshot: its rows of then are gone from it, so that the snapshot would find it empty.
+ */
+int table_check(Database *source, const char *schema, const char *table, const char *columns, bool *stale,
+                Error *error) MUST_CHECK;

@@ -1,12 +1,17 @@
 /*
- * A worker has one connection to each end. For a table: claim it; on the source open a transaction with the
- * shared snapshot; on the target, in one transaction, hold the claim, empty the table, copy, and write rows
- * and LSN to the queue. Whatever happens before that COMMIT leaves the table as it was, and free to be
- * claimed again.
+ * A worker has one connection to each end. For a job: claim it; on the source open a transaction with the shared snapshot;
+ * on the target, in one transaction, hold the claim, join the snapshot, copy the job's tables, and write down what was
+ * done. Whatever happens before that COMMIT leaves everything as it was, and the job free to be claimed again.
  *
- * Both sessions use the source database's encoding, so that text passes unconverted up to the target's own
- * storage. On the target session_replication_role is replica: no trigger fires, and defaults and rules play
- * no part in COPY.
+ *     source   BEGIN, snapshot ──► lock, check ──► COPY TO ─────┐ … COMMIT
+ *     target   claim ──► BEGIN, hold, join ──► clear ──► COPY FROM ──► index of the key ──► done ──► COMMIT
+ *
+ * TRUNCATE, and what rewrites a table, is not undone for a snapshot that was taken before: a table that this befell is read
+ * under a later one.
+ *
+ * Both sessions use the source database's encoding, so that text passes unconverted up to the target's own storage. On the
+ * target session_replication_role is replica: no trigger fires, and defaults and rules play no part in COPY. The source's
+ * transaction ends as soon as its rows have been read: it holds back vacuum there.
  */
 #include "worker.h"
 
@@ -14,113 +19,240 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crew.h"
-#include "queue.h"
+#include "clock.h"
 #include "relay.h"
 #include "session.h"
-#include "exported.h"
 #include "table.h"
 
-typedef struct Yard {
-    Copy *copy;
-    Snapshots *snapshots;
-    atomic_bool stop;
-    /* For workers_run_on_target. */
-    char *const *statements;
-    int statement_count;
-    atomic_int next;
-    const char *what;
-} Yard;
+#define PAUSE_MS 50
 
 typedef struct Worker {
-    Yard *yard;
+    const WorkerYard *yard;
     const CrewMember *member;
     Database *source, *target;
+    JobsCursor cursor;
+    bool stale; /* a table cannot be read under the snapshot: a later one is wanted */
+    SessionWait wait;
 } Worker;
 
-static int begin_target(Worker *worker, const Claim *claim, bool *held, Error *error)
-{
-    if (database_execute(worker->target, error, "BEGIN", 0) != 0) {
-        return -1;
-    }
-    return queue_hold(worker->target, worker->yard->copy->settings->migration, claim, held, error);
-}
+/* The columns of jobs_relations. */
+enum { RELATION, SCHEMA, TABLE, COLUMNS, IN_BINARY, CONDITION, KEY_SQL, PART_COLUMN, SOURCE_BYTES };
 
 /* Sends one statement that the wait may end, throwing its result away. */
-static int run(Database *database, const char *sql, const SessionWait *wait, Error *error)
+static int run(Worker *worker, Database *database, const char *sql, Error *error)
 {
     PGresult *result = NULL;
-    int status = session_run(database, sql, wait, &result, error);
+    int status = session_run(database, sql, &worker->wait, &result, error);
     PQclear(result);
     return status;
 }
 
-static int move_table(Worker *worker, const TableCopy *table, const SessionWait *wait, RelayCount *count,
-                      Error *error)
+static int move_rows(Worker *worker, const TableCopy *table, RelayCount *count, Error *error)
 {
-    if (run(worker->target, table->clear.data, wait, error) != 0 ||
-        database_execute(worker->target, error, "SET LOCAL search_path TO DEFAULT", 0) !=
-            0 || /* for CHECKs */
-        run(worker->target, table->in.data, wait, error) != 0 ||
-        run(worker->source, table->out.data, wait, error) != 0) {
+    if ((table->clear.data != NULL && run(worker, worker->target, table->clear.data, error) != 0) ||
+        run(worker, worker->target, table->in.data, error) != 0 ||
+        run(worker, worker->source, table->out.data, error) != 0) {
         return -1;
     }
-    return relay_rows(worker->source, worker->target, wait,
+    return relay_rows(worker->source, worker->target, &worker->wait,
                       progress_moving(worker->yard->copy->progress, worker->member->number), count, error);
 }
 
-static int copy_held(Worker *worker, const Claim *claim, Lsn lsn, RelayCount *count, Error *error)
+static int make_key(Worker *worker, const Job *job, const PGresult *tables, int row, Error *error)
 {
-    const Copy *copy = worker->yard->copy;
-    SessionWait wait = {
-        .stop = worker->member->stop, .limit_seconds = copy->options->stall_timeout, .what = "copying rows"};
+    return job->kind == JOB_PART || PQgetisnull(tables, row, KEY_SQL)
+               ? 0
+               : worker_make_key(worker->target, PQgetvalue(tables, row, RELATION),
+                                 PQgetvalue(tables, row, KEY_SQL), &worker->wait, error);
+}
+
+static int copy_table(Worker *worker, const Job *job, const PGresult *tables, int row, RelayCount *count,
+                      Error *error)
+{
+    bool part = job->kind == JOB_PART;
+    TableShape shape = {.schema = PQgetvalue(tables, row, SCHEMA),
+                        .table = PQgetvalue(tables, row, TABLE),
+                        .columns = PQgetvalue(tables, row, COLUMNS),
+                        .binary = PQgetvalue(tables, row, IN_BINARY)[0] == 't',
+                        .condition = PQgetvalue(tables, row, CONDITION),
+                        .part_column = part ? PQgetvalue(tables, row, PART_COLUMN) : NULL,
+                        .first_key = job->first_key,
+                        .last_key = job->last_key,
+                        .anew = job->anew};
     TableCopy table = {0};
-    int status =
-        table_copy_describe(worker->source, worker->target, claim->schema, claim->table, &table, error);
-    if (status == 0) {
-        status = move_table(worker, &table, &wait, count, error);
+    if (worker->yard->copy->again &&
+        table_is_referenced(worker->target, shape.schema, shape.table, &shape.referenced, error) != 0) {
+        return -1;
+    }
+    table_copy_build(&shape, &table);
+    int status = table_check(worker->source, shape.schema, shape.table, shape.columns, &worker->stale, error);
+    if (status == 0 && worker->stale) {
+        status = error_set(error, ERROR_TRANSIENT, "it was truncated or rewritten after the snapshot");
+    } else if (status == 0) {
+        status = move_rows(worker, &table, count, error);
     }
     table_copy_free(&table);
-    if (status == 0) {
-        status = database_execute(worker->target, error, "SET LOCAL search_path = pg_catalog", 0);
-    }
-    if (status == 0) {
-        status = queue_copied(worker->target, copy->settings->migration, claim, lsn, count->rows,
-                              count->bytes, error);
-    }
-    return status == 0 ? database_execute(worker->target, error, "COMMIT", 0) : -1;
+    return status;
 }
 
-static int copy_claim(Worker *worker, const Claim *claim, Error *error)
+static int copy_and_note(Worker *worker, const Job *job, const PGresult *tables, int row, int snapshot,
+                         RelayCount *all, Error *error)
 {
     Progress *progress = worker->yard->copy->progress;
-    Lsn lsn = LSN_INVALID;
-    bool held = false;
     RelayCount count = {0};
-    char name[520];
-    snprintf(name, sizeof(name), "%s.%s", claim->schema, claim->table);
-    progress_job(progress, worker->member->number, name, claim->source_bytes);
-    int status = snapshots_adopt(worker->yard->snapshots, worker->source, &lsn, error);
-    if (status == 0) {
-        status = begin_target(worker, claim, &held, error);
-    }
-    if (status == 0 && held) {
-        status = copy_held(worker, claim, lsn, &count, error);
-    } else if (status == 0) {
-        status = database_execute(worker->target, error, "ROLLBACK", 0);
-    }
-    if (status == 0) {
+    char name[300];
+    snprintf(name, sizeof(name), "%.140s.%.140s%s", PQgetvalue(tables, row, SCHEMA),
+             PQgetvalue(tables, row, TABLE), job->kind == JOB_PART ? " (a part)" : "");
+    int64_t bytes =
+        job->kind == JOB_PART ? job->source_bytes : strtoll(PQgetvalue(tables, row, SOURCE_BYTES), NULL, 10);
+    progress_job(progress, worker->member->number, name, bytes);
+    int status = copy_table(worker, job, tables, row, &count, error);
+    if (status == 0 && row == PQntuples(tables) - 1) {
         status = database_execute(worker->source, error, "COMMIT", 0);
     }
-    if (status == 0 && held) {
-        progress_table_done(progress, worker->member->number, count.rows);
+    if (status == 0) {
+        status = make_key(worker, job, tables, row, error);
     }
-    return status == 0 ? 0 : error_context(error, "copying table %s", name);
+    if (status == 0 && job->kind != JOB_PART) {
+        status =
+            jobs_table_copied(worker->target, worker->yard->copy->settings->migration,
+                              PQgetvalue(tables, row, RELATION), snapshot, count.rows, count.bytes, error);
+    }
+    if (status != 0) {
+        return error_context(error, "copying table %s", name);
+    }
+    progress_table_done(progress, worker->member->number, job->kind != JOB_PART, count.rows);
+    all->rows += count.rows;
+    all->bytes += count.bytes;
+    return 0;
 }
 
-static int open_target(const Yard *yard, SessionKind kind, const char *encoding, Database **out, Error *error)
+static int copy_tables(Worker *worker, const Job *job, int snapshot, Error *error)
 {
-    const Copy *copy = yard->copy;
+    PGresult *tables = NULL;
+    RelayCount count = {0};
+    if (jobs_relations(worker->target, job, &tables, error) != 0) {
+        return -1;
+    }
+    int status = PQntuples(tables) > 0 ? 0 : database_execute(worker->source, error, "COMMIT", 0);
+    for (int row = 0; status == 0 && row < PQntuples(tables); row++) {
+        status = copy_and_note(worker, job, tables, row, snapshot, &count, error);
+    }
+    PQclear(tables);
+    return status == 0 ? jobs_done(worker->target, job, snapshot, count.rows, count.bytes, error) : -1;
+}
+
+/* Begins on both ends; *held is false when somebody else has the job, *open when a later snapshot is published already. */
+static int begin(Worker *worker, const Job *job, int *snapshot, bool *held, bool *open, Error *error)
+{
+    const WorkerYard *yard = worker->yard;
+    *held = *open = false;
+    if (snapshots_adopt(yard->snapshots, worker->source, snapshot, error) != 0 ||
+        database_execute(worker->target, error, "BEGIN", 0) != 0 ||
+        jobs_hold(worker->target, job, held, error) != 0) {
+        return -1;
+    }
+    if (*held &&
+        snapshots_join(worker->target, yard->copy->settings->migration, *snapshot, open, error) != 0) {
+        return -1;
+    }
+    /* A range of keys is read by their index: that is what it was made for. */
+    return job->kind != JOB_PART
+               ? 0
+               : database_execute(worker->source, error,
+                                  "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", 0);
+}
+
+static int roll_back(Worker *worker, Error *error)
+{
+    return database_execute(worker->target, error, "ROLLBACK", 0) == 0
+               ? database_execute(worker->source, error, "ROLLBACK", 0)
+               : -1;
+}
+
+/* Until there is another snapshot than this one, or it may be taken. */
+static int wait_for_later(Worker *worker, int snapshot, Error *error)
+{
+    while (!snapshots_pass(worker->yard->snapshots, snapshot)) {
+        if (interrupted() || atomic_load(worker->member->stop)) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted while a later snapshot is waited for");
+        }
+        clock_pause_ms(PAUSE_MS);
+    }
+    return 0;
+}
+
+/* One try; *again when it is to be tried once more. */
+static int try_job(Worker *worker, const Job *job, bool *again, Error *error)
+{
+    int snapshot = 0;
+    bool held, open;
+    *again = worker->stale = false;
+    if (begin(worker, job, &snapshot, &held, &open, error) != 0) {
+        return -1;
+    }
+    if (!held || !open) {
+        *again = held;
+        return roll_back(worker, error);
+    }
+    if (copy_tables(worker, job, snapshot, error) == 0) {
+        return database_execute(worker->target, error, "COMMIT", 0);
+    }
+    if (!worker->stale) {
+        return -1;
+    }
+    *error = (Error){0};
+    *again = true;
+    return roll_back(worker, error) == 0 ? wait_for_later(worker, snapshot, error) : -1;
+}
+
+static int do_job(Worker *worker, const Job *job, Error *error)
+{
+    bool again = true;
+    int status = 0;
+    while (status == 0 && again) {
+        status = try_job(worker, job, &again, error);
+    }
+    return status;
+}
+
+/* As well as that can be done: the connection may be what failed. */
+static void give_back(Worker *worker, const Job *job, const Error *why)
+{
+    Error ignored;
+    if (PQtransactionStatus(database_connection(worker->target)) == PQTRANS_INERROR &&
+        database_execute(worker->target, &ignored, "ROLLBACK", 0) == 0) {
+        (void)!jobs_return(worker->target, job, why->message, &ignored);
+    }
+}
+
+static int drain_queue(Worker *worker, Error *error)
+{
+    for (;;) {
+        Job job;
+        bool found = false;
+        if (atomic_load(worker->member->stop)) {
+            return 0;
+        }
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (jobs_claim(worker->target, worker->yard->copy->settings->migration, &worker->cursor, &job, &found,
+                       error) != 0) {
+            return -1;
+        }
+        if (!found) {
+            return 0;
+        }
+        if (do_job(worker, &job, error) != 0) {
+            give_back(worker, &job, error);
+            return -1;
+        }
+    }
+}
+
+int worker_open_target(const Copy *copy, SessionKind kind, const char *encoding, Database **out, Error *error)
+{
     char purpose[96];
     snprintf(purpose, sizeof(purpose), "copy %s", copy->settings->migration);
     if (session_open_as(kind, copy->settings->target, DATABASE_TARGET, purpose, encoding, out, error) != 0) {
@@ -129,39 +261,50 @@ static int open_target(const Yard *yard, SessionKind kind, const char *encoding,
     return database_execute(*out, error, "SET session_replication_role = replica", 0);
 }
 
-static int drain_queue(Worker *worker, Error *error)
+int worker_make_key(Database *target, const char *relation, const char *sql, const SessionWait *wait,
+                    Error *error)
 {
-    const Copy *copy = worker->yard->copy;
-    for (;;) {
-        Claim claim;
-        bool found = false;
-        if (atomic_load(worker->member->stop)) {
-            return 0;
-        }
-        if (interrupted()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
-        }
-        if (queue_claim(worker->target, copy->settings->migration, &claim, &found, error) != 0) {
-            return -1;
-        }
-        if (!found) {
-            return 0;
-        }
-        if (copy_claim(worker, &claim, error) != 0) {
-            return -1;
-        }
+    bool waits = false;
+    PGresult *result = NULL;
+    if (database_found(target, &waits, error,
+                       "UPDATE penstock.schema_object o SET state = 'made' FROM penstock.relation r"
+                       " WHERE r.id = $1::int8 AND o.migration = r.migration AND o.section = 'post-data'"
+                       "   AND o.class_oid = r.key_class AND o.object_oid = r.key_object AND o.state = "
+                       "'waiting' RETURNING 1",
+                       1, relation) != 0) {
+        return -1;
     }
+    if (!waits) {
+        return 0;
+    }
+    int status = session_run(target, sql, wait, &result, error);
+    PQclear(result);
+    return status == 0 ? 0 : error_context(error, "the index of its key");
 }
 
-static int copy_tables(const CrewMember *member, Error *error)
+/* Several scans of a table at a time would else begin where another one is, and its rows come out of their order. */
+static int open_source(Worker *worker, Error *error)
 {
-    Worker worker = {.yard = member->context, .member = member};
-    const Copy *copy = worker.yard->copy;
-    int status = session_open(copy->settings->source, DATABASE_SOURCE, "copy",
-                              copy->migration.source_encoding, &worker.source, error);
+    const Copy *copy = worker->yard->copy;
+    return session_open(copy->settings->source, DATABASE_SOURCE, "copy", copy->migration.source_encoding,
+                        &worker->source, error) == 0
+               ? database_execute(worker->source, error, "SET synchronize_seqscans = off", 0)
+               : -1;
+}
+
+int worker_copy(const CrewMember *member, Error *error)
+{
+    const WorkerYard *yard = member->context;
+    const Copy *copy = yard->copy;
+    Worker worker = {.yard = yard,
+                     .member = member,
+                     .wait = {.stop = member->stop,
+                              .limit_seconds = copy->options->stall_timeout,
+                              .what = "copying rows"}};
+    int status = open_source(&worker, error);
     if (status == 0) {
         status =
-            open_target(worker.yard, SESSION_COPIES, copy->migration.source_encoding, &worker.target, error);
+            worker_open_target(copy, SESSION_COPIES, copy->migration.source_encoding, &worker.target, error);
     }
     if (status == 0) {
         status = drain_queue(&worker, error);
@@ -170,54 +313,4 @@ static int copy_tables(const CrewMember *member, Error *error)
     database_close(worker.source);
     database_close(worker.target);
     return status;
-}
-
-static void idle(void *context)
-{
-    Yard *yard = context;
-    progress_tick(yard->copy->progress);
-    if (yard->snapshots != NULL) {
-        snapshots_expire(yard->snapshots);
-    }
-}
-
-int workers_copy_tables(Copy *copy, Error *error)
-{
-    Yard yard = {.copy = copy};
-    yard.snapshots = snapshots_new(copy, &yard.stop);
-    int status = crew_run(copy->options->jobs, copy_tables, idle, &yard, &yard.stop, error);
-    snapshots_free(yard.snapshots);
-    return status;
-}
-
-static int run_statements(const CrewMember *member, Error *error)
-{
-    Yard *yard = member->context;
-    Database *target = NULL;
-    SessionWait wait = {.stop = member->stop, .limit_seconds = 24 * 3600, .what = yard->what};
-    int status = open_target(yard, SESSION_BUILDS, NULL, &target, error);
-    while (status == 0) {
-        int number = atomic_fetch_add(&yard->next, 1);
-        if (number >= yard->statement_count || atomic_load(member->stop)) {
-            break;
-        }
-        progress_job(yard->copy->progress, member->number, yard->statements[number], 0);
-        status = run(target, yard->statements[number], &wait, error);
-        /* Of class 08 are also foreign servers that do not answer, while our own connection stands. */
-        if (status != 0 && error->sqlstate[0] != '\0' && strcmp(error->sqlstate, "57014") != 0 &&
-            PQstatus(database_connection(target)) == CONNECTION_OK) {
-            progress_warn(yard->copy->progress, "%s: %s", yard->statements[number], error->message);
-            *error = (Error){0};
-            status = 0;
-        }
-    }
-    progress_job(yard->copy->progress, member->number, NULL, 0);
-    database_close(target);
-    return status;
-}
-
-int workers_run_on_target(Copy *copy, char *const *statements, int count, const char *what, Error *error)
-{
-    Yard yard = {.copy = copy, .statements = statements, .statement_count = count, .what = what};
-    return crew_run(copy->options->jobs, run_statements, idle, &yard, &yard.stop, error);
 }

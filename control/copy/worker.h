@@ -1,16 +1,29 @@
 /*
- * Copying all tables of the queue with several connections at a time.
+ * One of those who copy: takes jobs until none is left that nobody is at.
  */
 #pragma once
 
 #include "copy.h"
+#include "crew.h"
+#include "jobs.h"
+#include "session.h"
+#include "snapshots.h"
+
+typedef struct WorkerYard {
+    const Copy *copy;
+    Snapshots *snapshots;
+} WorkerYard;
+
+/* The work of a crew's member whose context is a WorkerYard. Jobs that were done by then stay done. */
+int worker_copy(const CrewMember *member, Error *error) MUST_CHECK;
+
+/* A connection to the target for the copy's work, on which no trigger fires. */
+int worker_open_target(const Copy *copy, SessionKind kind, const char *encoding, Database **out,
+                       Error *error) MUST_CHECK;
 
 /*
- * Returns when no table is left, or with the first error of any worker, when the others have stopped. Tables
- * that were copied by then stay copied.
+ * Within a transaction: makes the index of the replica identity of penstock.relation.id by sql, if that object of the schema
+ * still waits to be made, and notes that it is.
  */
-int workers_copy_tables(Copy *copy, Error *error) MUST_CHECK;
-
-/* Runs each statement (count of them) on the target, several at a time; what says what they do, for messages. */
-int workers_run_on_target(Copy *copy, char *const *statements, int count, const char *what,
-                          Error *error) MUST_CHECK;
+int worker_make_key(Database *target, const char *relation, const char *sql, const SessionWait *wait,
+                    Error *error) MUST_CHECK;

@@ -2,11 +2,8 @@
  * `penstock follow`: becomes the applier. The process is replaced, not wrapped, so that signals, exit status and
  * supervision are the applier's own. Connection strings go through the environment, where other users cannot read them;
  * nothing secret is in the arguments.
- *
- * The applier of the same build, beside this program, goes before one on PATH.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "applier_path.h"
 #include "command.h"
 #include "lsn.h"
 #include "option.h"
 
-#define APPLIER "penstock-applier"
+#define APPLIER APPLIER_NAME
 #define MAX_CONFLICTS 256
 #define OWN_ARGUMENTS (14 + 2 * MAX_CONFLICTS)
 
@@ -39,21 +37,6 @@ static int export_setting(const char *name, const char *value, Error *error)
         return error_set(error, ERROR_SYSTEM, "setting %s: %s", name, strerror(errno));
     }
     return 0;
-}
-
-/* The applier beside this program, in out, or its bare name for PATH. */
-static const char *find_applier(char out[PATH_MAX])
-{
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length > 0) {
-        self[length] = '\0';
-        int size = snprintf(out, PATH_MAX, "%s/" APPLIER, dirname(self));
-        if (size < PATH_MAX && access(out, X_OK) == 0) {
-            return out;
-        }
-    }
-    return APPLIER;
 }
 
 static char **make_arguments(const Settings *settings, const FollowOptions *options)
@@ -101,7 +84,7 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
         export_setting("PENSTOCK_TARGET", settings->target, error) != 0) {
         return EXIT_FAILED;
     }
-    const char *applier = find_applier(path);
+    const char *applier = applier_path(path);
     char **arguments = make_arguments(settings, options);
     signal(SIGPIPE, SIG_DFL);
     execvp(applier, arguments);

@@ -57,10 +57,62 @@ int schema_restore_pre_data(const SchemaRoad *road, Error *error)
     return status == 0 ? 0 : error_context(error, "restoring the schema (pre-data)");
 }
 
+/* What looks at the rows of several tables, or may act on the rows that the stream brings before it is silenced. */
+static bool has_to_wait(const PlannedObject *planned)
+{
+    static const char *const kinds[] = {"FK CONSTRAINT", "MATERIALIZED VIEW DATA", "TRIGGER", "RULE"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(planned->object.kind, kinds[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool needs_held_back(const PlannedObject *planned, const bool *held, int most)
+{
+    for (size_t i = 0; i < planned->object.need_count; i++) {
+        int need = planned->object.needs[i];
+        if (need >= 0 && need <= most && held[need]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes what has to wait, and what needs that, out of the list; needs come before those who need them. */
+static void hold_back(ObjectList *list)
+{
+    int most = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        most = list->objects[i].object.dump_id > most ? list->objects[i].object.dump_id : most;
+    }
+    bool *held = calloc((size_t)most + 1, sizeof *held);
+    if (held == NULL) {
+        abort();
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        PlannedObject *planned = &list->objects[i];
+        if (has_to_wait(planned) || needs_held_back(planned, held, most)) {
+            held[planned->object.dump_id] = true;
+            free(planned->object.needs);
+            free(planned->tables);
+        } else {
+            list->objects[kept++] = *planned;
+        }
+    }
+    list->count = kept;
+    free(held);
+}
+
 int schema_restore_post_data(const SchemaRoad *road, Error *error)
 {
     ObjectList list;
     int status = objects_load(road->target, road->migration, true, OBJECT_WAITING, &list, error);
+    if (status == 0 && road->options.rows_differ) {
+        hold_back(&list);
+    }
     if (status == 0) {
         status = make_in_parallel(road, archive_encoding(road), &list, error);
     }

@@ -28,6 +28,8 @@ typedef struct SchemaOptions {
     bool no_owner;
     bool no_privileges;
     bool no_tablespaces;
+    bool
+        rows_differ; /* the tables do not agree with each other yet: what looks at several of them, or acts on rows, is left for another call */
     SchemaPatterns leave_out; /* not made at all */
     SchemaPatterns not_valid; /* constraints that are made without a look at the rows that are there */
 } SchemaOptions;
@@ -57,7 +59,7 @@ typedef struct SchemaRoad {
  */
 int schema_restore_pre_data(const SchemaRoad *road, Error *error) MUST_CHECK;
 
-/* Makes what is left of post-data. What is refused is written down and left for later. */
+/* Makes what is left of post-data, but for options.rows_differ. What is refused is written down and left for later. */
 int schema_restore_post_data(const SchemaRoad *road, Error *error) MUST_CHECK;
 
 /*

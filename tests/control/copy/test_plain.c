@@ -14,8 +14,7 @@
 static void binary_table_is_truncated_and_frozen(void **state)
 {
     (void)state;
-    const char *const columns[] = {"id", "a \"b\""};
-    TableShape shape = {.schema = "s", .table = "T%", .columns = columns, .column_count = 2, .binary = true};
+    TableShape shape = {.schema = "s", .table = "T%", .columns = "\"id\", \"a \"\"b\"\"\"", .binary = true};
     TableCopy copy;
     table_copy_build(&shape, &copy);
     assert_string_equal(copy.clear.data, "TRUNCATE ONLY \"s\".\"T%\"");
@@ -30,7 +29,7 @@ static void binary_table_is_truncated_and_frozen(void **state)
 static void table_without_columns_has_no_list(void **state)
 {
     (void)state;
-    TableShape shape = {.schema = "s", .table = "t"};
+    TableShape shape = {.schema = "s", .table = "t", .columns = ""};
     TableCopy copy;
     table_copy_build(&shape, &copy);
     assert_string_equal(copy.out.data, "COPY \"s\".\"t\" TO STDOUT");
@@ -41,9 +40,7 @@ static void table_without_columns_has_no_list(void **state)
 static void extension_table_keeps_rows_outside_its_condition(void **state)
 {
     (void)state;
-    const char *const columns[] = {"id"};
-    TableShape shape = {
-        .schema = "s", .table = "t", .columns = columns, .column_count = 1, .condition = "WHERE id > 5"};
+    TableShape shape = {.schema = "s", .table = "t", .columns = "\"id\"", .condition = "WHERE id > 5"};
     TableCopy copy;
     table_copy_build(&shape, &copy);
     assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\" WHERE id > 5");
@@ -55,14 +52,52 @@ static void extension_table_keeps_rows_outside_its_condition(void **state)
 static void table_that_foreign_keys_point_to_is_not_truncated(void **state)
 {
     (void)state;
-    const char *const columns[] = {"id"};
-    TableShape shape = {
-        .schema = "s", .table = "t", .columns = columns, .column_count = 1, .referenced = true};
+    TableShape shape = {.schema = "s", .table = "t", .columns = "\"id\"", .referenced = true};
     TableCopy copy;
     table_copy_build(&shape, &copy);
     assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\"");
     assert_string_equal(copy.out.data, "COPY \"s\".\"t\" (\"id\") TO STDOUT");
     assert_null(strstr(copy.in.data, "FREEZE"));
+    table_copy_free(&copy);
+}
+
+static void part_is_a_range_of_keys(void **state)
+{
+    (void)state;
+    TableShape shape = {.schema = "s",
+                        .table = "t",
+                        .columns = "\"id\"",
+                        .binary = true,
+                        .part_column = "I d",
+                        .first_key = "-5",
+                        .last_key = "70"};
+    TableCopy copy;
+    table_copy_build(&shape, &copy);
+    assert_null(copy.clear.data);
+    assert_string_equal(copy.out.data, "COPY (SELECT \"id\" FROM ONLY \"s\".\"t\" WHERE \"I d\" >= -5 AND"
+                                       " \"I d\" < 70) TO STDOUT WITH (FORMAT binary)");
+    assert_string_equal(copy.in.data, "COPY \"s\".\"t\" (\"id\") FROM STDIN WITH (FORMAT binary)");
+    table_copy_free(&copy);
+}
+
+static void open_part_that_comes_anew_removes_its_rows_alone(void **state)
+{
+    (void)state;
+    TableShape shape = {.schema = "s",
+                        .table = "t",
+                        .columns = "\"id\"",
+                        .part_column = "id",
+                        .first_key = "",
+                        .last_key = "70",
+                        .anew = true};
+    TableCopy copy;
+    table_copy_build(&shape, &copy);
+    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" < 70");
+    table_copy_free(&copy);
+    shape.first_key = "70";
+    shape.last_key = "";
+    table_copy_build(&shape, &copy);
+    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" >= 70");
     table_copy_free(&copy);
 }
 
@@ -73,6 +108,8 @@ int main(void)
         cmocka_unit_test(table_without_columns_has_no_list),
         cmocka_unit_test(extension_table_keeps_rows_outside_its_condition),
         cmocka_unit_test(table_that_foreign_keys_point_to_is_not_truncated),
+        cmocka_unit_test(part_is_a_range_of_keys),
+        cmocka_unit_test(open_part_that_comes_anew_removes_its_rows_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "plan.h"
 #include "queue.h"
 #include "session.h"
 #include "slot.h"
@@ -69,13 +70,29 @@ static int check_slot_kept(Copy *copy, Error *error)
     return 0;
 }
 
+/* The source's next transaction, read when the slot is there: see snapshots.c. */
+static int note_first_xid(Copy *copy, Error *error)
+{
+    char *next = NULL;
+    if (database_value(copy->source, &next, error,
+                       "SELECT pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())", 0) != 0) {
+        return -1;
+    }
+    int status = database_execute(copy->target, error,
+                                  "UPDATE penstock.migration SET first_xid = $2::int8"
+                                  " WHERE name = $1 AND first_xid IS NULL",
+                                  2, copy->migration.name, next);
+    free(next);
+    return status;
+}
+
 int copy_step_slot(Copy *copy, bool repeated, Error *error)
 {
     Migration *migration = &copy->migration;
     Slot slot = {0};
     (void)repeated;
     if (migration->slot_lsn != LSN_INVALID) {
-        return check_slot_kept(copy, error);
+        return check_slot_kept(copy, error) == 0 ? note_first_xid(copy, error) : -1;
     }
     if (clear_slot(copy, migration->slot_name, error) != 0 ||
         state_journal(copy->target, migration->name, "copy", "slot-create", "begin", NULL, error) != 0 ||
@@ -83,7 +100,7 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
         return -1;
     }
     migration->slot_lsn = slot.consistent_point;
-    return state_insert(copy->target, migration, error);
+    return state_insert(copy->target, migration, error) == 0 ? note_first_xid(copy, error) : -1;
 }
 
 static void warn_unlogged(Copy *copy, const PGresult *rows)
@@ -121,5 +138,8 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
     }
     tables_arrays_free(arrays);
-    return status;
+    const PlanOptions options = {.part_mb = copy->options->part_mb,
+                                 .with_tablespaces = !copy->options->schema.no_tablespaces};
+    return status == 0 ? plan_write(copy->source, copy->target, copy->settings->migration, &options, error)
+                       : -1;
 }

@@ -1,0 +1,131 @@
+/*
+ * The step that copies rows: jobs, until none is left; and where that took more than one snapshot, the stream, until it has
+ * passed the last of them. Then all tables are of one point in time. While the stream goes there, a part may turn out to have
+ * to be copied anew: then there are jobs again.
+ */
+#include <string.h>
+
+#include "beside.h"
+#include "clock.h"
+#include "steps.h"
+#include "worker.h"
+
+#define PAUSE_MS 200
+
+typedef struct Data {
+    WorkerYard yard; /* first: what the workers get is the whole of this */
+    Copy *copy;
+    Beside beside;
+    atomic_bool stop;
+    Error error; /* of what is done beside the workers */
+} Data;
+
+/* What is done beside the workers; they are stopped when it fails. */
+static void idle(void *context)
+{
+    Data *data = context;
+    if (data->error.code == ERROR_NONE && beside_tend(&data->beside, false, &data->error) != 0) {
+        atomic_store(&data->stop, true);
+    }
+}
+
+static int make_key(Database *target, const char *relation, const char *sql, Error *error)
+{
+    const SessionWait wait = {.limit_seconds = 3600, .what = "making the index of a key"};
+    return database_execute(target, error, "BEGIN", 0) == 0 &&
+                   worker_make_key(target, relation, sql, &wait, error) == 0 &&
+                   database_execute(target, error, "COMMIT", 0) == 0
+               ? 0
+               : -1;
+}
+
+/* Parts are filled beside the stream, which finds rows by the key. */
+static int make_keys_of_parts(const Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    Database *target = NULL;
+    if (database_query(copy->target, &rows, error,
+                       "SELECT id, key_sql, schema_name, table_name FROM penstock.relation"
+                       " WHERE migration = $1 AND part_column IS NOT NULL AND copy_state <> 'copied'",
+                       1, copy->settings->migration) != 0) {
+        return -1;
+    }
+    int status = PQntuples(rows) > 0 ? worker_open_target(copy, SESSION_BUILDS, "UTF8", &target, error) : 0;
+    for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
+        status = make_key(target, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), error);
+        if (status != 0) {
+            error_context(error, "table %s.%s", PQgetvalue(rows, i, 2), PQgetvalue(rows, i, 3));
+        }
+    }
+    database_close(target);
+    PQclear(rows);
+    return status;
+}
+
+static int show_totals(const Copy *copy, Error *error)
+{
+    JobsTotals totals = {0};
+    if (jobs_totals(copy->target, copy->settings->migration, &totals, error) != 0) {
+        return -1;
+    }
+    progress_totals(copy->progress, totals.tables, totals.tables_done, totals.source_bytes,
+                    totals.source_bytes_done);
+    return 0;
+}
+
+/* Until no job is left, those that others have taken included. */
+static int work(Data *data, Error *error)
+{
+    const Copy *copy = data->copy;
+    for (int64_t left = 1; left > 0;) {
+        int status = crew_run(copy->options->jobs, worker_copy, idle, data, &data->stop, error);
+        if (data->error.code != ERROR_NONE) {
+            *error = data->error;
+            return -1;
+        }
+        if (status != 0 || jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
+            return -1;
+        }
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (left > 0) {
+            idle(data);
+            clock_pause_ms(PAUSE_MS);
+        }
+    }
+    return 0;
+}
+
+static int copy_and_pass(Data *data, Error *error)
+{
+    Copy *copy = data->copy;
+    for (bool done = false; !done;) {
+        bool needed = false;
+        if (show_totals(copy, error) != 0 || work(data, error) != 0 ||
+            beside_needed(copy, &needed, error) != 0) {
+            return -1;
+        }
+        done = !needed || copy->again;
+        if (!done && beside_pass(&data->beside, &done, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int copy_step_data(Copy *copy, bool repeated, Error *error)
+{
+    Data data = {.copy = copy};
+    (void)repeated;
+    if (make_keys_of_parts(copy, error) != 0) {
+        return -1;
+    }
+    int status = beside_open(copy, &data.stop, &data.beside, error);
+    data.yard = (WorkerYard){.copy = copy, .snapshots = data.beside.snapshots};
+    if (status == 0) {
+        status = copy_and_pass(&data, error);
+    }
+    beside_close(&data.beside);
+    return status;
+}

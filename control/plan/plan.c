@@ -1,0 +1,115 @@
+/*
+ * Everything is written in one transaction: whoever finds a relation finds its jobs.
+ *
+ * Only relations that wait and have no job get one. Those that wait to be copied again lose their old jobs first.
+ */
+#include "plan.h"
+
+#include "source.h"
+#include "text.h"
+
+/* Tables below this are copied together, so many at a time. */
+#define SMALL_BYTES "262144"
+#define SMALL_TOGETHER "50"
+
+static const char shapes_sql[] =
+    "UPDATE penstock.relation r SET columns = u.c, in_binary = u.y, condition = u.d, key_class = u.kc, "
+    "key_object = u.ko,"
+    "       key_sql = u.k, unique_index = u.u, part_column = CASE WHEN u.k IS NOT NULL THEN u.p END"
+    "  FROM unnest($2::text[], $3::text[], $4::oid[], $5::text[], $6::bool[], $7::text[], $8::oid[], "
+    "$9::oid[], $10::text[],"
+    "       $11::text[], $12::text[]) AS u (s, t, o, c, y, d, kc, ko, k, u, p)"
+    " WHERE r.migration = $1 AND r.schema_name = u.s AND r.table_name = u.t AND r.source_oid = u.o"
+    "   AND r.copy_state = 'pending'";
+
+static const char cuts_sql[] =
+    "UPDATE penstock.relation r SET part_cuts = u.cuts::int8[]"
+    "  FROM unnest($2::text[], $3::text[], $4::text[]) AS u (s, t, cuts)"
+    " WHERE r.migration = $1 AND r.schema_name = u.s AND r.table_name = u.t AND r.part_column IS NOT NULL";
+
+/* Jobs of tables that are to be copied again. */
+static const char forget_sql[] = "DELETE FROM penstock.job_relation jr USING penstock.relation r"
+                                 " WHERE jr.relation = r.id AND r.migration = $1 AND r.copy_state = "
+                                 "'pending' AND r.recopy_lsn IS NOT NULL";
+
+/* A table that is copied again is copied whole: the applier stands still meanwhile. */
+static const char whole_sql[] = "UPDATE penstock.relation SET part_column = NULL, part_cuts = NULL"
+                                " WHERE migration = $1 AND copy_state = 'pending' AND recopy_lsn IS NOT NULL";
+
+static const char jobs_sql[] =
+    "WITH todo AS MATERIALIZED ("
+    "  SELECT * FROM penstock.relation r WHERE r.migration = $1 AND r.copy_state = 'pending'"
+    "     AND NOT EXISTS (SELECT FROM penstock.job_relation jr WHERE jr.relation = r.id)),"
+    " pieces AS MATERIALIZED ("
+    "  SELECT id, 'tables' AS kind, (row_number() OVER (ORDER BY id) - 1) / " SMALL_TOGETHER " AS set,"
+    "         NULL::int8 AS first_key, NULL::int8 AS last_key, source_bytes AS bytes"
+    "    FROM todo WHERE part_cuts IS NULL AND source_bytes < " SMALL_BYTES
+    "  UNION ALL SELECT id, 'table', id, NULL, NULL, source_bytes"
+    "    FROM todo WHERE part_cuts IS NULL AND source_bytes >= " SMALL_BYTES
+    "  UNION ALL SELECT id, 'part', id, part_cuts[n - 1], part_cuts[n], source_bytes / "
+    "(cardinality(part_cuts) + 1)"
+    "    FROM todo, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT NULL),"
+    " sets AS MATERIALIZED ("
+    "  SELECT kind, set, first_key, last_key, sum(bytes) AS bytes,"
+    "         (SELECT coalesce(max(rank), 0) FROM penstock.job WHERE migration = $1)"
+    "         + row_number() OVER (ORDER BY sum(bytes) DESC, min(id), first_key NULLS FIRST) AS rank"
+    "    FROM pieces GROUP BY kind, set, first_key, last_key),"
+    " made AS ("
+    "  INSERT INTO penstock.job (migration, kind, rank, first_key, last_key, source_bytes)"
+    "  SELECT $1, kind, rank, first_key, last_key, bytes FROM sets ORDER BY rank RETURNING id, rank)"
+    " INSERT INTO penstock.job_relation (job, relation)"
+    " SELECT made.id, p.id FROM made JOIN sets s ON s.rank = made.rank"
+    "   JOIN pieces p ON p.kind = s.kind AND p.set = s.set AND p.first_key IS NOT DISTINCT FROM s.first_key"
+    "        AND p.last_key IS NOT DISTINCT FROM s.last_key";
+
+/* A column of the rows as an array literal. */
+static void make_array(const PGresult *rows, int column, Text *out)
+{
+    for (int row = 0; row < PQntuples(rows); row++) {
+        text_array_add(out, PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column));
+    }
+    text_array_end(out);
+}
+
+static int write_all(Database *target, const char *migration, const Text *arrays, Error *error)
+{
+    const char *schemas = arrays[PLAN_SCHEMA].data, *names = arrays[PLAN_TABLE].data;
+    return database_execute(target, error, "BEGIN", 0) == 0 &&
+                   database_execute(
+                       target, error, shapes_sql, 12, migration, schemas, names, arrays[PLAN_OID].data,
+                       arrays[PLAN_COLUMNS].data, arrays[PLAN_BINARY].data, arrays[PLAN_CONDITION].data,
+                       arrays[PLAN_KEY_CLASS].data, arrays[PLAN_KEY_OBJECT].data, arrays[PLAN_KEY_SQL].data,
+                       arrays[PLAN_UNIQUE].data, arrays[PLAN_PART_COLUMN].data) == 0 &&
+                   database_execute(target, error, cuts_sql, 4, migration, schemas, names,
+                                    arrays[PLAN_CUTS].data) == 0 &&
+                   database_execute(target, error, forget_sql, 1, migration) == 0 &&
+                   database_execute(target, error, whole_sql, 1, migration) == 0 &&
+                   database_execute(target, error, jobs_sql, 1, migration) == 0 &&
+                   database_execute(target, error, "COMMIT", 0) == 0
+               ? 0
+               : -1;
+}
+
+int plan_write(Database *source, Database *target, const char *migration, const PlanOptions *options,
+               Error *error)
+{
+    PGresult *rows = NULL;
+    Text arrays[PLAN_COLUMN_COUNT] = {{0}};
+    if (plan_read_source(source, options, &rows, error) != 0) {
+        return -1;
+    }
+    for (int column = 0; column < PLAN_COLUMN_COUNT; column++) {
+        make_array(rows, column, &arrays[column]);
+    }
+    PQclear(rows);
+    int status = write_all(target, migration, arrays, error);
+    for (int column = 0; column < PLAN_COLUMN_COUNT; column++) {
+        text_free(&arrays[column]);
+    }
+    if (status != 0) {
+        Error ignored;
+        (void)!database_execute(target, &ignored, "ROLLBACK", 0);
+        return error_context(error, "writing down what is to be copied");
+    }
+    return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * How what is moved is copied: read once from the source's catalogs, kept in penstock.relation, and cut into jobs.
+ *
+ *     source ──one query──► tables ──► penstock.relation ──► penstock.job, penstock.job_relation
+ *
+ * A job is a table; many small tables together; or a range of keys of a large one. Only a table whose key begins with an
+ * integer is cut, and only when its rows lie in the order of that key, so that a range is read by the index at the cost of
+ * reading that part of the table. Where to cut is taken from the source's statistics, not from the least and the greatest key:
+ * keys have gaps.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "database.h"
+#include "error.h"
+
+typedef struct PlanOptions {
+    int part_mb;           /* a table is cut into parts of about so many megabytes when it has two or more */
+    bool with_tablespaces; /* indexes of keys go into their tablespaces */
+} PlanOptions;
+
+/*
+ * Writes how each table that waits is copied, and the jobs. The tables themselves are listed already. Run again it adds what is
+ * missing; tables that wait to be copied again get new jobs.
+ */
+int plan_write(Database *source, Database *target, const char *migration, const PlanOptions *options,
+               Error *error) MUST_CHECK;

@@ -1,0 +1,125 @@
+/*
+ * One query, whatever the number of tables. Types are looked at once each, not once per column.
+ *
+ * Which tables: ordinary ones and leaf partitions, inheritance parents and children; of extensions' tables those that the
+ * extension marks as holding the user's data.
+ *
+ * The index of the replica identity is made early, by a statement of our own, only where that says all that pg_dump would
+ * say of it: no storage parameter but fillfactor, not the one to cluster on, no extension that it depends on. Session
+ * settings of ours have no schema but pg_catalog in search_path, so that every name comes out qualified.
+ *
+ * Parts: pg_stats.histogram_bounds has some hundred keys with as many rows between each two of them. anyarray is read through
+ * its text.
+ */
+#include "source.h"
+
+#include "format.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "text.h"
+
+static const char columns_sql[] =
+    "WITH RECURSIVE base AS ("
+    "  SELECT t.oid AS type, t.oid AS base FROM pg_type t"
+    "  UNION ALL SELECT b.type, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.base AND t.typtype = "
+    "'d'),"
+    " types AS ("
+    "  SELECT b.type, " FORMAT_PORTABLE(
+        "t", "e") " AS portable"
+                  "    FROM base b JOIN pg_type t ON t.oid = b.base AND t.typtype <> 'd' LEFT JOIN pg_type e "
+                  "ON e.oid = "
+                  "t.typelem),"
+                  " tables AS ("
+                  "  SELECT c.oid, n.nspname, c.relname, c.relpersistence, c.relreplident, "
+                  "pg_table_size(c.oid) AS bytes,"
+                  "         (SELECT x.extcondition[array_position(x.extconfig, c.oid)] FROM pg_extension x"
+                  "           WHERE c.oid = ANY (x.extconfig) LIMIT 1) AS condition"
+                  "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                  "    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND "
+                  "d.objsubid = 0"
+                  "         AND d.deptype = 'e'"
+                  "    LEFT JOIN pg_extension e ON e.oid = d.refobjid"
+                  "   WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
+                  "     AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
+                  "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))),"
+                  " columns AS ("
+                  "  SELECT a.attrelid, string_agg(concat('\"', replace(a.attname, '\"', '\"\"'), '\"'), ', "
+                  "' ORDER BY "
+                  "a.attnum) AS list,"
+                  "         bool_and(coalesce(y.portable, false)) AS portable"
+                  "    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT "
+                  "a.attisdropped";
+
+/* Generated columns are computed on the target, and the catalog's column is there from 12 on. */
+static const char not_generated_sql[] = " AND a.attgenerated = ''";
+
+static const char shapes_sql[] =
+
+    "    LEFT JOIN types y ON y.type = a.atttypid GROUP BY 1),"
+    " keys AS ("
+    "  SELECT t.oid, i.indexrelid, a.attname, a.atttypid, t.relreplident, i.indisclustered, ic.reloptions, "
+    "k.conname,"
+    "         k.oid AS constraint, ts.spcname, CASE WHEN t.relreplident = 'i' THEN"
+    "           format('; ALTER TABLE ONLY %I.%I REPLICA IDENTITY USING INDEX %I', t.nspname, t.relname, "
+    "ic.relname) END AS identity,"
+    "         EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = "
+    "i.indexrelid"
+    "                    AND d.deptype = 'x') AS depends"
+    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indimmediate AND "
+    "i.indpred IS NULL"
+    "         AND (t.relreplident = 'd' AND i.indisprimary OR t.relreplident = 'i' AND i.indisreplident)"
+    "    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]"
+    "    JOIN pg_class ic ON ic.oid = i.indexrelid LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace"
+    "    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = "
+    "t.oid),"
+    " uniques AS ("
+    "  SELECT i.indrelid, min(i.indexrelid::regclass::text) AS name"
+    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND (i.indisunique OR i.indisexclusion)"
+    "    LEFT JOIN keys k ON k.indexrelid = i.indexrelid WHERE k.oid IS NULL GROUP BY 1),"
+    " cuts AS ("
+    "  SELECT k.oid, k.attname, s.bounds, array_length(s.bounds, 1) AS n,"
+    "         least(array_length(s.bounds, 1) - 1, t.bytes / ($1::int8 * 1024 * 1024))::int AS parts"
+    "    FROM keys k JOIN tables t ON t.oid = k.oid AND t.condition IS NULL AND t.bytes >= 2 * $1::int8 * "
+    "1024 * 1024"
+    "    JOIN LATERAL (SELECT CASE WHEN k.atttypid IN (20, 21, 23) THEN p.histogram_bounds::text::int8[] END "
+    "AS bounds FROM pg_stats p"
+    "           WHERE p.schemaname = t.nspname AND p.tablename = t.relname AND p.attname = k.attname AND NOT "
+    "p.inherited"
+    "             AND abs(p.correlation) >= 0.9) s ON array_length(s.bounds, 1) >= 3"
+    "   WHERE k.atttypid IN (20, 21, 23))"
+    " SELECT t.nspname, t.relname, t.oid, c.list, coalesce(c.portable, true), t.condition,"
+    "   CASE WHEN k.constraint IS NULL THEN 1259 ELSE 2606 END, coalesce(k.constraint, k.indexrelid),"
+    "   CASE WHEN k.oid IS NULL OR k.indisclustered OR k.depends"
+    "             OR EXISTS (SELECT FROM unnest(k.reloptions) o WHERE o NOT LIKE 'fillfactor=%') THEN NULL"
+    "        WHEN k.constraint IS NOT NULL THEN concat(format('ALTER TABLE ONLY %I.%I ADD CONSTRAINT %I "
+    "%s', t.nspname,"
+    "             t.relname, k.conname, pg_get_constraintdef(k.constraint)), CASE WHEN k.reloptions IS NOT "
+    "NULL"
+    "             THEN format(' WITH (%s)', array_to_string(k.reloptions, ', ')) END, CASE WHEN $2::bool "
+    "AND k.spcname IS NOT"
+    "             NULL THEN format(' USING INDEX TABLESPACE %I', k.spcname) END, k.identity)"
+    "        WHEN k.spcname IS NULL OR NOT $2::bool THEN concat(pg_get_indexdef(k.indexrelid), k.identity) "
+    "END,"
+    "   u.name, CASE WHEN p.parts >= 2 THEN p.attname END,"
+    "   CASE WHEN p.parts >= 2 THEN (SELECT array_agg(DISTINCT p.bounds[1 + i::int8 * (p.n - 1) / p.parts]"
+    "             ORDER BY p.bounds[1 + i::int8 * (p.n - 1) / p.parts]) FROM generate_series(1, p.parts - 1) "
+    "AS i) END"
+    "  FROM tables t LEFT JOIN columns c ON c.attrelid = t.oid LEFT JOIN keys k ON k.oid = t.oid"
+    "  LEFT JOIN uniques u ON u.indrelid = t.oid LEFT JOIN cuts p ON p.oid = t.oid"
+    " ORDER BY 1, 2";
+
+int plan_read_source(Database *source, const PlanOptions *options, PGresult **rows, Error *error)
+{
+    Text sql = {0};
+    char part[24];
+    text_append(&sql, columns_sql);
+    text_append(&sql, database_version(source) >= 120000 ? not_generated_sql : "");
+    text_append(&sql, shapes_sql);
+    snprintf(part, sizeof part, "%d", options->part_mb);
+    int status =
+        database_query(source, rows, error, sql.data, 2, part, options->with_tablespaces ? "t" : "f");
+    text_free(&sql);
+    return status == 0 ? 0 : error_context(error, "reading the source's catalogs");
+}

@@ -1,0 +1,26 @@
+/*
+ * The source's side of the plan.
+ */
+#pragma once
+
+#include "plan.h"
+
+/* One row per table, with these columns. */
+typedef enum PlanColumn {
+    PLAN_SCHEMA,
+    PLAN_TABLE,
+    PLAN_OID,
+    PLAN_COLUMNS,   /* quoted, with commas between; NULL for none */
+    PLAN_BINARY,    /* t: every type has one binary form on both majors */
+    PLAN_CONDITION, /* of an extension's table, or NULL */
+    PLAN_KEY_CLASS, /* the catalog and the OID of the index of the replica identity, or its constraint … */
+    PLAN_KEY_OBJECT,
+    PLAN_KEY_SQL, /* that makes the index of the replica identity, or NULL: it is left to the schema */
+    PLAN_UNIQUE,  /* an index that is unique or an exclusion besides the key, or NULL */
+    PLAN_PART_COLUMN,
+    PLAN_CUTS, /* an array of the keys at which parts begin, without the first; NULL: whole */
+    PLAN_COLUMN_COUNT,
+} PlanColumn;
+
+/* The caller frees *rows. */
+int plan_read_source(Database *source, const PlanOptions *options, PGresult **rows, Error *error) MUST_CHECK;
