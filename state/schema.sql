@@ -111,7 +111,9 @@ CREATE TABLE penstock.job_relation (
 );
 CREATE INDEX ON penstock.job_relation (job);
 
-CREATE INDEX ON penstock.relation (migration, source_oid);
+-- The OID first: with the migration first, and no statistics yet, it would be taken for a look-up by name and be read whole.
+CREATE INDEX ON penstock.relation (source_oid, migration);
+
 -- What of the schema is made after the rows, and what the target refused of all the rest. Written by the copy.
 CREATE TABLE penstock.schema_object (
     migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
