@@ -9,15 +9,8 @@
 #include "options.h"
 #include "relation_cache.h"
 #include "shortcuts.h"
-#include "text_style.h"
 #include "turn.h"
 #include "writer.h"
-
-typedef enum StreamState {
-    STREAM_NEW,     /* nothing sent yet: Hello comes first */
-    STREAM_BETWEEN, /* no transaction is open, or none of its records is written */
-    STREAM_INSIDE,  /* Begin is written, Commit is not */
-} StreamState;
 
 /* The values of one row image, by attribute, as heap_deform_tuple fills them. */
 typedef struct RowImage {
@@ -28,7 +21,6 @@ typedef struct RowImage {
 typedef struct Decoder {
     MemoryContext context; /* the decoding context's, which holds this */
     Options options;
-    StreamState state;
     FrameWriter *writer; /* malloc'd; freed at shutdown or with the decoding context */
     RelationCache *relations;
     Collecting collecting;

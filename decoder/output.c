@@ -1,7 +1,5 @@
 /*
- * The stream's states, each move made in one place:
- *
- *   NEW ──hello──► BETWEEN ──begin──► INSIDE ──commit──► BETWEEN
+ * Where the stream stands is the writer's to know (frame_writer_state): before Hello, between transactions, or in one.
  *
  * A transaction is opened by its first record, not by the server's begin callback, so that one without
  * changes costs nothing on the wire. Its position is not lost: later frames and keepalives carry higher ones,
@@ -120,7 +118,7 @@ static int describe(const Decoder *decoder, Bytes **out)
 
 void output_hello(Decoder *decoder, LogicalDecodingContext *ctx)
 {
-    if (decoder->state != STREAM_NEW) {
+    if (frame_writer_state(decoder->writer) != STREAM_START) {
         return;
     }
     MemoryContext previous = MemoryContextSwitchTo(decoder->change_context);
@@ -138,7 +136,6 @@ void output_hello(Decoder *decoder, LogicalDecodingContext *ctx)
     Error error;
     output_check(decoder, writer_hello(decoder->writer, &hello, &error), &error);
     MemoryContextSwitchTo(previous);
-    decoder->state = STREAM_BETWEEN;
     output_flush(decoder, ctx);
 }
 
@@ -153,7 +150,7 @@ const char *output_origin(const ReorderBufferTXN *txn)
 
 void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn)
 {
-    if (decoder->state == STREAM_INSIDE) {
+    if (frame_writer_state(decoder->writer) == STREAM_OPEN) {
         return;
     }
     output_hello(decoder, ctx);
@@ -166,7 +163,6 @@ void output_begin(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
     };
     Error error;
     output_check(decoder, writer_begin(decoder->writer, &begin, &error), &error);
-    decoder->state = STREAM_INSIDE;
 }
 
 void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
@@ -179,7 +175,6 @@ void output_commit(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderB
     };
     Error error;
     output_check(decoder, writer_commit(decoder->writer, &commit, &error), &error);
-    decoder->state = STREAM_BETWEEN;
     if (decoder->turn.running) {
         output_flush_full(decoder, ctx);
         decoder->turn.holds = frame_writer_pending(decoder->writer);

@@ -1,8 +1,8 @@
 /*
  * From records to CopyData messages, and from errors of the writer to errors of the server.
  *
- * All functions here may raise an ERROR. Writing is only allowed inside the callbacks that the server lets
- * write; startup, shutdown and filter_by_origin are none.
+ * All functions here may raise an ERROR. The server lets the callbacks for records and changes write, and neither startup nor
+ * shutdown nor filter_by_origin: there output_flush_held alone may be called, which turns take (turn.h).
  */
 #pragma once
 

@@ -190,7 +190,7 @@ static void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRe
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, commit_lsn);
-    bool inside = decoder->state == STREAM_INSIDE;
+    bool inside = frame_writer_state(decoder->writer) == STREAM_OPEN;
     /* Of a transaction that was left out the server may tell the reader at once; not before what is in hand. */
     update_progress(ctx, !inside && !frame_writer_pending(decoder->writer));
     if (inside) {

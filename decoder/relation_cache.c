@@ -148,10 +148,11 @@ static void definitions_reset(RelationCache *cache)
 /* All definitions that point to the types are of older generations by now, and are made anew before they are used. */
 static void types_reset(RelationCache *cache)
 {
+    uint64 generation = cache->generation;
     cache->types = NULL;
     MemoryContextReset(cache->type_context);
-    cache->type_generation = cache->generation;
     cache->types = type_table_new(cache->type_context, cache->options->binary);
+    cache->type_generation = generation;
 }
 
 RelationCache *relation_cache_new(MemoryContext parent, const Options *options)

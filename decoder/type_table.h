@@ -13,7 +13,7 @@
 #pragma once
 
 #include "compat.h"
-#include "value.h"
+#include "value_encoder.h"
 #include "wire.h"
 
 typedef struct TypeTable TypeTable;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "value.h"
+#include "print_value.h"
 
 typedef struct PrintedRelation {
     uint32_t id;

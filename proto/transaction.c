@@ -22,8 +22,6 @@
 #include <uthash.h>
 #include <xxhash.h>
 
-typedef enum StreamState { STREAM_NONE, STREAM_START, STREAM_IDLE, STREAM_OPEN } StreamState;
-
 typedef struct KnownRelation {
     uint32_t id;
     uint32_t column_count;

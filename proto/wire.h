@@ -35,6 +35,15 @@ typedef enum CellState { CELL_VALUE = 0, CELL_NULL = 1, CELL_UNCHANGED = 2, CELL
 /* Which of the two images of a row. */
 typedef enum RowSide { SIDE_NEW = 0, SIDE_OLD = 1 } RowSide;
 
+/* Where a connection stands, for whoever writes or reads it. writer.c and transaction.c say which records may come there. */
+typedef enum StreamState {
+    STREAM_NONE,   /* nowhere */
+    STREAM_START,  /* before Hello */
+    STREAM_IDLE,   /* between transactions */
+    STREAM_OPEN,   /* Begin was there, Commit was not */
+    STREAM_BROKEN, /* behind a failure: nothing may come */
+} StreamState;
+
 typedef struct HelloRecord {
     Bytes plugin_version;
     uint32_t wire_version;

@@ -24,17 +24,15 @@
 /* Buffers larger than this many frames are given back once the frame that needed them is gone. */
 #define KEPT_FRAMES 4
 
-typedef enum WriterState { WRITER_START, WRITER_IDLE, WRITER_OPEN, WRITER_BROKEN } WriterState;
-
 static const char *const state_names[] = {
-    [WRITER_START] = "before hello",
-    [WRITER_IDLE] = "between transactions",
-    [WRITER_OPEN] = "in a transaction",
-    [WRITER_BROKEN] = "after a failure to compress",
+    [STREAM_START] = "before hello",
+    [STREAM_IDLE] = "between transactions",
+    [STREAM_OPEN] = "in a transaction",
+    [STREAM_BROKEN] = "after a failure to compress",
 };
 
 struct FrameWriter {
-    WriterState state;
+    StreamState state;
     size_t frame_size;
     size_t row_limit;
     size_t keep; /* bytes that a buffer may keep from frame to frame */
@@ -61,6 +59,7 @@ int frame_writer_new(const FrameWriterOptions *options, FrameWriter **out, Error
     if (writer == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for a frame writer");
     }
+    writer->state = STREAM_START;
     writer->frame_size = options->frame_size;
     writer->row_limit = options->row_limit != 0 ? options->row_limit : SIZE_MAX;
     writer->keep = KEPT_FRAMES * options->frame_size + 4096;
@@ -105,19 +104,19 @@ static int close_run(FrameWriter *writer, Error *error)
 
 int writer_hello(FrameWriter *writer, const HelloRecord *record, Error *error)
 {
-    if (writer->state != WRITER_START) {
+    if (writer->state != STREAM_START) {
         return refuse(writer, "hello", error);
     }
     if (pack_hello(&writer->batch, record, error) != 0) {
         return -1;
     }
-    writer->state = WRITER_IDLE;
+    writer->state = STREAM_IDLE;
     return 0;
 }
 
 int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *error)
 {
-    if (writer->state != WRITER_IDLE && writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_IDLE && writer->state != STREAM_OPEN) {
         return refuse(writer, "a heartbeat", error);
     }
     return close_run(writer, error) != 0 ? -1 : pack_heartbeat(&writer->batch, record, error);
@@ -125,7 +124,7 @@ int writer_heartbeat(FrameWriter *writer, const HeartbeatRecord *record, Error *
 
 int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
 {
-    if (writer->state != WRITER_IDLE) {
+    if (writer->state != STREAM_IDLE) {
         return refuse(writer, "begin", error);
     }
     if (record->commit_lsn == LSN_INVALID || record->commit_lsn < writer->last.lsn) {
@@ -141,7 +140,7 @@ int writer_begin(FrameWriter *writer, const BeginRecord *record, Error *error)
     writer->begun = begun;
     writer->last_sequence = 0;
     writer->open = (TransactionPlace){record->commit_lsn, record->commit_time, record->xid};
-    writer->state = WRITER_OPEN;
+    writer->state = STREAM_OPEN;
     return 0;
 }
 
@@ -159,7 +158,7 @@ static bool numbers_ascend(const RelationRecord *record)
 
 int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *error)
 {
-    if (writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_OPEN) {
         return refuse(writer, "a relation", error);
     }
     if (record->column_count > MAX_COLUMNS) {
@@ -175,7 +174,7 @@ int writer_relation(FrameWriter *writer, const RelationRecord *record, Error *er
 
 int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *error)
 {
-    if (writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_OPEN) {
         return refuse(writer, "a truncate", error);
     }
     TruncateRecord numbered = *record;
@@ -189,7 +188,7 @@ int writer_truncate(FrameWriter *writer, const TruncateRecord *record, Error *er
 
 int writer_recopy(FrameWriter *writer, const RecopyRecord *record, Error *error)
 {
-    if (writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_OPEN) {
         return refuse(writer, "a recopy", error);
     }
     RecopyRecord numbered = *record;
@@ -203,7 +202,7 @@ int writer_recopy(FrameWriter *writer, const RecopyRecord *record, Error *error)
 
 int writer_message(FrameWriter *writer, const MessageRecord *record, Error *error)
 {
-    if (writer->state != WRITER_OPEN && (writer->state != WRITER_IDLE || record->transactional)) {
+    if (writer->state != STREAM_OPEN && (writer->state != STREAM_IDLE || record->transactional)) {
         return refuse(writer, record->transactional ? "a transactional message" : "a message", error);
     }
     MessageRecord numbered = *record;
@@ -224,7 +223,7 @@ static void hash_batch(FrameWriter *writer)
 
 int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
 {
-    if (writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_OPEN) {
         return refuse(writer, "commit", error);
     }
     if (record->commit_lsn != writer->open.lsn || record->end_lsn <= record->commit_lsn) {
@@ -243,19 +242,19 @@ int writer_commit(FrameWriter *writer, const CommitRecord *record, Error *error)
     completed.change_count = writer->last_sequence;
     completed.checksum = (uint32_t)XXH3_64bits_digest(writer->hash);
     if (pack_commit(&writer->batch, &completed, error) != 0) {
-        writer->state = WRITER_BROKEN;
+        writer->state = STREAM_BROKEN;
         return -1;
     }
     writer->last = writer->open;
     writer->last.lsn = record->end_lsn;
-    writer->state = WRITER_IDLE;
+    writer->state = STREAM_IDLE;
     return 0;
 }
 
 int writer_row(FrameWriter *writer, uint32_t relation, uint32_t column_count, ChangeKind kind, OldRow old,
                Error *error)
 {
-    if (writer->state != WRITER_OPEN) {
+    if (writer->state != STREAM_OPEN) {
         return refuse(writer, "a row", error);
     }
     if (!run_kind_is_valid(kind, old) || column_count > MAX_COLUMNS) {
@@ -301,6 +300,11 @@ bool frame_writer_full(const FrameWriter *writer)
     return writer->batch.used + writer->run.size >= writer->frame_size && frame_writer_pending(writer);
 }
 
+StreamState frame_writer_state(const FrameWriter *writer)
+{
+    return writer->state;
+}
+
 bool frame_writer_pending(const FrameWriter *writer)
 {
     return writer->batch.used > 0 || writer->run.count > 0;
@@ -308,18 +312,18 @@ bool frame_writer_pending(const FrameWriter *writer)
 
 int frame_writer_take(FrameWriter *writer, Bytes *frame, Error *error)
 {
-    if (writer->state == WRITER_BROKEN || !frame_writer_pending(writer)) {
-        return refuse(writer, writer->state == WRITER_BROKEN ? "a frame" : "an empty frame", error);
+    if (writer->state == STREAM_BROKEN || !frame_writer_pending(writer)) {
+        return refuse(writer, writer->state == STREAM_BROKEN ? "a frame" : "an empty frame", error);
     }
     if (close_run(writer, error) != 0) {
         return -1;
     }
-    if (writer->state == WRITER_OPEN) {
+    if (writer->state == STREAM_OPEN) {
         hash_batch(writer);
     }
     Bytes batch = bytes_of(writer->batch.data, writer->batch.used);
-    if (seal_frame(&writer->seal, batch, writer->state == WRITER_OPEN, writer->keep, frame, error) != 0) {
-        writer->state = WRITER_BROKEN;
+    if (seal_frame(&writer->seal, batch, writer->state == STREAM_OPEN, writer->keep, frame, error) != 0) {
+        writer->state = STREAM_BROKEN;
         return -1;
     }
     writer->batch.used = 0;

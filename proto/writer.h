@@ -69,6 +69,9 @@ int writer_state(FrameWriter *writer, RowSide side, CellState state, Error *erro
 /* True when the open frame has reached its size. */
 bool frame_writer_full(const FrameWriter *writer);
 
+/* Where the connection stands with what has been written so far. */
+StreamState frame_writer_state(const FrameWriter *writer);
+
 /* True when records wait for frame_writer_take. */
 bool frame_writer_pending(const FrameWriter *writer);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "print.h"
-#include "value.h"
+#include "print_value.h"
 
 static void print_all(RecordPrinter *printer, const Wire *wire)
 {

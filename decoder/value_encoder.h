@@ -7,8 +7,28 @@
 #pragma once
 
 #include "compat.h"
-#include "text_style.h"
 #include "writer.h"
+
+/*
+ * The settings under which values are written as text, the same whatever the session says and whenever it says it. The
+ * server keeps them in plain variables: the encoder sets them before each value, and who decodes saves them at the start
+ * and sets them again at the end, also after an error.
+ */
+typedef struct TextStyle {
+    int date_style;
+    int interval_style;
+    int float_digits;
+    int bytea_style;
+    pg_tz *zone;
+} TextStyle;
+
+/* What the session has now. */
+void text_style_save(TextStyle *out);
+
+/* ISO dates at UTC, postgres intervals, shortest exact floats, bytea in hex. */
+TextStyle text_style_exact(void);
+
+void text_style_set(const TextStyle *style);
 
 typedef enum ValueKind {
     VALUE_BYTE,  /* by value, one byte */

@@ -3,7 +3,7 @@
  * size is not the type's, is printed in hexadecimal: this is for looking at what was sent, not for judging
  * it.
  */
-#include "value.h"
+#include "print_value.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
