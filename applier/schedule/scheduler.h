@@ -6,6 +6,12 @@
  *                                                                                                    ▼
  *                                                                                           scheduler_take()
  *
+ *     scheduler_new ──► scheduler_record for each record, in stream order ──► scheduler_take until NULL, after each
+ *                   └─► scheduler_set_busy, scheduler_close by the clock; scheduler_advance at a keepalive ──► scheduler_free
+ *
+ * A batch that was taken is its taker's. Nothing here is durable: when the process dies, the next run begins with the lanes'
+ * positions as the target has them, and is fed the same records again.
+ *
  * See scheduler.c for the ordering rules.
  */
 #pragma once
