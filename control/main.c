@@ -19,8 +19,17 @@
 #define USAGE_WIDTH 12
 
 static const Command *const commands[] = {
-    &command_init,    &command_check,    &command_copy,   &command_follow, &command_status,
-    &command_cutover, &command_rollback, &command_finish, &command_proxy,  NULL,
+    &command_init,
+    &command_check,
+    &command_copy,
+    &command_follow,
+    &command_status,
+    &command_cutover,
+    &command_rollback,
+    &command_finish,
+    &command_proxy,
+    &command_roles,
+    NULL,
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0] - 1)

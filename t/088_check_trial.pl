@@ -70,4 +70,21 @@ $source->sql('postgres', 'DROP VIEW inside, tagged, slow; DROP INDEX spot_part; 
 ($found, $status) = findings('schema-trial');
 is($status, 'ok', 'mended, the schema is taken');
 
+# --- The grants that check prints are enough for copy and follow.
+$source->sql('postgres', 'DROP OWNED BY nobody_there; DROP ROLE nobody_there; CREATE TABLE tenant (id int PRIMARY KEY);'
+      . ' ALTER TABLE tenant ENABLE ROW LEVEL SECURITY; INSERT INTO tenant VALUES (1); CREATE SEQUENCE counted;');
+$target->sql('postgres', 'CREATE ROLE ours');
+$result = migration($source, $target)->run('check', '--grants=mover');
+my ($at_source, $at_target) = split /\n\n/, $result->{stdout};
+$source->sql('postgres', $at_source);
+$target->sql('postgres', $at_target);
+my @as_mover = ('--source' => $source->uri('postgres') . '&user=mover', '--target' => $target->uri('postgres') . '&user=mover');
+$result = run_program(PenstockTest::Program::path('penstock'), 'copy', @as_mover);
+is($result->{status}, 0, 'a role with the grants of check --grants copies') or diag($result->{stderr});
+is($target->sql('postgres', 'SELECT count(*) FROM tenant'), '1', 'rows that a policy would hide, too');
+my $applier = background('follow_as_mover', PenstockTest::Program::path('penstock'), 'follow', @as_mover);
+$source->sql('postgres', 'INSERT INTO tenant VALUES (2)');
+wait_until('the row to follow', sub { $target->sql('postgres', 'SELECT count(*) FROM tenant') eq '2' });
+is($applier->stop, 0, 'and follows');
+
 done_testing();

@@ -5,19 +5,28 @@
 
 #include <stdint.h>
 
+#include "grants.h"
 #include "option.h"
 
 typedef struct CheckOptions {
     bool no_trial;
+    const char *grants; /* only print what the role of this name needs */
 } CheckOptions;
 
-enum OptionKey { OPTION_NO_TRIAL = 0x100 };
+enum OptionKey { OPTION_NO_TRIAL = 0x100, OPTION_GRANTS };
 
 static const struct argp_option argp_options[] = {
     {.name = "no-trial",
      .key = OPTION_NO_TRIAL,
      .doc = "Do not make the schema, without rows, in a database of its own on the target, to see what is "
             "refused there"},
+    {.name = "grants",
+     .key = OPTION_GRANTS,
+     .arg = "ROLE",
+     .flags = OPTION_ARG_OPTIONAL,
+     .doc = "Only print the statements that give a role (default: penstock) what copy and follow need, and "
+            "nothing else, on both "
+            "sides"},
     {0},
 };
 
@@ -25,6 +34,11 @@ static const OptionField fields[] = {OPTION_FLAG(OPTION_NO_TRIAL, CheckOptions, 
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
+    CheckOptions *options = state->input;
+    if (key == OPTION_GRANTS) {
+        options->grants = argument != NULL ? argument : "penstock";
+        return 0;
+    }
     return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
                ? 0
                : ARGP_ERR_UNKNOWN;
@@ -33,6 +47,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static ExitStatus run(const Settings *settings, void *options, Error *error)
 {
     const CheckOptions *check_options = options;
+    if (check_options->grants != NULL) {
+        return grants_print(settings, check_options->grants, stdout, error) == 0
+                   ? EXIT_DONE
+                   : (ExitStatus)error_exit_status(error);
+    }
     CheckContext context = {.settings = settings, .no_trial = check_options->no_trial};
     json_t *outcomes = check_run(&context);
     database_close(context.source);

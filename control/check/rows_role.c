@@ -4,6 +4,19 @@
 #include "check.h"
 #include "sql.h"
 
+/* What a role may do beyond its grants, and whose member it is; r is pg_roles. */
+#define ATTRIBUTES                                                                                           \
+    "coalesce(nullif(concat_ws(', ', CASE WHEN r.rolsuper THEN 'SUPERUSER' END, CASE WHEN r.rolcanlogin "    \
+    "THEN 'LOGIN' END, "                                                                                     \
+    "CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolcreatedb THEN 'CREATEDB' END, "         \
+    "CASE WHEN r.rolreplication THEN 'REPLICATION' END, CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END, "     \
+    "CASE WHEN NOT r.rolinherit THEN 'NOINHERIT' END, CASE WHEN r.rolconnlimit >= 0 THEN "                   \
+    "concat('CONNECTION LIMIT ', r.rolconnlimit::text) END, (SELECT concat('member of ', "                   \
+    "string_agg(g.rolname::text, ', ' "                                                                      \
+    "ORDER BY g.rolname::text COLLATE \"C\")) FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid "   \
+    "WHERE m.member = r.oid "                                                                                \
+    "HAVING count(*) > 0)), ''), 'nothing')"
+
 static const CheckRow rows[] = {
     {.id = "source-replication",
      .title = "Right to replicate, at the source",
@@ -69,8 +82,19 @@ static const CheckRow rows[] = {
             "FROM json_array_elements_text($1::json) name "
             "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) ORDER BY name",
      .advice =
-         "Bring roles over with their rights and passwords: pg_dumpall --roles-only of the source, into the "
-         "target."},
+         "penstock roles, or copy --roles, makes those that are missing, with their rights and passwords."},
+    {.id = "role-attributes",
+     .title = "Roles that are on both sides and differ",
+     .severity = CHECK_WARNING,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_object_agg(r.rolname, " ATTRIBUTES
+               "), '{}') FROM pg_roles r WHERE r.oid <> 10 AND r.rolname !~ '^pg_'",
+     .sql = "SELECT format('role %I', name), format('%s at the source; %s on the target', there, here), NULL "
+            "FROM ("
+            "SELECT r.rolname AS name, $1::json ->> r.rolname::text AS there, " ATTRIBUTES
+            " AS here FROM pg_roles r) q "
+            "WHERE there <> here ORDER BY name",
+     .advice = "A role that is there is never changed: see that it may do on the target what it has to."},
     {.id = "md5-passwords",
      .title = "Roles with md5 passwords at the source",
      .severity = CHECK_NOTE,

@@ -8,6 +8,7 @@
 #include "option.h"
 #include "jobs.h"
 #include "queue.h"
+#include "roles.h"
 #include "session.h"
 #include "start.h"
 #include "steps.h"
@@ -27,6 +28,7 @@ enum OptionKey {
     OPTION_NO_TABLESPACES,
     OPTION_LEAVE_OUT,
     OPTION_NOT_VALID,
+    OPTION_ROLES,
     OPTION_SKIP_LARGE_OBJECTS,
 };
 
@@ -55,6 +57,9 @@ static const struct argp_option argp_options[] = {
      .key = OPTION_STALL_TIMEOUT,
      .arg = "SECONDS",
      .doc = "Give up when a table has not moved for so long (default: 900)"},
+    {.name = "roles",
+     .key = OPTION_ROLES,
+     .doc = "Make the roles that the target lacks first, as penstock roles does"},
     {.name = "no-owner", .key = OPTION_NO_OWNER, .doc = "Objects belong to the target's user"},
     {.name = "no-privileges", .key = OPTION_NO_PRIVILEGES, .doc = "Leave GRANTs behind"},
     {.name = "no-tablespaces", .key = OPTION_NO_TABLESPACES, .doc = "Everything into the default tablespace"},
@@ -84,6 +89,7 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_PART_SIZE, "part-size", CopyOptions, part_mb, 1, 1 << 20),
     OPTION_FLAG(OPTION_FOLLOW, CopyOptions, follow),
     OPTION_NUMBER(OPTION_STALL_TIMEOUT, "stall-timeout", CopyOptions, stall_timeout, 1, MOST_SECONDS),
+    OPTION_FLAG(OPTION_ROLES, CopyOptions, roles),
     OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, schema.no_owner),
     OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, schema.no_privileges),
     OPTION_FLAG(OPTION_NO_TABLESPACES, CopyOptions, schema.no_tablespaces),
@@ -129,7 +135,7 @@ static const struct argp copy_argp = {
            "tables anew that "
            "penstock status says have to be. Do not change the source's schema until the migration is "
            "finished. An interrupted copy goes on where it stopped when it is run again. Roles are not "
-           "copied: pg_dumpall --roles-only does that.",
+           "copied unless --roles is given: penstock roles does that.",
 };
 
 static void set_defaults(CopyOptions *options)
@@ -157,6 +163,33 @@ static int count_sequences(Copy *copy, size_t *count, Error *error)
     return 0;
 }
 
+static void told_of_role(void *context, const char *role, const char *words)
+{
+    if (words != NULL) {
+        progress_warn(context, "role %s: %s", role, words);
+    } else {
+        progress_warn(context, "made role %s", role);
+    }
+}
+
+/* Those that are refused and needed are missing later, and named then. */
+static int make_roles(Copy *copy, Error *error)
+{
+    RolesResult result;
+    const RolesRequest request = {.told = told_of_role, .context = copy->progress};
+    if (!copy->options->roles) {
+        return 0;
+    }
+    if (roles_make(copy->source, copy->target, &request, &result, error) != 0) {
+        return -1;
+    }
+    if (result.made > 0 && result.without_passwords) {
+        progress_warn(copy->progress,
+                      "roles were made without passwords, which the role of --source may not read");
+    }
+    return 0;
+}
+
 static int run_copy(Copy *copy, Error *error)
 {
     JobsTotals totals = {0};
@@ -165,7 +198,7 @@ static int run_copy(Copy *copy, Error *error)
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
         session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
-        start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
+        make_roles(copy, error) != 0 || start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
         jobs_totals(copy->target, migration, &totals, error) != 0 ||
         count_sequences(copy, &sequences, error) != 0) {
         return -1;

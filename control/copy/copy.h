@@ -34,6 +34,7 @@ typedef struct CopyOptions {
     SchemaOptions schema;
     const char *leave_out[MOST_PATTERNS]; /* what schema's patterns lie in */
     const char *not_valid[MOST_PATTERNS];
+    bool roles; /* those that the target lacks are made first */
     bool skip_large_objects;
 } CopyOptions;
 

@@ -12,7 +12,7 @@
 #include "make.h"
 #include "pre_data.h"
 #include "rights.h"
-#include "roles.h"
+#include "needed_roles.h"
 
 typedef struct Sections {
     SchemaScript pre, post;
@@ -46,7 +46,7 @@ static int read_source(const SchemaRoad *road, Sections *out, Error *error)
 int schema_restore_pre_data(const SchemaRoad *road, Error *error)
 {
     Sections sections;
-    if (roles_check(road, error) != 0) {
+    if (needed_roles_check(road, error) != 0) {
         return -1;
     }
     int status = read_source(road, &sections, error);

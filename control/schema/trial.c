@@ -12,7 +12,7 @@
 #include "checks.h"
 #include "command.h"
 #include "make.h"
-#include "roles.h"
+#include "needed_roles.h"
 
 #define AT_A_TIME 500
 #define COMMENT "Penstock trial of a schema: may be dropped"
@@ -192,7 +192,7 @@ int schema_trial(const SchemaRoad *road, const char **why_not, Error *error)
         return 0;
     }
     snprintf(trial.name, sizeof trial.name, "penstock_trial_%.40s", road->migration);
-    if (roles_check(road, &missing) != 0) {
+    if (needed_roles_check(road, &missing) != 0) {
         trial.road.options.no_owner = trial.road.options.no_privileges = true;
     }
     int status = lead_there(&trial, error);

@@ -6,4 +6,4 @@
 #include "schema.h"
 
 /* ERROR_TARGET naming those that are missing, unless neither owners nor grants are wanted. */
-int roles_check(const SchemaRoad *road, Error *error) MUST_CHECK;
+int needed_roles_check(const SchemaRoad *road, Error *error) MUST_CHECK;

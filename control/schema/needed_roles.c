@@ -2,7 +2,7 @@
  * Owners come from pg_shdepend, where the server writes whatever a role has to do with. Of the database itself and of
  * schema public, too, whose owner and grants are restored like those of others.
  */
-#include "roles.h"
+#include "needed_roles.h"
 
 #include "text.h"
 
@@ -38,7 +38,7 @@ static int missing_roles(const SchemaRoad *road, const char *wanted, Text *missi
     return 0;
 }
 
-int roles_check(const SchemaRoad *road, Error *error)
+int needed_roles_check(const SchemaRoad *road, Error *error)
 {
     PGresult *rows = NULL;
     if (database_query(road->source, &rows, error, roles_sql, 2, road->options.no_owner ? "f" : "t",
@@ -55,10 +55,8 @@ int roles_check(const SchemaRoad *road, Error *error)
     if (status == 0 && missing.size > 0) {
         status = error_set(error, ERROR_TARGET,
                            "roles that own or may use objects are missing on the target: %s", missing.data);
-        error_hint(
-            error,
-            "create them there (pg_dumpall --roles-only on the source says how), or use --no-owner and "
-            "--no-privileges");
+        error_hint(error, "penstock roles, or copy --roles, makes them; or use --no-owner and "
+                          "--no-privileges");
     }
     text_free(&wanted);
     text_free(&missing);
