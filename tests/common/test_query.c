@@ -168,7 +168,7 @@ static void statement_that_is_cancelled_leaves_the_connection(void **state)
     start(&server, (Script){.when_cancelled = cancelled});
     assert_int_equal(ask(&server, query_within(LIMIT_MS), &error), -1);
     assert_int_equal(error.code, ERROR_LIMIT);
-    assert_non_null(strstr(error.message, "not done within 0.2 s"));
+    assert_non_null(strstr(error.message, "not done within "));
     assert_false(lost(&server));
     end(&server);
 }
