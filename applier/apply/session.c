@@ -39,6 +39,9 @@ struct Session {
     PGconn *connection;
     int socket; /* a descriptor of our own for libpq's socket, which libpq may close at any time */
     StatementCache *statements;
+    uint64_t *written; /* tables, a bit for each serial number */
+    size_t written_words;
+    size_t tables;
     uint64_t executed;
     bool lanes_prepared;
     int formats[2 * MAX_COLUMNS]; /* all 1: binary */
@@ -108,6 +111,7 @@ void session_close(Session *session)
         return;
     }
     cache_free(session->statements);
+    free(session->written);
     if (session->socket >= 0) {
         close(session->socket);
     }
@@ -175,10 +179,36 @@ static void prepare(Session *session, const ApplyRelation *relation, const Shape
     free(sql);
 }
 
+/* The table is written to. */
+static void note_table(Session *session, const ApplyRelation *relation)
+{
+    size_t word = relation->serial / 64;
+    uint64_t bit = UINT64_C(1) << relation->serial % 64;
+    if (word >= session->written_words) {
+        size_t words = word * 2 + 16;
+        session->written = reallocarray(session->written, words, sizeof *session->written);
+        if (session->written == NULL) {
+            fputs("penstock: out of memory\n", stderr);
+            abort();
+        }
+        memset(session->written + session->written_words, 0,
+               (words - session->written_words) * sizeof *session->written);
+        session->written_words = words;
+    }
+    session->tables += (session->written[word] & bit) == 0;
+    session->written[word] |= bit;
+}
+
+size_t session_tables(const Session *session)
+{
+    return session->tables;
+}
+
 void session_execute(Session *session, const ApplyRelation *relation, const Shape *shape,
                      const char *const *values, const int *lengths, uint64_t expected, const Change *change)
 {
     CachedStatement statement = cache_use(session->statements, relation, shape);
+    note_table(session, relation);
     if (statement.fresh) {
         prepare(session, relation, shape, change, &statement);
     }
@@ -375,6 +405,7 @@ int session_copy(Session *session, CopyData *data, Failure *failure)
         return -1;
     }
     session->executed++;
+    note_table(session, data->relation);
     if (!run_copy(session, data, failure, &failed) || PQenterPipelineMode(session->connection) != 1) {
         return connection_lost(session, failure);
     }

@@ -72,5 +72,8 @@ int session_copy(Session *session, CopyData *data, Failure *failure) MUST_CHECK;
 int session_describe(Session *session, const char *sql, int count, const Oid *types,
                      const char *const *values, const int *lengths, PGresult **out) MUST_CHECK;
 
+/* How many tables it has written to since it was opened: what the server's process keeps of them grows with that. */
+size_t session_tables(const Session *session);
+
 /* Statements executed since the start, copies among them. */
 uint64_t session_statements(const Session *session);

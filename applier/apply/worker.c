@@ -6,7 +6,8 @@
  *        └─────worker_stop────────┴──► STOPPING ──► freed              worker_stop, not reported
  *
  * libpq's buffers grow and never shrink. So after a batch with very large values the connection is made anew: what the
- * worker holds while it has nothing to do is small.
+ * worker holds while it has nothing to do is small. The server's process grows, too: it keeps some 40 kB of each table that it
+ * has written to (the relation cache has no limit: utils/cache/relcache.c, all majors), so that it is left after many.
  *
  * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to batches that
  * were not reported durable.
@@ -107,7 +108,9 @@ static int work(Worker *worker, Applying *applying, Batch *batch, Error *error)
     if (apply_batch(applying, batch, error) != 0) {
         return -1;
     }
-    if (batch->bytes >= LARGE_BATCH && !applying->open) {
+    bool grown =
+        batch->bytes >= LARGE_BATCH || session_tables(worker->session) >= worker->options.session_tables;
+    if (grown && !applying->open) {
         Error ignored; /* the next batch tries again, and is there to tell */
         (void)!renew_session(worker, &ignored);
     }

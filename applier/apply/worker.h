@@ -23,7 +23,8 @@ typedef struct WorkerOptions {
     int64_t epoch;        /* that this run took the lanes over with */
     const char *encoding; /* of the source database: becomes client_encoding */
     const Policies *policies;
-    size_t copy_rows; /* so many inserts of one table in a batch go by COPY */
+    size_t copy_rows;      /* so many inserts of one table in a batch go by COPY */
+    size_t session_tables; /* a connection that has written to so many tables is made anew */
     const Log *log;
 } WorkerOptions;
 

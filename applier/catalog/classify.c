@@ -10,6 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * Each session that writes to a table keeps some 40 kB about it in its server process until it ends (relcache, plans). Where
+ * there are very many tables, small ones are left to one worker each.
+ */
+#define SMALL_TABLE ((int64_t)64 << 20)
+
 /* OIDs of built-in types, which are the same in every server. */
 static const uint32_t bytewise_types[] = {
     16,   /* bool */
@@ -100,6 +106,10 @@ char *classify_whole(const SourceRelation *source, const FoundTable *table, cons
         if (!equal_means_same(&source->columns[key], columns[key])) {
             return say("values of key column %s can be equal and differ in bytes", source->columns[key].name);
         }
+    }
+    if (table->among_many && table->bytes < SMALL_TABLE) {
+        return say("%s",
+                   "it is small, and one of very many: its worker alone keeps what the server needs for it");
     }
     return NULL;
 }

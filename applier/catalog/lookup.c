@@ -13,6 +13,10 @@
 
 #include "text.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define MANY TEXT(LOOKUP_MANY)
+
 static const char lookup_sql[] =
     "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
     "l.lane_reason, "
@@ -22,7 +26,9 @@ static const char lookup_sql[] =
     "t.of_extension, t.locks, c.attname, "
     "  concat('\"', replace(c.attname, '\"', '\"\"'), '\"'), c.atttypid, c.attidentity, c.attgenerated <> "
     "'', "
-    "  c.attnotnull, c.atthasdef, c.nondeterministic, c.atttypmod "
+    "  c.attnotnull, c.atthasdef, c.nondeterministic, c.atttypmod, "
+    "  (SELECT count(*) >= " MANY
+    " FROM (SELECT FROM penstock.relation WHERE migration = $1::text LIMIT " MANY ") m) "
     "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
     "LEFT JOIN LATERAL (SELECT r.*, m.phase IN ('created', 'copying') AS copying "
     "  FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration WHERE r.migration = "
@@ -104,7 +110,8 @@ enum {
     NOT_NULL,
     HAS_DEFAULT,
     NONDETERMINISTIC,
-    TYPMOD
+    TYPMOD,
+    AMONG_MANY
 };
 
 static char *text_of(const PGresult *result, int row, int column)
@@ -148,6 +155,7 @@ static void read_table(FoundTable *table, const PGresult *result, int row)
     table->listed = !PQgetisnull(result, row, NUMBER);
     table->number = number_of(result, row, NUMBER);
     table->bytes = number_of(result, row, SOURCE_BYTES);
+    table->among_many = bool_of(result, row, AMONG_MANY);
     table->recopy = table->listed && bool_of(result, row, RECOPY);
     table->copy_lsn = text_of(result, row, COPY_LSN);
     table->lane_class = text_of(result, row, LANE_CLASS);

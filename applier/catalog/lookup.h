@@ -36,6 +36,7 @@ typedef struct FoundTable {
     bool has_origin; /* it was copied under a snapshot that is known by what it sees, or is copied in parts */
     char *part_column; /* by which it is in parts, or NULL */
     int64_t number;    /* penstock.relation.id */
+    bool among_many;   /* the migration has very many tables (LOOKUP_MANY) */
     int64_t bytes;     /* its size at the source when it was listed */
     char *lane_class;  /* what an earlier run decided, or NULL; with its reason, and how rows are found */
     char *lane_reason;
@@ -53,6 +54,9 @@ typedef struct FoundTable {
 /* So many relations, and so many columns of theirs, are asked for at a time at most: it bounds what the answer takes. */
 #define LOOKUP_RELATIONS 500
 #define LOOKUP_COLUMNS 10000
+
+/* From so many tables on, workers have enough to do without sharing the small ones. */
+#define LOOKUP_MANY 1000
 
 /*
  * Asks for count relations, LOOKUP_RELATIONS at most: one query, and one for their types unless these are known. Fills

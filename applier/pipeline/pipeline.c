@@ -171,6 +171,7 @@ static int start_workers(Pipeline *pipeline, Error *error)
                    .encoding = migration->source_encoding,
                    .policies = &applier->policies,
                    .copy_rows = applier->copy_rows,
+                   .session_tables = applier->session_tables,
                    .log = &applier->log},
         .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
         .wake = loop_wake,

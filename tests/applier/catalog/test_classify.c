@@ -66,6 +66,19 @@ static void other_ways_to_meet_keep_a_table_whole(void **state)
     expect("public.t default id:23", INT4, 'b', indexed, false, "it has no replica identity");
 }
 
+static void small_tables_among_very_many_stay_whole(void **state)
+{
+    (void)state;
+    FoundTable table = indexed;
+    table.bytes = 8192;
+    expect("public.t default id*:23", INT4, 'b', table, false, "");
+    table.among_many = true;
+    expect("public.t default id*:23", INT4, 'b', table, false,
+           "it is small, and one of very many: its worker alone keeps what the server needs for it");
+    table.bytes = (int64_t)1 << 30;
+    expect("public.t default id*:23", INT4, 'b', table, false, "");
+}
+
 static void match_follows_the_replica_identity(void **state)
 {
     (void)state;
@@ -84,6 +97,7 @@ int main(void)
         cmocka_unit_test(keys_of_bytewise_types_spread),
         cmocka_unit_test(keys_whose_equality_is_not_of_bytes_stay_whole),
         cmocka_unit_test(other_ways_to_meet_keep_a_table_whole),
+        cmocka_unit_test(small_tables_among_very_many_stay_whole),
         cmocka_unit_test(match_follows_the_replica_identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
