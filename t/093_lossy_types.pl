@@ -13,7 +13,7 @@ $source->sql('postgres', <<'SQL');
 CREATE DOMAIN amount AS numeric(8,2);
 CREATE TYPE color AS ENUM ('red', 'green');
 CREATE TABLE narrower (id int PRIMARY KEY, amount numeric(12,4), at timestamp, big float8, list numeric(12,4)[], note varchar(20));
-CREATE TABLE wider (id int PRIMARY KEY, i int, v varchar(10), a amount, c color, n numeric(4,1), d date, cs color[]);
+CREATE TABLE wider (id int PRIMARY KEY, i int, v varchar(10), a amount, c color, n numeric(4,1), d date, cs color[], own amount DEFAULT 1.25);
 INSERT INTO narrower VALUES (1, 1.2345, '2021-05-05 01:02:03.456', 1 / 7.0, '{1.2345}', 'a  ');
 INSERT INTO wider VALUES (1, 1, 'v', 1.25, 'red', 1.5, '2021-05-05', '{red}');
 SQL

@@ -141,9 +141,12 @@ static bool same_name(const SourceColumn *source, const FoundColumn *target)
 
 static bool keeps(const SourceColumn *source, const FoundColumn *target)
 {
-    bool built_in = source->base_type < FIRST_OF_USERS;
-    if (same_name(source, target) && (source->type != source->base_type || !built_in)) {
-        return target->typmod == -1 || source->typmod == target->typmod; /* the very domain, or type */
+    bool built_in = source->base_type < FIRST_OF_USERS, domain = source->type != source->base_type;
+    if (domain && same_name(source, target)) {
+        return true; /* a column of a domain has no modifier of its own; that the two domains are alike is drift's to tell */
+    }
+    if (!built_in && same_name(source, target)) {
+        return target->typmod == -1 || source->typmod == target->typmod;
     }
     if (built_in && source->base_type == target->base_type) {
         return modifier_keeps(element_of(source->base_type), source->typmod, target->typmod);

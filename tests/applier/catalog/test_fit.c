@@ -128,6 +128,8 @@ static void a_domain_is_its_name_or_its_base(void **state)
                            .format = FORMAT_BINARY};
     FoundColumn target = {.cast = "\"public\".\"money_amount\"", .base_type = 1700, .typmod = -1};
     assert_null(fit_loss(&source, &target));
+    target.typmod = NUMERIC(12, 2); /* the domain's own, which no column at the source shows */
+    assert_null(fit_loss(&source, &target));
     target = (FoundColumn){.cast = "\"pg_catalog\".\"numeric\"", .base_type = 1700, .typmod = -1};
     assert_null(fit_loss(&source, &target));
     target.typmod = NUMERIC(12, 2);
