@@ -17,6 +17,9 @@ $source->sql('app', <<'SQL');
 ALTER TABLE written ADD weight float8 DEFAULT random();
 CREATE TABLE still (name text, amount numeric);
 INSERT INTO still SELECT 'name ' || i, i / 7.0 FROM generate_series(1, 500) i;
+-- Who looks through the proxy may not touch the application's tables: not even an update of no row goes by unnoticed.
+CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'somebody touched it'; END $$;
+CREATE TRIGGER touched BEFORE UPDATE ON written FOR EACH STATEMENT EXECUTE PROCEDURE touched();
 SQL
 
 my $proxy = start_pgbouncer('pgbouncer', app => $source);

@@ -10,8 +10,7 @@
 typedef struct ProbeAnswer {
     char system_identifier[32];
     int version;   /* server_version_num */
-    bool writable; /* not read-only, not in recovery, and a transaction with an update of no row went through
-                    */
+    bool writable; /* not read-only, not in recovery, and its transaction got an identifier */
 } ProbeAnswer;
 
 /*
