@@ -28,6 +28,18 @@ sub private_mb
     return $text =~ /^RssAnon:\s+(\d+)/m ? $1 / 1024 : 0;
 }
 
+# The process that sends to a reader, found without asking the server: a short run would be over by then.
+sub walsender
+{
+    my ($postmaster) = split /\n/, slurp_file($server->data_dir . '/postmaster.pid');
+    open(my $file, '<', "/proc/$postmaster/task/$postmaster/children") or return;
+    foreach my $pid (split ' ', do { local $/; <$file> } // '') {
+        open(my $title, '<', "/proc/$pid/cmdline") or next;
+        return $pid if (<$title> // '') =~ /walsender/;
+    }
+    return;
+}
+
 # Reads a slot up to a position, and returns the most private memory that the walsender had.
 sub peak_mb
 {
@@ -41,7 +53,7 @@ sub peak_mb
     my $highest = 0;
     my $pid;
     while ($reader->pumpable) {
-        $pid ||= $sql->("SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot'");
+        $pid ||= walsender();
         my $now = $pid ? private_mb($pid) : 0;
         $highest = $now if $now > $highest;
         select(undef, undef, undef, 0.01);
