@@ -47,7 +47,7 @@ int snapshots_new(const Copy *copy, const atomic_bool *stop, Snapshots **out, Er
     pthread_mutex_init(&snapshots->mutex, NULL);
     char purpose[96];
     snprintf(purpose, sizeof(purpose), "copy %s", copy->settings->migration);
-    if (session_open(copy->settings->target, DATABASE_TARGET, purpose, "UTF8", &snapshots->target, error) !=
+    if (session_open(copy->settings->target, DATABASE_TARGET, purpose, NULL, &snapshots->target, error) !=
         0) {
         snapshots_free(snapshots);
         return -1;
@@ -209,7 +209,7 @@ static int make_current(Snapshots *snapshots, Error *error)
 {
     Database *holder = NULL;
     Taken taken = {0};
-    int status = session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy snapshot", "UTF8",
+    int status = session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy snapshot", NULL,
                               &holder, error);
     if (status == 0) {
         status = take_past_slot(snapshots, holder, &taken, error);

@@ -33,7 +33,7 @@ static int run_some(const CrewMember *member, Error *error)
     Statements *statements = member->context;
     Database *target = NULL;
     SessionWait wait = {.stop = member->stop, .limit_seconds = LONGEST_SECONDS, .what = statements->what};
-    int status = worker_open_target(statements->copy, SESSION_BUILDS, "UTF8", &target, error);
+    int status = worker_open_target(statements->copy, SESSION_BUILDS, NULL, &target, error);
     while (status == 0) {
         int number = atomic_fetch_add(&statements->next, 1);
         if (number >= statements->count || atomic_load(member->stop)) {
