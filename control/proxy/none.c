@@ -103,6 +103,7 @@ const ProxyOperations proxy_none = {
     .name = "none",
     .summary = "no proxy: fence the source, wait, then you point the applications at the target",
     .holds = false,
+    .holds_again = true,
     .open = none_open,
     .close = none_close,
     .inspect = none_inspect,

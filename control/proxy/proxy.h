@@ -89,6 +89,8 @@ typedef struct ProxyOperations {
     const char *name;
     const char *summary; /* for --help */
     bool holds;          /* false: clients are not held; fencing the source ends their sessions */
+    bool
+        holds_again; /* after release, hold and let_go may come again, and undoing point leads back to where clients came from */
     int (*open)(const ProxySpec *spec, const char *database, Proxy **out, Error *error);
     void (*close)(Proxy *proxy);
     /*

@@ -51,6 +51,22 @@ static int check_slot_shows_all(Cutover *cutover, Error *error)
                            nothing);
 }
 
+/*
+ * A gate is made anew by every hold, and knows only where its clients were then: on the target. Undoing would lead them there
+ * again while the source takes writes.
+ */
+static int check_proxies(Cutover *cutover, Error *error)
+{
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        const ProxyOperations *operations = cutover->proxies[i].operations;
+        if (!operations->holds_again) {
+            return error_set(error, ERROR_STATE, "clients behind %s are not led back by themselves",
+                             operations->name);
+        }
+    }
+    return 0;
+}
+
 static int check_nothing_written(Cutover *cutover, Error *error)
 {
     int64_t changes;
@@ -81,7 +97,7 @@ int step_retract(void *context, const json_t *detail, Error *error)
     Cutover *cutover = context;
     ProxyContext soon = cutover->context;
     soon.drain_limit_ms = HOLD_AGAIN_MS;
-    if (check_slot_shows_all(cutover, error) != 0) {
+    if (check_proxies(cutover, error) != 0 || check_slot_shows_all(cutover, error) != 0) {
         return -1;
     }
     for (size_t i = 0; i < cutover->proxy_count; i++) {

@@ -136,6 +136,7 @@ const ProxyOperations proxy_pgbouncer = {
     .name = "pgbouncer",
     .summary = "PgBouncer in transaction pooling: PAUSE, edit, RELOAD, RESUME",
     .holds = true,
+    .holds_again = true,
     .open = pgbouncer_open,
     .close = pgbouncer_close,
     .inspect = pgbouncer_inspect,
