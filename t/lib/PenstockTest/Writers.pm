@@ -22,7 +22,7 @@ sub new
     my $self = bless {
         database => $database,
         pgbench  => $server->installed_command('pgbench'),
-        script   => "$PostgreSQL::Test::Utils::tmp_check/writers_$database.sql",
+        script   => "$PostgreSQL::Test::Utils::tmp_check/writers_${database}_$$.sql", # tests run side by side
         loads    => [],
     }, $class;
     my $insert = 'INSERT INTO written (client, n) VALUES (:client_id, :n);';
