@@ -15,11 +15,6 @@ static const char *const names[] = {
     [POLICY_SKIP] = "skip",
 };
 
-const char *policy_name(ConflictPolicy policy)
-{
-    return names[policy];
-}
-
 static bool parse_policy(const char *text, ConflictPolicy *out)
 {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

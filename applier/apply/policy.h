@@ -32,7 +32,6 @@ int policies_add(Policies *policies, const char *text, Error *error) MUST_CHECK;
 void policies_free(Policies *policies);
 
 ConflictPolicy policies_of(const Policies *policies, const ApplyRelation *relation);
-const char *policy_name(ConflictPolicy policy);
 
 /* True when the change, or the batch's truncate, belongs to the transaction to leave out. */
 bool policies_skip_change(const Policies *policies, const Change *change);

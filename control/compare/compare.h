@@ -79,10 +79,3 @@ void compare_free(CompareResult *result);
  * a rule; left idle for 10 seconds it ends itself. The caller closes *out if it never comes to that.
  */
 int compare_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
-
-/*
- * The positions of all sequences on both sides, now: they know no snapshots. *different counts those that are
- * not equal or missing on the target; the first is named in first. Nobody may advance a sequence meanwhile.
- */
-int compare_sequences(Database *source, Database *target, size_t *count, size_t *different, char first[256],
-                      Error *error) MUST_CHECK;

@@ -14,11 +14,6 @@ static const ProxyOperations *const kinds[] = {&proxy_pgbouncer, &proxy_pgcat, &
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 
-const ProxyOperations *proxy_kind(size_t number)
-{
-    return number < KINDS ? kinds[number] : NULL;
-}
-
 const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error)
 {
     char known[128] = "";

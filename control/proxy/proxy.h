@@ -134,7 +134,4 @@ void proxy_spec_free(ProxySpec *spec);
 /* The operations of spec->kind; NULL, with the known kinds in the error, when there are none. */
 const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error) MUST_CHECK;
 
-/* The same by number, for help texts; NULL past the last. */
-const ProxyOperations *proxy_kind(size_t number);
-
 extern const ProxyOperations proxy_pgbouncer, proxy_pgcat, proxy_none;

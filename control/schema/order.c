@@ -32,7 +32,7 @@ typedef struct Pass {
 
 struct Order {
     const OrderItem *items;
-    size_t count, done;
+    size_t count;
     Node *nodes;
     size_t *after;
     size_t *running; /* items being made */
@@ -253,7 +253,6 @@ void order_done(Order *order, long item)
 {
     Node *node = &order->nodes[item];
     node->state = DONE;
-    order->done++;
     for (size_t i = 0; i < order->running_count; i++) {
         if (order->running[i] == (size_t)item) {
             order->running[i] = order->running[--order->running_count];
@@ -266,9 +265,4 @@ void order_done(Order *order, long item)
             append(order, after);
         }
     }
-}
-
-size_t order_count(const Order *order)
-{
-    return order->done;
 }

@@ -34,6 +34,3 @@ void order_free(Order *order);
 /* The number of the item to make next, or one of the above. */
 long order_next(Order *order);
 void order_done(Order *order, long item);
-
-/* How many are done. */
-size_t order_count(const Order *order);
