@@ -10,7 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *argp_program_version = "penstock-applier " PENSTOCK_VERSION;
+#include "applier_argp.h"
+
+/* argp, in the C library, looks for it by name. */
+__attribute__((visibility("default"))) const char *argp_program_version =
+    "penstock-applier " PENSTOCK_VERSION;
 
 enum Key {
     KEY_UNTIL = 256,
@@ -249,16 +253,17 @@ static int processors(void)
     return count < 1 ? 1 : count > 128 ? 128 : (int)count;
 }
 
+const struct argp applier_argp = {
+    .options = rows,
+    .parser = parse,
+    .doc = "Applies the changes of a PostgreSQL 11 database to PostgreSQL 14 as they arrive, from where "
+           "it stopped "
+           "last.\vWhat it does is in the migration's state on the target: penstock status shows it.\n"
+           "Exit status: 0 stopped as asked, 2 wrong usage, 3 failed.",
+};
+
 void options_parse(int argc, char **argv, ApplierOptions *out)
 {
-    static const struct argp argp = {
-        .options = rows,
-        .parser = parse,
-        .doc = "Applies the changes of a PostgreSQL 11 database to PostgreSQL 14 as they arrive, from where "
-               "it stopped "
-               "last.\vWhat it does is in the migration's state on the target: penstock status shows it.\n"
-               "Exit status: 0 stopped as asked, 2 wrong usage, 3 failed.",
-    };
     *out = (ApplierOptions){
         .source = getenv("PENSTOCK_SOURCE"),
         .target = getenv("PENSTOCK_TARGET"),
@@ -278,5 +283,5 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .log = {.level = LOG_INFO},
     };
     argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, out);
+    argp_parse(&applier_argp, argc, argv, 0, NULL, out);
 }

@@ -1,9 +1,8 @@
 /*
- * The frame of the CLI: one table of commands, from which come dispatch, help and the hint for a misspelt
- * name.
+ * The frame of the CLI: dispatch, help and the hint for a misspelt name, all from the table of commands.
  *
  * A command line is `penstock [option…] COMMAND [option…]`. The options of every command may stand on either
- * side of the command's name; its own stand behind it. Both are argps: the command's is a child of the one
+ * side of the command's name; its own stand behind it. `penstock help COMMAND` is `penstock COMMAND --help`. Both are argps: the command's is a child of the one
  * that is built here for the run, beside the common one.
  */
 #include <errno.h>
@@ -12,27 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands.h"
 #include "secrets.h"
 #include "session_settings.h"
 #include "settings.h"
 
 #define USAGE_WIDTH 12
-
-static const Command *const commands[] = {
-    &command_init,
-    &command_check,
-    &command_copy,
-    &command_follow,
-    &command_status,
-    &command_cutover,
-    &command_rollback,
-    &command_finish,
-    &command_proxy,
-    &command_roles,
-    NULL,
-};
-
-#define COMMANDS (sizeof commands / sizeof commands[0] - 1)
+#define MAX_COMMANDS 64
 
 const char *argp_program_version = "penstock " PENSTOCK_VERSION;
 
@@ -73,7 +58,7 @@ static void print_overview(FILE *out)
         "Penstock moves a live PostgreSQL 11 database to PostgreSQL 14 while applications keep writing.\n\n"
         "  penstock COMMAND --source URI --target URI [--migration NAME] [option...]\n\n"
         "The commands, in the order of a migration:\n\n");
-    for (size_t i = 0; i < COMMANDS; i++) {
+    for (size_t i = 0; i < commands_count(); i++) {
         fprintf(out, "  %-*s%s\n", USAGE_WIDTH, commands[i]->name, commands[i]->summary);
     }
     fprintf(out,
@@ -82,24 +67,16 @@ static void print_overview(FILE *out)
             "`penstock --help` lists the options that all of them take.\n");
 }
 
-static const Command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0) {
-            return commands[i];
-        }
-    }
-    return NULL;
-}
-
 static int unknown_command(const char *name, Error *error)
 {
-    const char *names[COMMANDS];
-    for (size_t i = 0; i < COMMANDS; i++) {
-        names[i] = commands[i]->name;
+    const char *names[MAX_COMMANDS];
+    size_t count = 0;
+    while (count < MAX_COMMANDS && commands[count] != NULL) {
+        names[count] = commands[count]->name;
+        count++;
     }
     error_set(error, ERROR_USAGE, "there is no command \"%s\"", name);
-    const char *nearest = settings_nearest(name, names, COMMANDS);
+    const char *nearest = settings_nearest(name, names, count);
     return nearest != NULL
                ? error_hint(error, "The nearest is `penstock %s`; `penstock` alone lists all.", nearest)
                : error_hint(error, "`penstock` alone lists all commands.");
@@ -222,6 +199,20 @@ static ExitStatus run_command(Invocation *invocation, Error *error)
     return invocation->command->run(&settings, invocation->options, error);
 }
 
+/* `help COMMAND` becomes `COMMAND --help`; `help` alone shows the overview, and is false. */
+static bool ask_for_help(int argc, char **argv, const Invocation *invocation)
+{
+    static char option[] = "--help";
+    int word = invocation->command_index;
+    if (word + 1 >= argc) {
+        print_overview(stdout);
+        return false;
+    }
+    argv[word] = argv[word + 1];
+    argv[word + 1] = option;
+    return true;
+}
+
 static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
 {
     SettingsFlags flags = {.json = false};
@@ -231,7 +222,14 @@ static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
         print_overview(stdout);
         return EXIT_DONE;
     }
-    invocation.command = find_command(argv[invocation.command_index]);
+    if (strcmp(argv[invocation.command_index], "version") == 0) {
+        puts(argp_program_version);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[invocation.command_index], "help") == 0 && !ask_for_help(argc, argv, &invocation)) {
+        return EXIT_DONE;
+    }
+    invocation.command = commands_find(argv[invocation.command_index]);
     if (invocation.command == NULL) {
         return unknown_command(argv[invocation.command_index], error), EXIT_USAGE;
     }

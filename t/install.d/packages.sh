@@ -16,6 +16,7 @@ libzstd-dev          # compression on the wire
 libprotobuf-c-dev    # a second opinion on the wire, in tests
 protobuf-c-compiler  # its code, generated at build time
 make                 # builds the plugin in the other way
+dpkg-dev             # finds what the packages depend on
 libxxhash-dev        # hashing of keys to lanes
 libuv1-dev           # event loop
 libjansson-dev       # JSON
