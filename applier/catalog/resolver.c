@@ -60,6 +60,7 @@ void question_free(Question *question)
         free(question->answers);
         text_free(&question->jobs);
         snapshot_free(&question->bound.snapshot);
+        snapshot_free(&question->point.snapshot);
         free(question->sources);
         free(question);
     }
@@ -114,6 +115,15 @@ static int ask_source(Resolver *resolver, const SourceRelation *relation, bool *
                                        relation->name);
 }
 
+static int move_point(Resolver *resolver, Question *question, Error *error)
+{
+    const StreamPoint *point = &question->point;
+    const PointNote note = {.held_ms = point->held_ms,
+                            .reason = question->reason[0] != '\0' ? question->reason : NULL};
+    return state_point_move(resolver->target, resolver->options.migration, point->number, point->state,
+                            question->point_to, &note, &question->noted, error);
+}
+
 static int ask_target(Resolver *resolver, Question *question, Error *error)
 {
     const ResolverOptions *options = &resolver->options;
@@ -145,6 +155,11 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
     case NOTE_UNKNOWN:
         return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
                                   question->commit_lsn, error);
+    case ASK_POINT:
+        snapshot_free(&question->point.snapshot);
+        return state_point_read(resolver->target, options->migration, &question->point, error);
+    case MOVE_POINT:
+        return move_point(resolver, question, error);
     }
     return 0;
 }

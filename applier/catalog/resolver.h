@@ -15,6 +15,7 @@
 #include "log.h"
 #include "look.h"
 #include "lsn.h"
+#include "point.h"
 #include "text.h"
 
 typedef struct Resolver Resolver;
@@ -30,6 +31,8 @@ typedef enum QuestionKind {
     NOTE_REPLACED, /* sources[0] is not the table that was copied under its name: that is to be copied again */
     ASK_GONE,      /* is sources[0] still there at the source, under whatever name? ► noted: no */
     NOTE_UNKNOWN,  /* sources[0], which the migration has never heard of, has to be copied */
+    ASK_POINT,     /* which point is to be compared, and how far is it? ► point */
+    MOVE_POINT,    /* the point moves from point.state to point_to: state_point_move ► noted: it did */
 } QuestionKind;
 
 typedef struct Question {
@@ -46,7 +49,9 @@ typedef struct Question {
     Answer *answers; /* by source */
     bool noted;
     StreamBound bound;
-    Error error; /* code ERROR_NONE when it was answered */
+    StreamPoint point;   /* MOVE_POINT: its number, state and held_ms are the question's */
+    PointState point_to; /* reason says why */
+    Error error;         /* code ERROR_NONE when it was answered */
     struct Question *next;
 } Question;
 

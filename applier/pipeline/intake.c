@@ -4,6 +4,8 @@
  */
 #include "intake.h"
 
+#include <stdlib.h>
+
 int intake_open(Intake *intake, const ReceiverOptions *receiver, DecoderOptions *decoder, Error *error)
 {
     decoder->account = &intake->frame_bytes;
@@ -17,6 +19,12 @@ void intake_close(Intake *intake)
 {
     receiver_close(intake->receiver);
     frame_release(intake->frame);
+    while (intake->ahead != NULL) {
+        Ahead *ahead = intake->ahead;
+        intake->ahead = ahead->next;
+        frame_release(ahead->frame);
+        free(ahead);
+    }
     decoder_free(intake->decoder);
     intake->receiver = NULL;
     intake->frame = NULL;
@@ -46,21 +54,21 @@ static Step damaged(Error *error)
     return STEP_FAILED;
 }
 
-static Step take_frame(Intake *intake, Bytes data, Error *error)
+/* *frame is NULL when the message has no record. */
+static int decode_frame(Intake *intake, Bytes data, DecodedFrame **frame, Error *error)
 {
-    int status = decoder_decode(intake->decoder, data, &intake->frame, error);
+    int status = decoder_decode(intake->decoder, data, frame, error);
     receiver_release(intake->receiver);
     if (status != 0) {
-        return damaged(error);
+        return -1;
     }
-    intake->record = 0;
     intake->came = true;
-    intake->turn_bytes += intake->frame->footprint;
-    if (intake->frame->count == 0) {
-        frame_release(intake->frame);
-        intake->frame = NULL;
+    intake->turn_bytes += (*frame)->footprint;
+    if ((*frame)->count == 0) {
+        frame_release(*frame);
+        *frame = NULL;
     }
-    return STEP_TOOK;
+    return 0;
 }
 
 static void note_received(Intake *intake, Lsn lsn)
@@ -68,25 +76,66 @@ static void note_received(Intake *intake, Lsn lsn)
     intake->received = lsn > intake->received ? lsn : intake->received;
 }
 
-Step intake_next(Intake *intake, Error *error)
+/* The next message that the socket gave, with its frame in *out if it has one. */
+static Step take_message(Intake *intake, Ahead *out, Error *error)
 {
     Received message;
-    intake->keepalive = LSN_INVALID;
+    *out = (Ahead){.keepalive = LSN_INVALID};
     if (receiver_next(intake->receiver, &message, error) != 0) {
         return damaged(error);
     }
     switch (message.kind) {
     case RECEIVED_DATA:
-        return take_frame(intake, message.data, error);
+        return decode_frame(intake, message.data, &out->frame, error) == 0 ? STEP_TOOK : damaged(error);
     case RECEIVED_KEEPALIVE:
-        note_received(intake, message.wal_end);
-        intake->keepalive = message.wal_end;
         intake->asked |= message.reply_requested;
+        out->keepalive = message.wal_end;
         return STEP_TOOK;
     case RECEIVED_NOTHING:
         break;
     }
     return STEP_EMPTY;
+}
+
+static Step take_ahead(Intake *intake, Ahead *out)
+{
+    Ahead *first = intake->ahead;
+    *out = *first;
+    intake->ahead = first->next;
+    free(first);
+    return STEP_TOOK;
+}
+
+Step intake_next(Intake *intake, Error *error)
+{
+    Ahead message;
+    intake->keepalive = LSN_INVALID;
+    Step step = intake->ahead != NULL ? take_ahead(intake, &message) : take_message(intake, &message, error);
+    if (step == STEP_TOOK) {
+        intake->frame = message.frame;
+        intake->record = 0;
+        intake->keepalive = message.keepalive;
+        note_received(intake, message.keepalive);
+    }
+    return step;
+}
+
+Step intake_look_ahead(Intake *intake, const Ahead **out, Error *error)
+{
+    Ahead **end = &intake->ahead, *message = calloc(1, sizeof *message);
+    if (message == NULL) {
+        abort();
+    }
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    Step step = take_message(intake, message, error);
+    if (step != STEP_TOOK) {
+        free(message);
+        return step;
+    }
+    *out = *end = message;
+    return STEP_TOOK;
 }
 
 const Record *intake_record(const Intake *intake)

@@ -14,6 +14,13 @@
 #include "receiver.h"
 #include "step.h"
 
+/* A message that was read ahead of the cursor: a frame, or the position of a keepalive. */
+typedef struct Ahead {
+    DecodedFrame *frame;
+    Lsn keepalive;
+    struct Ahead *next;
+} Ahead;
+
 typedef struct Intake {
     Receiver *receiver;
     Decoder *decoder;
@@ -25,6 +32,7 @@ typedef struct Intake {
     bool asked;        /* the source wants a status update */
     bool came;         /* a frame came since the socket was last read */
     bool bytes_wait;   /* the socket had more bytes than were read */
+    Ahead *ahead;      /* what was looked at already, in its order */
     size_t turn_bytes; /* of the frames that were decoded since intake_begin_turn */
     atomic_size_t frame_bytes; /* that all frames take which are alive */
 } Intake;
@@ -46,6 +54,12 @@ int intake_read(Intake *intake, Error *error) MUST_CHECK;
  * a keepalive came (keepalive, asked). STEP_EMPTY: no whole message has been read.
  */
 Step intake_next(Intake *intake, Error *error) MUST_CHECK;
+
+/*
+ * Reads one more message, whatever is at the cursor, and keeps it for intake_next. STEP_TOOK: *out is that message, borrowed
+ * (neither member set: of no interest). STEP_EMPTY: no whole message has been read. Frames count in intake_bytes.
+ */
+Step intake_look_ahead(Intake *intake, const Ahead **out, Error *error) MUST_CHECK;
 
 /* The record at the cursor, or NULL when it is used up. */
 const Record *intake_record(const Intake *intake);

@@ -25,6 +25,7 @@
 #define MESSAGES_PER_TURN 64
 #define BYTES_PER_TURN (512 * 1024)
 #define LOOK_MS 1
+#define MEET_MS 5
 #define REPORT_MS 200
 #define UNTIL_STATUS_MS 100
 #define DRAIN_MS 3000
@@ -40,8 +41,9 @@ static const struct {
     [STEP_NEEDS_RELATIONS] = {0}, /* an answer */
     [STEP_NEEDS_QUIET] = {0},     /* batches that are done */
     [STEP_HELD] = {0},            /* an answer, asked for a few times a second */
-    [STEP_AGAIN] = {0},           /* the run has ended */
-    [STEP_FAILED] = {0},          /* the run has ended */
+    [STEP_LOOKS_AHEAD] = {.source = true},
+    [STEP_AGAIN] = {0},  /* the run has ended */
+    [STEP_FAILED] = {0}, /* the run has ended */
 };
 
 static void pump(Pipeline *pipeline);
@@ -164,6 +166,58 @@ static Step recopy_parts(Pipeline *pipeline)
                       : resolve_recopy(&pipeline->resolve, jobs, count, outbox_quiet(&pipeline->outbox));
 }
 
+/* What has been read already. */
+static void show_rest(Pipeline *pipeline)
+{
+    meet_rest(&pipeline->meet, pipeline->intake.frame, pipeline->intake.record);
+    for (const Ahead *ahead = pipeline->intake.ahead; ahead != NULL; ahead = ahead->next) {
+        meet_ahead(&pipeline->meet, ahead->frame, ahead->keepalive);
+    }
+}
+
+/* Reads ahead of the cursor, for whoever compares. */
+static Step look_ahead(Pipeline *pipeline, Error *error)
+{
+    const Ahead *message;
+    if (meet_wants_rest(&pipeline->meet)) {
+        show_rest(pipeline);
+        return STEP_TOOK;
+    }
+    Step step = intake_look_ahead(&pipeline->intake, &message, error);
+    if (step == STEP_EMPTY) {
+        return STEP_LOOKS_AHEAD;
+    }
+    if (step == STEP_TOOK) {
+        meet_ahead(&pipeline->meet, message->frame, message->keepalive);
+    }
+    return step;
+}
+
+static Step ask_meet(Pipeline *pipeline, bool quiet)
+{
+    const MeetCursor cursor = {
+        .record = intake_record(&pipeline->intake),
+        .received = pipeline->intake.received,
+        .quiet = quiet,
+        .full = intake_bytes(&pipeline->intake) > pipeline->applier->memory,
+        .now_usec = pipeline->turn_usec,
+    };
+    return meet_step(&pipeline->meet, &cursor);
+}
+
+/* May the cursor go on, as far as a comparison of both sides is concerned? */
+static Step meet(Pipeline *pipeline)
+{
+    if (!meet_is_busy(&pipeline->meet)) {
+        return STEP_TOOK;
+    }
+    Step step = ask_meet(pipeline, false);
+    if (step == STEP_NEEDS_QUIET && outbox_quiet(&pipeline->outbox)) {
+        step = ask_meet(pipeline, true);
+    }
+    return step;
+}
+
 static Step take_record(Pipeline *pipeline, Error *error)
 {
     Intake *intake = &pipeline->intake;
@@ -184,9 +238,23 @@ static Step take_record(Pipeline *pipeline, Error *error)
     }
     step = recopy_parts(pipeline);
     if (step == STEP_TOOK) {
+        meet_passed(&pipeline->meet, intake_record(intake));
         intake_pass(intake);
     }
     return step;
+}
+
+static Step take_step(Pipeline *pipeline, Error *error)
+{
+    Step step = meet(pipeline);
+    if (step == STEP_LOOKS_AHEAD) {
+        return look_ahead(pipeline, error);
+    }
+    if (step != STEP_TOOK) {
+        return step;
+    }
+    return intake_record(&pipeline->intake) == NULL ? take_message(pipeline, error)
+                                                    : take_record(pipeline, error);
 }
 
 static void take_steps(Pipeline *pipeline)
@@ -199,7 +267,7 @@ static void take_steps(Pipeline *pipeline)
         if (message && (messages++ == MESSAGES_PER_TURN || pipeline->intake.turn_bytes >= BYTES_PER_TURN)) {
             return;
         }
-        pipeline->step = message ? take_message(pipeline, &error) : take_record(pipeline, &error);
+        pipeline->step = take_step(pipeline, &error);
     } while (pipeline->step == STEP_TOOK);
     if (pipeline->step == STEP_FAILED) {
         fail(pipeline, &error);
@@ -303,11 +371,27 @@ static void wait(Pipeline *pipeline)
 
 /* One turn. */
 
+static void meet_due(uv_timer_t *timer)
+{
+    Pipeline *pipeline = timer->data;
+    Error error;
+    meet_look(&pipeline->meet, clock_usec());
+    if (meet_wants_answer(&pipeline->meet)) {
+        check(pipeline, confirm_send(&pipeline->confirm, true, &error), &error);
+    }
+    pump(pipeline);
+}
+
 static void collect(Pipeline *pipeline)
 {
     Error error;
     check(pipeline, outbox_collect(&pipeline->outbox, &error), &error);
-    check(pipeline, resolve_collect(&pipeline->resolve, &error), &error);
+    check(pipeline, resolve_collect(&pipeline->resolve, &pipeline->meet, &error), &error);
+    if (!meet_is_busy(&pipeline->meet)) {
+        uv_timer_stop(&pipeline->meet_timer);
+    } else if (!uv_is_active((uv_handle_t *)&pipeline->meet_timer)) {
+        uv_timer_start(&pipeline->meet_timer, meet_due, MEET_MS, MEET_MS);
+    }
 }
 
 static void confirm(Pipeline *pipeline)
@@ -412,6 +496,9 @@ static void report_due(uv_timer_t *timer)
     if (pipeline->step == STEP_HELD) {
         resolve_look(&pipeline->resolve);
     }
+    if (pipeline->resolve.bound.is_free && !meet_is_busy(&pipeline->meet)) {
+        meet_look(&pipeline->meet, clock_usec());
+    }
     pump(pipeline);
 }
 
@@ -436,11 +523,12 @@ void loop_init(Pipeline *pipeline)
     uv_timer_init(&pipeline->loop, &pipeline->status_timer);
     uv_timer_init(&pipeline->loop, &pipeline->linger_timer);
     uv_timer_init(&pipeline->loop, &pipeline->report_timer);
+    uv_timer_init(&pipeline->loop, &pipeline->meet_timer);
     uv_timer_init(&pipeline->loop, &pipeline->drain_timer);
     uv_poll_init(&pipeline->loop, &pipeline->stop_poll, pipeline->options->stop->fd);
     pipeline->wake.data = pipeline->turn.data = pipeline->status_timer.data = pipeline->linger_timer.data =
         pipeline->report_timer.data = pipeline->drain_timer.data = pipeline->stop_poll.data =
-            pipeline->look_timer.data = pipeline;
+            pipeline->look_timer.data = pipeline->meet_timer.data = pipeline;
 }
 
 static void close_handle(uv_handle_t *handle, void *context)

@@ -181,7 +181,16 @@ static int start_workers(Pipeline *pipeline, Error *error)
     return outbox_open(&pipeline->outbox, &options, error);
 }
 
-static int start_resolver(Pipeline *pipeline, Error *error)
+static Lsn furthest_lane(const Migration *migration, const LanePosition *lanes)
+{
+    Lsn furthest = LSN_INVALID;
+    for (int lane = 0; lane < migration->lanes; lane++) {
+        furthest = lanes[lane].commit_lsn > furthest ? lanes[lane].commit_lsn : furthest;
+    }
+    return furthest;
+}
+
+static int start_resolver(Pipeline *pipeline, const LanePosition *lanes, Error *error)
 {
     const Migration *migration = pipeline->options->migration;
     const ApplierOptions *applier = pipeline->applier;
@@ -201,7 +210,11 @@ static int start_resolver(Pipeline *pipeline, Error *error)
     if (state_load_bound(pipeline->options->target, migration->name, &pipeline->resolve.bound, error) != 0) {
         return -1;
     }
-    return resolve_open(&pipeline->resolve, &options, error);
+    if (resolve_open(&pipeline->resolve, &options, error) != 0) {
+        return -1;
+    }
+    meet_open(&pipeline->meet, pipeline->resolve.resolver, furthest_lane(migration, lanes), &applier->log);
+    return state_point_abandon(pipeline->options->target, migration->name, error);
 }
 
 static int start_confirm(Pipeline *pipeline, Error *error)
@@ -223,7 +236,7 @@ static int make(Pipeline *pipeline, Error *error)
     int status = -1;
     if (state_take_lanes(pipeline->options->target, migration, lanes, &pipeline->epoch, error) == 0 &&
         state_silence_again(pipeline->options->target, migration->name, error) == 0 &&
-        share_locks(pipeline, error) == 0 && start_resolver(pipeline, error) == 0 &&
+        share_locks(pipeline, error) == 0 && start_resolver(pipeline, lanes, error) == 0 &&
         start_workers(pipeline, error) == 0 && open_source(pipeline, lanes, error) == 0 &&
         state_check_lanes(pipeline->options->target, migration, lanes, pipeline->epoch, error) == 0) {
         begin_outbox(pipeline, lanes);
@@ -243,6 +256,7 @@ static void unmake(Pipeline *pipeline, bool streamed)
     }
     totals_end_run(pipeline->totals);
     resolve_close(&pipeline->resolve);
+    meet_close(&pipeline->meet);
     confirm_close(&pipeline->confirm);
     loop_close(pipeline);
     intake_close(&pipeline->intake);

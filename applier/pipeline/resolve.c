@@ -17,6 +17,7 @@
  */
 #include "resolve.h"
 
+#include "clock.h"
 #include "hold.h"
 
 #include <stdio.h>
@@ -329,7 +330,7 @@ static int check_settled(const Answer *answer, Error *error)
                            answer->source->schema, answer->source->name);
 }
 
-static int take_answer(Resolve *resolve, Question *question, Error *error)
+static int take_answer(Resolve *resolve, Meet *meet, Question *question, Error *error)
 {
     switch (question->kind) {
     case ASK_SETTLED:
@@ -363,11 +364,15 @@ static int take_answer(Resolve *resolve, Question *question, Error *error)
     case ASK_GONE:
         gone_answered(resolve, question);
         break;
+    case ASK_POINT:
+    case MOVE_POINT:
+        meet_answered(meet, question, clock_usec());
+        break;
     }
     return 0;
 }
 
-int resolve_collect(Resolve *resolve, Error *error)
+int resolve_collect(Resolve *resolve, Meet *meet, Error *error)
 {
     int status = 0;
     for (Question *question = resolver_collect(resolve->resolver); question != NULL && status == 0;
@@ -376,7 +381,7 @@ int resolve_collect(Resolve *resolve, Error *error)
             *error = question->error;
             status = -1;
         } else {
-            status = take_answer(resolve, question, error);
+            status = take_answer(resolve, meet, question, error);
         }
         question_free(question);
     }

@@ -13,6 +13,7 @@
 #include "catalog.h"
 #include "frame.h"
 #include "log.h"
+#include "meet.h"
 #include "resolver.h"
 #include "step.h"
 
@@ -55,8 +56,8 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
 /* Parts of tables (penstock.job.id) have to be copied anew before the stream can go on: never STEP_TOOK. */
 Step resolve_recopy(Resolve *resolve, const int64_t *jobs, size_t count, bool quiet);
 
-/* Takes in what the resolver has answered. */
-int resolve_collect(Resolve *resolve, Error *error) MUST_CHECK;
+/* Takes in what the resolver has answered; what meet has asked goes there. */
+int resolve_collect(Resolve *resolve, Meet *meet, Error *error) MUST_CHECK;
 
 /* A question is out. */
 bool resolve_busy(const Resolve *resolve);

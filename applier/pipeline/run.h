@@ -20,6 +20,7 @@
 
 #include "confirm.h"
 #include "intake.h"
+#include "meet.h"
 #include "outbox.h"
 #include "pipeline.h"
 #include "resolve.h"
@@ -36,6 +37,7 @@ typedef struct Pipeline {
 
     Intake intake;
     Resolve resolve;
+    Meet meet;
     Outbox outbox;
     Confirm confirm;
 
@@ -52,6 +54,7 @@ typedef struct Pipeline {
     uv_timer_t status_timer;
     uv_timer_t linger_timer;
     uv_timer_t report_timer;
+    uv_timer_t meet_timer; /* active while a point to compare at is on its way */
     uv_timer_t drain_timer;
 } Pipeline;
 

@@ -10,7 +10,8 @@ typedef enum Step {
     STEP_FULL,            /* memory is: batches have to be done first */
     STEP_NEEDS_RELATIONS, /* the resolver has to answer first */
     STEP_NEEDS_QUIET,     /* all that came before has to be durable, and every lane at one point */
-    STEP_HELD,            /* the copy of the tables has to go on first */
+    STEP_HELD,            /* the copy of the tables, or a comparison, has to go on first */
+    STEP_LOOKS_AHEAD,     /* the same, and what the source sends next is of interest */
     STEP_AGAIN,           /* the run has to end, and another to begin */
     STEP_FAILED,          /* the error says why */
 } Step;
