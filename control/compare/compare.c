@@ -1,7 +1,7 @@
 /*
  * The list of tables is a queue; each job is a thread with a pair of sessions that takes the next one, the largest
- * first so that no long table is left for the end. All sessions of a side share one snapshot. An error is the table's, and
- * the next one follows, unless a side is lost or we are asked to stop.
+ * first so that no long table is left for the end. All sessions of a side share one snapshot. An error is the table's: it is
+ * tried once more where that may help, and the next one follows, unless a side is lost or we are asked to stop.
  *
  * Where there is a guard, a thread of its own reads the small tables with it. It must be the guard's session that
  * reads: any other would wait behind the TRUNCATE that waits for the guard.
@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session.h"
-#include "table.h"
+#include "chunk.h"
 
 typedef struct Crew {
     const CompareOptions *options; /* with both snapshots, where they are known */
@@ -102,11 +101,31 @@ static int give_up_table(const CompareOptions *options, ComparePair *pair, Compa
     return 0;
 }
 
-static int compare_one(ComparePair *pair, const CompareOptions *options, CompareTable *table, Error *error)
+static int compare_one(ComparePair *pair, Forms *forms, const CompareOptions *options, CompareTable *table,
+                       Error *error)
 {
-    return pair_begin(pair, error) == 0 && table_compare(pair, options->max_keys, table, error) == 0
+    return pair_begin(pair, error) == 0 &&
+                   chunk_compare(pair, forms, options->max_keys, NULL, table, 1, error) == 0
                ? pair_end(pair, error)
                : -1;
+}
+
+/* Once more, in the way that can read more (chunk.h). */
+static int compare_again(ComparePair *pair, Forms *forms, const CompareOptions *options, CompareTable *table,
+                         Error *error)
+{
+    Error lost;
+    if (!chunk_wants_care(error)) {
+        return -1;
+    }
+    if (pair_recover(options, pair, &lost) != 0) {
+        *error = lost;
+        return -1;
+    }
+    pair->careful = true;
+    int status = compare_one(pair, forms, options, table, error);
+    pair->careful = false;
+    return status;
 }
 
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
@@ -119,12 +138,15 @@ static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
         return;
     }
     CompareTable *table;
+    Forms *forms = forms_new();
     while ((table = take_table(crew, next, end)) != NULL) {
-        if (compare_one(&pair, crew->options, table, &error) != 0 &&
+        if (compare_one(&pair, forms, crew->options, table, &error) != 0 &&
+            compare_again(&pair, forms, crew->options, table, &error) != 0 &&
             give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
         }
     }
+    forms_free(forms);
     pair_close(&pair);
 }
 
@@ -255,17 +277,29 @@ int compare_guard(const CompareOptions *options, Database **out, Error *error)
     return error_context(error, "locking the small tables for the comparison");
 }
 
+void compare_table_clear(CompareTable *table)
+{
+    for (size_t k = 0; k < table->key_count; k++) {
+        CompareKey *key = &table->keys[k];
+        for (size_t v = 0; v < key->value_count; v++) {
+            free(key->values[v].column);
+            free(key->values[v].source);
+            free(key->values[v].target);
+        }
+        free(key->values);
+        free(key->key);
+    }
+    free(table->keys);
+    free(table->schema);
+    free(table->name);
+    free(table->problem);
+    *table = (CompareTable){0};
+}
+
 void compare_free(CompareResult *result)
 {
     for (size_t i = 0; i < result->table_count; i++) {
-        CompareTable *table = &result->tables[i];
-        for (size_t k = 0; k < table->key_count; k++) {
-            free(table->keys[k].key);
-        }
-        free(table->keys);
-        free(table->schema);
-        free(table->name);
-        free(table->problem);
+        compare_table_clear(&result->tables[i]);
     }
     free(result->tables);
     *result = (CompareResult){0};

@@ -3,9 +3,7 @@
  * the sum of 64-bit hashes of them, both computed in the servers; of a table that differs, which rows do.
  *
  * A row's hash covers the columns of the source, by name. Values are hashed in a form that is the same on
- * both majors and loses nothing: floats and geometric values by their binary format, all else by its text
- * under fixed settings. (Floats within composite types are compared to 15 digits.) A target column that the
- * source lacks is not looked at.
+ * both majors and loses nothing (forms.h). A target column that the source lacks is not looked at.
  *
  * Nothing is written. Sessions are opened for each side and job; the caller keeps the snapshots alive
  * meanwhile.
@@ -38,10 +36,20 @@ typedef struct CompareOptions {
     QueryLimits guard_limits; /* of compare_guard; zeroed: none */
 } CompareOptions;
 
+/* A column that differs, of a row that is on both sides: the beginnings of its values, NULL for null. */
+typedef struct CompareValue {
+    char *column;
+    char *source;
+    char *target;
+} CompareValue;
+
 typedef struct CompareKey {
-    char *key; /* the primary key's columns, or the row where there is none, as text */
+    char *key;     /* the key's columns, or the row where there is none, as text, shortened */
+    char hash[24]; /* of it */
     bool on_source;
     bool on_target;
+    CompareValue *values;
+    size_t value_count;
 } CompareKey;
 
 typedef struct CompareTable {
@@ -55,6 +63,7 @@ typedef struct CompareTable {
     char *problem;   /* why it could not be compared (missing on the target …), or NULL */
     CompareKey *keys;
     size_t key_count;
+    bool more_keys; /* than are listed */
 } CompareTable;
 
 typedef struct CompareResult {
@@ -72,6 +81,9 @@ typedef struct CompareResult {
  */
 int compare_tables(const CompareOptions *options, CompareResult *out, Error *error) MUST_CHECK;
 void compare_free(CompareResult *result);
+
+/* Frees what is in one of them. */
+void compare_table_clear(CompareTable *table);
 
 /*
  * Opens the guard: a session on the target under options->target_snapshot that locks the small tables of the migration

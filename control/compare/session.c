@@ -14,10 +14,14 @@
 /* Floats are compared at what both majors print alike. */
 static const char settings[] = "SET extra_float_digits = 0";
 
+int session_prepare(Database *database, Error *error)
+{
+    return database_execute(database, error, settings, 0);
+}
+
 static int open_side(const char *uri, DatabaseEnd end, Database **out, Error *error)
 {
-    return database_connect(uri, end, "compare", out, error) == 0 ? database_execute(*out, error, settings, 0)
-                                                                  : -1;
+    return database_connect(uri, end, "compare", out, error) == 0 ? session_prepare(*out, error) : -1;
 }
 
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error)
@@ -89,11 +93,11 @@ int session_open_guard(const CompareOptions *options, Database **out, Error *err
                : -1;
 }
 
-static int send(Database *database, const char *sql, const char *parameter, Error *error)
+static int send(Database *database, const char *sql, int count, const char *const *values, Error *error)
 {
-    int sent = parameter == NULL ? PQsendQuery(database_connection(database), sql)
-                                 : PQsendQueryParams(database_connection(database), sql, 1, NULL, &parameter,
-                                                     NULL, NULL, 0);
+    int sent = count == 0 ? PQsendQuery(database_connection(database), sql)
+                          : PQsendQueryParams(database_connection(database), sql, count, NULL, values, NULL,
+                                              NULL, 0);
     return sent ? 0 : database_error(database, NULL, error);
 }
 
@@ -129,15 +133,15 @@ static int receive(ComparePair *pair, Database *database, PGresult **out, Error 
 }
 
 /* What was asked is read to its end on both sides, whatever one of them says: the sessions are used again. */
-int pair_query(ComparePair *pair, const char *sql, const char *parameter, PGresult **source,
+int pair_query(ComparePair *pair, const char *sql, int count, const char *const *values, PGresult **source,
                PGresult **target, Error *error)
 {
     Error ignored;
     *source = *target = NULL;
-    if (send(pair->source, sql, parameter, error) != 0) {
+    if (send(pair->source, sql, count, values, error) != 0) {
         return -1;
     }
-    int status = send(pair->target, sql, parameter, error);
+    int status = send(pair->target, sql, count, values, error);
     bool both = status == 0;
     if (receive(pair, pair->source, source, status == 0 ? error : &ignored) != 0 && status == 0) {
         status = -1;
@@ -152,4 +156,28 @@ int pair_query(ComparePair *pair, const char *sql, const char *parameter, PGresu
         *source = *target = NULL;
     }
     return status;
+}
+
+static int set_both(ComparePair *pair, const char *sql, Error *error)
+{
+    return !pair->careful || (database_execute(pair->source, error, sql, 0) == 0 &&
+                              database_execute(pair->target, error, sql, 0) == 0)
+               ? 0
+               : -1;
+}
+
+int pair_query_rows(ComparePair *pair, const char *sql, int count, const char *const *values,
+                    PGresult **source, PGresult **target, Error *error)
+{
+    if (set_both(pair, "SET LOCAL search_path TO DEFAULT", error) != 0 ||
+        pair_query(pair, sql, count, values, source, target, error) != 0) {
+        return -1;
+    }
+    if (set_both(pair, "SET LOCAL search_path = pg_catalog", error) == 0) {
+        return 0;
+    }
+    PQclear(*source);
+    PQclear(*target);
+    *source = *target = NULL;
+    return -1;
 }

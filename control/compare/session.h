@@ -12,6 +12,7 @@ typedef struct ComparePair {
     const char *source_snapshot;
     const char *target_snapshot;
     bool guarded; /* target is a guard: its transaction is open already, and stays so */
+    bool careful; /* the table at hand is read a second time: see chunk.h */
     bool (*stop)(void);
 } ComparePair;
 
@@ -39,8 +40,18 @@ int pair_recover(const CompareOptions *options, ComparePair *pair, Error *error)
 int session_open_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
 
 /*
- * Runs sql, with one text parameter or none (NULL), on both sides; the caller clears both results.
+ * Runs sql, with count text parameters, on both sides; the caller clears both results.
  * ERROR_INTERRUPTED when the stop of the options says so: the queries are cancelled then.
  */
-int pair_query(ComparePair *pair, const char *sql, const char *parameter, PGresult **source,
+int pair_query(ComparePair *pair, const char *sql, int count, const char *const *values, PGresult **source,
                PGresult **target, Error *error) MUST_CHECK;
+
+/*
+ * The same for a query over the rows of tables. When the pair is careful, the search_path is the database's own meanwhile: the
+ * planner looks into what the user's indexes call.
+ */
+int pair_query_rows(ComparePair *pair, const char *sql, int count, const char *const *values,
+                    PGresult **source, PGresult **target, Error *error) MUST_CHECK;
+
+/* What every session that compares sets. */
+int session_prepare(Database *database, Error *error) MUST_CHECK;

@@ -1,37 +1,22 @@
 /*
  *     hashtextextended(ROW(a, float8send(b), c)::text, 0)
  *
- * ROW(…)::text tells NULL from '' and one column from the next. hashtextextended gives the same on 11 and 14
+ * ROW(…)::text tells NULL from '' and one column from the next. hashtextextended gives the same on 11 to 18
  * for the same bytes, so with equal encodings the text is hashed as it is; else what UTF-8 makes of it, in
- * hex. Of money it is the amount, which is the number that is stored and lc_monetary's decimals. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
- * twice.
+ * hex. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
+ * twice. In which form each value is, forms.h says.
  */
 #include "table_query.h"
 
 #include <string.h>
 
 #include "database.h"
+#include "forms.h"
 #include "text.h"
 
 #include <stdlib.h>
 
-/*
- * Types whose text is rounded, may differ between majors, or depends on settings of the two databases, and what gives them
- * exactly: a function, or a cast.
- */
-static const struct {
-    const char *type;
-    const char *function;
-    const char *cast;
-} exact[] = {
-    {"money", NULL, "numeric"},      {"_money", NULL, "numeric[]"},   {"float4", "float4send", NULL},
-    {"float8", "float8send", NULL},  {"point", "point_send", NULL},   {"lseg", "lseg_send", NULL},
-    {"path", "path_send", NULL},     {"box", "box_send", NULL},       {"polygon", "poly_send", NULL},
-    {"line", "line_send", NULL},     {"circle", "circle_send", NULL}, {"_float4", "array_send", NULL},
-    {"_float8", "array_send", NULL}, {"_point", "array_send", NULL},  {"_lseg", "array_send", NULL},
-    {"_path", "array_send", NULL},   {"_box", "array_send", NULL},    {"_polygon", "array_send", NULL},
-    {"_line", "array_send", NULL},   {"_circle", "array_send", NULL},
-};
+#define SHOWN "100"
 
 static void append_name(Text *sql, const char *name)
 {
@@ -40,24 +25,38 @@ static void append_name(Text *sql, const char *name)
     free(quoted);
 }
 
-static void append_column(Text *sql, const CompareColumn *column)
+static char *column_value(const CompareColumn *column)
 {
-    const char *function = NULL, *cast = NULL;
-    for (size_t i = 0; i < sizeof exact / sizeof *exact; i++) {
-        if (strcmp(exact[i].type, column->type) == 0) {
-            function = exact[i].function;
-            cast = exact[i].cast;
-        }
+    Text value = {0};
+    text_append(&value, "t.");
+    append_name(&value, column->name);
+    return value.data;
+}
+
+/* Of a bytea or a text, which is what it is said to be. */
+static void append_md5(Text *sql, const CompareSubject *subject, const char *value, bool bytes)
+{
+    if (bytes) {
+        text_printf(sql, "pg_catalog.md5(%s)", value);
+    } else if (subject->to_utf8) {
+        text_printf(sql, "pg_catalog.md5(pg_catalog.convert_to(%s::pg_catalog.text, 'UTF8'))", value);
+    } else {
+        text_printf(sql, "pg_catalog.md5(%s::pg_catalog.text)", value);
     }
-    if (function != NULL) {
-        text_printf(sql, "pg_catalog.%s(", function);
+}
+
+/* The value in its form; its MD5 when careful: 16 bytes of it are as good as all, and a row of them fits into a text. */
+static void append_column(Text *sql, const CompareSubject *subject, const CompareColumn *column, bool careful)
+{
+    char *value = column_value(column);
+    char *form = form_apply(column->form, value);
+    if (careful) {
+        append_md5(sql, subject, form, column->bytes);
+    } else {
+        text_append(sql, form);
     }
-    text_append(sql, "t.");
-    append_name(sql, column->name);
-    text_append(sql, function != NULL ? ")" : "");
-    if (cast != NULL) {
-        text_printf(sql, "::pg_catalog.%s", cast);
-    }
+    free(form);
+    free(value);
 }
 
 static bool has_key(const CompareSubject *subject)
@@ -71,7 +70,7 @@ static bool has_key(const CompareSubject *subject)
 }
 
 /* ROW(…)::text of all columns, or of the key's alone; of all where there is no key. */
-static void append_row(Text *sql, const CompareSubject *subject, bool key)
+static void append_row(Text *sql, const CompareSubject *subject, bool key, bool careful)
 {
     bool all = !key || !has_key(subject);
     const char *comma = "";
@@ -79,11 +78,19 @@ static void append_row(Text *sql, const CompareSubject *subject, bool key)
     for (size_t i = 0; i < subject->column_count; i++) {
         if (all || subject->columns[i].key) {
             text_append(sql, comma);
-            append_column(sql, &subject->columns[i]);
+            append_column(sql, subject, &subject->columns[i], careful);
             comma = ", ";
         }
     }
-    text_append(sql, ")::text");
+    text_append(sql, ")::pg_catalog.text");
+}
+
+/* A key is shown as it is: those of B-trees are short. A row that stands for one is not. */
+static void append_key(Text *sql, const CompareSubject *subject)
+{
+    text_append(sql, "pg_catalog.left(");
+    append_row(sql, subject, true, subject->careful && !has_key(subject));
+    text_append(sql, ", 200) COLLATE pg_catalog.\"C\"");
 }
 
 static void append_hash(Text *sql, const CompareSubject *subject, bool key)
@@ -92,26 +99,56 @@ static void append_hash(Text *sql, const CompareSubject *subject, bool key)
     if (subject->to_utf8) {
         text_append(sql, "pg_catalog.encode(pg_catalog.convert_to(");
     }
-    append_row(sql, subject, key);
+    append_row(sql, subject, key, subject->careful);
     text_append(sql, subject->to_utf8 ? ", 'UTF8'), 'hex'), 0)" : ", 0)");
 }
 
+static void append_bound(Text *sql, const CompareSubject *subject, const char *comparison, const char *key)
+{
+    if (key != NULL && key[0] != '\0') {
+        text_append(sql, " AND t.");
+        append_name(sql, subject->range);
+        text_printf(sql, " OPERATOR(pg_catalog.%s) %s::pg_catalog.int8", comparison, key);
+    }
+}
+
+/* FROM and WHERE, to which further conditions can be added. The condition's names are those of the table itself. */
 static void append_from(Text *sql, const CompareSubject *subject)
 {
-    text_append(sql, subject->partitioned ? " FROM " : " FROM ONLY ");
+    bool conditional = subject->condition != NULL && subject->condition[0] != '\0';
+    const char *only = subject->partitioned ? "" : "ONLY ";
+    text_printf(sql, conditional ? " FROM (SELECT * FROM %s" : " FROM %s", only);
     append_name(sql, subject->schema);
     text_append(sql, ".");
     append_name(sql, subject->name);
-    text_append(sql, " AS t");
+    if (conditional) {
+        text_printf(sql, " %s)", subject->condition);
+    }
+    text_append(sql, " AS t WHERE true");
+    if (subject->range != NULL) {
+        append_bound(sql, subject, ">=", subject->first_key);
+        append_bound(sql, subject, "<", subject->last_key);
+    }
+    if (subject->sample > 0) {
+        text_append(sql, " AND pg_catalog.abs(");
+        append_hash(sql, subject, true);
+        text_printf(sql,
+                    " OPERATOR(pg_catalog.%%) 10000::pg_catalog.int8) OPERATOR(pg_catalog.<) "
+                    "%d::pg_catalog.int8",
+                    subject->sample);
+    }
 }
 
-char *query_total(const CompareSubject *subject)
+char *query_totals(const CompareSubject *const *subjects, int count)
 {
     Text sql = {0};
-    text_append(&sql, "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(");
-    append_hash(&sql, subject, false);
-    text_append(&sql, "), 0)");
-    append_from(&sql, subject);
+    for (int i = 0; i < count; i++) {
+        text_printf(&sql, "%sSELECT %d, pg_catalog.count(*), coalesce(pg_catalog.sum(",
+                    i > 0 ? " UNION ALL " : "", i);
+        append_hash(&sql, subjects[i], false);
+        text_append(&sql, "), 0)");
+        append_from(&sql, subjects[i]);
+    }
     return sql.data;
 }
 
@@ -119,7 +156,15 @@ static void append_bucket(Text *sql, const CompareSubject *subject)
 {
     text_append(sql, "(");
     append_hash(sql, subject, true);
-    text_append(sql, " & 4095)::int4");
+    text_append(sql, " OPERATOR(pg_catalog.&) 4095::pg_catalog.int8)::pg_catalog.int4");
+}
+
+static void append_in_buckets(Text *sql, const CompareSubject *subject)
+{
+    append_from(sql, subject);
+    text_append(sql, " AND ");
+    append_bucket(sql, subject);
+    text_append(sql, " OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int4[])");
 }
 
 char *query_buckets(const CompareSubject *subject)
@@ -138,13 +183,42 @@ char *query_buckets(const CompareSubject *subject)
 char *query_rows(const CompareSubject *subject)
 {
     Text sql = {0};
-    text_append(&sql, "SELECT pg_catalog.left(");
-    append_row(&sql, subject, true);
-    text_append(&sql, ", 200) COLLATE pg_catalog.\"C\", ");
+    text_append(&sql, "SELECT ");
+    append_key(&sql, subject);
+    text_append(&sql, ", ");
+    append_hash(&sql, subject, true);
+    text_append(&sql, ", ");
     append_hash(&sql, subject, false);
-    append_from(&sql, subject);
-    text_append(&sql, " WHERE ");
-    append_bucket(&sql, subject);
-    text_append(&sql, " = ANY ($1::int4[]) ORDER BY 1, 2");
+    append_in_buckets(&sql, subject);
+    text_append(&sql, " ORDER BY 2, 3");
+    return sql.data;
+}
+
+char *query_values(const CompareSubject *subject)
+{
+    Text sql = {0};
+    text_append(&sql, "SELECT ");
+    append_hash(&sql, subject, true);
+    for (size_t i = 0; i < subject->column_count; i++) {
+        const CompareColumn *column = &subject->columns[i];
+        char *value = column_value(column);
+        char *form = form_apply(column->form, value);
+        /* A long bytea is cut before it is made text, which is twice as long. */
+        bool is_bytea = strcmp(column->form, "\1") == 0 && column->bytes;
+        if (is_bytea) {
+            text_printf(
+                &sql, ", pg_catalog.left(pg_catalog.substr(%s, 1, " SHOWN ")::pg_catalog.text, " SHOWN "), ",
+                value);
+        } else {
+            text_printf(&sql, ", pg_catalog.left(%s::pg_catalog.text, " SHOWN "), ", value);
+        }
+        append_md5(&sql, subject, form, column->bytes);
+        free(form);
+        free(value);
+    }
+    append_in_buckets(&sql, subject);
+    text_append(&sql, " AND ");
+    append_hash(&sql, subject, true);
+    text_append(&sql, " OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.int8[]) ORDER BY 1");
     return sql.data;
 }

@@ -8,24 +8,36 @@
 
 typedef struct CompareColumn {
     const char *name;
-    const char *type; /* of pg_catalog, domains resolved: "float8"; "" for a type of the user's */
-    bool key;         /* belongs to the primary key */
+    const char *form; /* as forms.h gives it: with FORM_VALUE where the value stands */
+    bool bytes;       /* that is a bytea */
+    bool key;         /* belongs to the primary key, or the replica identity */
 } CompareColumn;
 
 typedef struct CompareSubject {
     const char *schema;
     const char *name;
-    bool partitioned; /* on either side: read with what is below it */
-    bool to_utf8;     /* the servers' encodings differ: hash the text in UTF-8 */
+    bool partitioned;      /* on either side: read with what is below it */
+    bool to_utf8;          /* the servers' encodings differ: hash the text in UTF-8 */
+    bool careful;          /* a row may be longer than a text can be: each value is hashed by itself */
+    const char *condition; /* "WHERE …" of an extension's table, or NULL */
+    const char *range;     /* only rows whose column of that name is in a range of integers, or NULL */
+    const char *first_key, *last_key; /* from here on, up to there; "" where it is open */
+    int sample;                       /* only so many of 10,000 rows, by the hash of their key; 0: all */
     const CompareColumn *columns;
     size_t column_count;
 } CompareSubject;
 
-/* One row: count, sum of hashes. */
-char *query_total(const CompareSubject *subject);
+/* A row for each of count subjects: its number from 0 on, count, sum of hashes. */
+char *query_totals(const CompareSubject *const *subjects, int count);
 
 /* count and sum of hashes for each of 4096 buckets of keys: bucket, count, sum. */
 char *query_buckets(const CompareSubject *subject);
 
-/* key, hash of every row in the buckets of the int[] $1, ordered by both. */
+/* Of every row in the buckets of the int[] $1: key, shortened; hash of the key; hash of the row. Ordered by both hashes. */
 char *query_rows(const CompareSubject *subject);
+
+/*
+ * Of the rows in the buckets of $1 whose keys' hashes are in the int8[] $2: hash of the key, and of each column the beginning of
+ * its value (null for null) and a hash of all of it. Ordered by the first.
+ */
+char *query_values(const CompareSubject *subject);

@@ -6,79 +6,141 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "forms.h"
 #include "table_query.h"
 
 static const CompareColumn columns[] = {
-    {.name = "id", .type = "int4", .key = true},
-    {.name = "we\"ight", .type = "float8"},
-    {.name = "sizes", .type = "_float4"},
-    {.name = "home", .type = ""},
+    {.name = "id", .form = "\1", .key = true},
+    {.name = "we\"ight", .form = "pg_catalog.float8send(\1)", .bytes = true},
+    {.name = "home", .form = "\1"},
 };
 
-static void totals_hash_floats_by_their_bits(void **state)
+static const CompareSubject plain = {.schema = "s", .name = "T", .columns = columns, .column_count = 3};
+
+#define ROW "ROW(t.\"id\", pg_catalog.float8send(t.\"we\"\"ight\"), t.\"home\")::pg_catalog.text"
+#define KEY "ROW(t.\"id\")::pg_catalog.text"
+
+static void check(char *sql, const char *expected)
+{
+    assert_string_equal(sql, expected);
+    free(sql);
+}
+
+static void totals_hash_values_in_their_forms(void **state)
 {
     (void)state;
-    char *sql =
-        query_total(&(CompareSubject){.schema = "s", .name = "T", .columns = columns, .column_count = 4});
-    assert_string_equal(sql,
-                        "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended("
-                        "ROW(t.\"id\", pg_catalog.float8send(t.\"we\"\"ight\"), "
-                        "pg_catalog.array_send(t.\"sizes\"), t.\"home\")::text, 0)), 0)"
-                        " FROM ONLY \"s\".\"T\" AS t");
-    free(sql);
+    const CompareSubject *subjects[] = {&plain};
+    check(query_totals(subjects, 1),
+          "SELECT 0, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(" ROW
+          ", 0)), 0) FROM ONLY \"s\".\"T\" AS t WHERE true");
+}
+
+static void many_tables_are_one_query(void **state)
+{
+    (void)state;
+    const CompareSubject whole = {.schema = "s", .name = "t", .partitioned = true};
+    const CompareSubject *subjects[] = {&whole, &whole};
+    check(query_totals(subjects, 2),
+          "SELECT 0, pg_catalog.count(*), "
+          "coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW()::pg_catalog.text, "
+          "0)), 0) FROM \"s\".\"t\" AS t WHERE true UNION ALL "
+          "SELECT 1, pg_catalog.count(*), "
+          "coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW()::pg_catalog.text, "
+          "0)), 0) FROM \"s\".\"t\" AS t WHERE true");
 }
 
 static void other_encodings_are_hashed_as_utf8(void **state)
 {
     (void)state;
-    char *sql = query_total(&(CompareSubject){.schema = "s",
-                                              .name = "t",
-                                              .partitioned = true,
-                                              .to_utf8 = true,
-                                              .columns = columns,
-                                              .column_count = 1});
-    assert_string_equal(
-        sql, "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended("
-             "pg_catalog.encode(pg_catalog.convert_to(ROW(t.\"id\")::text, 'UTF8'), 'hex'), 0)), 0)"
-             " FROM \"s\".\"t\" AS t");
-    free(sql);
+    CompareSubject subject = plain;
+    subject.to_utf8 = true;
+    subject.column_count = 1;
+    const CompareSubject *subjects[] = {&subject};
+    check(query_totals(subjects, 1), "SELECT 0, pg_catalog.count(*), "
+                                     "coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.encode("
+                                     "pg_catalog.convert_to(" KEY ", 'UTF8'), 'hex'), 0)), 0)"
+                                     " FROM ONLY \"s\".\"T\" AS t WHERE true");
+}
+
+static void ranges_conditions_and_samples_restrict(void **state)
+{
+    (void)state;
+    CompareSubject subject = plain;
+    subject.column_count = 1;
+    subject.condition = "WHERE id > 5";
+    subject.range = "id";
+    subject.first_key = "10";
+    subject.last_key = "";
+    subject.sample = 100;
+    const CompareSubject *subjects[] = {&subject};
+    check(query_totals(subjects, 1),
+          "SELECT 0, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(" KEY
+          ", 0)), 0) FROM (SELECT * FROM ONLY \"s\".\"T\" WHERE id > 5) AS t WHERE true"
+          " AND t.\"id\" OPERATOR(pg_catalog.>=) 10::pg_catalog.int8"
+          " AND pg_catalog.abs(pg_catalog.hashtextextended(" KEY
+          ", 0) OPERATOR(pg_catalog.%) 10000::pg_catalog.int8)"
+          " OPERATOR(pg_catalog.<) 100::pg_catalog.int8");
 }
 
 static void buckets_are_of_the_key_alone(void **state)
 {
     (void)state;
-    char *sql =
-        query_buckets(&(CompareSubject){.schema = "s", .name = "t", .columns = columns, .column_count = 2});
-    assert_string_equal(sql, "SELECT (pg_catalog.hashtextextended(ROW(t.\"id\")::text, 0) & 4095)::int4, "
-                             "pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended("
-                             "ROW(t.\"id\", pg_catalog.float8send(t.\"we\"\"ight\"))::text, 0))"
-                             " FROM ONLY \"s\".\"t\" AS t GROUP BY 1 ORDER BY 1");
-    free(sql);
+    check(query_buckets(&plain), "SELECT (pg_catalog.hashtextextended(" KEY
+                                 ", 0) OPERATOR(pg_catalog.&) 4095::pg_catalog.int8)::pg_catalog.int4, "
+                                 "pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(" ROW
+                                 ", 0)) FROM ONLY \"s\".\"T\" AS t WHERE true GROUP BY 1 ORDER BY 1");
 }
 
 static void without_a_key_the_row_is_its_own(void **state)
 {
     (void)state;
-    char *sql =
-        query_rows(&(CompareSubject){.schema = "s", .name = "t", .columns = columns + 3, .column_count = 1});
-    assert_string_equal(
-        sql, "SELECT pg_catalog.left(ROW(t.\"home\")::text, 200) COLLATE pg_catalog.\"C\", "
-             "pg_catalog.hashtextextended(ROW(t.\"home\")::text, 0) FROM ONLY \"s\".\"t\" AS t WHERE "
-             "(pg_catalog.hashtextextended(ROW(t.\"home\")::text, 0) & 4095)::int4 = ANY "
-             "($1::int4[]) ORDER BY 1, 2");
+    CompareSubject subject = plain;
+    subject.columns = columns + 2;
+    subject.column_count = 1;
+#define HOME "ROW(t.\"home\")::pg_catalog.text"
+    check(query_rows(&subject), "SELECT pg_catalog.left(" HOME ", 200) COLLATE pg_catalog.\"C\", "
+                                "pg_catalog.hashtextextended(" HOME ", 0), pg_catalog.hashtextextended(" HOME
+                                ", 0) FROM ONLY \"s\".\"T\" AS t WHERE true AND "
+                                "(pg_catalog.hashtextextended(" HOME ", 0) OPERATOR(pg_catalog.&) "
+                                "4095::pg_catalog.int8)::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY "
+                                "($1::pg_catalog.int4[]) ORDER BY 2, 3");
+}
+
+static void a_careful_hash_is_of_hashes(void **state)
+{
+    (void)state;
+    CompareSubject subject = plain;
+    subject.careful = true;
+    char *sql = query_rows(&subject);
+    assert_non_null(strstr(sql, "ROW(pg_catalog.md5(t.\"id\"::pg_catalog.text), "
+                                "pg_catalog.md5(pg_catalog.float8send(t.\"we\"\"ight\")), "
+                                "pg_catalog.md5(t.\"home\"::pg_catalog.text))"));
+    assert_non_null(strstr(sql, "left(ROW(t.\"id\")"));
     free(sql);
+}
+
+static void a_form_takes_its_value_wherever_it_stands(void **state)
+{
+    (void)state;
+    check(form_apply("f(\1, '%')", "t.\"a\""), "f(t.\"a\", '%')");
+    check(form_apply("", "x"), "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totals_hash_floats_by_their_bits),
+        cmocka_unit_test(totals_hash_values_in_their_forms),
+        cmocka_unit_test(many_tables_are_one_query),
         cmocka_unit_test(other_encodings_are_hashed_as_utf8),
+        cmocka_unit_test(ranges_conditions_and_samples_restrict),
         cmocka_unit_test(buckets_are_of_the_key_alone),
         cmocka_unit_test(without_a_key_the_row_is_its_own),
+        cmocka_unit_test(a_careful_hash_is_of_hashes),
+        cmocka_unit_test(a_form_takes_its_value_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

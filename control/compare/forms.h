@@ -1,0 +1,44 @@
+/*
+ * In which form the values of a type are compared: one that is the same on both sides for the same value, whatever their majors
+ * and settings, and another one for any other value.
+ *
+ *     float, geometry           their bytes, as the send functions give them: the text of floats differs between 11 and 12
+ *     money                     the amount: its text depends on lc_monetary
+ *     bytea                     as it is: as text it is twice as long
+ *     "char"                    its byte: the text of those above 127 differs between 15 and 16
+ *     arrays of these           their bytes; without the type's OID where that is not the same on both sides
+ *     ranges of these           their bytes
+ *     composites with these     ROW(…) of the fields in their forms, or null
+ *     domains                   as what they are over
+ *     all others                the value itself, whose text is the same
+ *
+ * Not exact: floats in an extension's own type, and in an array of composites that have types of the user's in them, too; they
+ * are compared to 15 digits.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "database.h"
+
+typedef struct Forms Forms;
+
+/* Types are asked for as they are met, and remembered. Belongs to one thread. The caller frees with forms_free. */
+Forms *forms_new(void);
+void forms_free(Forms *forms);
+
+/* An SQL expression with FORM_VALUE wherever the value stands. */
+#define FORM_VALUE '\1'
+
+typedef struct Form {
+    const char *sql; /* belongs to forms */
+    bool plain;      /* the value itself */
+    bool bytes;      /* gives a bytea */
+} Form;
+
+/* The form of the type with that OID at the source. */
+int forms_get(Forms *forms, Database *source, uint32_t type, Form *out, Error *error) MUST_CHECK;
+
+/* The form with value, an SQL expression, in it. The caller frees it. */
+char *form_apply(const char *sql, const char *value);

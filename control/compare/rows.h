@@ -1,0 +1,11 @@
+/*
+ * Which rows of a table differ, and in what. Private to this folder.
+ */
+#pragma once
+
+#include "session.h"
+#include "table_query.h"
+
+/* Fills table->keys: up to max_keys differing rows, in no order, those on both sides with the columns that differ. */
+int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, CompareTable *table,
+              Error *error) MUST_CHECK;
