@@ -8,6 +8,7 @@ const Command *const commands[] = {
     &command_copy,
     &command_follow,
     &command_status,
+    &command_verify,
     &command_cutover,
     &command_rollback,
     &command_finish,

@@ -219,6 +219,90 @@ CREATE TABLE penstock.conflict (
 );
 CREATE INDEX ON penstock.conflict (migration, commit_lsn, sequence);
 
+-- A point of the stream at which the target has exactly what a snapshot of the source sees, and how verify and the applier come
+-- to one: state/point.h says who moves it on. One row per migration, for the point that was asked for last.
+CREATE TABLE penstock.point (
+    migration   text PRIMARY KEY REFERENCES penstock.migration ON DELETE CASCADE,
+    number      bigint NOT NULL,
+    state       text NOT NULL CHECK (state IN ('wanted', 'held', 'taken', 'refused', 'reached', 'released', 'over', 'given up')),
+    limit_ms    int NOT NULL,                -- after so long the applier goes on, whatever became of the point
+    seen        text,                        -- txid_current_snapshot() of the source's snapshot
+    end_lsn     pg_lsn,                      -- it sees nothing that committed there or behind
+    held_ms     float8,                      -- for so long the applier stood, when it is over
+    reason      text,                        -- why it was refused or given up
+    changed_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 10);
+
+-- Where the copy has set sequences, which the stream does not move: until the switch they stand there.
+CREATE TABLE penstock.sequence (
+    migration     text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    schema_name   text NOT NULL,
+    sequence_name text NOT NULL,
+    last_value    bigint NOT NULL,
+    is_called     boolean NOT NULL,
+    set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (migration, schema_name, sequence_name)
+);
+
+-- Comparisons of both sides: what each was about, and what came of it.
+CREATE TABLE penstock.verify_pass (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration       text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    scope           text NOT NULL,           -- what was to be compared, as options say it; empty: all
+    state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'left')),
+    started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at        timestamptz,
+    first_point     pg_lsn,                  -- the points at which rows were compared: what the source had committed before
+    last_point      pg_lsn,
+    points          int NOT NULL DEFAULT 0,
+    longest_hold_ms float8 NOT NULL DEFAULT 0, -- of the applier
+    tables          bigint NOT NULL DEFAULT 0, -- that were compared, and their rows at the source
+    rows            bigint NOT NULL DEFAULT 0,
+    different       bigint NOT NULL DEFAULT 0, -- tables, sequences, large objects and definitions that differ
+    unanswered      bigint NOT NULL DEFAULT 0, -- that could not be compared
+    repaired        bigint NOT NULL DEFAULT 0  -- rows
+);
+
+-- The work of a pass, in pieces: whoever takes one holds its row's lock until it is done.
+CREATE TABLE penstock.verify_job (
+    pass         bigint NOT NULL REFERENCES penstock.verify_pass ON DELETE CASCADE,
+    number       int NOT NULL,
+    state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done')),
+    relations    bigint[] NOT NULL,          -- penstock.relation.id: one, or small ones together
+    first_key    bigint,                     -- of a range of keys, as those of penstock.job
+    last_key     bigint,
+    source_bytes bigint NOT NULL,
+    PRIMARY KEY (pass, number)
+);
+CREATE INDEX ON penstock.verify_job (pass, number) WHERE state = 'pending';
+
+-- What a pass found of each table.
+CREATE TABLE penstock.verify_table (
+    pass         bigint NOT NULL REFERENCES penstock.verify_pass ON DELETE CASCADE,
+    relation     bigint NOT NULL,
+    source_rows  bigint NOT NULL,
+    target_rows  bigint NOT NULL,
+    equal        boolean NOT NULL,
+    answered     boolean NOT NULL,           -- false: it could not be compared
+    problem      text,
+    PRIMARY KEY (pass, relation)
+);
+
+-- Each difference that was found, up to a limit for each table, and what was done about it.
+CREATE TABLE penstock.verify_difference (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pass         bigint NOT NULL REFERENCES penstock.verify_pass ON DELETE CASCADE,
+    kind         text NOT NULL CHECK (kind IN ('row', 'sequence', 'large object', 'definition')),
+    object       text NOT NULL,              -- the table, the sequence, or what is defined
+    key          text,                       -- of a row; or the part of a definition
+    column_name  text,
+    source       text,                       -- what it is there, shortened; null: it is not there
+    target       text,
+    at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    repaired     text CHECK (repaired IN ('inserted', 'deleted', 'replaced', 'set'))
+);
+CREATE INDEX ON penstock.verify_difference (pass, object);
+
 -- Every step of every operation that changes something: written before it is done and again when it is.
 CREATE TABLE IF NOT EXISTS penstock.journal (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -49,8 +49,15 @@ static int read_values(Database *source, const PGresult *names, int first, int l
     return status;
 }
 
-static int set_values(Database *target, const PGresult *names, int first, const PGresult *values,
-                      Error *error)
+/* That they stand there until the switch. */
+static const char note_sql[] =
+    "INSERT INTO penstock.sequence (migration, schema_name, sequence_name, last_value, is_called)"
+    " SELECT $5, * FROM unnest($1::text[], $2::text[], $3::int8[], $4::bool[])"
+    " ON CONFLICT (migration, schema_name, sequence_name) DO UPDATE SET last_value = excluded.last_value,"
+    "    is_called = excluded.is_called, set_at = excluded.set_at";
+
+static int set_values(Database *target, const char *migration, const PGresult *names, int first,
+                      const PGresult *values, Error *error)
 {
     Text arrays[4] = {{0}, {0}, {0}, {0}};
     for (int i = 0; i < PQntuples(values); i++) {
@@ -71,14 +78,18 @@ static int set_values(Database *target, const PGresult *names, int first, const 
         error_hint(error, "create them on the target as they are on the source, then try again");
     }
     PQclear(missing);
+    if (status == 0) {
+        status = database_execute(target, error, note_sql, 5, arrays[0].data, arrays[1].data, arrays[2].data,
+                                  arrays[3].data, migration);
+    }
     for (int i = 0; i < 4; i++) {
         text_free(&arrays[i]);
     }
     return status;
 }
 
-static int copy_batch(Database *source, Database *target, const PGresult *names, int first, int last,
-                      Error *error)
+static int copy_batch(Database *source, Database *target, const char *migration, const PGresult *names,
+                      int first, int last, Error *error)
 {
     PGresult *values = NULL;
     if (read_values(source, names, first, last, &values, error) != 0) {
@@ -86,7 +97,7 @@ static int copy_batch(Database *source, Database *target, const PGresult *names,
     }
     int status =
         PQntuples(values) == last - first
-            ? set_values(target, names, first, values, error)
+            ? set_values(target, migration, names, first, values, error)
             : error_set(error, ERROR_SOURCE, "%d sequences gave %d values", last - first, PQntuples(values));
     PQclear(values);
     return status;
@@ -98,7 +109,7 @@ int sequences_list(Database *source, PGresult **out, Error *error)
                                                                 : error_context(error, "listing sequences");
 }
 
-int sequences_copy(Database *source, Database *target, size_t *count, Error *error)
+int sequences_copy(Database *source, Database *target, const char *migration, size_t *count, Error *error)
 {
     PGresult *names = NULL;
     if (sequences_list(source, &names, error) != 0) {
@@ -107,7 +118,7 @@ int sequences_copy(Database *source, Database *target, size_t *count, Error *err
     int status = 0, total = PQntuples(names);
     for (int first = 0; status == 0 && first < total; first += BATCH) {
         int last = first + BATCH < total ? first + BATCH : total;
-        status = copy_batch(source, target, names, first, last, error);
+        status = copy_batch(source, target, migration, names, first, last, error);
     }
     PQclear(names);
     *count = (size_t)total;

@@ -24,6 +24,7 @@ int sequences_list(Database *source, PGresult **out, Error *error) MUST_CHECK;
 /*
  * Sets each sequence on the target to the last_value and is_called that it has on the source; *count is how
  * many. ERROR_TARGET, naming the first, when sequences are missing on the target (the others of its batch are
- * set).
+ * set). Where they stand from then on is written down for the migration (penstock.sequence).
  */
-int sequences_copy(Database *source, Database *target, size_t *count, Error *error) MUST_CHECK;
+int sequences_copy(Database *source, Database *target, const char *migration, size_t *count,
+                   Error *error) MUST_CHECK;

@@ -200,7 +200,7 @@ int copy_step_sequences(Copy *copy, bool repeated, Error *error)
 {
     size_t count = 0;
     (void)repeated;
-    return sequences_copy(copy->source, copy->target, &count, error);
+    return sequences_copy(copy->source, copy->target, copy->settings->migration, &count, error);
 }
 
 /*

@@ -1,0 +1,212 @@
+/*
+ * `penstock verify`: the migration is looked up, a pass begun or gone on with, its pieces compared, then what is in no table.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "option.h"
+#include "text.h"
+#include "verify.h"
+
+enum { OPTION_CYCLE = 0x6000, OPTION_LIMIT, OPTION_HOLD, OPTION_SAMPLE, OPTION_ANEW, OPTION_ROWS_ONLY };
+
+static const struct argp_option argp_options[] = {
+    {"jobs", 'j', "N", 0, "Pieces that are compared at the same time (default: 4)", 0},
+    {"cycle", OPTION_CYCLE, "SECONDS", 0,
+     "Take another pair of snapshots after so long: none is older (default: 300)", 0},
+    {"limit", OPTION_LIMIT, "N", 0, "List at most so many differing rows of each table (default: 10)", 0},
+    {"hold", OPTION_HOLD, "MS", 0,
+     "The applier is held at a point for so long at most, else another is tried (default: 3000)", 0},
+    {"sample", OPTION_SAMPLE, "PERCENT", 0,
+     "Compare only so many of the rows of each table, chosen by their keys", 0},
+    {"anew", OPTION_ANEW, NULL, 0, "Begin from the start, although an earlier run was interrupted", 0},
+    {"rows-only", OPTION_ROWS_ONLY, NULL, 0, "Leave out definitions, sequences and large objects", 0},
+    {0},
+};
+
+static const OptionField fields[] = {
+    OPTION_NUMBER('j', "jobs", VerifyOptions, jobs, 1, 64),
+    OPTION_NUMBER(OPTION_CYCLE, "cycle", VerifyOptions, cycle, 1, 86400),
+    OPTION_NUMBER(OPTION_LIMIT, "limit", VerifyOptions, limit, 0, 100000),
+    OPTION_NUMBER(OPTION_HOLD, "hold", VerifyOptions, hold_ms, 50, 60000),
+    OPTION_FLAG(OPTION_ANEW, VerifyOptions, anew),
+    OPTION_FLAG(OPTION_ROWS_ONLY, VerifyOptions, rows_only),
+};
+
+/* Percent, with two decimals. */
+static int take_sample(const struct argp_state *state, const char *text)
+{
+    char *end = NULL;
+    double percent = strtod(text, &end);
+    if (end == text || *end != '\0' || !(percent >= 0.01 && percent <= 100)) {
+        argp_error(state, "--sample takes a percentage from 0.01 to 100, not \"%s\"", text);
+    }
+    int of_10000 = (int)(percent * 100 + 0.5);
+    return of_10000 < 10000 ? of_10000 : 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    VerifyOptions *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        options->limit = 10;
+        return 0;
+    case OPTION_SAMPLE:
+        options->sample = take_sample(state, argument);
+        return 0;
+    default:
+        return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
+                   ? 0
+                   : ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp verify_argp = {
+    .options = argp_options,
+    .parser = parse_option,
+    .doc =
+        "Compares both sides exactly, at points at which they have to hold the same, while both are written: "
+        "every row of every table, sequences, large objects, and definitions. Exit status 0: equal, 1: "
+        "something differs, 3: it could not be done.\v"
+        "The applier is held for some milliseconds at each point. When none runs, one is started for as long "
+        "as this takes. Interrupted, it goes on where it stopped when it is run again.",
+};
+
+static void set_defaults(VerifyOptions *options)
+{
+    options->jobs = options->jobs > 0 ? options->jobs : 4;
+    options->cycle = options->cycle > 0 ? options->cycle : 300;
+    options->hold_ms = options->hold_ms > 0 ? options->hold_ms : 3000;
+}
+
+static int connect_both(Verify *verify, Error *error)
+{
+    const Settings *settings = verify->settings;
+    bool exists = false;
+    if (database_connect(settings->source, DATABASE_SOURCE, "verify", &verify->source, error) != 0 ||
+        database_connect(settings->target, DATABASE_TARGET, "verify", &verify->target, error) != 0 ||
+        state_exists(verify->target, &exists, error) != 0) {
+        return -1;
+    }
+    if (!exists) {
+        error_set(error, ERROR_STATE, "nothing was copied to this target: it has no schema penstock");
+        return error_hint(error, "penstock copy comes first");
+    }
+    return state_load(verify->target, settings->migration, &verify->migration, error) == 0
+               ? state_lock(verify->target, settings->migration, "verify", error)
+               : -1;
+}
+
+/* There is something to compare, and this is where it comes from. */
+static int check_phase(Verify *verify, Error *error)
+{
+    char *system = NULL;
+    Phase phase = verify->migration.phase;
+    if (phase != PHASE_COPIED && phase != PHASE_SWITCHED) {
+        error_set(error, ERROR_STATE,
+                  "migration \"%s\" is %s: there are no two sides that have to be the same",
+                  verify->settings->migration, state_phase_name(phase));
+        return error_hint(error, phase == PHASE_ROLLED_BACK ? "penstock status says what comes next"
+                                                            : "penstock copy comes first, and has to end");
+    }
+    if (database_value(verify->source, &system, error,
+                       "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0) != 0) {
+        return -1;
+    }
+    int status = system != NULL && strcmp(system, verify->migration.source_system) == 0
+                     ? 0
+                     : error_set(error, ERROR_STATE,
+                                 "this source is another server than migration \"%s\" was copied from",
+                                 verify->settings->migration);
+    free(system);
+    return status;
+}
+
+/* What was to be compared, in words by which an interrupted run is known again. */
+static void write_scope(const VerifyOptions *options, Text *out)
+{
+    text_append(out, "");
+    if (options->sample > 0) {
+        text_printf(out, "sample %d.%02d%%", options->sample / 100, options->sample % 100);
+    }
+    if (options->rows_only) {
+        text_printf(out, "%srows only", out->size > 0 ? ", " : "");
+    }
+}
+
+static int begin_pass(Verify *verify, Error *error)
+{
+    Text scope = {0};
+    write_scope(verify->options, &scope);
+    int status = !verify->options->anew ? 0
+                                        : database_execute(verify->target, error,
+                                                           "UPDATE penstock.verify_pass SET state = 'left'"
+                                                           " WHERE migration = $1 AND state = 'running'",
+                                                           1, verify->settings->migration);
+    if (status == 0) {
+        status =
+            pass_begin(verify->target, verify->settings->migration, scope.data, NULL, &verify->pass, error);
+    }
+    if (status == 0 && verify->pass.resumed) {
+        log_line(&verify->settings->log, LOG_INFO,
+                 "going on with an interrupted comparison: %lld of %lld pieces are done",
+                 (long long)(verify->pass.jobs - verify->pass.jobs_left), (long long)verify->pass.jobs);
+    }
+    text_free(&scope);
+    return status;
+}
+
+static int run_pass(Verify *verify, bool *equal, Error *error)
+{
+    PairsSummary summary;
+    const PairsOptions pairs = {.settings = verify->settings,
+                                .switched = verify->migration.phase == PHASE_SWITCHED,
+                                .cycle = verify->options->cycle,
+                                .limit_ms = verify->options->hold_ms,
+                                .stop = interrupted};
+    if (begin_pass(verify, error) != 0 || pairs_new(&pairs, &verify->pairs, error) != 0) {
+        return -1;
+    }
+    int status = verify_rows(verify, error) == 0 ? verify_objects(verify, error) : -1;
+    if (verify->settings->terminal && !verify->settings->json) {
+        printf("\r\033[K");
+    }
+    pairs_summary(verify->pairs, &summary);
+    return status == 0 && pass_end(verify->target, &verify->pass, &summary, error) == 0
+               ? verify_report(verify, equal, error)
+               : -1;
+}
+
+static ExitStatus command_run(const Settings *settings, void *input, Error *error)
+{
+    VerifyOptions *options = input;
+    set_defaults(options);
+    Verify verify = {.settings = settings, .options = options, .began = clock_seconds()};
+    bool equal = false;
+    verify.shown_at = verify.began;
+    int status = connect_both(&verify, error) == 0 && check_phase(&verify, error) == 0
+                     ? run_pass(&verify, &equal, error)
+                     : -1;
+    pairs_free(verify.pairs);
+    database_close(verify.source);
+    database_close(verify.target);
+    if (status == 0) {
+        return equal ? EXIT_DONE : EXIT_ANSWER_NO;
+    }
+    if (error->code == ERROR_INTERRUPTED) {
+        error_hint(error, "run the same command again: it goes on where it stopped");
+    }
+    return (ExitStatus)error_exit_status(error);
+}
+
+const Command command_verify = {
+    .name = "verify",
+    .summary = "Compare both sides exactly, while both are written",
+    .argp = &verify_argp,
+    .options_size = sizeof(VerifyOptions),
+    .run = command_run,
+};

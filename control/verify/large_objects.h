@@ -1,0 +1,9 @@
+/*
+ * Large objects, by their content.
+ */
+#pragma once
+
+#include "verify.h"
+
+/* Which of them differ, up to the limit. Nothing is said where there are none at the source. */
+int large_objects_verify(Verify *verify, Error *error) MUST_CHECK;

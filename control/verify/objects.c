@@ -1,0 +1,52 @@
+/*
+ * What is not in tables. Definitions and sequences know no snapshots: they are read as they are. Large objects are rows of a
+ * catalog, and are read under a pair.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "drift.h"
+#include "large_objects.h"
+#include "sequences.h"
+#include "text.h"
+#include "verify.h"
+#include "verify_sequences.h"
+
+/* Those of an interrupted run come anew. */
+static int forget(Verify *verify, Error *error)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)verify->pass.id);
+    return database_execute(verify->target, error,
+                            "DELETE FROM penstock.verify_difference WHERE pass = $1::int8 AND kind <> 'row'",
+                            1, id);
+}
+
+static int compare_definitions(Verify *verify, Error *error)
+{
+    CatalogDifferences differences;
+    if (drift_find(verify->source, verify->target, verify->settings->migration, &differences, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < differences.count; i++) {
+        const CatalogDifference *one = &differences.list[i];
+        Text object = {0};
+        text_printf(&object, "%s %s", one->kind, one->object);
+        status = pass_note(verify->target, &verify->pass, "definition", object.data, one->part, one->source,
+                           one->target, error);
+        text_free(&object);
+    }
+    atomic_fetch_add(&verify->different, (int64_t)differences.count);
+    catalog_differences_free(&differences);
+    return status;
+}
+
+int verify_objects(Verify *verify, Error *error)
+{
+    return verify->options->rows_only ||
+                   (forget(verify, error) == 0 && compare_definitions(verify, error) == 0 &&
+                    sequences_verify(verify, error) == 0 && large_objects_verify(verify, error) == 0)
+               ? 0
+               : -1;
+}

@@ -1,0 +1,51 @@
+/*
+ * Matched pairs of snapshots, one after the other: each of the source and of the target, such that the target's has exactly
+ * what the source's sees, although both sides are written.
+ *
+ *     pairs_new ──► pairs_adopt for each piece of work, on any thread ──► pairs_free
+ *
+ * A pair is replaced when it is as old as a cycle. Making one holds the applier for some milliseconds (state/point.h), whatever
+ * transactions run at the source; after a switch, when no applier works, it takes two snapshots between which nothing happened.
+ * A snapshot holds back vacuum for as long as it is exported or somebody reads under it: a cycle, and a piece of work.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "command.h"
+#include "database.h"
+
+typedef struct Pairs Pairs;
+
+typedef struct PairsOptions {
+    const Settings *settings; /* borrowed */
+    bool switched;            /* no applier: the way back streams, or both sides stand still */
+    int cycle;                /* seconds */
+    int limit_ms;             /* for which an applier may be held */
+    bool (*stop)(void);
+} PairsOptions;
+
+/* How the pairs were. */
+typedef struct PairsSummary {
+    int count;
+    double longest_hold_ms; /* of the applier */
+    double all_holds_ms;
+    int refused;          /* snapshots of the source whose transactions came in another order */
+    char first_point[24]; /* LSN of the source: what committed there or behind is not in the first … */
+    char last_point[24];  /* … or the last */
+} PairsSummary;
+
+int pairs_new(const PairsOptions *options, Pairs **out, Error *error) MUST_CHECK;
+void pairs_free(Pairs *pairs);
+
+/*
+ * Opens read-only transactions under one pair on both connections, and says which: *number counts from 1. Waits, bounded,
+ * where a new pair has to be made. ERROR_STATE, with what to do, when no point can be had.
+ */
+int pairs_adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error) MUST_CHECK;
+
+/* The next adopt takes a later pair than this one. */
+void pairs_renew(Pairs *pairs, int number);
+
+void pairs_summary(Pairs *pairs, PairsSummary *out);

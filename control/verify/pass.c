@@ -1,0 +1,315 @@
+/*
+ * Small tables go together, as many as one query can be over; large ones with a key that follows the heap in ranges of it, as
+ * the copy has cut them. The largest come first, so that no long one is left for the end.
+ */
+#include "pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+/* Below this tables are compared together, so many at a time. */
+#define SMALL_BYTES "262144"
+#define SMALL_TOGETHER "200"
+
+/* One that was interrupted longer ago says too little of today. */
+#define RESUMED_WITHIN "interval '1 day'"
+
+static const char jobs_sql[] =
+    " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
+    " SELECT $2::int8, row_number() OVER (ORDER BY sum(bytes) DESC, min(id), first_key NULLS FIRST),"
+    "        array_agg(id ORDER BY id), first_key, last_key, sum(bytes)"
+    "   FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / " SMALL_TOGETHER " AS set,"
+    "                NULL::int8 AS first_key, NULL::int8 AS last_key, source_bytes AS bytes"
+    "           FROM chosen WHERE part_cuts IS NULL AND source_bytes < " SMALL_BYTES
+    "         UNION ALL SELECT id, -id, NULL, NULL, source_bytes"
+    "           FROM chosen WHERE part_cuts IS NULL AND source_bytes >= " SMALL_BYTES
+    "         UNION ALL SELECT id, -id, part_cuts[n - 1], part_cuts[n], source_bytes / "
+    "(cardinality(part_cuts) + 1)"
+    "           FROM chosen, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT "
+    "NULL) p"
+    "  GROUP BY set, first_key, last_key";
+
+static char *number(int64_t value, char out[24])
+{
+    snprintf(out, 24, "%lld", (long long)value);
+    return out;
+}
+
+static int make_jobs(Database *target, const char *migration, const char *match, const Pass *pass,
+                     Error *error)
+{
+    char id[24];
+    Text sql = {0};
+    text_printf(
+        &sql,
+        "WITH chosen AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts FROM penstock.relation r"
+        " WHERE r.migration = $1%s%s)%s",
+        match != NULL ? " AND " : "", match != NULL ? match : "", jobs_sql);
+    int status = database_execute(target, error, sql.data, 2, migration, number(pass->id, id));
+    text_free(&sql);
+    return status;
+}
+
+static int count_jobs(Database *target, Pass *pass, Error *error)
+{
+    char id[24];
+    PGresult *row = NULL;
+    if (database_query(
+            target, &row, error,
+            "SELECT count(*), count(*) FILTER (WHERE state = 'pending'), coalesce(sum(source_bytes), 0),"
+            "       coalesce(sum(source_bytes) FILTER (WHERE state = 'pending'), 0)"
+            "  FROM penstock.verify_job WHERE pass = $1::int8",
+            1, number(pass->id, id)) != 0) {
+        return -1;
+    }
+    pass->jobs = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+    pass->jobs_left = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
+    pass->bytes = strtoll(PQgetvalue(row, 0, 2), NULL, 10);
+    pass->bytes_left = strtoll(PQgetvalue(row, 0, 3), NULL, 10);
+    PQclear(row);
+    return 0;
+}
+
+static int find_interrupted(Database *target, const char *migration, const char *scope, Pass *out,
+                            Error *error)
+{
+    char *id = NULL;
+    if (database_value(target, &id, error,
+                       "SELECT max(id) FROM penstock.verify_pass WHERE migration = $1 AND scope = $2"
+                       "   AND state = 'running' AND started_at > clock_timestamp() - " RESUMED_WITHIN,
+                       2, migration, scope) != 0) {
+        return -1;
+    }
+    out->resumed = id != NULL;
+    out->id = id != NULL ? strtoll(id, NULL, 10) : 0;
+    free(id);
+    return 0;
+}
+
+/* Of passes before only what they came to is kept; differences stay of the last ten. */
+static int make_pass(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
+                     Error *error)
+{
+    char *id = NULL;
+    if (database_execute(target, error, "BEGIN", 0) != 0 ||
+        database_execute(target, error,
+                         "UPDATE penstock.verify_pass SET state = 'left', ended_at = clock_timestamp()"
+                         " WHERE migration = $1 AND state = 'running'",
+                         1, migration) != 0 ||
+        database_execute(target, error,
+                         "DELETE FROM penstock.verify_job j USING penstock.verify_pass p"
+                         " WHERE j.pass = p.id AND p.migration = $1",
+                         1, migration) != 0 ||
+        database_execute(target, error,
+                         "DELETE FROM penstock.verify_table t USING penstock.verify_pass p"
+                         " WHERE t.pass = p.id AND p.migration = $1",
+                         1, migration) != 0 ||
+        database_value(target, &id, error,
+                       "INSERT INTO penstock.verify_pass (migration, scope) VALUES ($1, $2) RETURNING id", 2,
+                       migration, scope) != 0) {
+        return -1;
+    }
+    out->id = strtoll(id, NULL, 10);
+    free(id);
+    return make_jobs(target, migration, match, out, error) == 0 ? database_execute(target, error, "COMMIT", 0)
+                                                                : -1;
+}
+
+int pass_begin(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
+               Error *error)
+{
+    *out = (Pass){0};
+    if (find_interrupted(target, migration, scope, out, error) == 0 &&
+        (out->resumed || make_pass(target, migration, scope, match, out, error) == 0) &&
+        count_jobs(target, out, error) == 0) {
+        return 0;
+    }
+    Error ignored;
+    (void)!database_execute(target, &ignored, "ROLLBACK", 0);
+    return error_context(error, "writing down what is to be compared");
+}
+
+static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *error)
+{
+    char id[24], text[16];
+    snprintf(text, sizeof text, "%d", job->number);
+    return database_query(
+        target, &job->tables, error,
+        "SELECT r.id, r.schema_name, r.table_name, r.part_column, r.condition,"
+        "       CASE WHEN r.copy_state <> 'copied' THEN coalesce(r.recopy_reason, 'it is not copied yet') END"
+        "  FROM penstock.verify_job j, unnest(j.relations) AS n JOIN penstock.relation r ON r.id = n"
+        " WHERE j.pass = $1::int8 AND j.number = $2::int ORDER BY r.id",
+        2, number(pass->id, id), text);
+}
+
+int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error)
+{
+    char id[24];
+    PGresult *row = NULL;
+    *out = (PassJob){0};
+    *found = false;
+    if (database_execute(target, error, "BEGIN", 0) != 0 ||
+        database_query(target, &row, error,
+                       "SELECT number, first_key, last_key, source_bytes FROM penstock.verify_job"
+                       " WHERE pass = $1::int8 AND state = 'pending' ORDER BY number LIMIT 1"
+                       " FOR UPDATE SKIP LOCKED",
+                       1, number(pass->id, id)) != 0) {
+        return -1;
+    }
+    *found = PQntuples(row) == 1;
+    if (*found) {
+        out->number = atoi(PQgetvalue(row, 0, 0));
+        snprintf(out->first_key, sizeof out->first_key, "%s", PQgetvalue(row, 0, 1));
+        snprintf(out->last_key, sizeof out->last_key, "%s", PQgetvalue(row, 0, 2));
+        out->bytes = strtoll(PQgetvalue(row, 0, 3), NULL, 10);
+    }
+    PQclear(row);
+    return *found ? load_tables(target, pass, out, error) : database_execute(target, error, "ROLLBACK", 0);
+}
+
+void pass_job_free(PassJob *job)
+{
+    PQclear(job->tables);
+    *job = (PassJob){0};
+}
+
+enum {
+    COUNTED_RELATION,
+    COUNTED_SOURCE,
+    COUNTED_TARGET,
+    COUNTED_EQUAL,
+    COUNTED_ANSWERED,
+    COUNTED_PROBLEM,
+    COUNTED
+};
+
+static void add_table(Text arrays[COUNTED], const char *relation, const CompareTable *table)
+{
+    char text[24];
+    bool answered = !table->rewritten && !table->unreadable;
+    text_array_add(&arrays[COUNTED_RELATION], relation);
+    text_array_add(&arrays[COUNTED_SOURCE], number(table->source_rows, text));
+    text_array_add(&arrays[COUNTED_TARGET], number(table->target_rows, text));
+    text_array_add(&arrays[COUNTED_EQUAL], table->equal ? "t" : "f");
+    text_array_add(&arrays[COUNTED_ANSWERED], answered ? "t" : "f");
+    text_array_add(&arrays[COUNTED_PROBLEM], table->problem);
+}
+
+static int note_tables(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found,
+                       Error *error)
+{
+    char id[24];
+    Text arrays[COUNTED] = {{0}};
+    for (int i = 0; i < PQntuples(job->tables); i++) {
+        add_table(arrays, PQgetvalue(job->tables, i, PASS_RELATION), &found[i]);
+    }
+    for (int i = 0; i < COUNTED; i++) {
+        text_array_end(&arrays[i]);
+    }
+    int status = database_execute(
+        target, error,
+        "INSERT INTO penstock.verify_table AS v (pass, relation, source_rows, target_rows, equal, answered, "
+        "problem)"
+        " SELECT $1::int8, * FROM unnest($2::int8[], $3::int8[], $4::int8[], $5::bool[], $6::bool[], "
+        "$7::text[])"
+        " ON CONFLICT (pass, relation) DO UPDATE SET source_rows = v.source_rows + excluded.source_rows,"
+        "    target_rows = v.target_rows + excluded.target_rows, equal = v.equal AND excluded.equal,"
+        "    answered = v.answered AND excluded.answered, problem = coalesce(v.problem, excluded.problem)",
+        7, number(pass->id, id), arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data,
+        arrays[4].data, arrays[5].data);
+    for (int i = 0; i < COUNTED; i++) {
+        text_free(&arrays[i]);
+    }
+    return status;
+}
+
+static int note_row(Database *target, const Pass *pass, const char *object, const CompareKey *key,
+                    Error *error)
+{
+    char id[24];
+    static const char sql[] =
+        "INSERT INTO penstock.verify_difference (pass, kind, object, key, column_name, source, target)"
+        " VALUES ($1::int8, 'row', $2, $3, $4, $5, $6)";
+    number(pass->id, id);
+    if (key->value_count == 0) {
+        return database_execute(target, error, sql, 6, id, object, key->key, NULL,
+                                key->on_source ? "there" : NULL, key->on_target ? "there" : NULL);
+    }
+    for (size_t i = 0; i < key->value_count; i++) {
+        const CompareValue *value = &key->values[i];
+        if (database_execute(target, error, sql, 6, id, object, key->key, value->column,
+                             value->source != NULL ? value->source : "NULL",
+                             value->target != NULL ? value->target : "NULL") != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int note_rows(Database *target, const Pass *pass, const CompareTable *table, Error *error)
+{
+    Text object = {0};
+    int status = 0;
+    text_printf(&object, "%s.%s", table->schema, table->name);
+    for (size_t i = 0; status == 0 && i < table->key_count; i++) {
+        status = note_row(target, pass, object.data, &table->keys[i], error);
+    }
+    text_free(&object);
+    return status;
+}
+
+int pass_done(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found, Error *error)
+{
+    char id[24], text[16];
+    snprintf(text, sizeof text, "%d", job->number);
+    int status = note_tables(target, pass, job, found, error);
+    for (int i = 0; status == 0 && i < PQntuples(job->tables); i++) {
+        status = note_rows(target, pass, &found[i], error);
+    }
+    return status == 0 &&
+                   database_execute(target, error,
+                                    "UPDATE penstock.verify_job SET state = 'done'"
+                                    " WHERE pass = $1::int8 AND number = $2::int",
+                                    2, number(pass->id, id), text) == 0 &&
+                   database_execute(target, error, "COMMIT", 0) == 0
+               ? 0
+               : error_context(error, "noting what was compared");
+}
+
+int pass_note(Database *target, const Pass *pass, const char *kind, const char *object, const char *key,
+              const char *source, const char *target_value, Error *error)
+{
+    char id[24];
+    return database_execute(target, error,
+                            "INSERT INTO penstock.verify_difference (pass, kind, object, key, source, target)"
+                            " VALUES ($1::int8, $2, $3, $4, $5, $6)",
+                            6, number(pass->id, id), kind, object, key, source, target_value);
+}
+
+int pass_end(Database *target, const Pass *pass, const PairsSummary *pairs, Error *error)
+{
+    char id[24], points[16], hold[32];
+    snprintf(points, sizeof points, "%d", pairs->count);
+    snprintf(hold, sizeof hold, "%.3f", pairs->longest_hold_ms);
+    return database_execute(
+               target, error,
+               "UPDATE penstock.verify_pass p SET state = 'done', ended_at = clock_timestamp(),"
+               "   first_point = coalesce(p.first_point, nullif($2, '')::pg_lsn),"
+               "   last_point = coalesce(nullif($3, '')::pg_lsn, p.last_point), points = p.points + $4::int,"
+               "   longest_hold_ms = greatest(p.longest_hold_ms, $5::float8), tables = t.tables, rows = "
+               "t.rows,"
+               "   different = t.different + d.others, unanswered = t.unanswered"
+               "  FROM (SELECT count(*) AS tables, coalesce(sum(source_rows), 0) AS rows,"
+               "               count(*) FILTER (WHERE NOT equal AND answered) AS different,"
+               "               count(*) FILTER (WHERE NOT answered) AS unanswered"
+               "          FROM penstock.verify_table WHERE pass = $1::int8) t,"
+               "       (SELECT count(DISTINCT concat(kind, object)) AS others FROM penstock.verify_difference"
+               "         WHERE pass = $1::int8 AND kind <> 'row') d"
+               " WHERE p.id = $1::int8",
+               5, number(pass->id, id), pairs->first_point, pairs->last_point, points, hold) == 0
+               ? 0
+               : error_context(error, "summing up what was compared");
+}

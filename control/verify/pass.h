@@ -1,0 +1,68 @@
+/*
+ * A pass of verify, kept in the target's state: what is compared, in pieces that anybody may take, and what came of it.
+ *
+ *     pass_begin ──► pass_take, the work, pass_done … ──► pass_end
+ *                       └ fails, or the process dies: the piece is free again
+ *
+ * A piece is taken by a lock on its row that lives as long as the transaction on the connection that took it: what died lets go
+ * by itself, and nothing has to be cleaned up.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compare.h"
+#include "database.h"
+#include "pairs.h"
+
+typedef struct Pass {
+    int64_t id;
+    int64_t jobs, jobs_left;
+    int64_t bytes, bytes_left;
+    bool resumed;
+} Pass;
+
+typedef struct PassJob {
+    int number;
+    int64_t bytes;
+    char first_key[24], last_key[24]; /* "" where it is open, or all of it is compared */
+    PGresult *tables;                 /* a row each: PASS_RELATION … */
+} PassJob;
+
+enum {
+    PASS_RELATION,
+    PASS_SCHEMA,
+    PASS_TABLE,
+    PASS_PART_COLUMN,
+    PASS_CONDITION,
+    PASS_WAITS, /* why it waits to be copied, or null */
+};
+
+/* What was found of one table, in one piece. */
+typedef struct PassTable {
+    const char *relation;
+    const CompareTable *found;
+} PassTable;
+
+/*
+ * Begins a pass over the tables that match (an SQL condition over r, penstock.relation), or goes on with the one that was
+ * interrupted, when that had the same scope and began within a day.
+ */
+int pass_begin(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
+               Error *error) MUST_CHECK;
+
+/* Opens a transaction and takes a piece that nobody is at; *found is false, and nothing open, when there is none. */
+int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error) MUST_CHECK;
+void pass_job_free(PassJob *job);
+
+/* Notes what was found, and ends the transaction of pass_take: the piece is done. */
+int pass_done(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found,
+              Error *error) MUST_CHECK;
+
+/* A difference that is none of rows. key and column may be NULL, source and target where it is not there. */
+int pass_note(Database *target, const Pass *pass, const char *kind, const char *object, const char *key,
+              const char *source, const char *target_value, Error *error) MUST_CHECK;
+
+/* Sums up. */
+int pass_end(Database *target, const Pass *pass, const PairsSummary *pairs, Error *error) MUST_CHECK;

@@ -1,0 +1,44 @@
+/*
+ * How far a pass is, while it runs: on a terminal one line that is drawn over and over, else a line now and then in the log.
+ */
+#include <stdio.h>
+
+#include "clock.h"
+#include "progress.h"
+#include "verify.h"
+
+static void make_line(Verify *verify, char *out, size_t size)
+{
+    const Pass *pass = &verify->pass;
+    int64_t done = atomic_load(&verify->bytes_done);
+    double seconds = clock_seconds() - verify->began;
+    char have[32], all[32], left[32] = "?";
+    progress_size(pass->bytes - pass->bytes_left + done, have, sizeof(have));
+    progress_size(pass->bytes, all, sizeof(all));
+    if (done > 0) {
+        progress_time((double)(pass->bytes_left - done) * seconds / (double)done, left, sizeof(left));
+    }
+    snprintf(out, size, "comparing: %lld of %lld pieces, %s of %s, %lld rows, %lld different, about %s left",
+             (long long)(pass->jobs - pass->jobs_left + atomic_load(&verify->jobs_done)),
+             (long long)pass->jobs, have, all, (long long)atomic_load(&verify->rows_done),
+             (long long)atomic_load(&verify->different), left);
+}
+
+void verify_show(void *context)
+{
+    Verify *verify = context;
+    char line[300];
+    bool draws = verify->settings->terminal && !verify->settings->json;
+    double now = clock_seconds();
+    if (now - verify->shown_at < (draws ? 0.5 : 10)) {
+        return;
+    }
+    verify->shown_at = now;
+    make_line(verify, line, sizeof(line));
+    if (draws) {
+        printf("\r\033[K%s", line);
+        fflush(stdout);
+    } else {
+        log_line(&verify->settings->log, LOG_INFO, "%s", line);
+    }
+}

@@ -1,0 +1,48 @@
+/*
+ * What the parts of `penstock verify` share.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "command.h"
+#include "pairs.h"
+#include "pass.h"
+#include "state.h"
+
+typedef struct VerifyOptions {
+    int jobs;
+    int cycle;      /* seconds after which another pair of snapshots is taken */
+    int limit;      /* differing rows that are listed of each table */
+    int hold_ms;    /* for which the applier may be held at a point */
+    int sample;     /* of 10,000 rows; 0: all */
+    bool anew;      /* an interrupted pass is not gone on with */
+    bool rows_only; /* definitions, sequences and large objects are left out */
+} VerifyOptions;
+
+typedef struct Verify {
+    const Settings *settings;
+    const VerifyOptions *options;
+    Migration migration;
+    Database *source; /* for catalogs, and on the target the state; it has the lock of verify there */
+    Database *target;
+    Pairs *pairs;
+    Pass pass;
+    double began, shown_at;
+    /* Of this run, by its workers. */
+    _Atomic int64_t jobs_done, bytes_done, rows_done;
+    _Atomic int64_t different; /* found so far */
+} Verify;
+
+/* Compares the pass's tables: returns when no piece is left that nobody is at. */
+int verify_rows(Verify *verify, Error *error) MUST_CHECK;
+
+/* Sequences, large objects, definitions: differences go into the state. *count is how many objects differ. */
+int verify_objects(Verify *verify, Error *error) MUST_CHECK;
+
+/* Prints, or gives as JSON, what the pass came to; *equal says whether it found nothing. */
+int verify_report(Verify *verify, bool *equal, Error *error) MUST_CHECK;
+
+/* How far it is: one line, now and then. */
+void verify_show(void *verify);
