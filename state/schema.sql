@@ -296,7 +296,7 @@ CREATE TABLE penstock.verify_difference (
     object       text NOT NULL,              -- the table, the sequence, or what is defined
     key          text,                       -- of a row; or the part of a definition
     column_name  text,
-    source       text,                       -- what it is there, shortened; null: it is not there
+    source       text,                       -- what it is there, shortened; null: it is not there, or a column is NULL
     target       text,
     at           timestamptz NOT NULL DEFAULT clock_timestamp(),
     repaired     text CHECK (repaired IN ('inserted', 'deleted', 'replaced', 'set'))

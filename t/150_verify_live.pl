@@ -113,7 +113,7 @@ SQL
     is(scalar @{$tables{log}{rows}}, 1, 'of a table without a key a row too many');
     my $text = $migration->exits(1, 'verify')->{stdout};
     like($text, qr/^  public\.accounts  \d+ \/ \d+ rows  DIFFERENT$/m, 'people read it, too');
-    like($text, qr/^      \(7\)  balance: -?\d+ \/ -?\d+$/m, 'with key, column and both values');
+    like($text, qr/^      \(7\)  balance: '-?\d+' \/ '-?\d+'$/m, 'with key, column and both values');
     $target->sql('postgres', <<'SQL');
 UPDATE accounts SET balance = balance - 1 WHERE id = 7;
 INSERT INTO accounts VALUES (8, 0, 'x');

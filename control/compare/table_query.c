@@ -33,15 +33,19 @@ static char *column_value(const CompareColumn *column)
     return value.data;
 }
 
-/* Of a bytea or a text, which is what it is said to be. */
+/* concat gives what the type writes, where a cast to text may do something else (bpchar loses its spaces), and nothing for null. */
+#define WRITTEN "CASE WHEN %s IS NOT DISTINCT FROM NULL THEN NULL ELSE pg_catalog."
+
+/* Of a bytea or of what the value's text is. */
 static void append_md5(Text *sql, const CompareSubject *subject, const char *value, bool bytes)
 {
     if (bytes) {
         text_printf(sql, "pg_catalog.md5(%s)", value);
     } else if (subject->to_utf8) {
-        text_printf(sql, "pg_catalog.md5(pg_catalog.convert_to(%s::pg_catalog.text, 'UTF8'))", value);
+        text_printf(sql, WRITTEN "md5(pg_catalog.convert_to(pg_catalog.concat(%s), 'UTF8')) END", value,
+                    value);
     } else {
-        text_printf(sql, "pg_catalog.md5(%s::pg_catalog.text)", value);
+        text_printf(sql, WRITTEN "md5(pg_catalog.concat(%s)) END", value, value);
     }
 }
 
@@ -210,7 +214,7 @@ char *query_values(const CompareSubject *subject)
                 &sql, ", pg_catalog.left(pg_catalog.substr(%s, 1, " SHOWN ")::pg_catalog.text, " SHOWN "), ",
                 value);
         } else {
-            text_printf(&sql, ", pg_catalog.left(%s::pg_catalog.text, " SHOWN "), ", value);
+            text_printf(&sql, ", " WRITTEN "left(pg_catalog.concat(%s), " SHOWN ") END, ", value, value);
         }
         append_md5(&sql, subject, form, column->bytes);
         free(form);

@@ -240,9 +240,8 @@ static int note_row(Database *target, const Pass *pass, const char *object, cons
     }
     for (size_t i = 0; i < key->value_count; i++) {
         const CompareValue *value = &key->values[i];
-        if (database_execute(target, error, sql, 6, id, object, key->key, value->column,
-                             value->source != NULL ? value->source : "NULL",
-                             value->target != NULL ? value->target : "NULL") != 0) {
+        if (database_execute(target, error, sql, 6, id, object, key->key, value->column, value->source,
+                             value->target) != 0) {
             return -1;
         }
     }

@@ -68,12 +68,19 @@ static long long number_at(const json_t *object, const char *name)
     return (long long)json_number_value(json_object_get(object, name));
 }
 
+/* In quotes, so that spaces at its end are seen, and NULL from a text of that. */
+static void print_value(const char *before, const json_t *row, const char *name)
+{
+    printf(is_null(row, name) ? "%sNULL" : "%s'%s'", before, text_at(row, name));
+}
+
 static void print_row(const json_t *row)
 {
     const char *repaired = text_at(row, "repaired");
     if (!is_null(row, "column")) {
-        printf("      %s  %s: %s / %s", text_at(row, "key"), text_at(row, "column"), text_at(row, "source"),
-               text_at(row, "target"));
+        printf("      %s  %s", text_at(row, "key"), text_at(row, "column"));
+        print_value(": ", row, "source");
+        print_value(" / ", row, "target");
     } else {
         printf("      %s  %s", text_at(row, "key"),
                is_null(row, "source")   ? "only on the target"
