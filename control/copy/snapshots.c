@@ -166,9 +166,23 @@ static int take_past_slot(Snapshots *snapshots, Database *holder, Taken *taken, 
     }
 }
 
+/* The WAL writer of an idle server sleeps for up to five seconds (walwriter.c, HIBERNATE_FACTOR); a commit takes all to the disk. */
+static int flush(Snapshots *snapshots, Error *error)
+{
+    Database *source = NULL;
+    int status =
+        session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy flush", NULL, &source, error);
+    if (status == 0) {
+        status = database_execute(source, error,
+                                  "SELECT pg_catalog.pg_logical_emit_message(true, 'penstock', 'flush')", 0);
+    }
+    database_close(source);
+    return status;
+}
+
 static int wait_until_flushed(Snapshots *snapshots, Database *holder, const char *end, Error *error)
 {
-    for (;;) {
+    for (bool asked = false;; asked = true) {
         bool flushed = false;
         if (database_found(holder, &flushed, error,
                            "SELECT 1 WHERE pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn", 1,
@@ -178,7 +192,7 @@ static int wait_until_flushed(Snapshots *snapshots, Database *holder, const char
         if (flushed) {
             return 0;
         }
-        if (stopped(snapshots, error) != 0) {
+        if (stopped(snapshots, error) != 0 || (!asked && flush(snapshots, error) != 0)) {
             return -1;
         }
         clock_pause_ms(PAUSE_MS);
