@@ -14,6 +14,7 @@ typedef enum OptionKind {
     OPTION_TABLES,      /* patterns of SCHEMA.TABLE */
     OPTION_NAMES,       /* patterns of plain names */
     OPTION_IDENTIFIERS, /* names as SQL writes them */
+    OPTION_OIDS,        /* of relations; perhaps very many */
     OPTION_REFUSED,     /* a switch that later majors' own plugin knows and this one has to decline */
 } OptionKind;
 
@@ -53,6 +54,7 @@ static const OptionSpec specs[] = {
     {"skip_empty", OPTION_SWITCH, AT(skip_empty), 1, 0, 1, NULL},
     {"tables", OPTION_TABLES, AT(tables), 0, 0, 0, NULL},
     {"skip_tables", OPTION_TABLES, AT(skip_tables), 0, 0, 0, NULL},
+    {"skip_relations", OPTION_OIDS, AT(skip_relations), 0, 0, 0, NULL},
     {"publications", OPTION_IDENTIFIERS, AT(publications), 0, 0, 0, NULL},
     {"message_prefixes", OPTION_NAMES, AT(message_prefixes), 0, 0, 0, NULL},
     {"skip_origins", OPTION_NAMES, AT(skip_origins), 0, 0, 0, NULL},
@@ -69,10 +71,11 @@ static int *option_slot(Options *options, const OptionSpec *spec)
 
 static bool spec_is_list(const OptionSpec *spec)
 {
-    return spec->kind == OPTION_TABLES || spec->kind == OPTION_NAMES || spec->kind == OPTION_IDENTIFIERS;
+    return spec->kind == OPTION_TABLES || spec->kind == OPTION_NAMES || spec->kind == OPTION_IDENTIFIERS ||
+           spec->kind == OPTION_OIDS;
 }
 
-/* The text of a list, which is the first member of both kinds. */
+/* The text of a list, which is the first member of all kinds. */
 static const char **text_slot(const Options *options, const OptionSpec *spec)
 {
     return (const char **)((char *)options + spec->offset);
@@ -109,6 +112,8 @@ static char *allowed_values(const OptionSpec *spec)
         return pstrdup("NAME, ..., where * stands for any characters and \\ makes the next one plain");
     case OPTION_IDENTIFIERS:
         return pstrdup("NAME, ..., in double quotes where SQL wants them");
+    case OPTION_OIDS:
+        return pstrdup("OID,OID,..., each from 1 to 4294967295");
     case OPTION_SIZE:
         return psprintf("%d kB to %d kB", spec->minimum / 1024, spec->maximum / 1024);
     case OPTION_NUMBER:
@@ -171,9 +176,47 @@ static bool value_parse(const OptionSpec *spec, const char *text, int *out)
     case OPTION_TABLES:
     case OPTION_NAMES:
     case OPTION_IDENTIFIERS:
+    case OPTION_OIDS:
         break;
     }
     return false;
+}
+
+static int compare_oids(const void *a, const void *b)
+{
+    Oid one = *(const Oid *)a, other = *(const Oid *)b;
+    return (one > other) - (one < other);
+}
+
+bool options_skip_relation(const Options *options, Oid relation)
+{
+    const OidOption *option = &options->skip_relations;
+    return option->count > 0 &&
+           bsearch(&relation, option->list, option->count, sizeof(Oid), compare_oids) != NULL;
+}
+
+static bool oids_parse(OidOption *option, const char *text)
+{
+    Size commas = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        commas += *at == ',';
+    }
+    option->list = palloc((commas + 1) * sizeof(Oid));
+    for (const char *at = text;; at++) {
+        char *end;
+        unsigned long oid = strtoul(at, &end, 10);
+        if (*at < '0' || *at > '9' || oid == InvalidOid || oid > 0xFFFFFFFFUL ||
+            (*end != ',' && *end != '\0')) {
+            return false;
+        }
+        option->list[option->count++] = (Oid)oid;
+        at = end;
+        if (*at == '\0') {
+            break;
+        }
+    }
+    qsort(option->list, option->count, sizeof(Oid), compare_oids);
+    return true;
 }
 
 static bool list_parse(Options *options, const OptionSpec *spec, const char *text)
@@ -181,6 +224,9 @@ static bool list_parse(Options *options, const OptionSpec *spec, const char *tex
     if (spec->kind == OPTION_IDENTIFIERS) {
         NameOption *option = (NameOption *)text_slot(options, spec);
         return SplitIdentifierString(pstrdup(text), ',', &option->names) && option->names != NIL;
+    }
+    if (spec->kind == OPTION_OIDS) {
+        return oids_parse((OidOption *)text_slot(options, spec), text);
     }
     PatternOption *option = (PatternOption *)text_slot(options, spec);
     return pattern_list_parse(text, spec->kind == OPTION_TABLES, &option->list);
@@ -267,6 +313,10 @@ void options_parse(List *elements, Options *out)
 
 static char *value_text(const Options *options, const OptionSpec *spec)
 {
+    if (spec->kind == OPTION_OIDS) {
+        /* There may be a hundred thousand. */
+        return psprintf("%u relations", ((const OidOption *)text_slot(options, spec))->count);
+    }
     if (spec_is_list(spec)) {
         const char *text = *text_slot(options, spec);
         return pstrdup(text != NULL ? text : "");

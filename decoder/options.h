@@ -32,7 +32,14 @@ typedef struct NameOption {
     List *names; /* of char * */
 } NameOption;
 
-/* int, PatternOption or NameOption throughout, so that the table can fill any member. */
+/* The same of OIDs, in order. */
+typedef struct OidOption {
+    const char *text;
+    uint32 count;
+    Oid *list;
+} OidOption;
+
+/* int, PatternOption, NameOption or OidOption throughout, so that the table can fill any member. */
 typedef struct Options {
     int wire_version;
     int compression;      /* WireCodec */
@@ -51,6 +58,7 @@ typedef struct Options {
     int two_phase;        /* bool, must be off */
     PatternOption tables; /* only these */
     PatternOption skip_tables;      /* of them, not these */
+    OidOption skip_relations;       /* nor these, whatever they are called */
     NameOption publications;        /* of them, only these publications' tables */
     PatternOption message_prefixes; /* only messages with these */
     PatternOption skip_origins;     /* no transactions that came through these */
@@ -62,6 +70,9 @@ static inline bool options_want_table(const Options *options, const char *schema
     return (options->tables.text == NULL || pattern_list_matches(&options->tables.list, schema, name)) &&
            !pattern_list_matches(&options->skip_tables.list, schema, name);
 }
+
+/* True when the relation is one of skip_relations. */
+bool options_skip_relation(const Options *options, Oid relation);
 
 /* True when messages of this prefix are wanted. */
 static inline bool options_want_message(const Options *options, const char *prefix)

@@ -148,7 +148,8 @@ static bool is_published(Relation relation)
 
 static bool is_wanted(Relation relation, const char *schema, const Options *options)
 {
-    return options_want_table(options, schema, RelationGetRelationName(relation)) &&
+    return !options_skip_relation(options, RelationGetRelid(relation)) &&
+           options_want_table(options, schema, RelationGetRelationName(relation)) &&
            (options->publications.text == NULL ||
             publication_has_table(options->publications.names, relation));
 }

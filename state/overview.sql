@@ -37,6 +37,17 @@ SELECT json_build_object(
                 'table', format('%I.%I', schema_name, table_name), 'lsn', recopy_lsn, 'reason', recopy_reason)
                 ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL AND copy_state <> 'copied'), '[]'))
         FROM penstock.relation WHERE migration = $1),
+    'selection', (
+        SELECT json_build_object(
+            'rules', (SELECT coalesce(json_agg(json_build_object('rule', selection[n], 'pattern', selection[n + 1]) ORDER BY n), '[]')
+                      FROM penstock.migration, generate_series(1, cardinality(selection), 2) AS n WHERE name = $1),
+            'relations_left', count(*) FILTER (WHERE extent = 'all'),
+            'rows_left', count(*) FILTER (WHERE extent = 'rows'),
+            'first', (SELECT coalesce(json_agg(json_build_object('relation', format('%I.%I', schema_name, relation_name),
+                          'extent', extent, 'reason', reason) ORDER BY schema_name, relation_name), '[]')
+                      FROM (SELECT * FROM penstock.left_behind WHERE migration = $1
+                            ORDER BY schema_name, relation_name LIMIT 20) f))
+        FROM penstock.left_behind WHERE migration = $1),
     -- An applier that has not been heard of for ten seconds applies nothing.
     'lanes', (
         SELECT json_build_object(

@@ -24,6 +24,9 @@ CREATE TABLE penstock.migration (
                                              -- from must be past all before it
     owners           boolean NOT NULL DEFAULT true, -- whether the copy brings them, and grants (--no-owner, --no-privileges)
     grants           boolean NOT NULL DEFAULT true,
+    large_source     bigint,                 -- large objects: what transactions from this one on have changed at the source is
+    large_target     bigint,                 -- not on the target; the other way, after a switch; null: they stay behind
+    selection        text[] NOT NULL DEFAULT '{}',  -- what is moved: rule (only, exclude, schema-only) and pattern in turns
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -65,6 +68,19 @@ CREATE TABLE penstock.relation (
     lane_reason  text,                       -- why it is not spread
     match_class  text CHECK (match_class IN ('key', 'row', 'none')),
     PRIMARY KEY (migration, schema_name, table_name)
+);
+
+-- What of the source stays behind, by the migration's selection, as it was looked at last (the copy, and each preflight of a
+-- cutover, do). The stream does not bring these, by their OID: what is in penstock.relation never stands here.
+CREATE TABLE penstock.left_behind (
+    migration     text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    source_oid    oid NOT NULL,
+    schema_name   text NOT NULL,
+    relation_name text NOT NULL,
+    kind          "char" NOT NULL,           -- pg_class.relkind
+    extent        text NOT NULL CHECK (extent IN ('all', 'rows')), -- rows: it is on the target, and they are not
+    reason        text NOT NULL,
+    PRIMARY KEY (migration, source_oid)
 );
 
 -- Snapshots of the source that tables are copied under, in the order in which they were taken: each sees what the ones
@@ -131,6 +147,7 @@ CREATE TABLE penstock.schema_object (
     state        text NOT NULL CHECK (state IN ('waiting', 'made', 'refused', 'left out')),
     sqlstate     text,                       -- why it was refused, and the words of the server
     words        text,
+    not_valid    text,                       -- of a constraint: why it is made NOT VALID, whatever the options say
     PRIMARY KEY (migration, section, number)
 );
 CREATE INDEX ON penstock.schema_object (migration, object_oid);

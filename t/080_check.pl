@@ -91,7 +91,7 @@ for (
     [ 'replica-identity-unused', 'warning', qr/^public\.identity_nothing \| replica identity nothing/, 1 ],
     [ 'replica-identity-unused', 'warning', qr/^public\.inserts_only \| no primary key/, 2 ],
     [ 'unlogged-tables', 'warning', qr/^public\.unlogged / ],
-    [ 'large-objects', 'problem', qr/1 of them/ ],
+    [ 'large-objects', 'note', qr/1 of them/ ],
     [ 'tables-with-oids', 'problem', qr/^public\.oids .*SET WITHOUT OIDS;$/ ],
     [ 'removed-types', 'problem', qr/^public\.old_times\.r \| reltime\[\]/ ],
     [ 'removed-types', 'problem', qr/^public\.old_times\.t \| abstime/, 1 ],

@@ -19,6 +19,7 @@
 
 #include "database.h"
 #include "identity.h"
+#include "left_behind.h"
 #include "state.h"
 
 struct Resolver {
@@ -94,22 +95,37 @@ static void free_all(Question **list)
 
 /* The thread. */
 
-/* Over a connection of its own, which ends with the question: that is rare. */
-static int ask_source(Resolver *resolver, const SourceRelation *relation, bool *gone, Error *error)
+static int look_at_source(Resolver *resolver, Database *source, Question *question, Error *error)
 {
     char oid[16];
-    Database *source;
     bool there = false;
-    snprintf(oid, sizeof oid, "%u", relation->id);
+    snprintf(oid, sizeof oid, "%u", question->sources[0]->id);
+    if (database_found(
+            source, &there, error,
+            "SELECT 1 FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid", 1,
+            oid) != 0) {
+        return -1;
+    }
+    question->noted = !there;
+    question->stays_behind = false;
+    return there ? left_behind_judge(source, resolver->target, resolver->options.migration, oid,
+                                     &question->stays_behind, error)
+                 : 0;
+}
+
+/* Over a connection of its own, which ends with the question: that is rare. Names come in the source's encoding on both sides. */
+static int ask_source(Resolver *resolver, Question *question, Error *error)
+{
+    Database *source;
+    const SourceRelation *relation = question->sources[0];
     if (database_connect(resolver->options.source, DATABASE_SOURCE, "applier resolver", &source, error) !=
         0) {
         return -1;
     }
-    int status = database_found(
-        source, &there, error,
-        "SELECT 1 FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid", 1, oid);
+    int status = PQsetClientEncoding(database_connection(source), resolver->options.encoding) == 0
+                     ? look_at_source(resolver, source, question, error)
+                     : database_error(source, NULL, error);
     database_close(source);
-    *gone = !there;
     return status == 0 ? 0
                        : error_context(error, "looking for table %s.%s at the source", relation->schema,
                                        relation->name);
@@ -151,7 +167,7 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
         return identity_note_replaced(resolver->target, options->migration, first, question->commit_lsn,
                                       error);
     case ASK_GONE:
-        return ask_source(resolver, first, &question->noted, error);
+        return ask_source(resolver, question, error);
     case NOTE_UNKNOWN:
         return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
                                   question->commit_lsn, error);

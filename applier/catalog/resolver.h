@@ -29,10 +29,10 @@ typedef enum QuestionKind {
     NOTE_PARTS,    /* parts of tables have to be copied anew: state_recopy_parts */
     NOTE_TABLE,    /* all of a table, at once: state_recopy_table */
     NOTE_REPLACED, /* sources[0] is not the table that was copied under its name: that is to be copied again */
-    ASK_GONE,      /* is sources[0] still there at the source, under whatever name? ► noted: no */
-    NOTE_UNKNOWN,  /* sources[0], which the migration has never heard of, has to be copied */
-    ASK_POINT,     /* which point is to be compared, and how far is it? ► point */
-    MOVE_POINT,    /* the point moves from point.state to point_to: state_point_move ► noted: it did */
+    ASK_GONE, /* is sources[0] still there at the source, under whatever name? ► noted: no; stays_behind */
+    NOTE_UNKNOWN, /* sources[0], which the migration has never heard of, has to be copied */
+    ASK_POINT,    /* which point is to be compared, and how far is it? ► point */
+    MOVE_POINT,   /* the point moves from point.state to point_to: state_point_move ► noted: it did */
 } QuestionKind;
 
 typedef struct Question {
@@ -48,6 +48,8 @@ typedef struct Question {
 
     Answer *answers; /* by source */
     bool noted;
+    bool
+        stays_behind; /* ASK_GONE: it is there, and by the migration's selection not moved; that is written down */
     StreamBound bound;
     StreamPoint point;   /* MOVE_POINT: its number, state and held_ms are the question's */
     PointState point_to; /* reason says why */

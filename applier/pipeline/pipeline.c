@@ -8,6 +8,7 @@
  * looked at, so that nobody else moves them from then on, and looked at once more when the slot is this run's alone.
  */
 #include "run.h"
+#include "left_behind.h"
 #include "silence.h"
 
 #include <stdlib.h>
@@ -128,9 +129,17 @@ static int open_source(Pipeline *pipeline, const LanePosition *lanes, Error *err
         .max_raw_size = MAX_RAW_SIZE,
         .notes = pipeline->totals->notes,
     };
-    if (load_safe(pipeline, &receiver.safe, error) != 0 ||
-        load_known(pipeline, lanes, receiver.safe, &receiver.known, error) != 0 ||
-        intake_open(&pipeline->intake, &receiver, &decoder, error) != 0) {
+    char *left_behind = NULL;
+    if (left_behind_oids(pipeline->options->target, migration->name, &left_behind, error) != 0) {
+        return -1;
+    }
+    receiver.skip_relations = left_behind;
+    int opened = load_safe(pipeline, &receiver.safe, error) == 0 &&
+                         load_known(pipeline, lanes, receiver.safe, &receiver.known, error) == 0
+                     ? intake_open(&pipeline->intake, &receiver, &decoder, error)
+                     : -1;
+    free(left_behind);
+    if (opened != 0) {
         return -1;
     }
     *pipeline->options->read_by = receiver_session(pipeline->intake.receiver);

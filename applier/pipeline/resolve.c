@@ -305,11 +305,18 @@ static void gone_answered(Resolve *resolve, const Question *question)
     char lsn[LSN_TEXT_SIZE];
     const SourceRelation *source = question->sources[0];
     resolve->note = NOTE_NONE;
-    if (!question->noted) {
+    if (!question->noted && !question->stays_behind) {
         resolve->present = source;
         return;
     }
     catalog_leave_out(resolve->catalog, source);
+    if (question->stays_behind) {
+        log_line(resolve->log, LOG_INFO,
+                 "table %s.%s was made since, and stays behind by the migration's selection "
+                 "(penstock.left_behind has why)",
+                 source->schema, source->name);
+        return;
+    }
     log_line(resolve->log, LOG_WARNING,
              "table %s.%s (OID %u) came and went: it has changes in transaction %s and is not there any more "
              "at the "

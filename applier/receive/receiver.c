@@ -24,6 +24,7 @@
 
 #include "database.h"
 #include "slot.h"
+#include "text.h"
 #include "timeline.h"
 #include "wire.h"
 
@@ -63,16 +64,24 @@ static int connect_source(Receiver *receiver, const char *uri, Error *error)
 
 static int start_stream(Receiver *receiver, const ReceiverOptions *options, Error *error)
 {
-    char command[256], lsn[LSN_TEXT_SIZE];
+    char lsn[LSN_TEXT_SIZE];
+    Text command = {0};
     char *slot = database_quote(options->slot);
-    snprintf(command, sizeof command,
-             "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '%d', \"on_undecodable\" '%s', "
-             "\"collect_memory\" '%zu', \"read_ahead\" '%d')",
-             slot, lsn_format(options->start, lsn), WIRE_VERSION, options->on_undecodable,
-             options->collect_memory, options->read_ahead);
+    text_printf(&command,
+                "START_REPLICATION SLOT %s LOGICAL %s (\"wire_version\" '%d', \"on_undecodable\" '%s', "
+                "\"collect_memory\" '%zu', \"read_ahead\" '%d'",
+                slot, lsn_format(options->start, lsn), WIRE_VERSION, options->on_undecodable,
+                options->collect_memory, options->read_ahead);
+    if (options->skip_relations != NULL) {
+        text_append(&command, ", \"skip_relations\" '");
+        text_append(&command, options->skip_relations);
+        text_append(&command, "'");
+    }
+    text_append(&command, ")");
     free(slot);
     PGconn *connection = database_connection(receiver->database);
-    PGresult *result = PQexec(connection, command);
+    PGresult *result = PQexec(connection, command.data);
+    text_free(&command);
     int status = 0;
     if (PQresultStatus(result) != PGRES_COPY_BOTH) {
         database_error(receiver->database, result, error);

@@ -24,6 +24,7 @@ typedef struct ReceiverOptions {
     const char *system;         /* system identifier that the source must have */
     const char *database;       /* that the connection must lead to */
     const char *on_undecodable; /* error or recopy: the decoder's option */
+    const char *skip_relations; /* OIDs, with commas between; another one; NULL: none */
     size_t collect_memory;      /* bytes: another one of its options */
     int read_ahead;             /* records: another one */
     int timeline;               /* that the source must be on, or go on from; 0: any */

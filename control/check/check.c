@@ -7,8 +7,10 @@
 
 #include "grants.h"
 #include "option.h"
+#include "selection_options.h"
 
 typedef struct CheckOptions {
+    Selection selection;
     bool no_trial;
     const char *grants; /* only print what the role of this name needs */
 } CheckOptions;
@@ -35,6 +37,10 @@ static const OptionField fields[] = {OPTION_FLAG(OPTION_NO_TRIAL, CheckOptions, 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     CheckOptions *options = state->input;
+    if (key == ARGP_KEY_INIT) {
+        state->child_inputs[0] = &options->selection;
+        return 0;
+    }
     if (key == OPTION_GRANTS) {
         options->grants = argument != NULL ? argument : "penstock";
         return 0;
@@ -46,16 +52,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static ExitStatus run(const Settings *settings, void *options, Error *error)
 {
-    const CheckOptions *check_options = options;
+    CheckOptions *check_options = options;
     if (check_options->grants != NULL) {
         return grants_print(settings, check_options->grants, stdout, error) == 0
                    ? EXIT_DONE
                    : (ExitStatus)error_exit_status(error);
     }
-    CheckContext context = {.settings = settings, .no_trial = check_options->no_trial};
+    CheckContext context = {
+        .settings = settings, .selection = &check_options->selection, .no_trial = check_options->no_trial};
     json_t *outcomes = check_run(&context);
     database_close(context.source);
     database_close(context.target);
+    left_behind_free(&context.left);
+    selection_free(&check_options->selection);
     ExitStatus status = check_exit_status(outcomes);
     if (interrupted()) {
         error_set(error, ERROR_INTERRUPTED, "the check was interrupted");
@@ -73,8 +82,11 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
     return status;
 }
 
+static const struct argp_child children[] = {{.argp = &selection_argp}, {0}};
+
 static const struct argp argp = {
     .options = argp_options,
+    .children = children,
     .parser = parse_option,
     .doc = "\vLooks at both servers and names what would not work, object by object. Changes nothing; the "
            "schema is "

@@ -30,6 +30,8 @@ static const char source_sql[] =
     " UNION ALL SELECT 6, s.name, format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %s TO %s;', s.name, r.name)"
     "   FROM role r, schemas s"
     " UNION ALL SELECT 7, '', format('GRANT pg_monitor TO %s;', name) FROM role"
+    " UNION ALL SELECT 7, 'l', format('GRANT SELECT ON pg_catalog.pg_largeobject TO %s;', name) FROM role"
+    "  WHERE EXISTS (SELECT FROM pg_largeobject_metadata)"
     " UNION ALL SELECT 8, '', '-- Tables that are made later need the same. Copy and follow work with this "
     "role. The cutover closes the database to'"
     " UNION ALL SELECT 9, '', '-- all but superusers, and takes one as --source.'"

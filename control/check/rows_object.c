@@ -93,7 +93,7 @@ static const CheckRow rows[] = {
          "WHERE oprkind = 'r' OR oid IN (388, 389)) "
          "SELECT DISTINCT " RELATION_NAME ", t.part, NULL::text FROM (" STORED_TREES ") t "
          "JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = c.relnamespace, gone "
-         "WHERE " USER_SCHEMA " AND t.tree ~ gone.pattern ORDER BY 1, 2",
+         "WHERE " USER_SCHEMA " AND " IS_KEPT("c.oid") " AND t.tree ~ gone.pattern ORDER BY 1, 2",
      .advice = "Write factorial(n) instead; function bodies were not searched."},
     {.id = "array-aggregates",
      .title = "Aggregates and operators on array functions that changed in 14",
@@ -130,7 +130,7 @@ static const CheckRow rows[] = {
             ", format('reads %s', m.found[1]::oid::regclass), NULL::text FROM pg_rewrite w "
             "JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace, "
             "regexp_matches(w.ev_action::text, ':relid (1259|2604|2606|1255|1136) ', 'g') AS m(found) "
-            "WHERE " USER_SCHEMA " ORDER BY 1",
+            "WHERE " USER_SCHEMA " AND " IS_KEPT("c.oid") " ORDER BY 1",
      .advice = "relhasoids, adsrc, consrc, protransform and pg_pltemplate are gone: see that the view does "
                "without."},
     {.id = "operator-classes",

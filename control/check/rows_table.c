@@ -22,10 +22,12 @@
     "AND a.attnum = ANY (i.indkey))) AS candidate, "                                                         \
     "pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) AS changed "                      \
     "FROM " USER_RELATIONS " LEFT JOIN pg_index p ON p.indrelid = c.oid AND p.indisprimary "                 \
-    "WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND CASE c.relreplident WHEN 'f' THEN false "          \
-    "WHEN 'd' THEN p.indexrelid IS NULL OR NOT p.indimmediate OR NOT p.indisvalid "                          \
-    "WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident "        \
-    "AND i.indisvalid) ELSE true END"
+    "WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND " IS_MOVED(                                        \
+        "c.oid") " AND CASE c.relreplident WHEN 'f' THEN false "                                             \
+                 "WHEN 'd' THEN p.indexrelid IS NULL OR NOT p.indimmediate OR NOT p.indisvalid "             \
+                 "WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND "            \
+                 "i.indisreplident "                                                                         \
+                 "AND i.indisvalid) ELSE true END"
 
 #define IDENTITY_STATEMENT                                                                                   \
     "concat('ALTER TABLE ', name, CASE WHEN candidate IS NULL THEN ' REPLICA IDENTITY FULL' "                \
@@ -75,13 +77,25 @@ static const CheckRow rows[] = {
          "Changes after the copy are not in the WAL and do not reach the target. Log them if they matter."},
     {.id = "large-objects",
      .title = "Large objects",
-     .severity = CHECK_PROBLEM,
+     .severity = CHECK_NOTE,
      .side = ON_SOURCE,
      .sql =
-         "SELECT 'large objects', format('%s of them', count(*)), NULL FROM pg_largeobject_metadata HAVING "
-         "count(*) > 0",
-     .advice = "They are not moved. Keep their content in a bytea column, or bring them over by hand after "
-               "the fence."},
+         "SELECT 'large objects', format('%s of them, %s', (SELECT count(*) FROM pg_largeobject_metadata), "
+         "pg_size_pretty(pg_relation_size('pg_largeobject'))), NULL WHERE EXISTS (SELECT FROM "
+         "pg_largeobject_metadata)",
+     .advice = "The copy brings them; what has changed since is found by reading pg_largeobject once while "
+               "clients are held, "
+               "which cutover --dry-run measures."},
+    {.id = "large-objects-read",
+     .title = "Right to read large objects at the source",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT 'pg_largeobject', format('%I may not read it', current_user), format('GRANT SELECT ON "
+            "pg_catalog.pg_largeobject TO %I', current_user) WHERE EXISTS (SELECT FROM "
+            "pg_largeobject_metadata) AND NOT "
+            "has_table_privilege('pg_catalog.pg_largeobject', 'SELECT')",
+     .advice =
+         "Grant it, as a superuser of the source, or leave large objects behind: copy --skip-large-objects."},
     {.id = "tables-with-oids",
      .title = "Tables WITH OIDS",
      .severity = CHECK_PROBLEM,

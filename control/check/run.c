@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const CheckGroup *const groups[] = {
-    &check_server_rows, &check_role_rows,  &check_target_rows,
-    &check_both_rows,   &check_table_rows, &check_object_rows,
+    &check_server_rows, &check_role_rows,  &check_target_rows, &check_both_rows,
+    &check_left_rows,   &check_table_rows, &check_object_rows,
 };
 
 static const char *const status_names[CHECK_STATUSES] = {

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "left_behind.h"
+
 /* Schemas whose objects are moved; n is pg_namespace. */
 #define USER_SCHEMA "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'penstock')"
 
@@ -11,10 +13,10 @@
     "EXISTS (SELECT FROM pg_depend e WHERE e.classid = '" catalog "'::regclass AND e.objid = " oid           \
     " AND e.deptype = 'e')"
 
-/* Relations c of schemas n that are moved. */
+/* Relations c of schemas n that are made on the target. */
 #define USER_RELATIONS                                                                                       \
     "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND " USER_SCHEMA                              \
-    " AND NOT " IN_EXTENSION("pg_class", "c.oid")
+    " AND NOT " IN_EXTENSION("pg_class", "c.oid") " AND " IS_KEPT("c.oid")
 
 #define RELATION_NAME "format('%I.%I', n.nspname, c.relname)"
 

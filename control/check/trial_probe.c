@@ -27,6 +27,7 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
                              .migration = context->settings->migration,
                              .source = context->source,
                              .target = context->target,
+                             .left = &context->left,
                              .jobs = 1,
                              .refused = refused,
                              .context = findings};

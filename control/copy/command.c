@@ -9,6 +9,7 @@
 #include "jobs.h"
 #include "queue.h"
 #include "roles.h"
+#include "selection_options.h"
 #include "session.h"
 #include "start.h"
 #include "steps.h"
@@ -75,9 +76,7 @@ static const struct argp_option argp_options[] = {
      .doc =
          "Make this foreign key or check NOT VALID: rows that break it stay, new ones cannot. Named as for "
          "--leave-out. May be repeated"},
-    {.name = "skip-large-objects",
-     .key = OPTION_SKIP_LARGE_OBJECTS,
-     .doc = "Leave large objects behind, instead of stopping when there are any"},
+    {.name = "skip-large-objects", .key = OPTION_SKIP_LARGE_OBJECTS, .doc = "Leave large objects behind"},
     {0},
 };
 
@@ -113,6 +112,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     CopyOptions *options = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->selection;
+        return 0;
     case OPTION_LEAVE_OUT:
         add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
         return 0;
@@ -126,8 +128,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
+static const struct argp_child children[] = {{.argp = &selection_argp}, {0}};
+
 static const struct argp copy_argp = {
     .options = argp_options,
+    .children = children,
     .parser = parse_option,
     .doc = "Copies schema, rows and sequences into an empty target while the source is in use.\v"
            "The replication slot is made first, so that nothing written during the copy is lost: penstock "
@@ -229,6 +234,9 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     progress_free(copy.progress);
     database_close(copy.source);
     database_close(copy.target);
+    left_behind_free(&copy.left);
+    selection_free(&copy.selection);
+    selection_free(&copy_options->selection);
     if (status == 0) {
         return copy_options->follow ? go_on(settings, error) : EXIT_DONE;
     }

@@ -2,7 +2,7 @@
  * What the steps of `penstock copy` share: the options, two connections for catalogs and state, the
  * migration.
  *
- *     slot ──► schema ──► plan ──► data ──► post-data ──► sequences ──► analyze
+ *     slot ──► schema ──► plan ──► data ──► large objects ──► post-data ──► sequences ──► analyze
  *
  * or, of a migration that was copied, once more the tables that the applier could not keep right, and the objects of
  * the schema that the target has refused:
@@ -17,6 +17,7 @@
 
 #include "command.h"
 #include "database.h"
+#include "left_behind.h"
 #include "progress.h"
 #include "schema.h"
 #include "state.h"
@@ -36,6 +37,7 @@ typedef struct CopyOptions {
     const char *not_valid[MOST_PATTERNS];
     bool roles; /* those that the target lacks are made first */
     bool skip_large_objects;
+    Selection selection; /* of the command line; owned */
 } CopyOptions;
 
 typedef struct Copy {
@@ -44,7 +46,9 @@ typedef struct Copy {
     Database *source;
     Database *target; /* holds the migration's lock */
     Migration migration;
-    bool again; /* all was copied once, and some tables wait to be copied again: only that is done */
+    Selection selection; /* the migration's; owned, as the next */
+    LeftBehind left;     /* what stays behind by it; hidden in source */
+    bool again;          /* all was copied once, and some tables wait to be copied again: only that is done */
     bool
         mend; /* all was copied once, and the target refused some objects of the schema: those are tried again */
     Progress *progress;
@@ -58,6 +62,7 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_schema(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_plan(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+int copy_step_large(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_post_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_sequences(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_analyze(Copy *copy, bool repeated, Error *error) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "left_behind.h"
 #include "text.h"
 
 #define BATCH 400
@@ -20,8 +21,8 @@ static const char list_sql[] =
     "  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
     " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
     "'information_schema')"
-    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
-    " ORDER BY 1, 2";
+    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_KEPT(
+        "c.oid") " ORDER BY 1, 2";
 
 static const char set_sql[] =
     "SELECT w.nspname, w.relname"

@@ -86,6 +86,21 @@ static int note_first_xid(Copy *copy, Error *error)
     return status;
 }
 
+/* The migration and what it moves: nobody finds the one without the other. */
+static int record(Copy *copy, Error *error)
+{
+    Error ignored;
+    if (database_execute(copy->target, error, "BEGIN", 0) != 0) {
+        return -1;
+    }
+    if (state_insert(copy->target, &copy->migration, error) != 0 ||
+        selection_save(copy->target, copy->migration.name, &copy->selection, error) != 0) {
+        (void)!database_execute(copy->target, &ignored, "ROLLBACK", 0);
+        return -1;
+    }
+    return database_execute(copy->target, error, "COMMIT", 0);
+}
+
 int copy_step_slot(Copy *copy, bool repeated, Error *error)
 {
     Migration *migration = &copy->migration;
@@ -100,7 +115,7 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
         return -1;
     }
     migration->slot_lsn = slot.consistent_point;
-    return state_insert(copy->target, migration, error) == 0 ? note_first_xid(copy, error) : -1;
+    return record(copy, error) == 0 ? note_first_xid(copy, error) : -1;
 }
 
 static void warn_unlogged(Copy *copy, const PGresult *rows)
@@ -125,7 +140,8 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
     PGresult *rows = NULL;
     Text arrays[TABLE_ARRAYS];
     (void)repeated;
-    if (tables_of_source(copy->source, &rows, error) != 0) {
+    if (left_behind_renew(copy->source, copy->target, copy->settings->migration, error) != 0 ||
+        tables_of_source(copy->source, &rows, error) != 0) {
         return -1;
     }
     tables_arrays(rows, arrays);

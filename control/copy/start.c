@@ -90,24 +90,24 @@ static int check_target_empty(Copy *copy, Error *error)
     return status;
 }
 
-static int check_large_objects(Copy *copy, Error *error)
+/* Those that are on the target before would be taken for ones that the source has removed. */
+static int check_no_large_objects(Copy *copy, Error *error)
 {
-    char *count = NULL;
+    bool found = false;
     if (copy->options->skip_large_objects) {
         return 0;
     }
-    if (database_value(copy->source, &count, error, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata",
-                       0) != 0) {
+    if (database_found(copy->target, &found, error,
+                       "SELECT 1 FROM pg_catalog.pg_largeobject_metadata LIMIT 1", 0) != 0) {
         return -1;
     }
-    int status = 0;
-    if (count != NULL && strcmp(count, "0") != 0) {
-        status = error_set(error, ERROR_SOURCE,
-                           "the source has %s large object(s), which copy does not take along", count);
-        error_hint(error, "move them by other means, or leave them behind with --skip-large-objects");
+    if (!found) {
+        return 0;
     }
-    free(count);
-    return status;
+    error_set(error, ERROR_STATE, "the target database has large objects");
+    return error_hint(error,
+                      "copy needs a database of its own. Remove them, or leave the source's behind with "
+                      "--skip-large-objects.");
 }
 
 /* The columns that were found, the first of them by name. */
@@ -257,14 +257,54 @@ static int resume(Copy *copy, const Migration *found, Error *error)
     return ours->phase == PHASE_CREATED || ours->phase == PHASE_COPYING ? 0 : resume_copied(copy, error);
 }
 
+/* What was said first holds; who says it again has to say the same. */
+static int take_selection(Copy *copy, bool recorded, Error *error)
+{
+    const Selection *given = &copy->options->selection;
+    Text kept = {0};
+    if (recorded && selection_load(copy->target, copy->settings->migration, &copy->selection, error) != 0) {
+        return -1;
+    }
+    if (recorded && (given->count == 0 || selection_equal(given, &copy->selection))) {
+        return 0;
+    }
+    if (!recorded) {
+        return selection_copy(given, &copy->selection, error);
+    }
+    selection_describe(&copy->selection, &kept);
+    error_set(error, ERROR_USAGE, "migration \"%s\" was begun %s%s", copy->settings->migration,
+              kept.size > 0 ? "with " : "without a choice of tables", kept.size > 0 ? kept.data : "");
+    text_free(&kept);
+    return error_hint(error, "What is moved is settled with the first copy: leave --only, --exclude and "
+                             "--schema-only out, or start over with penstock finish.");
+}
+
+static int find_left_behind(Copy *copy, Error *error)
+{
+    if (copy->selection.count == 0) {
+        return 0;
+    }
+    if (left_behind_find(copy->source, &copy->selection, NULL, &copy->left, error) != 0) {
+        return -1;
+    }
+    if (copy->left.idle.size > 0) {
+        progress_warn(copy->progress, "no table, view or sequence of the source is named so: %s",
+                      copy->left.idle.data);
+    }
+    if (copy->left.kept == 0) {
+        error_set(error, ERROR_USAGE, "by these patterns everything stays behind");
+        return error_hint(error, "penstock check names, with the same options, what stays behind and why.");
+    }
+    return left_behind_hide(copy->source, &copy->left, error);
+}
+
 int start_copy(Copy *copy, Error *error)
 {
     Migration found;
     bool exists = false, recorded = false, made = false;
     char event[16] = "";
     if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
-        check_large_objects(copy, error) != 0 || check_money(copy, error) != 0 ||
-        lock_control(copy->target, copy->settings->migration, error) != 0 ||
+        check_money(copy, error) != 0 || lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;
     }
@@ -272,6 +312,9 @@ int start_copy(Copy *copy, Error *error)
         return -1;
     }
     if (exists && queue_migration_exists(copy->target, copy->settings->migration, &recorded, error) != 0) {
+        return -1;
+    }
+    if (take_selection(copy, recorded, error) != 0 || find_left_behind(copy, error) != 0) {
         return -1;
     }
     if (recorded && resume(copy, &found, error) != 0) {
@@ -286,6 +329,9 @@ int start_copy(Copy *copy, Error *error)
     }
     if (recorded) {
         return 0;
+    }
+    if (check_no_large_objects(copy, error) != 0) {
+        return -1;
     }
     copy->migration = found;
     return state_create(copy->target, error);

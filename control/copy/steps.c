@@ -23,9 +23,10 @@ typedef struct Step {
 } Step;
 
 static const Step steps[] = {
-    {"slot", copy_step_slot},       {"schema", copy_step_schema},       {"plan", copy_step_plan},
-    {"data", copy_step_data},       {"post-data", copy_step_post_data}, {"sequences", copy_step_sequences},
-    {"analyze", copy_step_analyze},
+    {"slot", copy_step_slot},           {"schema", copy_step_schema},
+    {"plan", copy_step_plan},           {"data", copy_step_data},
+    {"large objects", copy_step_large}, {"post-data", copy_step_post_data},
+    {"sequences", copy_step_sequences}, {"analyze", copy_step_analyze},
 };
 
 static const Step again = {"again", copy_step_again}, objects = {"objects", copy_step_objects};
@@ -55,6 +56,7 @@ static SchemaRoad schema_road(const Copy *copy)
         .migration = copy->settings->migration,
         .source = copy->source,
         .target = copy->target,
+        .left = &copy->left,
         .jobs = copy->options->jobs,
         .options = copy->options->schema,
         .idle = tick,
@@ -64,11 +66,34 @@ static SchemaRoad schema_road(const Copy *copy)
     };
 }
 
+/* What of the schema goes with what stays behind, and was not named for that by anybody. */
+static int tell_left_out(Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    if (copy->left.count == 0) {
+        return 0;
+    }
+    progress_warn(copy->progress, "%zu relation%s of the source stay behind, in whole or their rows",
+                  copy->left.count, copy->left.count == 1 ? "" : "s");
+    if (schema_left(copy->target, copy->settings->migration, &rows, error) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows) && i < OBJECTS_NAMED; i++) {
+        progress_warn(copy->progress, "%s: %s", PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+    }
+    if (PQntuples(rows) > OBJECTS_NAMED) {
+        progress_warn(copy->progress, "... and %d more objects: penstock.schema_object has them",
+                      PQntuples(rows) - OBJECTS_NAMED);
+    }
+    PQclear(rows);
+    return 0;
+}
+
 int copy_step_schema(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
     (void)repeated;
-    return schema_restore_pre_data(&road, error);
+    return schema_restore_pre_data(&road, error) == 0 ? tell_left_out(copy, error) : -1;
 }
 
 /* What of it would act on the rows that the stream brings. */

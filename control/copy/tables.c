@@ -1,6 +1,7 @@
 #include "tables.h"
 
 #include "definition.h"
+#include "left_behind.h"
 
 static const char tables_sql[] =
     "SELECT n.nspname, c.relname, c.oid, pg_catalog.pg_table_size(c.oid), " STATE_COLUMNS_SQL(
@@ -12,8 +13,8 @@ static const char tables_sql[] =
                  "  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
                  " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
                  "'information_schema')"
-                 "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
-                 " ORDER BY 1, 2";
+                 "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED(
+                     "c.oid") " ORDER BY 1, 2";
 
 int tables_of_source(Database *source, PGresult **rows, Error *error)
 {

@@ -2,7 +2,7 @@
  * Which tables of the source are to be moved, and which of them the target does not have yet.
  *
  * Ordinary tables and leaf partitions, inheritance parents and children; of extensions' tables those that the extension
- * marks as holding the user's data.
+ * marks as holding the user's data. Without what stays behind, where that is hidden in the source's session (left_behind.h).
  */
 #pragma once
 

@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An object that the copy left out, or made NOT VALID. */
+typedef struct Chosen {
+    const char *name;
+    const char *kind; /* pg_dump's */
+} Chosen;
+
 static int by_name(const void *name, const void *row)
 {
-    return strcmp(name, *(const char *const *)row);
+    return strcmp(name, ((const Chosen *)row)->name);
 }
 
 typedef struct Names {
-    const char **sorted;
+    Chosen *sorted;
     size_t count;
 } Names;
 
@@ -45,15 +51,47 @@ static bool is_setting_of_target(const CatalogDifference *difference)
            difference->source == NULL;
 }
 
+static bool begins(const char *text, const char *start)
+{
+    return text != NULL && strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Some entries of a dump have the name of what they are about, and are a part of it: leaving one out says nothing of the rest. */
+static bool explains(const Chosen *chosen, const CatalogDifference *difference)
+{
+    if (difference->target != NULL) {
+        return differs_in_validity(difference);
+    }
+    if (strcmp(chosen->kind, "TABLE ATTACH") == 0) {
+        return begins(difference->part, "partition of ");
+    }
+    if (strcmp(chosen->kind, "INDEX ATTACH") == 0) {
+        return begins(difference->part, "part of");
+    }
+    if (strcmp(chosen->kind, "SEQUENCE OWNED BY") == 0) {
+        return begins(difference->part, "owned by");
+    }
+    return true;
+}
+
 static bool is_left(const CatalogDifference *difference, void *context)
 {
     const Names *names = context;
-    bool chosen =
-        bsearch(difference->object, names->sorted, names->count, sizeof *names->sorted, by_name) != NULL;
+    const Chosen *end = names->sorted + names->count;
+    const Chosen *found =
+        bsearch(difference->object, names->sorted, names->count, sizeof *names->sorted, by_name);
     if (is_silenced(difference) || is_setting_of_target(difference)) {
         return false;
     }
-    return !chosen || !(difference->target == NULL || differs_in_validity(difference));
+    while (found != NULL && found > names->sorted && strcmp(found[-1].name, difference->object) == 0) {
+        found--;
+    }
+    for (; found != NULL && found < end && strcmp(found->name, difference->object) == 0; found++) {
+        if (explains(found, difference)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int take_chosen(Database *target, const char *migration, CatalogDifferences *differences, Error *error)
@@ -61,7 +99,7 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
     PGresult *rows = NULL;
     if (database_query(target, &rows, error,
                        "SELECT concat(CASE WHEN schema_name NOT IN ('-', '') THEN concat(schema_name, '.') "
-                       "END, object_name) COLLATE \"C\""
+                       "END, object_name) COLLATE \"C\", kind"
                        "  FROM penstock.schema_object WHERE migration = $1"
                        "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID') ORDER BY 1",
                        1, migration) != 0) {
@@ -73,7 +111,7 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
         abort();
     }
     for (size_t i = 0; i < names.count; i++) {
-        names.sorted[i] = PQgetvalue(rows, (int)i, 0);
+        names.sorted[i] = (Chosen){PQgetvalue(rows, (int)i, 0), PQgetvalue(rows, (int)i, 1)};
     }
     catalog_filter(differences, is_left, &names);
     free(names.sorted);

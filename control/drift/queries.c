@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#include "left_behind.h"
+
 #define OURS(namespace)                                                                                      \
     namespace ".nspname !~ '^pg_' AND " namespace ".nspname NOT IN ('information_schema', 'penstock')"
 
@@ -87,7 +89,7 @@ const CatalogQuery catalog_queries[] = {
      "c.relpartbound"
      "   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
      "   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't' "
-     "AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+     "AND " OURS("n") " AND " IS_KEPT("c.oid") "     AND " NOT_OF_EXTENSION(
          "pg_class", "c.oid") ")"
                               " SELECT object, 'kind', CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN "
                               "'partitioned table' WHEN 'v' THEN 'view'"
@@ -162,7 +164,7 @@ const CatalogQuery catalog_queries[] = {
     {"sequence",
      "WITH o AS (SELECT c.oid, " RELATION " AS object, c.relowner, c.relacl, s.* FROM pg_class c"
      "   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid"
-     "   WHERE c.relpersistence <> 't' AND " OURS("n") " AND " NOT_OF_EXTENSION(
+     "   WHERE c.relpersistence <> 't' AND " OURS("n") " AND " IS_KEPT("c.oid") " AND " NOT_OF_EXTENSION(
          "pg_class", "c.oid") ")"
                               " SELECT object, 'definition', concat(format_type(seqtypid, NULL), ' START "
                               "', seqstart::text, ' INCREMENT ',"
@@ -183,7 +185,7 @@ const CatalogQuery catalog_queries[] = {
      " AS object, i.indisreplident FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
      "   JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t ON t.oid = i.indrelid"
      "   WHERE (i.indisvalid OR t.relkind = 'p') AND c.relpersistence <> 't' AND c.relname !~ "
-     "'^penstock_' AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+     "'^penstock_' AND " OURS("n") " AND " IS_KEPT("i.indrelid") "     AND " NOT_OF_EXTENSION(
          "pg_class",
          "i.indrelid") ")"
                        " SELECT object, 'definition', pg_get_indexdef(oid) FROM o"
@@ -196,7 +198,7 @@ const CatalogQuery catalog_queries[] = {
      "WITH o AS (SELECT k.oid, concat(" RELATION ", ' ', k.conname) AS object FROM pg_constraint k"
      "   JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
      "   WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND c.relpersistence <> 't' "
-     "AND " OURS("n") "     AND " NOT_OF_EXTENSION(
+     "AND " OURS("n") " AND " IS_KEPT("c.oid") "     AND " NOT_OF_EXTENSION(
          "pg_class",
          "c.oid") ")"
                   " SELECT object, 'definition', pg_get_constraintdef(oid) FROM o" COMMENT("pg_constraint")},
@@ -204,30 +206,35 @@ const CatalogQuery catalog_queries[] = {
      "WITH o AS (SELECT t.oid, concat(" RELATION ", ' ', t.tgname) AS object, t.tgenabled FROM pg_trigger t"
      "   JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
      "   WHERE NOT t.tgisinternal AND @whole_trigger@ AND t.tgname !~ '^penstock_' AND " OURS(
-         "n") "     AND " NOT_OF_EXTENSION("pg_class",
-                                           "c.oid") ")"
-                                                    " SELECT object, 'definition', "
-                                                    "replace(pg_get_triggerdef(oid), ' EXECUTE PROCEDURE "
-                                                    "', ' EXECUTE FUNCTION ') FROM o"
-                                                    " UNION ALL SELECT object, 'enabled', CASE tgenabled "
-                                                    "WHEN 'O' THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' "
-                                                    "THEN 'REPLICA'"
-                                                    "   ELSE 'ALWAYS' END FROM o" COMMENT("pg_trigger")},
-    {"rule", "WITH o AS (SELECT r.oid, concat(" RELATION
-             ", ' ', r.rulename) AS object, r.ev_enabled FROM pg_rewrite r"
-             "   JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace"
-             "   WHERE r.rulename <> '_RETURN' AND " OURS("n") " AND " NOT_OF_EXTENSION(
-                 "pg_class", "c.oid") ")"
-                                      " SELECT object, 'definition', regexp_replace(pg_get_ruledef(oid), "
-                                      "'\\s+', ' ', 'g') FROM o"
-                                      " UNION ALL SELECT object, 'enabled', CASE ev_enabled WHEN 'O' "
-                                      "THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' THEN 'REPLICA'"
-                                      "   ELSE 'ALWAYS' END FROM o" COMMENT("pg_rewrite")},
+         "n") " AND " IS_KEPT("c.oid") "     AND " NOT_OF_EXTENSION("pg_class",
+                                                                    "c.oid") ")"
+                                                                             " SELECT object, 'definition', "
+                                                                             "replace(pg_get_triggerdef(oid),"
+                                                                             " ' EXECUTE PROCEDURE "
+                                                                             "', ' EXECUTE FUNCTION ') FROM o"
+                                                                             " UNION ALL SELECT object, "
+                                                                             "'enabled', CASE tgenabled "
+                                                                             "WHEN 'O' THEN 'yes' WHEN 'D' "
+                                                                             "THEN 'no' WHEN 'R' "
+                                                                             "THEN 'REPLICA'"
+                                                                             "   ELSE 'ALWAYS' END FROM "
+                                                                             "o" COMMENT("pg_trigger")},
+    {"rule",
+     "WITH o AS (SELECT r.oid, concat(" RELATION
+     ", ' ', r.rulename) AS object, r.ev_enabled FROM pg_rewrite r"
+     "   JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace"
+     "   WHERE r.rulename <> '_RETURN' AND " OURS("n") " AND " IS_KEPT("c.oid") " AND " NOT_OF_EXTENSION(
+         "pg_class", "c.oid") ")"
+                              " SELECT object, 'definition', regexp_replace(pg_get_ruledef(oid), "
+                              "'\\s+', ' ', 'g') FROM o"
+                              " UNION ALL SELECT object, 'enabled', CASE ev_enabled WHEN 'O' "
+                              "THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' THEN 'REPLICA'"
+                              "   ELSE 'ALWAYS' END FROM o" COMMENT("pg_rewrite")},
     {"policy",
      "WITH o AS (SELECT p.oid, concat(" RELATION ", ' ', p.polname) AS object, p.polpermissive, p.polcmd,"
      " p.polroles, p.polqual, p.polwithcheck, p.polrelid FROM pg_policy p"
      "   JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-     "WHERE " OURS("n") "     AND " NOT_OF_EXTENSION(
+     "WHERE " OURS("n") " AND " IS_KEPT("c.oid") "     AND " NOT_OF_EXTENSION(
          "pg_class",
          "c.oid") ")"
                   " SELECT object, 'definition', concat(CASE WHEN polpermissive THEN "
@@ -268,10 +275,10 @@ const CatalogQuery catalog_queries[] = {
                       GRANTS("o.proacl", "'f'", "o.proowner") COMMENT("pg_proc")},
     {"statistics", "WITH o AS (SELECT s.oid, concat(n.nspname, '.', s.stxname) AS object, s.stxowner "
                    "FROM pg_statistic_ext s"
-                   "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS(
-                       "n") ")"
-                            " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
-                            "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
+                   "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS("n") " AND " IS_KEPT(
+                       "s.stxrelid") ")"
+                                     " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
+                                     "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
     {"database",
      "WITH o AS (SELECT d.oid, '(the database)'::text AS object, d.datdba, d.datacl FROM pg_database d"
      "   WHERE d.datname = current_database())"

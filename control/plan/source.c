@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "left_behind.h"
 #include "text.h"
 
 static const char columns_sql[] =
@@ -43,14 +44,17 @@ static const char columns_sql[] =
                   "    LEFT JOIN pg_extension e ON e.oid = d.refobjid"
                   "   WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
                   "     AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
-                  "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))),"
-                  " columns AS ("
-                  "  SELECT a.attrelid, string_agg(concat('\"', replace(a.attname, '\"', '\"\"'), '\"'), ', "
-                  "' ORDER BY "
-                  "a.attnum) AS list,"
-                  "         bool_and(coalesce(y.portable, false)) AS portable"
-                  "    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT "
-                  "a.attisdropped";
+                  "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED(
+                      "c.oid") "),"
+                               " columns AS ("
+                               "  SELECT a.attrelid, string_agg(concat('\"', replace(a.attname, '\"', "
+                               "'\"\"'), '\"'), ', "
+                               "' ORDER BY "
+                               "a.attnum) AS list,"
+                               "         bool_and(coalesce(y.portable, false)) AS portable"
+                               "    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 "
+                               "AND NOT "
+                               "a.attisdropped";
 
 /* Generated columns are computed on the target, and the catalog's column is there from 12 on. */
 static const char not_generated_sql[] = " AND a.attgenerated = ''";

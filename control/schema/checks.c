@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "left_behind.h"
+
 static const char checks_sql[] =
     "SELECT c.oid, n.nspname, pg_catalog.concat(t.relname, ' ', c.conname),"
     "       pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, c.conname),"
@@ -22,14 +24,18 @@ static const char checks_sql[] =
     "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
     "        WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
     "          AND d.objid OPERATOR(pg_catalog.=) t.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')"
-    "   AND EXISTS (SELECT FROM pg_catalog.regexp_matches(c.conbin::pg_catalog.text, ':(?:op)?funcid "
-    "(\\d+)', 'g') AS m (found)"
-    "        JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) m.found[1]::pg_catalog.oid"
-    "        JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang"
-    "       WHERE p.provolatile OPERATOR(pg_catalog.<>) 'i'"
-    "          OR l.lanname OPERATOR(pg_catalog.<>) ALL (ARRAY['internal', 'c']::name[]) AND p.oid "
-    "OPERATOR(pg_catalog.>=) 16384::oid)"
-    " ORDER BY 1";
+    "   AND " IS_KEPT(
+        "t.oid") " AND EXISTS (SELECT FROM pg_catalog.regexp_matches(c.conbin::pg_catalog.text, "
+                 "':(?:op)?funcid "
+                 "(\\d+)', 'g') AS m (found)"
+                 "        JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) "
+                 "m.found[1]::pg_catalog.oid"
+                 "        JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang"
+                 "       WHERE p.provolatile OPERATOR(pg_catalog.<>) 'i'"
+                 "          OR l.lanname OPERATOR(pg_catalog.<>) ALL (ARRAY['internal', 'c']::name[]) AND "
+                 "p.oid "
+                 "OPERATOR(pg_catalog.>=) 16384::oid)"
+                 " ORDER BY 1";
 
 int checks_move(const SchemaRoad *road, SchemaScript *pre, SchemaScript *post, Error *error)
 {

@@ -17,13 +17,14 @@
 
 ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Text *statements)
 {
-    if (object_fits(object, &road->options.leave_out)) {
+    if (object->left != NULL || object_fits(object, &road->options.leave_out)) {
         return OBJECT_LEFT_OUT;
     }
     bool constraint =
         strcmp(object->kind, "FK CONSTRAINT") == 0 || strcmp(object->kind, "CHECK CONSTRAINT") == 0;
     const char *end = object->sql != NULL ? strrchr(object->sql, ';') : NULL;
-    if (constraint && end != NULL && object_fits(object, &road->options.not_valid)) {
+    if (constraint && end != NULL &&
+        (object->not_valid != NULL || object_fits(object, &road->options.not_valid))) {
         static const char already[] = " NOT VALID";
         size_t size = (size_t)(end - object->sql);
         text_append_bytes(statements, object->sql, size);

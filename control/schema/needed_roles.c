@@ -4,6 +4,7 @@
  */
 #include "needed_roles.h"
 
+#include "left_behind.h"
 #include "text.h"
 
 /* Roles that the database's objects mention, and that must be on the target; owners of OID 10 are pinned. */
@@ -13,14 +14,20 @@ static const char roles_sql[] =
     "'pg_catalog.pg_authid'::pg_catalog.regclass"
     " WHERE d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     "   AND (d.deptype = 'o' AND $1::bool OR d.deptype <> 'o' AND $2::bool)"
-    " UNION SELECT r.rolname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
-    "        WHERE c.oid >= 16384 AND r.oid = 10 AND $1::bool"
-    " UNION SELECT r.rolname FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid"
-    "        JOIN pg_catalog.pg_database b ON b.oid = d.objid AND b.datname = pg_catalog.current_database()"
-    "        WHERE d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass"
-    "          AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass"
-    "          AND (d.deptype = 'o' AND $1::bool OR d.deptype <> 'o' AND $2::bool)"
-    " ORDER BY 1";
+    "   AND (d.classid <> 'pg_catalog.pg_class'::pg_catalog.regclass OR " IS_KEPT(
+        "d.objid") ")"
+                   " UNION SELECT r.rolname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = "
+                   "c.relowner"
+                   "        WHERE c.oid >= 16384 AND r.oid = 10 AND $1::bool AND " IS_KEPT(
+                       "c.oid") " UNION SELECT r.rolname FROM pg_catalog.pg_shdepend d JOIN "
+                                "pg_catalog.pg_roles r ON r.oid = d.refobjid"
+                                "        JOIN pg_catalog.pg_database b ON b.oid = d.objid AND b.datname = "
+                                "pg_catalog.current_database()"
+                                "        WHERE d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass"
+                                "          AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass"
+                                "          AND (d.deptype = 'o' AND $1::bool OR d.deptype <> 'o' AND "
+                                "$2::bool)"
+                                " ORDER BY 1";
 
 static int missing_roles(const SchemaRoad *road, const char *wanted, Text *missing, Error *error)
 {

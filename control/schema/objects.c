@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define AT_A_TIME 1000
-#define COLUMNS 11
+#define COLUMNS 13
 
 static const char *const state_names[] = {
     [OBJECT_WAITING] = "waiting",
@@ -24,11 +24,17 @@ static const char *section_name(bool post_data)
     return post_data ? "post-data" : "pre-data";
 }
 
+void planned_free(PlannedObject *planned)
+{
+    free(planned->object.needs);
+    free(planned->object.not_valid);
+    free(planned->tables);
+}
+
 void object_list_free(ObjectList *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        free(list->objects[i].object.needs);
-        free(list->objects[i].tables);
+        planned_free(&list->objects[i]);
     }
     free(list->objects);
     PQclear(list->rows);
@@ -174,11 +180,13 @@ static void append_statements(Database *session, const SchemaObject *object, Tex
 static const char insert_sql[] =
     "INSERT INTO penstock.schema_object (migration, section, number, dump_id, needs, tables, class_oid, "
     "object_oid, kind,"
-    " schema_name, object_name, statements, state)"
-    " SELECT $1, $2, n, d, needs::int[], tables::int[], c, o, k, s, name, sql, $13"
+    " schema_name, object_name, statements, words, not_valid, state)"
+    " SELECT $1, $2, n, d, needs::int[], tables::int[], c, o, k, s, name, sql, w, v,"
+    "        CASE WHEN w IS NULL THEN $15 ELSE 'left out' END"
     "   FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::oid[], $8::oid[], $9::text[], "
     "$10::text[],"
-    "               $11::text[], $12::bytea[]) AS u (n, d, needs, tables, c, o, k, s, name, sql)"
+    "               $11::text[], $12::bytea[], $13::text[], $14::text[])"
+    "        AS u (n, d, needs, tables, c, o, k, s, name, sql, w, v)"
     " ON CONFLICT DO NOTHING";
 
 typedef struct Arrays {
@@ -209,6 +217,10 @@ static void append_object(Database *session, Arrays *arrays, const PlannedObject
     text_array_add(&arrays->columns[7], readable(session, object->schema, &scratch));
     text_array_add(&arrays->columns[8], readable(session, object->name, &scratch));
     append_statements(session, object, &arrays->columns[9]);
+    text_array_add(&arrays->columns[10],
+                   object->left != NULL ? readable(session, object->left, &scratch) : NULL);
+    text_array_add(&arrays->columns[11],
+                   object->not_valid != NULL ? readable(session, object->not_valid, &scratch) : NULL);
     text_free(&needs);
     text_free(&tables);
     text_free(&scratch);
@@ -222,9 +234,10 @@ static int insert(Database *session, const char *migration, bool post_data, Obje
         text_array_end(&arrays->columns[i]);
         values[i] = arrays->columns[i].data;
     }
-    int status = database_execute(session, error, insert_sql, 13, migration, section_name(post_data),
-                                  values[0], values[1], values[2], values[3], values[4], values[5], values[6],
-                                  values[7], values[8], values[9], state_names[state]);
+    int status =
+        database_execute(session, error, insert_sql, 15, migration, section_name(post_data), values[0],
+                         values[1], values[2], values[3], values[4], values[5], values[6], values[7],
+                         values[8], values[9], values[10], values[11], state_names[state]);
     for (int i = 0; i < COLUMNS - 1; i++) {
         text_free(&arrays->columns[i]);
     }
@@ -265,6 +278,22 @@ int objects_plan(Database *session, const char *migration, const SchemaScript *p
             insert_all(session, migration, true, OBJECT_WAITING, post, NULL, 0, post->count, &places, error);
     }
     free(places.by_id);
+    return status;
+}
+
+int objects_left(Database *session, const char *migration, const SchemaScript *pre, Error *error)
+{
+    const Places none = {0};
+    bool *only = calloc(pre->count + 1, sizeof *only);
+    if (only == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < pre->count; i++) {
+        only[i] = pre->objects[i].left != NULL;
+    }
+    int status =
+        insert_all(session, migration, false, OBJECT_LEFT_OUT, pre, only, 0, pre->count, &none, error);
+    free(only);
     return status;
 }
 
@@ -347,6 +376,9 @@ static void read_row(const PGresult *rows, int row, bool post_data, PlannedObjec
     object->kind = PQgetvalue(rows, row, 6);
     object->schema = PQgetvalue(rows, row, 7);
     object->name = PQgetvalue(rows, row, 8);
+    if (!PQgetisnull(rows, row, 9) && (object->not_valid = strdup(PQgetvalue(rows, row, 9))) == NULL) {
+        abort();
+    }
 }
 
 int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
@@ -355,8 +387,9 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
     *out = (ObjectList){0};
     if (database_query(
             session, &out->rows, error,
-            "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name"
-            "  FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND state = $3"
+            "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name,"
+            "       not_valid FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND state = "
+            "$3"
             " ORDER BY number",
             3, migration, section_name(post_data), state_names[state]) != 0) {
         return -1;
@@ -472,4 +505,25 @@ int schema_refused(Database *target, const char *migration, PGresult **rows, Err
                           "  FROM penstock.schema_object WHERE migration = $1 AND state = 'refused'"
                           " ORDER BY section DESC, number",
                           1, migration);
+}
+
+int schema_left(Database *target, const char *migration, PGresult **rows, Error *error)
+{
+    return database_query(
+        target, rows, error,
+        "SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
+        "         THEN pg_catalog.concat(schema_name, '.') END, object_name),"
+        "       coalesce(pg_catalog.concat('is made NOT VALID, since it ', not_valid), ''),"
+        "       number"
+        "  FROM penstock.schema_object WHERE migration = $1 AND not_valid IS NOT NULL"
+        " UNION ALL SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
+        "         THEN pg_catalog.concat(schema_name, '.') END, object_name),"
+        "       pg_catalog.concat('is left out, since it ', words), number"
+        "  FROM penstock.schema_object WHERE migration = $1 AND state = 'left out'"
+        "   AND (pg_catalog.starts_with(words, 'needs ') OR pg_catalog.starts_with(words, 'points to '))"
+        "   AND kind IN ('FK CONSTRAINT', 'VIEW', 'MATERIALIZED VIEW', 'FUNCTION', 'PROCEDURE', 'AGGREGATE', "
+        "'RULE',"
+        "                'TRIGGER', 'TABLE ATTACH')"
+        " ORDER BY 3",
+        1, migration);
 }

@@ -26,6 +26,9 @@ typedef struct ObjectList {
 
 void object_list_free(ObjectList *list);
 
+/* What one object of a list owns. */
+void planned_free(PlannedObject *planned);
+
 /* "FK CONSTRAINT public.child child_p_fkey", behind what is in out. */
 void object_describe(const SchemaObject *object, Text *out);
 
@@ -38,6 +41,9 @@ typedef enum ObjectState { OBJECT_WAITING, OBJECT_MADE, OBJECT_REFUSED, OBJECT_L
 /* All of post as waiting in place of what is there. pre: where the tables are that its objects need. */
 int objects_plan(Database *session, const char *migration, const SchemaScript *pre, const SchemaScript *post,
                  Error *error) MUST_CHECK;
+
+/* Those of pre-data that have a reason to be left out (SchemaObject.left), as left out. */
+int objects_left(Database *session, const char *migration, const SchemaScript *pre, Error *error) MUST_CHECK;
 
 /*
  * count objects of pre-data from the one with this number on were made, but for those that have a row already, and those

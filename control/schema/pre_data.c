@@ -118,7 +118,7 @@ static int make_all(Building *building, const SchemaScript *script, Error *error
         if (building->road->idle != NULL && i % 16 == 0) {
             building->road->idle(building->road->context);
         }
-        if ((building->untried == NULL || !building->untried[i]) &&
+        if ((building->untried == NULL || !building->untried[i]) && script->objects[i].left == NULL &&
             make_object(building, &script->objects[i], i, error) != 0) {
             return -1;
         }
@@ -188,7 +188,7 @@ static int make_in_transaction(Building *building, const SchemaScript *pre, cons
     Database *session = building->builder.session;
     const char *migration = building->road->migration;
     if (builder_begin(&building->builder, false, error) != 0 || pass_over(building, pre, error) != 0 ||
-        make_all(building, pre, error) != 0) {
+        objects_left(session, migration, pre, error) != 0 || make_all(building, pre, error) != 0) {
         return -1;
     }
     if (building->fatal > 0) {

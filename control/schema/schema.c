@@ -9,6 +9,7 @@
 
 #include "archive.h"
 #include "checks.h"
+#include "leave.h"
 #include "make.h"
 #include "pre_data.h"
 #include "rights.h"
@@ -39,6 +40,9 @@ static int read_source(const SchemaRoad *road, Sections *out, Error *error)
     archive_free(archive);
     if (status == 0) {
         status = checks_move(road, &out->pre, &out->post, error);
+    }
+    if (status == 0) {
+        status = leave_mark(road->source, road->left, &out->pre, &out->post, error);
     }
     return status == 0 ? rights_add(road, &out->pre, error) : -1;
 }
@@ -96,8 +100,7 @@ static void hold_back(ObjectList *list)
         PlannedObject *planned = &list->objects[i];
         if (has_to_wait(planned) || needs_held_back(planned, held, most)) {
             held[planned->object.dump_id] = true;
-            free(planned->object.needs);
-            free(planned->tables);
+            planned_free(planned);
         } else {
             list->objects[kept++] = *planned;
         }
@@ -132,8 +135,7 @@ static int renew(const SchemaRoad *road, const SchemaScript *script, ObjectList 
         const SchemaObject *found = object_index_find(&index, &planned->object);
         if (found == NULL) {
             status = status == 0 ? objects_drop(road->target, road->migration, planned, error) : status;
-            free(planned->object.needs);
-            free(planned->tables);
+            planned_free(planned);
             continue;
         }
         planned->object.sql = found->sql;

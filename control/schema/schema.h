@@ -17,6 +17,7 @@
 
 #include "database.h"
 #include "error.h"
+#include "left_behind.h"
 
 /* Objects as a person names them: "FK CONSTRAINT public.child child_p_fkey", or without the kind; * and ? as in a shell. */
 typedef struct SchemaPatterns {
@@ -38,10 +39,11 @@ typedef struct SchemaOptions {
 typedef struct SchemaRoad {
     const char *source_uri; /* connection strings for sessions and programs, or NULL: libpq's defaults */
     const char *target_uri;
-    const char *migration; /* in the sessions' application_name */
-    Database *source;      /* for catalogs */
-    Database *target;      /* for catalogs and state */
-    int jobs;              /* sessions that make post-data objects at a time */
+    const char *migration;  /* in the sessions' application_name */
+    Database *source;       /* for catalogs */
+    Database *target;       /* for catalogs and state */
+    const LeftBehind *left; /* what stays behind, and is hidden in source; NULL: nothing */
+    int jobs;               /* sessions that make post-data objects at a time */
     SchemaOptions options;
     void (*idle)(
         void *context); /* a few times a second while a program or a crew runs; on the calling thread */
@@ -70,6 +72,12 @@ int schema_restore_refused(const SchemaRoad *road, Error *error) MUST_CHECK;
 
 /* Whether an earlier run has made objects that stay, with pre-data not yet done. */
 int schema_made(Database *target, const char *migration, bool *made, Error *error) MUST_CHECK;
+
+/*
+ * Rows (object, why) of foreign keys, views and others that are left out, or made NOT VALID, for what stays behind: not what
+ * belongs to a relation that does. The caller frees *rows with PQclear.
+ */
+int schema_left(Database *target, const char *migration, PGresult **rows, Error *error) MUST_CHECK;
 
 /* Rows (object, words) of what was refused so far. The caller frees *rows with PQclear. */
 int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error) MUST_CHECK;

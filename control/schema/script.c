@@ -331,6 +331,8 @@ void script_free(SchemaScript *script)
 {
     for (size_t i = 0; i < script->count; i++) {
         free(script->objects[i].needs);
+        free(script->objects[i].left);
+        free(script->objects[i].not_valid);
     }
     for (size_t i = 0; i < sizeof script->more / sizeof *script->more; i++) {
         PQclear(script->more[i]);

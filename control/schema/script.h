@@ -27,6 +27,8 @@ typedef struct SchemaObject {
     const char *sql;
     int *needs; /* dump_ids */
     size_t need_count;
+    char *left;      /* owned: why it is left out, whatever the options say (leave.h); or NULL */
+    char *not_valid; /* owned: the same for a constraint that is made NOT VALID */
 } SchemaObject;
 
 typedef struct SchemaScript {

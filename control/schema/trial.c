@@ -11,6 +11,7 @@
 #include "archive.h"
 #include "checks.h"
 #include "command.h"
+#include "leave.h"
 #include "make.h"
 #include "needed_roles.h"
 
@@ -153,6 +154,9 @@ static int try_there(Trial *trial, Error *error)
     }
     if (status == 0) {
         status = checks_move(&trial->road, &pre, &post, error);
+    }
+    if (status == 0) {
+        status = leave_mark(trial->road.source, trial->road.left, &pre, &post, error);
     }
     if (status == 0) {
         status = builder_open(&trial->road, trial->uri.data, archive_encoding(&trial->road), &trial->builder,

@@ -134,6 +134,25 @@ static void print_copy(FILE *out, const json_t *document)
             bytes > 0 ? 100 * copied / bytes : 100.0);
 }
 
+/* What the operator chose to move, and what that leaves behind. */
+static void print_selection(FILE *out, const json_t *document)
+{
+    const json_t *rule;
+    size_t index;
+    if (json_array_size(status_at(document, "selection.rules")) == 0) {
+        return;
+    }
+    label(out, "moved");
+    json_array_foreach(status_at(document, "selection.rules"), index, rule)
+    {
+        fprintf(out, "%s--%s %s", index > 0 ? " " : "", status_text(rule, "rule"),
+                status_text(rule, "pattern"));
+    }
+    fprintf(out, "; %.0f relations stay behind, and the rows of %.0f (penstock.left_behind)\n",
+            status_number(document, "selection.relations_left"),
+            status_number(document, "selection.rows_left"));
+}
+
 static bool applying(const json_t *document)
 {
     return status_true(document, "running.applier") &&
@@ -475,6 +494,7 @@ static void print_standing(FILE *out, const json_t *document, bool known)
     if (known) {
         print_slot(out, document);
         print_copy(out, document);
+        print_selection(out, document);
         print_applier(out, document);
         print_lanes(out, document);
         print_batches(out, document);

@@ -20,7 +20,8 @@ static Expected expect(const Cutover *cutover, const Measure *found)
 {
     const CutoverOptions *options = cutover->options;
     Expected out = {.drain = cutover->holds ? found->oldest : 0, .catch_up = found->lag_seconds};
-    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + found->sequence_seconds + STEPS_S;
+    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + found->sequence_seconds +
+               found->large.seconds + STEPS_S;
     out.fits = out.catch_up >= 0 && out.drain <= options->drain_limit && out.hold <= options->hold_limit;
     return out;
 }
@@ -37,6 +38,12 @@ static void print_json(const Cutover *cutover, const Measure *found, const Expec
                   found->sequence_seconds, "expected", "drain_seconds", expected->drain, "catch_up_seconds",
                   expected->catch_up, "hold_seconds", expected->hold, "limits", "drain_seconds",
                   cutover->options->drain_limit, "hold_seconds", cutover->options->hold_limit);
+    if (found->large_known) {
+        json_object_set_new(all, "large_objects",
+                            json_pack("{s:I, s:I, s:I, s:f}", "count", (json_int_t)found->large.objects,
+                                      "changed", (json_int_t)found->large.changed, "changed_bytes",
+                                      (json_int_t)found->large.bytes, "look_seconds", found->large.seconds));
+    }
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(all);
@@ -55,6 +62,12 @@ static void print_found(const Cutover *cutover, const Measure *found)
     printf("  oldest transaction  %.2f s%s%s\n", found->oldest, found->oldest_who != NULL ? ": " : "",
            found->oldest_who != NULL ? found->oldest_who : "");
     printf("  sequences           %zu, read in %.2f s\n", found->sequences, found->sequence_seconds);
+    if (found->large_known && found->large.objects > 0) {
+        printf("  large objects       %lld, of which %lld have changed (%lld bytes, brought before the "
+               "hold), found in %.2f s\n",
+               (long long)found->large.objects, (long long)found->large.changed,
+               (long long)found->large.bytes, found->large.seconds);
+    }
 }
 
 static void print_text(const Cutover *cutover, const Measure *found, const Expected *expected)

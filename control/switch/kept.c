@@ -29,6 +29,7 @@ static const struct {
     {"verify", offsetof(CutoverOptions, verify)},
     {"no_reverse", offsetof(CutoverOptions, no_reverse)},
     {"accept_drift", offsetof(CutoverOptions, accept_drift)},
+    {"accept_left_behind", offsetof(CutoverOptions, accept_left_behind)},
     {"accept_loss", offsetof(CutoverOptions, accept_loss)},
     {"end_writers", offsetof(CutoverOptions, end_writers)},
 };

@@ -99,6 +99,19 @@ static int look_at_work(Cutover *cutover, Measure *out, Error *error)
     return 0;
 }
 
+static int look_at_large_objects(Cutover *cutover, Measure *out, Error *error)
+{
+    LargeKnown known;
+    if (large_load(cutover->target, cutover->migration.name, &known, error) != 0) {
+        return -1;
+    }
+    out->large_known = known.known;
+    return known.known
+               ? large_look(cutover->leaving, cutover->road == &road_cutover ? known.source : known.target,
+                            &out->large, error)
+               : 0;
+}
+
 int measure(Cutover *cutover, Measure *out, Error *error)
 {
     Lsn end, at;
@@ -121,7 +134,9 @@ int measure(Cutover *cutover, Measure *out, Error *error)
         clock_pause_ms(LOOK_MS);
     }
     out->at_work /= out->looks;
-    return positions_measure(cutover->leaving, &out->sequences, &out->sequence_seconds, error);
+    return positions_measure(cutover->leaving, &out->sequences, &out->sequence_seconds, error) == 0
+               ? look_at_large_objects(cutover, out, error)
+               : -1;
 }
 
 void measure_free(Measure *measure)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cutover.h"
+#include "large.h"
 
 /* Bytes of WAL that the side that clients go to has not made its own yet; ERROR_STATE when nothing works on them. */
 int measure_lag(Cutover *cutover, int64_t *bytes, Error *error) MUST_CHECK;
@@ -21,6 +22,8 @@ typedef struct Measure {
     int looks;
     size_t sequences;        /* of the side that clients leave … */
     double sequence_seconds; /* … and how long it takes to read where they stand */
+    bool large_known;        /* large objects are moved */
+    LargeLook large;         /* of that side: what has changed, and how long it takes to find out */
 } Measure;
 
 /* Looks for a while; the caller frees *out with measure_free. */

@@ -34,6 +34,7 @@ enum {
     OPTION_END_WRITERS,
     OPTION_NO_HELPER,
     OPTION_ACCEPT_DRIFT,
+    OPTION_ACCEPT_LEFT_BEHIND,
 };
 
 static const struct argp_option common_options[] = {
@@ -86,6 +87,10 @@ static const struct argp_option cutover_options[] = {
      "are at the "
      "source",
      0},
+    {"accept-left-behind", OPTION_ACCEPT_LEFT_BEHIND, NULL, 0,
+     "Switch although relations of the source stay behind, or their rows, by the choice that the copy was "
+     "given",
+     0},
     {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
     {0}};
 
@@ -128,6 +133,7 @@ static const OptionField fields[] = {
     OPTION_FLAG(OPTION_NO_REVERSE, CutoverOptions, no_reverse),
     OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
     OPTION_FLAG(OPTION_ACCEPT_DRIFT, CutoverOptions, accept_drift),
+    OPTION_FLAG(OPTION_ACCEPT_LEFT_BEHIND, CutoverOptions, accept_left_behind),
     OPTION_FLAG(OPTION_WARM_UP, CutoverOptions, warm_up),
     OPTION_FLAG(OPTION_VERIFY, CutoverOptions, verify),
     OPTION_FLAG(OPTION_END_WRITERS, CutoverOptions, end_writers),

@@ -37,10 +37,11 @@ typedef struct CutoverOptions {
     bool yes;
     bool no_reverse;
     bool warm_up;
-    bool accept_loss;  /* of updates and deletes that cannot come back */
-    bool accept_drift; /* definitions that differ between the two sides */
-    bool no_helper;    /* nobody ends the hold when the command is killed */
-    bool end_writers;  /* who would go on writing behind the fence is stopped, and not refused */
+    bool accept_loss;        /* of updates and deletes that cannot come back */
+    bool accept_drift;       /* definitions that differ between the two sides */
+    bool accept_left_behind; /* what the selection leaves behind */
+    bool no_helper;          /* nobody ends the hold when the command is killed */
+    bool end_writers;        /* who would go on writing behind the fence is stopped, and not refused */
     const char *
         only_round; /* of a helper that ends a hold: what it may undo, as long as clients were not released */
     bool *over;     /* of the same: set when there is nothing to undo any more */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "left_behind.h"
 #include "text.h"
 
 #define PART 1000
@@ -32,8 +33,8 @@ static const char list_sql[] =
     "  LEFT JOIN pg_extension e ON e.oid = d.refobjid"
     " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
     "'information_schema')"
-    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))"
-    " ORDER BY c.oid";
+    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_KEPT(
+        "c.oid") " ORDER BY c.oid";
 
 /* Gives what it could not set: there is no such sequence, or it did not take the value. */
 static const char set_sql[] =

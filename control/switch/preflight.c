@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "cutover.h"
 #include "drift.h"
+#include "left.h"
 #include "measure.h"
 #include "named.h"
 #include "passers.h"
@@ -341,9 +342,9 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 int cutover_preflight(Cutover *cutover, Error *error)
 {
     static int (*const checks[])(Cutover *, Error *) = {
-        check_phase,  check_nothing_missing,   check_drift,        check_leaving,   check_slot,
-        check_lag,    check_reverse,           check_transactions, name_superusers, name_passers,
-        named_others, name_without_statistics, check_proxies};
+        check_phase,  left_check,   check_nothing_missing,   check_drift,        check_leaving,
+        check_slot,   check_lag,    check_reverse,           check_transactions, name_superusers,
+        name_passers, named_others, name_without_statistics, check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 

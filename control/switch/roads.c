@@ -3,11 +3,11 @@
  * undone when something fails, from there on the only way is forward, since clients may have written: unless `probe` fails
  * and it can be shown that nobody has.
  *
- *     cutover:   preflight  warm up  publish  slot  subscribe  ahead
- *                           hold  drain  fence  position  catch up  triggers  sequences  snapshot  begin  open  point  prove
+ *     cutover:   preflight  warm up  publish  slot  subscribe  ahead  large ahead
+ *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove
  *                           RELEASE  probe  gone  streams  switched
- *     rollback:  preflight  stream  ahead
- *                           hold  drain  fence  position  catch up  sequences            begin  open  point
+ *     rollback:  preflight  stream  ahead  large ahead
+ *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
@@ -58,6 +58,10 @@ static const Step cutover_steps[] = {
      .text = "set the sequences, as far as they are",
      .perform = step_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "large ahead",
+     .text = "bring large objects, as far as they have changed",
+     .perform = step_large_ahead,
+     .needs = NEEDS_BOTH},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -107,6 +111,11 @@ static const Step cutover_steps[] = {
      .text = "set the sequences that have moved since",
      .perform = step_sequences,
      .needs = NEEDS_BOTH},
+    {.name = "large objects",
+     .text = "bring large objects that have changed since",
+     .perform = step_large,
+     .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
     {.name = "snapshot",
      .text = "keep this moment of both sides for the comparison",
      .perform = step_snapshot,
@@ -188,6 +197,10 @@ static const Step rollback_steps[] = {
      .text = "set the sequences, as far as they are",
      .perform = step_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "large ahead",
+     .text = "bring large objects, as far as they have changed",
+     .perform = step_large_ahead,
+     .needs = NEEDS_BOTH},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -229,6 +242,11 @@ static const Step rollback_steps[] = {
      .text = "set the sequences that have moved since",
      .perform = step_sequences,
      .needs = NEEDS_BOTH},
+    {.name = "large objects",
+     .text = "bring large objects that have changed since",
+     .perform = step_large,
+     .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
     {.name = "begin",
      .text = "the way there: it begins here, where both sides are equal",
      .perform = step_move_stream,

@@ -9,6 +9,7 @@
 
 #include "cutover.h"
 #include "kept.h"
+#include "left_behind.h"
 #include "ledger.h"
 #include "lock.h"
 #include "positions.h"
@@ -94,6 +95,14 @@ static int lock_again(Cutover *cutover, Error *error)
     return cutover->regime == REGIME_UNDO ? 0 : -1;
 }
 
+/* What the copy left behind is passed over, in each session on the source; without a target nobody looks at relations there. */
+static int hide_left_behind(Cutover *cutover, Error *error)
+{
+    return cutover->target == NULL || cutover->migration.name[0] == '\0'
+               ? 0
+               : left_behind_hide_known(cutover->source, cutover->target, cutover->migration.name, error);
+}
+
 int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error *error)
 {
     bool source = end == DATABASE_SOURCE;
@@ -106,7 +115,7 @@ int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error
     if (source) {
         return identify(*database, cutover->source_system, error) == 0 &&
                        (cutover->migration.name[0] == '\0' || check_identity(cutover, error) == 0)
-                   ? 0
+                   ? hide_left_behind(cutover, error)
                    : -1;
     }
     return cutover->migration.name[0] != '\0' ? lock_again(cutover, error) : 0;

@@ -46,6 +46,10 @@ int step_ahead(void *context, json_t *detail, Error *error);
 int step_sequences(void *context, json_t *detail, Error *error);
 int step_snapshot(void *context, json_t *detail, Error *error);
 
+/* large_steps.c: large objects, before the hold and in it. */
+int step_large_ahead(void *context, json_t *detail, Error *error);
+int step_large(void *context, json_t *detail, Error *error);
+
 /* triggers.c: those that act on replicated rows. */
 int step_triggers(void *context, json_t *detail, Error *error);
 int step_silence(void *context, const json_t *detail, Error *error);

@@ -104,6 +104,13 @@ static void values_out_of_range_are_refused(void **state)
         {"binary", "perhaps"},
         {"compression", "lz4"},
         {"publications", "\""},
+        {"skip_relations", ""},
+        {"skip_relations", "0"},
+        {"skip_relations", "1,"},
+        {"skip_relations", "1, 2"},
+        {"skip_relations", "4294967296"},
+        {"skip_relations", "-1"},
+        {"skip_relations", "16384;"},
         {"publications", "a,"},
         {"streaming", "on"},
         {"", "1"},
@@ -129,6 +136,26 @@ static void describing_gives_what_was_said(void **state)
     bool found = false;
     for (int i = 0; i < count; i++) {
         found = found || strcmp(texts[i], "skip_tables= a.b , c.* ") == 0;
+    }
+    assert_true(found);
+    stand_in_free();
+}
+
+static void relations_are_found_by_oid(void **state)
+{
+    (void)state;
+    Parse parse = {.name = "skip_relations", .value = "4294967295,16390,7,16384"};
+    assert_true(stand_in_run(parse_one, &parse));
+    assert_true(options_skip_relation(&parse.options, 16384));
+    assert_true(options_skip_relation(&parse.options, 16390));
+    assert_true(options_skip_relation(&parse.options, 7));
+    assert_true(options_skip_relation(&parse.options, 4294967295U));
+    assert_false(options_skip_relation(&parse.options, 16385));
+    char **texts;
+    int count = options_describe(&parse.options, &texts);
+    bool found = false;
+    for (int i = 0; i < count; i++) {
+        found = found || strcmp(texts[i], "skip_relations=4 relations") == 0;
     }
     assert_true(found);
     stand_in_free();
@@ -217,6 +244,7 @@ int main(void)
         cmocka_unit_test(patterns_match_what_they_say),
         cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(describing_gives_what_was_said),
+        cmocka_unit_test(relations_are_found_by_oid),
         cmocka_unit_test(only_releases_that_were_tried_are_known),
         cmocka_unit_test(server_that_is_not_known_is_decoded_plainly),
     };
