@@ -172,7 +172,18 @@ subtest 'forced users, and passwords in auth_file' => sub {
     accepted('all of them', $proxy);
     $target->sql('postgres', 'ALTER ROLE other NOLOGIN');
     refused('the forced user may not log in at the target', $proxy, qr/"other", a user of "forced", cannot log in/);
+    $proxy->kill9;
+};
+
+# In auth_file, and not connected since PgBouncer was started.
+subtest 'users who have not been seen' => sub {
+    my $proxy = PenstockTest::PgBouncer->start_with('unseen', databases => "app = $from\n", users => qq("admin" "secret"\n"app" "app"\n"other" "other"\n"nobody" "x"\n),
+        password => \%passwords, settings => "auth_type = scram-sha-256\n");
+    logs_in($proxy, 'app', 'app');
+    refused('one who may not log in at the target', $proxy, qr/"other", a user of "app", cannot log in/);
+    like(accepted('which is accepted', $proxy, ',logins=accept'), qr/accepted: "other" of auth_file cannot log in there/, 'and listed');
     $target->sql('postgres', 'ALTER ROLE other LOGIN');
+    accepted('who gets in nowhere is not missed', $proxy);
     $proxy->kill9;
 };
 

@@ -171,7 +171,7 @@ int config_files_write(Store *store, ConfigFiles *files, bool keep, Error *error
 {
     for (size_t i = 0; i < files->count; i++) {
         ConfigFile *file = &files->files[i];
-        if (file->changed && store_replace(store, file->path, file->text, keep, error) != 0) {
+        if (file->changed && store_replace(store, file->path, file->text, keep && !file->kept, error) != 0) {
             return -1;
         }
         file->changed = false;

@@ -19,6 +19,7 @@ typedef struct ConfigFile {
     char *path; /* NULL: the file itself */
     char *text;
     bool changed;
+    bool kept; /* what it was before stands beside it already, and stays */
 } ConfigFile;
 
 /* A stretch of flat, and where it comes from. */

@@ -57,6 +57,20 @@ char *credentials_password(const char *auth_file, const char *user)
     return NULL;
 }
 
+char *credentials_next_user(const char **at)
+{
+    while (*at != NULL && **at != '\0') {
+        char *name = NULL;
+        read_word(*at, &name);
+        *at = strchr(*at, '\n');
+        *at = *at != NULL ? *at + 1 : NULL;
+        if (name != NULL) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 static int verifier(Database *database, const char *user, char **out, Error *error)
 {
     return database_value(
@@ -83,6 +97,16 @@ static int same_verifier(Database *source, Database *target, const char *user, E
     free(there);
     free(here);
     return status;
+}
+
+bool credentials_fenced(Database *server, const char *database)
+{
+    bool fenced = false;
+    Error ignored;
+    return database_found(server, &fenced, &ignored,
+                          "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1 AND datconnlimit = 0", 1,
+                          database) == 0 &&
+           fenced;
 }
 
 /*

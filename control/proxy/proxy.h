@@ -7,9 +7,9 @@
  * gate that accepts and waits, and the gate is opened in `release` (pgcat). Whoever calls does not know which
  * it is.
  *
- *     open → inspect → remember → hold → [still] → point_at → release → close
- *                                   │                 │
- *                            let_go ◄──── restore ◄───┘      on the way back, any step may be repeated
+ *     open → inspect → prepare_look → remember → hold → [still] → point_at → look → release → end_look → close
+ *                                                  │                 │
+ *                                           let_go ◄──── restore ◄───┘      on the way back, any step may be repeated
  *
  * What the way back needs (the old lines of a configuration file) is what `remember` gives: the caller keeps
  * it durably before it calls hold, and a later process can undo with it. Passwords are never in error
@@ -27,6 +27,7 @@
 #include "database.h"
 #include "error.h"
 #include "ini.h"
+#include "probe.h"
 
 typedef struct Proxy Proxy;
 
@@ -107,6 +108,15 @@ typedef struct ProxyOperations {
     int (*hold)(Proxy *proxy, const ProxyContext *context, Error *error);
     /* Makes the proxy use context->to once it is released; on return nothing but release is left to do. */
     int (*point_at)(Proxy *proxy, const ProxyContext *context, Error *error);
+    /*
+     * A look at the other side before anybody is let go there, past the clients that are held. prepare_look, before the
+     * hold, prepares ways for it that no client knows, which lead to context->to; *ways is an array without secrets that the
+     * caller keeps and frees, empty when nobody is known to come as. look goes one of them, after point_at and within
+     * limit_ms. end_look takes the ways away; it may come again, and from another process. All NULL: there is no such look.
+     */
+    int (*prepare_look)(Proxy *proxy, const ProxyContext *context, json_t **ways, Error *error);
+    int (*look)(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *answer, Error *error);
+    int (*end_look)(Proxy *proxy, Error *error);
     /* Undoes point_at, whole or half done. */
     int (*restore)(Proxy *proxy, const json_t *remembered, Error *error);
     /* Lets held clients go on: where point_at led them … */

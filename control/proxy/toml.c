@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "toml_scan.h"
 
 typedef struct Item {
@@ -347,6 +348,48 @@ int toml_set(const char *text, const char *const *table, const char *key, const 
                          table[1] != NULL ? table[1] : "");
     }
     return 0;
+}
+
+/* Of these a key needs no quotes. */
+#define BARE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+/* The header of a table below parent, which is called name there. */
+static void copy_header(const Item *item, const char *const *parent, const char *name, Text *out)
+{
+    size_t last = 0;
+    while (parent[last + 1] != NULL) {
+        last++;
+    }
+    text_append(out, "[");
+    for (size_t i = 0; item->parts[i] != NULL; i++) {
+        const char *part = i == last ? name : item->parts[i];
+        bool bare = *part != '\0' && strspn(part, BARE) == strlen(part);
+        char *quoted = bare ? NULL : toml_quote(part);
+        text_printf(out, "%s%s", i > 0 ? "." : "", bare ? part : quoted);
+        free(quoted);
+    }
+    text_append(out, "]\n");
+}
+
+char *toml_copy(const char *text, const char *const *table, const char *name)
+{
+    Text out = {0};
+    Item item;
+    bool inside = false;
+    text_append(&out, "");
+    while (next_item(&text, &item) > 0) {
+        if (item.is_header) {
+            inside = is_table(&item, table) || part_below(&item, table) != NULL;
+        }
+        if (inside && item.is_header) {
+            copy_header(&item, table, name, &out);
+        } else if (inside) {
+            text_append_bytes(&out, item.begin, (size_t)(item.end - item.begin));
+            text_append(&out, item.end[-1] == '\n' ? "" : "\n");
+        }
+        item_free(&item);
+    }
+    return out.data;
 }
 
 char *toml_quote(const char *value)

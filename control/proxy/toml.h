@@ -36,5 +36,8 @@ char *toml_text(const char *text, const char *const *table, const char *key);
 int toml_set(const char *text, const char *const *table, const char *key, const char *raw, char **out,
              Error *error) MUST_CHECK;
 
+/* Table and all tables below it, under that name in its place: lines that can stand behind text. The caller frees them. */
+char *toml_copy(const char *text, const char *const *table, const char *name);
+
 /* value as a quoted string. The caller frees it. */
 char *toml_quote(const char *value);

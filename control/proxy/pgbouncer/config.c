@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "pgbouncer/pgbouncer.h"
+#include "pgbouncer/walk.h"
 #include "place.h"
 
 #define VERIFY_LIMIT_MS 2000
@@ -87,14 +88,16 @@ int pgbouncer_entries(Proxy *proxy, char ***out, Error *error)
     return 0;
 }
 
-static json_t *remember_one(const char *entry, const char *line)
+/* Into an array of JSON. */
+static int remember_one(void *context, const Entry *entry, Error *error)
 {
     IniPlace place;
-    ini_line_place(line, &place);
-    json_t *one = json_pack("{s:s, s:s?, s:s?, s:s?}", "entry", entry, "host", place.host, "port", place.port,
-                            "dbname", place.dbname);
+    (void)error;
+    ini_line_place(entry->line, &place);
+    json_array_append_new(context, json_pack("{s:s, s:s?, s:s?, s:s?}", "entry", entry->name, "host",
+                                             place.host, "port", place.port, "dbname", place.dbname));
     ini_place_free(&place);
-    return one;
+    return 0;
 }
 
 int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error)
@@ -106,14 +109,8 @@ int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error)
     }
     int status = pgbouncer_entries(proxy, &entries, error);
     json_t *all = json_array();
-    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        char *line = NULL;
-        bool fallback;
-        status = ini_database_line(files.flat, entries[i], &line, &fallback, error);
-        if (status == 0) {
-            json_array_append_new(all, remember_one(entries[i], line));
-        }
-        free(line);
+    if (status == 0) {
+        status = pgbouncer_walk_entries(files.flat, entries, remember_one, all, error);
     }
     if (status == 0) {
         *out = json_pack("{s:s, s:O}", "config", store_name(proxy->store), "entries", all);
@@ -135,16 +132,20 @@ static void line_place(const char *line, char host[256], char port[16])
 }
 
 /* Waits until SHOW DATABASES says of the entry what the line says. */
-static int verify_entry(Proxy *proxy, const char *entry, const char *line, Error *error)
+static int verify_entry(void *context, const Entry *entry, Error *error)
 {
+    Proxy *proxy = context;
     char host[256], port[16], shown[320] = "";
-    line_place(line, host, port);
+    if (entry->fallback) {
+        return 0;
+    }
+    line_place(entry->line, host, port);
     for (int waited = 0; waited <= VERIFY_LIMIT_MS; waited += 20) {
         PGresult *databases;
         if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
             return -1;
         }
-        int row = console_row(databases, "name", entry);
+        int row = console_row(databases, "name", entry->name);
         bool same = strcmp(console_field(databases, row, "host"), host) == 0 &&
                     strcmp(console_field(databases, row, "port"), port) == 0;
         snprintf(shown, sizeof shown, "%s:%s", console_field(databases, row, "host"),
@@ -155,62 +156,44 @@ static int verify_entry(Proxy *proxy, const char *entry, const char *line, Error
         }
         clock_pause_ms(20);
     }
-    error_set(error, ERROR_PROXY, "PgBouncer still leads \"%s\" to %s after RELOAD, not to %s:%s", entry,
-              shown, host, port);
+    error_set(error, ERROR_PROXY, "PgBouncer still leads \"%s\" to %s after RELOAD, not to %s:%s",
+              entry->name, shown, host, port);
     return error_hint(error, "Its log says what it did not like in \"%s\"; is it the file that it reads?",
                       store_name(proxy->store));
 }
 
-static int verify(Proxy *proxy, const char *text, char *const *entries, Error *error)
-{
-    int status = 0;
-    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        char *line = NULL;
-        bool fallback;
-        status = ini_database_line(text, entries[i], &line, &fallback, error);
-        if (status == 0 && !fallback) {
-            status = verify_entry(proxy, entries[i], line, error);
-        }
-        free(line);
-    }
-    return status;
-}
-
 /* What PgBouncer does must be what its file says, or the RELOAD of the switch changes more than the switch. */
-static int check_shown_one(Proxy *proxy, const PGresult *databases, const char *entry, const char *line,
-                           Error *error)
+typedef struct Shown {
+    Proxy *proxy;
+    PGresult *databases;
+} Shown;
+
+static int check_shown_one(void *context, const Entry *entry, Error *error)
 {
+    const Shown *all = context;
+    const PGresult *databases = all->databases;
     char host[256], port[16];
-    int row = console_row(databases, "name", entry);
+    int row = console_row(databases, "name", entry->name);
     const char *shown_host = console_field(databases, row, "host");
     const char *shown_port = console_field(databases, row, "port");
-    line_place(line, host, port);
+    line_place(entry->line, host, port);
     if (row < 0 || (strcmp(host, shown_host) == 0 && strcmp(port, shown_port) == 0)) {
         return 0;
     }
-    error_set(error, ERROR_STATE, "\"%s\" leads to %s:%s in PgBouncer, and to %s:%s in its file", entry,
+    error_set(error, ERROR_STATE, "\"%s\" leads to %s:%s in PgBouncer, and to %s:%s in its file", entry->name,
               shown_host, shown_port, host, port);
     return error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?",
-                      store_name(proxy->store));
+                      store_name(all->proxy->store));
 }
 
 int pgbouncer_check_shown(Proxy *proxy, const char *text, char *const *entries, Error *error)
 {
-    PGresult *databases;
-    if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
+    Shown all = {.proxy = proxy};
+    if (console_run(&proxy->console, "SHOW DATABASES", &all.databases, error) != 0) {
         return -1;
     }
-    int status = 0;
-    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        char *line = NULL;
-        bool fallback;
-        status = ini_database_line(text, entries[i], &line, &fallback, error);
-        if (status == 0) {
-            status = check_shown_one(proxy, databases, entries[i], line, error);
-        }
-        free(line);
-    }
-    PQclear(databases);
+    int status = pgbouncer_walk_entries(text, entries, check_shown_one, &all, error);
+    PQclear(all.databases);
     return status;
 }
 
@@ -220,7 +203,7 @@ static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool ke
     if (status == 0) {
         status = pgbouncer_reload(proxy, entries, error);
     }
-    return status == 0 ? verify(proxy, files->flat, entries, error) : status;
+    return status == 0 ? pgbouncer_walk_entries(files->flat, entries, verify_entry, proxy, error) : status;
 }
 
 /* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
@@ -269,6 +252,8 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
         return -1;
     }
     int status = pgbouncer_entries(proxy, &entries, error);
+    /* With lines of ours in it, it is not what is to be kept: prepare_look has kept what was there before. */
+    files.files[0].kept = strstr(files.files[0].text, REHEARSAL) != NULL;
     if (status == 0) {
         status = point_all(&files, entries, &context->to, error);
     }

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "credentials.h"
-#include "file.h"
 #include "pgbouncer/pgbouncer.h"
+#include "pgbouncer/walk.h"
 #include "route.h"
 
 #define SESSION_HINT                                                                                         \
@@ -93,64 +92,28 @@ static void warn_of_others(Proxy *proxy, ProxyReport *report)
 
 /* --- the users --- */
 
-static int visit_rows(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *entry,
-                      const char *line, const PGresult *pools, const char *auth_file, ProxyReport *report,
-                      Error *error)
-{
-    char *forced = ini_line_setting(line, "user");
-    char *forced_password = ini_line_setting(line, "password");
-    int status = 0;
-    for (int row = 0; status == 0 && row < PQntuples(pools); row++) {
-        const char *user = console_field(pools, row, "user");
-        if (strcmp(console_field(pools, row, "database"), entry) != 0) {
-            continue;
-        }
-        bool is_forced = forced != NULL && strcmp(forced, user) == 0;
-        char *password = is_forced && forced_password != NULL ? strdup(forced_password)
-                         : auth_file != NULL                  ? credentials_password(auth_file, user)
-                                                              : NULL;
-        RouteUser route = {.database = entry,
-                           .name = user,
-                           .password = password,
-                           .server_name = user,
-                           .server_password = password};
-        status = check_mode(proxy, entry, user, console_field(pools, row, "pool_mode"), error);
-        if (status == 0) {
-            status = visit(&proxy->console, context, &route, report, error);
-        }
-        free(password);
-    }
-    free(forced);
-    free(forced_password);
-    return status;
-}
+/* A route to be visited for each user. */
+typedef struct Routes {
+    Proxy *proxy;
+    RouteVisit visit;
+    const ProxyContext *context;
+    ProxyReport *report;
+} Routes;
 
-static int visit_entries(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *text,
-                         char *const *entries, const PGresult *config, ProxyReport *report, Error *error)
+static int visit_route(void *context, const EntryUser *user, Error *error)
 {
-    PGresult *pools;
-    char *auth_file = NULL;
-    Error ignored;
-    if (console_run(&proxy->console, "SHOW POOLS", &pools, error) != 0) {
-        return -1;
+    const Routes *routes = context;
+    if (user->unseen) {
+        return 0;
     }
-    const char *path = pgbouncer_setting(config, "auth_file");
-    if (*path == '\0' || file_read(path, &auth_file, &ignored) != 0) {
-        auth_file = NULL;
-    }
-    int status = 0;
-    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        char *line = NULL;
-        bool fallback;
-        status = ini_database_line(text, entries[i], &line, &fallback, error);
-        if (status == 0) {
-            status = visit_rows(proxy, visit, context, entries[i], line, pools, auth_file, report, error);
-        }
-        free(line);
-    }
-    free(auth_file);
-    PQclear(pools);
-    return status;
+    RouteUser route = {.database = user->entry,
+                       .name = user->name,
+                       .password = user->password,
+                       .server_name = user->name,
+                       .server_password = user->password};
+    return check_mode(routes->proxy, user->entry, user->name, user->pool_mode, error) == 0
+               ? routes->visit(&routes->proxy->console, routes->context, &route, routes->report, error)
+               : -1;
 }
 
 int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, ProxyReport *report,
@@ -167,7 +130,8 @@ int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *co
         status = pgbouncer_entries(proxy, &entries, error);
     }
     if (status == 0) {
-        status = visit_entries(proxy, visit, context, files.flat, entries, config, report, error);
+        Routes routes = {.proxy = proxy, .visit = visit, .context = context, .report = report};
+        status = pgbouncer_walk_users(proxy, config, files.flat, entries, visit_route, &routes, error);
     }
     ini_names_free(entries);
     config_files_free(&files);
@@ -268,8 +232,8 @@ static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *co
     }
     if (status == 0) {
         warn_of_others(proxy, report);
-        status =
-            visit_entries(proxy, route_inspect_way, context, files->flat, entries, config, report, error);
+        Routes routes = {.proxy = proxy, .visit = route_inspect_way, .context = context, .report = report};
+        status = pgbouncer_walk_users(proxy, config, files->flat, entries, visit_route, &routes, error);
     }
     if (status == 0) {
         status = pgbouncer_rehearse(proxy, context, config, files->flat, entries, report, error);

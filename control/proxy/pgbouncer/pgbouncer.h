@@ -1,6 +1,6 @@
 /*
  * What the files of the PgBouncer adapter share: adapter.c has the operations that hold, inspect.c and limits.c the checks
- * beforehand, rehearse.c the logins tried beforehand, config.c what changes the configuration, reload.c what makes it count.
+ * beforehand, rehearse.c the logins tried beforehand, look.c the one in the hold, walk.c who is there, config.c what changes the configuration, reload.c what makes it count.
  * Private to this folder.
  */
 #pragma once
@@ -74,6 +74,12 @@ int pgbouncer_check_processes(Proxy *proxy, const PGresult *config, ProxyReport 
  */
 int pgbouncer_rehearse(Proxy *proxy, const ProxyContext *context, const PGresult *config, const char *text,
                        char *const *entries, ProxyReport *report, Error *error) MUST_CHECK;
+
+/* See proxy.h. */
+int pgbouncer_prepare_look(Proxy *proxy, const ProxyContext *context, json_t **ways, Error *error) MUST_CHECK;
+int pgbouncer_look(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *answer,
+                   Error *error) MUST_CHECK;
+int pgbouncer_end_look(Proxy *proxy, Error *error) MUST_CHECK;
 
 /* Takes away what a rehearsal that was killed has left in the files. */
 int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error) MUST_CHECK;

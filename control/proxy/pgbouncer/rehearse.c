@@ -17,74 +17,42 @@
 #include <string.h>
 
 #include "credentials.h"
-#include "file.h"
 #include "identity.h"
 #include "pgbouncer/pgbouncer.h"
 #include "pgbouncer/stage.h"
+#include "pgbouncer/walk.h"
 #include "text.h"
 
 #define LOGIN_LIMIT_MS 4000
 
 /* --- who plays --- */
 
-static void add_player(Rehearsal *all, const char *entry, const char *line, const char *user, bool forced,
-                       char *password)
+static int add_player(void *context, const EntryUser *user, Error *error)
 {
+    Rehearsal *all = context;
+    (void)error;
     if (all->count == all->room) {
         all->room = all->room > 0 ? 2 * all->room : 16;
         all->players = realloc(all->players, all->room * sizeof *all->players);
     }
-    all->players[all->count++] = (Player){
-        .entry = entry, .line = strdup(line), .user = strdup(user), .password = password, .forced = forced};
+    all->players[all->count++] = (Player){.entry = strdup(user->entry),
+                                          .line = strdup(user->line),
+                                          .user = strdup(user->name),
+                                          .password = user->password != NULL ? strdup(user->password) : NULL,
+                                          .forced = user->forced,
+                                          .unseen = user->unseen};
+    return 0;
 }
 
-static void add_players(Rehearsal *all, const char *entry, const char *line, const PGresult *pools,
-                        const char *auth_file)
+int rehearsal_cast(Rehearsal *all, const char *text, char *const *entries, Error *error)
 {
-    char *forced = ini_line_setting(line, "user");
-    if (forced != NULL) {
-        add_player(all, entry, line, forced, true, NULL);
-    }
-    for (int row = 0; forced == NULL && row < PQntuples(pools); row++) {
-        const char *user = console_field(pools, row, "user");
-        if (strcmp(console_field(pools, row, "database"), entry) == 0) {
-            add_player(all, entry, line, user, false,
-                       auth_file != NULL ? credentials_password(auth_file, user) : NULL);
-        }
-    }
-    free(forced);
+    return pgbouncer_walk_users(all->proxy, all->config, text, entries, add_player, all, error);
 }
 
-static int cast(Rehearsal *all, const char *text, char *const *entries, Error *error)
-{
-    PGresult *pools;
-    char *auth_file = NULL;
-    Error ignored;
-    if (console_run(&all->proxy->console, "SHOW POOLS", &pools, error) != 0) {
-        return -1;
-    }
-    const char *path = pgbouncer_setting(all->config, "auth_file");
-    if (*path == '\0' || file_read(path, &auth_file, &ignored) != 0) {
-        auth_file = NULL;
-    }
-    int status = 0;
-    for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        char *line = NULL;
-        bool fallback;
-        status = ini_database_line(text, entries[i], &line, &fallback, error);
-        if (status == 0) {
-            add_players(all, entries[i], line, pools, auth_file);
-        }
-        free(line);
-    }
-    free(auth_file);
-    PQclear(pools);
-    return status;
-}
-
-static void dismiss(Rehearsal *all)
+void rehearsal_dismiss(Rehearsal *all)
 {
     for (size_t i = 0; i < all->count; i++) {
+        free(all->players[i].entry);
         free(all->players[i].line);
         free(all->players[i].user);
         free(all->players[i].password);
@@ -110,15 +78,30 @@ static int enter(const Rehearsal *all, size_t number, const char *as, const char
     return status;
 }
 
+bool rehearsal_way(const Rehearsal *all, size_t number, Way *way)
+{
+    const Player *player = &all->players[number];
+    const PGconn *console = database_connection(all->proxy->console.database);
+    char system[32];
+    Error ignored;
+    *way = (Way){.as = "", .user = PQuser(console), .password = PQpass(console)};
+    if (enter(all, number, way->as, "now", way->user, way->password, system, &ignored) == 0) {
+        return true;
+    }
+    *way = (Way){.as = "_plain", .user = player->user, .password = player->password};
+    return !player->forced && player->password != NULL &&
+           enter(all, number, way->as, "now", way->user, way->password, system, &ignored) == 0;
+}
+
 /* The same login now and next. */
-static Outcome compare(const Rehearsal *all, size_t number, const char *as, const char *user,
-                       const char *password, Error *error)
+static Outcome compare(const Rehearsal *all, size_t number, Error *error)
 {
     char system[32];
-    if (enter(all, number, as, "now", user, password, system, error) != 0) {
+    Way way;
+    if (!rehearsal_way(all, number, &way)) {
         return UNTRIED;
     }
-    if (enter(all, number, as, "next", user, password, system, error) != 0) {
+    if (enter(all, number, way.as, "next", way.user, way.password, system, error) != 0) {
         return IS_REFUSED;
     }
     if (strcmp(system, all->target) == 0) {
@@ -152,36 +135,18 @@ static bool asks_at_the_server(const Rehearsal *all, const Player *player)
 static Outcome play(const Rehearsal *all, size_t number, Error *error)
 {
     const Player *player = &all->players[number];
-    const PGconn *console = database_connection(all->proxy->console.database);
-    Outcome outcome = compare(all, number, "", PQuser(console), PQpass(console), error);
-    if (outcome == UNTRIED && player->password != NULL) {
-        outcome = compare(all, number, "_plain", player->user, player->password, error);
-    }
-    if (outcome == UNTRIED && asks_at_the_server(all, player)) {
+    Outcome outcome = compare(all, number, error);
+    if (outcome == UNTRIED && !player->unseen && asks_at_the_server(all, player)) {
         outcome = compare_query(all, number, player->user, error);
     }
     return outcome;
 }
 
-/* A database that is fenced turns everybody away, and what PgBouncer says of it has no SQLSTATE: we look for ourselves. */
-static bool is_fenced(const ProxyContext *context)
-{
-    bool fenced = false;
-    Error ignored;
-    return database_found(context->target, &fenced, &ignored,
-                          "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1 AND datconnlimit = 0", 1,
-                          context->to.database) == 0 &&
-           fenced;
-}
-
 static int check_directly(const Rehearsal *all, const Player *player, Error *error)
 {
     const ProxyContext *context = all->context;
-    char *own = player->forced ? ini_line_setting(player->line, "password") : NULL;
-    int status = credentials_check(context->source, context->target, &context->to, player->user,
-                                   own != NULL ? own : player->password, error);
-    free(own);
-    return status;
+    return credentials_check(context->source, context->target, &context->to, player->user, player->password,
+                             error);
 }
 
 static int refused(const Rehearsal *all, const Player *player, Error *error)
@@ -196,19 +161,26 @@ static int refused(const Rehearsal *all, const Player *player, Error *error)
                "(--source-address on the way back) says how the proxy reaches that server.");
 }
 
-static int play_all(Rehearsal *all, Error *error)
+static int play_all(Rehearsal *all, ProxyReport *report, Error *error)
 {
-    bool fenced = is_fenced(all->context);
+    /* It turns everybody away, and what PgBouncer says of that has no SQLSTATE: then we log in ourselves. */
+    bool fenced = credentials_fenced(all->context->target, all->context->to.database);
     for (size_t i = 0; i < all->count && !all->silent; i++) {
         const Player *player = &all->players[i];
         if (all->context->stop != NULL && all->context->stop()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
         Outcome outcome = play(all, i, error);
-        if (outcome == IS_REFUSED && !fenced) {
+        if (outcome == IS_REFUSED && !fenced && !(player->unseen && all->proxy->accepts_untried)) {
             return refused(all, player, error);
         }
         *error = (Error){.code = ERROR_NONE}; /* of what did not go through on the way there */
+        if (player->unseen && outcome != GETS_IN) {
+            if (outcome == IS_REFUSED && !fenced) {
+                proxy_warn(report, "accepted: \"%s\" of auth_file cannot log in there", player->user);
+            }
+            continue; /* may be no user of this database at all */
+        }
         if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
             return -1;
         }
@@ -253,15 +225,12 @@ static int check_stage(Proxy *proxy, Error *error)
     return error_hint(error, "Is it the file that it reads, and may its user read it? Its log says more.");
 }
 
-static int perform(Rehearsal *all, Error *error)
+static int perform(Rehearsal *all, ProxyReport *report, Error *error)
 {
-    char *before = NULL, *block = stage_lines(all);
+    char *block = stage_lines(all);
     Error other;
-    if (store_read(all->proxy->store, NULL, &before, error) != 0) {
-        free(block);
-        return -1;
-    }
-    int status = stage_set(all->proxy, block, error);
+    int status = stage_set(all->proxy, block, false, error);
+    free(block);
     if (status == 0) {
         status = pgbouncer_reload(all->proxy, NULL, error);
     }
@@ -269,14 +238,12 @@ static int perform(Rehearsal *all, Error *error)
         status = check_stage(all->proxy, error);
     }
     if (status == 0) {
-        status = play_all(all, error);
+        status = play_all(all, report, error);
     }
-    if (stage_strike(all->proxy, before, &other) != 0 && status == 0) {
+    if (stage_strike(all->proxy, &other) != 0 && status == 0) {
         *error = other;
         status = error_context(error, "taking the rehearsal's lines away");
     }
-    free(before);
-    free(block);
     return status;
 }
 
@@ -307,33 +274,49 @@ static int identify(Rehearsal *all, Error *error)
     return status;
 }
 
+static bool has_seen(const Rehearsal *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (!all->players[i].unseen) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody to log in as: the lines are tried, and nobody uses them. */
+static int add_nobody(void *context, const Entry *entry, Error *error)
+{
+    Rehearsal *all = context;
+    EntryUser user = {.entry = entry->name,
+                      .line = entry->line,
+                      .name = PQuser(database_connection(all->proxy->console.database))};
+    all->silent = true;
+    return all->count == 0 ? add_player(all, &user, error) : 0;
+}
+
 int pgbouncer_rehearse(Proxy *proxy, const ProxyContext *context, const PGresult *config, const char *text,
                        char *const *entries, ProxyReport *report, Error *error)
 {
     Rehearsal all = {.proxy = proxy, .context = context, .config = config};
     int status = identify(&all, error);
     if (status == 0) {
-        status = cast(&all, text, entries, error);
+        status = rehearsal_cast(&all, text, entries, error);
+    }
+    if (status == 0 && !has_seen(&all)) {
+        proxy_warn(report, "PgBouncer has seen no client of \"%s\" yet: %s at %s:%s", proxy->entry,
+                   all.count > 0 ? "of its users those in auth_file are tried" : "no login could be tried",
+                   context->to.host, context->to.port);
     }
     if (status == 0 && all.count == 0) {
-        const PGconn *console = database_connection(proxy->console.database);
-        char *line = NULL;
-        bool fallback;
-        proxy_warn(report, "PgBouncer has seen no client of \"%s\" yet: no login at %s:%s could be tried",
-                   proxy->entry, context->to.host, context->to.port);
-        status = ini_database_line(text, proxy->entry, &line, &fallback, error);
-        if (status == 0) {
-            add_player(&all, proxy->entry, line, PQuser(console), false, NULL);
-            all.silent = true;
-        }
-        free(line);
+        status = pgbouncer_walk_entries(text, entries, add_nobody, &all, error);
     }
     if (status == 0) {
-        status = perform(&all, error);
+        status = perform(&all, report, error);
     }
     if (status == 0) {
         status = tell_untried(&all, report, error);
     }
-    dismiss(&all);
+    rehearsal_dismiss(&all);
     return status;
 }

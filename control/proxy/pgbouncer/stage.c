@@ -12,6 +12,8 @@
 
 #define BEGIN_LINE "; penstock: a rehearsal, taken away by itself"
 #define END_LINE "; penstock: end of the rehearsal"
+/* Stands before them where the file's last line had no end, which is taken away with it. */
+#define NO_END "\n; penstock: the line above had no end\n"
 
 void stage_name(size_t number, const char *as, const char *when, char out[64])
 {
@@ -57,25 +59,30 @@ static bool find_lines(const char *text, size_t *from, size_t *end)
     }
     *from = (size_t)(begin - text);
     *end = last != NULL ? (size_t)(last - text) + strlen(END_LINE "\n") : strlen(text);
+    if (*from >= strlen(NO_END) && strncmp(begin - strlen(NO_END), NO_END, strlen(NO_END)) == 0) {
+        *from -= strlen(NO_END);
+    }
     return true;
 }
 
-int stage_set(Proxy *proxy, const char *block, Error *error)
+int stage_set(Proxy *proxy, const char *block, bool keep, Error *error)
 {
     char *text = NULL, *edited = NULL;
     size_t from, end;
     if (store_read(proxy->store, NULL, &text, error) != 0) {
         return -1;
     }
-    if (!find_lines(text, &from, &end)) {
+    bool ours = find_lines(text, &from, &end);
+    if (!ours) {
         from = end = strlen(text);
     }
-    const char *line_end = block != NULL && from > 0 && text[from - 1] != '\n' ? "\n" : "";
+    const char *line_end = block != NULL && from > 0 && text[from - 1] != '\n' ? NO_END : "";
     if (asprintf(&edited, "%.*s%s%s%s", (int)from, text, line_end, block != NULL ? block : "", text + end) <
         0) {
         abort();
     }
-    int status = strcmp(edited, text) != 0 ? store_replace(proxy->store, NULL, edited, false, error) : 0;
+    int status =
+        strcmp(edited, text) != 0 ? store_replace(proxy->store, NULL, edited, keep && !ours, error) : 0;
     free(edited);
     free(text);
     return status;
@@ -88,21 +95,10 @@ int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error)
         return 0;
     }
     config_files_free(files);
-    return stage_set(proxy, NULL, error) == 0 ? pgbouncer_read(proxy, files, error) : -1;
+    return stage_set(proxy, NULL, false, error) == 0 ? pgbouncer_read(proxy, files, error) : -1;
 }
 
-int stage_strike(Proxy *proxy, const char *before, Error *error)
+int stage_strike(Proxy *proxy, Error *error)
 {
-    char *now = NULL;
-    if (store_read(proxy->store, NULL, &now, error) != 0) {
-        return -1;
-    }
-    size_t from, end, size = strlen(before);
-    /* Nobody has changed the file meanwhile: what we put behind it, a line end perhaps, goes, too. */
-    bool same = find_lines(now, &from, &end) && now[end] == '\0' && from >= size && from <= size + 1 &&
-                strncmp(now, before, size) == 0;
-    free(now);
-    int status =
-        same ? store_replace(proxy->store, NULL, before, false, error) : stage_set(proxy, NULL, error);
-    return status == 0 ? pgbouncer_reload(proxy, NULL, error) : status;
+    return stage_set(proxy, NULL, false, error) == 0 ? pgbouncer_reload(proxy, NULL, error) : -1;
 }

@@ -8,11 +8,12 @@
 
 /* Somebody as whom PgBouncer logs in at the server for an entry. */
 typedef struct Player {
-    const char *entry; /* borrowed */
-    char *line;        /* the entry's */
+    char *entry;
+    char *line; /* the entry's */
     char *user;
-    char *password; /* of its clients; NULL: not known */
+    char *password; /* NULL: not known; of its clients, or the line's where that forces the user */
     bool forced;    /* the line names the user itself */
+    bool unseen;    /* whether he gets in where clients are now is not known */
 } Player;
 
 typedef struct Rehearsal {
@@ -33,8 +34,24 @@ void stage_name(size_t number, const char *as, const char *when, char out[64]);
 /* The lines for all players, which the caller frees. */
 char *stage_lines(const Rehearsal *all);
 
-/* Makes the file itself have those lines behind all others, or none of ours (NULL); what it includes stays. */
-int stage_set(Proxy *proxy, const char *block, Error *error) MUST_CHECK;
+/* Makes the file itself have those lines behind all others, or none of ours (NULL); what it includes stays.
+ * With keep, what was there stays beside it. */
+int stage_set(Proxy *proxy, const char *block, bool keep, Error *error) MUST_CHECK;
 
-/* Takes the lines away, so that the file is before again, byte for byte, unless somebody else has changed it; and reloads. */
-int stage_strike(Proxy *proxy, const char *before, Error *error) MUST_CHECK;
+/* Takes the lines away, so that the file is what it was, byte for byte, but for what somebody else has changed; and reloads. */
+int stage_strike(Proxy *proxy, Error *error) MUST_CHECK;
+
+/* --- rehearse.c --- */
+
+/* Fills all->players; the caller frees them with rehearsal_dismiss, whatever is returned. */
+int rehearsal_cast(Rehearsal *all, const char *text, char *const *entries, Error *error) MUST_CHECK;
+void rehearsal_dismiss(Rehearsal *all);
+
+/* How a login comes into one of our entries: as "" the console's user, who becomes the player, or "_plain" the player itself. */
+typedef struct Way {
+    const char *as;
+    const char *user, *password; /* of the client; borrowed */
+} Way;
+
+/* The way in which the number-th player gets in where clients are now; false when there is none. */
+bool rehearsal_way(const Rehearsal *all, size_t number, Way *way);

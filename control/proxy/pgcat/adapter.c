@@ -26,6 +26,7 @@
 #include "pgcat/held.h"
 #include "pgcat/inspect.h"
 #include "pgcat/plan.h"
+#include "pgcat/rehearse.h"
 #include "pgcat/set.h"
 #include "pgcat/shown.h"
 
@@ -277,6 +278,9 @@ const ProxyOperations proxy_pgcat = {
     .remember = pgcat_remember,
     .hold = pgcat_hold,
     .point_at = pgcat_point_at,
+    .prepare_look = pgcat_prepare_look,
+    .look = pgcat_look,
+    .end_look = pgcat_end_look,
     .restore = pgcat_restore,
     .release = pgcat_release,
     .let_go = pgcat_let_go,

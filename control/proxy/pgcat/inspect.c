@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "file.h"
 #include "gate.h"
 #include "pgcat/held.h"
 #include "pgcat/plan.h"
+#include "pgcat/rehearse.h"
 #include "pgcat/settings.h"
 #include "pgcat/shown.h"
 #include "route.h"
@@ -87,12 +89,28 @@ int pgcat_timeout_ms(const ProxyContext *context)
     return context->hold_limit_ms * 2 > MIN_TIMEOUT_MS ? context->hold_limit_ms * 2 : MIN_TIMEOUT_MS;
 }
 
+/*
+ * pgcat itself logs in there, as each of its users. A fence turns everybody away, and what pgcat says of that has no SQLSTATE:
+ * then we log in ourselves.
+ */
+static int check_logins(Proxy *proxy, const ProxyContext *context, const char *text, const json_t *plan,
+                        ProxyReport *report, Error *error)
+{
+    bool fenced = credentials_fenced(context->target, context->to.database);
+    if (visit_users(proxy, fenced ? route_inspect : route_inspect_way, context, text, plan, report, error) !=
+        0) {
+        return -1;
+    }
+    return fenced ? 0 : pgcat_rehearse(proxy, context, text, plan, error);
+}
+
 int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
 {
     char *text, *edited = NULL;
     json_t *plan;
     *report = (ProxyReport){0};
-    if (check_files(proxy, error) != 0 || pgcat_read_plan(proxy, &text, &plan, error) != 0) {
+    if (check_files(proxy, error) != 0 || pgcat_end_look(proxy, error) != 0 ||
+        pgcat_read_plan(proxy, &text, &plan, error) != 0) {
         return -1;
     }
     int status = pgcat_check_settings(text, plan, context->hold_limit_ms, error);
@@ -107,7 +125,7 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report
         status = pgcat_check_shown(proxy, plan, error);
     }
     if (status == 0) {
-        status = visit_users(proxy, route_inspect, context, text, plan, report, error);
+        status = check_logins(proxy, context, text, plan, report, error);
     }
     if (status == 0) {
         snprintf(report->summary, sizeof report->summary,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pgcat/servers.h"
+#include "pgcat/stage.h"
 #include "toml.h"
 
 static const char *const pools_path[] = {"pools", NULL};
@@ -111,7 +112,8 @@ int pgcat_plan(const char *text, const char *database, const char *only, json_t 
     int status = 0;
     char *pool;
     for (size_t i = 0; status == 0 && (pool = toml_child(text, pools_path, i)) != NULL; i++) {
-        if (only == NULL || strcmp(only, pool) == 0) {
+        bool ours = strncmp(pool, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) == 0;
+        if (!ours && (only == NULL || strcmp(only, pool) == 0)) {
             status = add_pool(text, pool, database, made, error);
         }
         free(pool);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "file.h"
 #include "pgcat/plan.h"
+#include "pgcat/stage.h"
 
 #define RELOAD_LIMIT_MS 5000
 #define VERIFY_LIMIT_MS 5000
@@ -128,6 +129,7 @@ int pgcat_check_shown(Proxy *proxy, const json_t *plan, Error *error)
             status =
                 error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?", proxy->config);
         } else if (!ours && proxy->pool == NULL &&
+                   strncmp(name, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) != 0 &&
                    strcmp(console_field(databases, row, "database"), proxy->database) == 0) {
             error_set(error, ERROR_STATE,
                       "pgcat shows \"%s\" for this database, which the file does not have as "

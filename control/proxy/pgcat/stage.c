@@ -1,0 +1,145 @@
+/*
+ * Our lines stand between two comments at the end. Line ends that were missing are put before the first of them, and go with it.
+ */
+#include "pgcat/stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pgcat/plan.h"
+#include "text.h"
+#include "toml.h"
+
+#define BEGIN_LINE "# penstock: a rehearsal, taken away by itself\n"
+#define END_LINE "# penstock: end of the rehearsal\n"
+#define NO_END "\n# penstock: the line above had no end\n"
+
+/* Whoever waits for the other server in vain, waits this long. */
+#define TIMEOUT "3000"
+
+void pgcat_stage_name(size_t number, char out[64])
+{
+    snprintf(out, 64, PGCAT_REHEARSAL "%zu", number);
+}
+
+static bool find_lines(const char *text, const char **from, const char **end)
+{
+    *from = strstr(text, BEGIN_LINE);
+    if (*from == NULL) {
+        return false;
+    }
+    *end = strstr(*from, END_LINE);
+    *end = *end != NULL ? *end + strlen(END_LINE) : text + strlen(text);
+    size_t size = strlen(NO_END);
+    if ((size_t)(*from - text) >= size && strncmp(*from - size, NO_END, size) == 0) {
+        *from -= size;
+    }
+    return true;
+}
+
+char *pgcat_strike(const char *text)
+{
+    const char *from, *end;
+    Text out = {0};
+    text_append(&out, "");
+    if (find_lines(text, &from, &end)) {
+        text_append_bytes(&out, text, (size_t)(from - text));
+        text_append(&out, end);
+    } else {
+        text_append(&out, text);
+    }
+    return out.data;
+}
+
+static int edit(char **text, const char *const *table, const char *key, const char *raw, Error *error)
+{
+    char *edited;
+    if (toml_set(*text, table, key, raw, &edited, error) != 0) {
+        return -1;
+    }
+    free(*text);
+    *text = edited;
+    return 0;
+}
+
+/* One connection for each user, and none before it is asked for. */
+static int shrink(char **copy, const char *name, Error *error)
+{
+    const char *const users[] = {"pools", name, "users", NULL};
+    const char *const pool[] = {"pools", name, NULL};
+    int status = edit(copy, pool, "connect_timeout", TIMEOUT, error);
+    char *user;
+    for (size_t i = 0; status == 0 && (user = toml_child(*copy, users, i)) != NULL; i++) {
+        const char *const table[] = {"pools", name, "users", user, NULL};
+        status = edit(copy, table, "pool_size", "1", error);
+        if (status == 0) {
+            status = edit(copy, table, "min_pool_size", NULL, error);
+        }
+        free(user);
+    }
+    return status;
+}
+
+/* Where the plan's pool called pool moves, its copy leads to where now. */
+static int lead(char **copy, const json_t *plan, const char *pool, const char *name, const Endpoint *where,
+                Error *error)
+{
+    json_t *places = json_array(), *place;
+    size_t i;
+    json_array_foreach(json_object_get(plan, "places"), i, place)
+    {
+        if (strcmp(pgcat_text(place, "pool"), pool) == 0) {
+            json_t *own = json_copy(place);
+            json_object_set_new(own, "pool", json_string(name));
+            json_array_append_new(places, own);
+        }
+    }
+    json_t *own_plan = json_pack("{s:[], s:o}", "pools", "places", places);
+    char *led = NULL;
+    int status = pgcat_point(*copy, own_plan, where, 0, &led, error);
+    json_decref(own_plan);
+    if (status == 0) {
+        free(*copy);
+        *copy = led;
+    }
+    return status;
+}
+
+static int add_copy(Text *out, const char *text, const json_t *plan, const char *pool, size_t number,
+                    const Endpoint *where, Error *error)
+{
+    char name[64];
+    pgcat_stage_name(number, name);
+    char *copy = toml_copy(text, (const char *const[]){"pools", pool, NULL}, name);
+    int status = shrink(&copy, name, error);
+    if (status == 0) {
+        status = lead(&copy, plan, pool, name, where, error);
+    }
+    text_append(out, copy);
+    free(copy);
+    return status;
+}
+
+int pgcat_stage(const char *text, const json_t *plan, const Endpoint *where, char **out, Error *error)
+{
+    char *clean = pgcat_strike(text);
+    size_t size = strlen(clean), i;
+    Text staged = {0};
+    json_t *pool;
+    int status = 0;
+    text_printf(&staged, "%s%s" BEGIN_LINE, clean, size > 0 && clean[size - 1] != '\n' ? NO_END : "");
+    json_array_foreach(json_object_get(plan, "pools"), i, pool)
+    {
+        if (status == 0) {
+            status = add_copy(&staged, clean, plan, pgcat_text(pool, "pool"), i, where, error);
+        }
+    }
+    text_append(&staged, END_LINE);
+    free(clean);
+    if (status != 0) {
+        text_free(&staged);
+    }
+    *out = staged.data;
+    return status;
+}

@@ -1,0 +1,24 @@
+/*
+ * Pools of ours in pgcat's file, in which the way to another server is tried while clients go their own: each is the copy of one
+ * that moves, with a single connection, and leads there. Pure functions from text to text.
+ *
+ *     penstock_rehearsal_N    the copy of the plan's N-th pool
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "error.h"
+#include "ini.h"
+
+/* Names of pools that are ours begin so. */
+#define PGCAT_REHEARSAL "penstock_rehearsal_"
+
+void pgcat_stage_name(size_t number, char out[64]);
+
+/* text with these pools behind all else, leading to where. The caller frees *out. */
+int pgcat_stage(const char *text, const json_t *plan, const Endpoint *where, char **out,
+                Error *error) MUST_CHECK;
+
+/* text without them, byte for byte what it was before. The caller frees it. */
+char *pgcat_strike(const char *text);
