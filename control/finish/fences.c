@@ -7,14 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char fenced_sql[] =
-    "SELECT true FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
-    "   AND d.datconnlimit OPERATOR(pg_catalog.=) 0"
-    "   AND EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
-    "                WHERE s.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid"
-    "                  AND s.setdatabase OPERATOR(pg_catalog.=) d.oid"
-    "                  AND 'default_transaction_read_only=on'::pg_catalog.text"
-    "                      OPERATOR(pg_catalog.=) ANY (s.setconfig))";
+#include "fence_sql.h"
 
 /* Keeps the detail of the last fence that was raised; its begin has the settings as they were. */
 static void take_line(void *context, const char *step, const char *event, const char *detail)
@@ -42,7 +35,7 @@ int finish_read_fence(Database *target, const Migration *migration, const char *
 
 int finish_look_at_fence(Database *database, FinishFence *fence, Error *error)
 {
-    return database_found(database, &fence->stands, error, fenced_sql, 0);
+    return database_found(database, &fence->stands, error, "SELECT true WHERE " FENCE_STANDS, 0);
 }
 
 void finish_print_fence(FILE *out, const char *side, const char *database, const FinishFence *fence)
@@ -53,7 +46,11 @@ void finish_print_fence(FILE *out, const char *side, const char *database, const
             "              SET default_transaction_read_only = off;\n"
             "              ALTER DATABASE %s %s;\n"
             "              ALTER DATABASE %s %s;\n",
+
             side, name, fence->known ? fence->before.limit : "CONNECTION LIMIT -1", name,
             fence->known ? fence->before.read_only : "RESET default_transaction_read_only");
+    if (fence->known && *fence->before.mark != '\0') {
+        fprintf(out, "              ALTER DATABASE %s %s;\n", name, fence->before.mark);
+    }
     free(name);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "encoding.h"
+#include "fence_sql.h"
 #include "overview.h"
 #include "text.h"
 
@@ -27,10 +28,7 @@ static const char source_sql[] =
     "'lag_seconds', CASE WHEN $3 <> '' THEN "
     "  round(greatest(extract(epoch FROM clock_timestamp() - nullif($3, '')::timestamptz), 0)::numeric, 3) "
     "END, "
-    "'fenced', (SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()) "
-    "  AND EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = "
-    "  (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "  AND 'default_transaction_read_only=on' = ANY (setconfig)), "
+    "'fenced', " FENCE_STANDS ", "
     "'slot', (SELECT json_build_object('name', slot_name, 'exists', true, 'active', active, "
     "  'active_pid', active_pid, 'restart_lsn', restart_lsn, 'confirmed_lsn', confirmed_flush_lsn, "
     "  'lag_bytes', pg_wal_lsn_diff(e.lsn, confirmed_flush_lsn), "
@@ -47,10 +45,7 @@ static const char source_sql[] =
 /* The way back, $1 is the name of the slot of the way there: see reverse.h. */
 static const char reverse_sql[] =
     "SELECT json_build_object("
-    "'fenced', (SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()) "
-    "  AND EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = "
-    "  (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "  AND 'default_transaction_read_only=on' = ANY (setconfig)), "
+    "'fenced', " FENCE_STANDS ", "
     "'slot', (SELECT json_build_object('name', slot_name, 'active', active, 'confirmed_lsn', "
     "  confirmed_flush_lsn, 'lag_bytes', greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), "
     "confirmed_flush_lsn), 0), "
@@ -293,7 +288,8 @@ static void list_made(json_t *document)
 
 int status_gather(StatusSession *session, json_t **document, Error *error)
 {
-    if (gather_state(session, document, error) != 0 || gather_reverse(session, *document, error) != 0) {
+    if (gather_state(session, document, error) != 0 || gather_reverse(session, *document, error) != 0 ||
+        status_gather_files(session, *document, error) != 0) {
         return -1;
     }
     json_t *source = gather_source(session, *document);

@@ -143,6 +143,34 @@ static bool way_back_stands_still(const json_t *document)
            !status_true(document, "reverse.slot.active");
 }
 
+/* The first proxy's file that does not say any more what the switch wrote; NULL: none. */
+static const json_t *changed_file(const json_t *document)
+{
+    const json_t *files = status_at(document, "proxy_files"), *file;
+    size_t i;
+    json_array_foreach(files, i, file)
+    {
+        if (json_is_false(json_object_get(file, "as_switched"))) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+static bool file_changed(const json_t *document)
+{
+    return changed_file(document) != NULL;
+}
+
+static void say_file_changed(const json_t *document, char *out, size_t size)
+{
+    const json_t *file = changed_file(document);
+    snprintf(out, size,
+             "the proxy's file %s was changed since the switch: %s. The proxy follows with its next RELOAD "
+             "or restart",
+             status_text(file, "file"), status_text(file, "says"));
+}
+
 static const struct {
     const char *id;
     bool (*holds)(const json_t *document);
@@ -151,6 +179,7 @@ static const struct {
 } rows[] = {
     {"clients-held", held, NULL, say_held},
     {"cut-short", cut_short, "a cutover or rollback was cut short; clients are not held", NULL},
+    {"proxy-file", file_changed, NULL, say_file_changed},
     {"slot-lost", slot_lost, "the slot is gone, and with it what happened since", NULL},
     {"applier-failed", applier_failed, NULL, say_applier_failed},
     {"applier-not-running", applier_absent, "the applier is not running, and the source keeps WAL for it",

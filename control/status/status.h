@@ -30,6 +30,9 @@ typedef struct StatusSession {
 int status_gather(StatusSession *session, json_t **document, Error *error) MUST_CHECK;
 void status_close(StatusSession *session);
 
+/* Adds "proxy_files" of a migration that is switched: [{"file", "as_switched": true, false or null, "says"}]; see files.c. */
+int status_gather_files(StatusSession *session, json_t *document, Error *error) MUST_CHECK;
+
 /*
  * What needs attention: [{"id", "reason"}], the worst first, empty when all is well. Ids stay the same from version to
  * version. The caller owns it.

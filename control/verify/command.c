@@ -101,6 +101,34 @@ static int connect_both(Verify *verify, Error *error)
                : -1;
 }
 
+/*
+ * A switch that was cut short may have let clients write to the target while nothing brings that back yet: then the two sides
+ * stand still for each other at one moment only, that of the switch, whose snapshots who carries on has (switch/moment.h).
+ */
+static int check_roads(Verify *verify, Error *error)
+{
+    static const struct {
+        const char *operation, *last_step;
+    } roads[] = {{"cutover", "switched"}, {"rollback", "back"}};
+    for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
+        bool open;
+        if (state_operation_open(verify->target, verify->settings->migration, roads[i].operation,
+                                 roads[i].last_step, &open, error) != 0) {
+            return -1;
+        }
+        if (open) {
+            error_set(error, ERROR_STATE, "a %s of migration \"%s\" was begun and not ended",
+                      roads[i].operation, verify->settings->migration);
+            return error_hint(
+                error,
+                "penstock %s --resume carries on, and compares the moment of the switch where that "
+                "was asked for (--verify); --undo goes back. Then again.",
+                roads[i].operation);
+        }
+    }
+    return 0;
+}
+
 /* There is something to compare, and this is where it comes from. */
 static int check_phase(Verify *verify, Error *error)
 {
@@ -113,7 +141,8 @@ static int check_phase(Verify *verify, Error *error)
         return error_hint(error, phase == PHASE_ROLLED_BACK ? "penstock status says what comes next"
                                                             : "penstock copy comes first, and has to end");
     }
-    if (database_value(verify->source, &system, error,
+    if (check_roads(verify, error) != 0 ||
+        database_value(verify->source, &system, error,
                        "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0) != 0) {
         return -1;
     }
