@@ -192,7 +192,8 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
     *out = (ApplierStatus){.low_water_lsn = LSN_INVALID};
     if (database_query(target, &row, error,
                        "SELECT state, extract(epoch FROM clock_timestamp() - updated_at), low_water_lsn, "
-                       "error ->> 'message', error ->> 'lsn' FROM penstock.applier WHERE migration = $1",
+                       "error ->> 'message', error ->> 'lsn', error ->> 'sqlstate' FROM penstock.applier "
+                       "WHERE migration = $1",
                        1, name) != 0) {
         return error_context(error, "reading the applier's state");
     }
@@ -204,6 +205,7 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
             out->low_water_lsn = LSN_INVALID;
         }
         snprintf(out->message, sizeof out->message, "%s", PQgetvalue(row, 0, 3));
+        snprintf(out->sqlstate, sizeof out->sqlstate, "%s", PQgetvalue(row, 0, 5));
         if (!lsn_parse(PQgetvalue(row, 0, 4), &out->blocked_lsn)) {
             out->blocked_lsn = LSN_INVALID;
         }

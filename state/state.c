@@ -169,6 +169,12 @@ int state_lock(Database *target, const char *name, const char *role, Error *erro
     return have ? 0 : lock_refused(target, name, role, error);
 }
 
+int state_is_locked(Database *target, const char *name, const char *role, bool *locked, Error *error)
+{
+    return database_found(target, locked, error, "SELECT 1 FROM " ADVISORY_HOLDERS(LOCK_KEY, ""), 2, name,
+                          role);
+}
+
 int state_end_holder(Database *target, const char *name, const char *role, int session, Error *error)
 {
     char pid[16];

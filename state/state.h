@@ -76,6 +76,7 @@ typedef struct ApplierStatus {
     double age; /* seconds since it said so */
     Lsn low_water_lsn;
     char message[512]; /* of its error, or "" */
+    char sqlstate[6];  /* the same */
     Lsn blocked_lsn;   /* commit LSN of the transaction that the error is about, or LSN_INVALID */
 } ApplierStatus;
 
@@ -172,6 +173,10 @@ int state_read_applier(Database *target, const char *name, ApplierStatus *out, E
  * lives. ERROR_STATE, naming the holder's pid, address and application, when someone else has it.
  */
 int state_lock(Database *target, const char *name, const char *role, Error *error) MUST_CHECK;
+
+/* Does anybody hold that lock now? */
+int state_is_locked(Database *target, const char *name, const char *role, bool *locked,
+                    Error *error) MUST_CHECK;
 
 /*
  * Asks a session to end (by its process on the target) if it has that lock: an earlier one of the caller's, whose connection

@@ -69,8 +69,8 @@ my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover
 $source->sql('app', q{BEGIN; INSERT INTO fed VALUES (1000); PREPARE TRANSACTION 'in doubt'});
 $journal->go_on;
 is($held->wait, 3, 'a prepared transaction that came later ends the cutover');
-like($held->log_tail, qr/other consumers of changes of the source: debezium/, 'the consumer of another slot is named');
-like($held->log_tail, qr/sessions that LISTEN on the source: pid \d+/, 'and who listens');
+like($held->log_text, qr/other consumers of changes of the source: debezium/, 'the consumer of another slot is named');
+like($held->log_text, qr/sessions that LISTEN on the source: pid \d+/, 'and who listens');
 $listener->kill9;
 like($held->log_tail, qr/prepared transactions .*in doubt/, 'and is named');
 $source->sql('app', q{COMMIT PREPARED 'in doubt'});

@@ -3,6 +3,7 @@
  * target because a server is set up in another way: all of it can be seen before anything is copied.
  */
 #include "check.h"
+#include "noticed.h"
 #include "sql.h"
 
 /* How many locks a server has room for; n of them are to be had at once, and a quarter more is left to others. */
@@ -15,13 +16,6 @@
 #define LOCK_FINDING(what)                                                                                   \
     "format('%s %s, room for %s locks', n::text, '" what "', room::text),"                                   \
     " format('ALTER SYSTEM SET max_locks_per_transaction = %s', ceil(n * 1.25 / sessions + 1)::text)"
-
-/* Settings of a server that applications notice, as sessions of this database get them. */
-#define NOTICED                                                                                              \
-    "('TimeZone', 'DateStyle', 'IntervalStyle', 'lc_monetary', 'lc_numeric', 'lc_time', 'bytea_output',"     \
-    " 'default_text_search_config', 'default_transaction_isolation', 'default_transaction_deferrable',"      \
-    " 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'search_path',"            \
-    " 'standard_conforming_strings', 'extra_float_digits', 'xmloption', 'array_nulls', 'row_security')"
 
 /* Words that collations sort in different ways, and that every encoding has. */
 #define SORTED                                                                                               \

@@ -41,10 +41,12 @@ static QueryLimits begin_naming(Database *database)
     return before;
 }
 
-int activity_busy(Database *source, int *count, Error *error)
+int activity_busy(Database *source, bool writers, int *count, Error *error)
 {
     char *value = NULL;
-    int status = database_value(source, &value, error, "SELECT count(*)" AT_WORK, 0);
+    int status = database_value(source, &value, error,
+                                "SELECT count(*)" AT_WORK " AND (NOT $1::bool OR backend_xid IS NOT NULL)", 1,
+                                writers ? "true" : "false");
     *count = value != NULL ? atoi(value) : 0;
     free(value);
     return status;

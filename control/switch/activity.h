@@ -6,8 +6,8 @@
 #include "database.h"
 #include "error.h"
 
-/* How many application sessions are not idle. */
-int activity_busy(Database *source, int *count, Error *error) MUST_CHECK;
+/* How many application sessions are not idle; with writers, only of those that have written in their transaction. */
+int activity_busy(Database *source, bool writers, int *count, Error *error) MUST_CHECK;
 
 /* Makes those sessions error's hint, oldest transaction first: pid, user, state, age, query. */
 void activity_name_blockers(Database *source, Error *error);

@@ -9,6 +9,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
+#include "hand_over.h"
 #include "probe.h"
 #include "reverse.h"
 #include "steps.h"
@@ -21,17 +22,7 @@ static int probe_one(Cutover *cutover, const char *uri, Error *error)
     if (probe(uri, (int)(PROBE_LIMIT_S * 1000), &answer, error) != 0) {
         return -1;
     }
-    if (strcmp(answer.system_identifier, cutover->entering_system) != 0) {
-        return error_set(error, ERROR_PROXY, "the proxy does not lead to the %s: version %d answers",
-                         cutover->road->to, answer.version / 10000);
-    }
-    if (!answer.writable) {
-        return error_set(error, ERROR_STATE, "the %s answers through the proxy, but is read-only",
-                         cutover->road->to);
-    }
-    cutover_note(cutover, "version %d answers through the proxy, system %s, and takes writes",
-                 answer.version / 10000, answer.system_identifier);
-    return 0;
+    return look_check_answer(cutover, &answer, error);
 }
 
 static bool probe_has_failed(const Cutover *cutover)
@@ -65,11 +56,24 @@ static int not_looked(Cutover *cutover, Error *error)
     return 0;
 }
 
+/* What the look in the hold needed is needed no more. */
+static void end_look(Cutover *cutover)
+{
+    Error failure;
+    if (step_end_look(cutover, NULL, &failure) != 0) {
+        cutover_warn(cutover,
+                     "entries of ours are still in the proxy's file (%s): take out what begins with "
+                     "penstock_rehearsal_, and RELOAD",
+                     failure.message);
+    }
+}
+
 int step_probe(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     bool looked = false;
     (void)detail;
+    end_look(cutover);
     if (cutover->options->unproven) {
         cutover_note(cutover, "left out: the way goes back from here");
         return 0;
@@ -147,11 +151,16 @@ int step_gone(void *context, json_t *detail, Error *error)
         cutover_note(cutover, "the source does not answer");
         return 0;
     }
-    int status = wait_until_gone(cutover, &who, error);
-    if (status == 0 && who != NULL) {
+    int readers, status = cutover->options->leave_readers
+                              ? activity_left(cutover->leaving, &readers, &who, error)
+                              : wait_until_gone(cutover, &who, error);
+    if (status == 0 && cutover->options->leave_readers) {
+        cutover_note(cutover, "readers stay on the %s: %.300s", cutover->road->from,
+                     who != NULL ? who : "none now");
+    } else if (status == 0 && who != NULL) {
         cutover_warn(cutover, "superusers are on the %s still: %s", cutover->road->from, who);
     }
-    if (status == 0) {
+    if (status == 0 && !cutover->options->leave_readers) {
         cutover_note(cutover, "%s on the %s", who != NULL ? "only superusers are" : "nobody is",
                      cutover->road->from);
     }
@@ -163,6 +172,7 @@ int step_switched(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
+    hand_over_tell(cutover);
     cutover_note(cutover, "the source stays fenced");
     cutover->migration.phase = PHASE_SWITCHED;
     return state_set_phase(cutover->target, cutover->migration.name, PHASE_SWITCHED, error);

@@ -13,8 +13,12 @@
 #include "ending.h"
 #include "ledger.h"
 #include "records.h"
+#include "steps.h"
 #include "ticker.h"
 #include "watchdog.h"
+
+/* A server that has crashed is back by then, as a rule. */
+#define UNDO_AGAIN_MS 20000
 
 static bool machine_stop(void *context)
 {
@@ -46,18 +50,58 @@ static void close_round(Cutover *cutover, bool over)
     }
 }
 
+/* One more thing that was not shown. */
+static void not_shown(Cutover *cutover, const char *what, const char *why)
+{
+    size_t used = strlen(cutover->unproven);
+    snprintf(cutover->unproven + used, sizeof cutover->unproven - used, "%s%s: %s", used > 0 ? "; " : "",
+             what, why);
+}
+
+/* The moment that this run has kept, or the one before it, whose keeper may have outlived it. */
+static bool find_moment(Cutover *cutover, Error *why)
+{
+    const Road *road = cutover->road;
+    if (cutover->moment.source[0] != '\0') {
+        return true;
+    }
+    cutover->regime = REGIME_AFTER;
+    for (int i = 0; i < road->count; i++) {
+        if (strcmp(road->steps[i].name, "snapshot") == 0) {
+            return cutover_source_answers(cutover) &&
+                   cutover_reach_end(cutover, DATABASE_TARGET, false, why) == 0 &&
+                   moment_read(cutover->source, cutover->target, cutover->records[i].detail, &cutover->moment,
+                               why);
+        }
+    }
+    return false;
+}
+
+/* Compares, and lets the moment go, which keeps vacuum from its work. */
+static int verify(Cutover *cutover, json_t **comparison, bool *different, Error *error)
+{
+    Error why = {.message = "the source does not answer"}, ignored;
+    if (!find_moment(cutover, &why)) {
+        not_shown(cutover, "the moment of the switch cannot be compared any more", why.message);
+        return 0;
+    }
+    int status = cutover_verify(cutover, comparison, different, error);
+    for (int i = 0; status == 0 && i < cutover->road->count; i++) {
+        if (strcmp(cutover->road->steps[i].name, "snapshot") == 0 &&
+            step_forget_moment(cutover, cutover->records[i].detail, &ignored) != 0) {
+            cutover_warn(cutover, "the snapshots of the switch are kept for two hours: %s", ignored.message);
+        }
+    }
+    return status;
+}
+
 static ExitStatus finish_forward(Cutover *cutover, Error *error)
 {
     json_t *comparison = NULL;
     bool different = false;
-    int status = 0;
-    if (cutover->options->verify && cutover->snapshot[0] == '\0') {
-        cutover_warn(cutover,
-                     "the snapshot of the switch point died with the run that was killed: it cannot be "
-                     "compared any more");
-    } else if (cutover->options->verify) {
-        status = cutover_verify(cutover, &comparison, &different, error);
-    }
+    int status = cutover->options->verify && cutover->road == &road_cutover && !cutover->options->unproven
+                     ? verify(cutover, &comparison, &different, error)
+                     : 0;
     ending_print(cutover, ENDING_THERE, comparison);
     if (status == 0 && cutover->unproven[0] != '\0') {
         cutover_warn(cutover, "not shown: %s", cutover->unproven);
@@ -87,7 +131,8 @@ static ExitStatus stuck(Cutover *cutover, Error *error)
         }
     } else {
         hint_more(error, "Clients may still be held%s! See to the cause, then at once: penstock %s --undo",
-                  "", road->operation);
+                  cutover->helper_goes_on ? " (a helper goes on trying for ten minutes)" : "",
+                  road->operation);
     }
     return EXIT_FAILED;
 }
@@ -201,7 +246,8 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
                                 .journal = records_journal,
                                 .tell = cutover_tell,
                                 .stop = machine_stop,
-                                .reach = cutover_reach};
+                                .reach = cutover_reach,
+                                .again_ms = UNDO_AGAIN_MS};
     const Road *road = cutover->road;
     bool draws = cutover->settings->terminal && !cutover->settings->json;
     cutover->told = json_array();
@@ -216,7 +262,11 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
             : machine_run(road->steps, (size_t)road->count, cutover->records, &hooks, error);
     ticker_stop(cutover->ticker);
     cutover->ticker = NULL;
-    watchdog_end(cutover->watchdog);
+    /* What we could not undo, the helper goes on trying. */
+    bool stuck =
+        result == MACHINE_STUCK && !machine_has_committed(road->steps, cutover->records, (size_t)road->count);
+    (stuck ? watchdog_leave : watchdog_end)(cutover->watchdog);
+    cutover->helper_goes_on = stuck && cutover->watchdog != NULL;
     cutover->watchdog = NULL;
     return conclude(cutover, result, error);
 }

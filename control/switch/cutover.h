@@ -13,11 +13,12 @@
 #include "compare.h"
 #include "database.h"
 #include "machine.h"
+#include "moment.h"
 #include "options.h"
 #include "proxy.h"
 #include "state.h"
 
-#define MAX_STEPS 28
+#define MAX_STEPS 32
 
 struct Cutover;
 
@@ -79,10 +80,12 @@ typedef struct Cutover {
     Regime source_regime, target_regime; /* that each server was told of last */
     bool is_holding;                     /* clients wait, or may */
     bool released;                       /* they have been let go where the road leads */
+    int64_t early_writes;                /* to the target, before the release: see traffic.c */
+    bool helper_goes_on;                 /* we could not undo all, and the helper tries */
     Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
     Ledger *ledger;                      /* the journal's second place; NULL: there is none */
     bool source_missed;                  /* it did not answer, and that was said */
-    char unproven[256];   /* what could not be shown, though the road was gone to its end; "" else */
+    char unproven[512];   /* what could not be shown, though the road was gone to its end; "" else */
     Positions *positions; /* of sequences, as they were before clients were held; NULL: nobody has looked */
     RoundOver was_over;   /* as the last run left it, whose last lines the journal in the target lacked */
     bool behind;          /* the journal in the target lacks lines that the ledger has */
@@ -90,11 +93,9 @@ typedef struct Cutover {
     StepRecord records[MAX_STEPS]; /* of the round that is under way */
     char source_system[32];
     char *reverse_conninfo;
-    Database *snapshot_holder; /* keeps the exported snapshot of the switch point alive */
-    Database *guard;           /* keeps small tables from being emptied until they are compared; NULL then */
-    char snapshot[64];         /* "" when none was taken */
-    Database *source_holder;   /* the same of the source, which the way back changes after the release */
-    char source_snapshot[64];
+    Moment moment;        /* of the switch, for the comparison; its names are "" when it was not kept */
+    MomentKeeper *keeper; /* of that moment; NULL: there is none, or an earlier run has made it */
+    Database *guard;      /* keeps small tables from being emptied until they are compared; NULL then */
     Migration migration;
     CutoverProxy proxies[MAX_PROXIES];
     size_t proxy_count;
@@ -102,8 +103,9 @@ typedef struct Cutover {
     ProxyContext context;
     char entering_system[32];
     Lsn final_lsn;
-    Lsn last_change;      /* where the applier's lanes stood when all was caught up */
-    int64_t hold_started; /* clock_ms, 0 before */
+    int64_t applier_gone_since; /* nobody has its lock; clock_ms, 0: somebody has */
+    Lsn last_change;            /* where the applier's lanes stood when all was caught up */
+    int64_t hold_started;       /* clock_ms, 0 before */
     int64_t hold_ended;
     char note[512]; /* what the step under way has to say */
     char limit_text[32];
@@ -139,12 +141,15 @@ int cutover_begin_hold(Cutover *cutover, Error *error) MUST_CHECK;
 bool cutover_source_answers(Cutover *cutover);
 
 /* ERROR_STATE when the applier will come no further: ended, failed, silent, or trying again since more than two seconds. */
-int cutover_check_applier(const Cutover *cutover, const ApplierStatus *applier, int64_t began,
+int cutover_check_applier(Cutover *cutover, const ApplierStatus *applier, int64_t began,
                           Error *error) MUST_CHECK;
 
 /* At the end of the catch-up, keeps in detail where the lanes stand; no change has come from the source since. */
 int prove_prepare(Cutover *cutover, json_t *detail, Error *error) MUST_CHECK;
 int prove_nothing_behind(Cutover *cutover, Error *error) MUST_CHECK;
+
+/* That what answered through the proxy is the side that is gone to, and takes writes. */
+int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error) MUST_CHECK;
 
 /* For connections that a step makes itself. */
 QueryLimits cutover_limits(const Cutover *cutover);

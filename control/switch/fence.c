@@ -15,7 +15,9 @@
 
 #include "activity.h"
 #include "clock.h"
+#include "fence_sql.h"
 #include "passers.h"
+#include "text.h"
 
 #define LOOK_AGAIN_MS 10
 
@@ -45,14 +47,21 @@ int fence_remember(Database *source, json_t *detail, Error *error)
     return passers_remember(source, detail, error);
 }
 
-static int alter(Database *source, const char *first, const char *second, Error *error)
+/* All of the clauses, in one transaction; NULL is none. */
+static int alter(Database *source, const char *const clauses[3], Error *error)
 {
     char *name = database_quote(PQdb(database_connection(source)));
-    char sql[512];
-    snprintf(sql, sizeof sql, "BEGIN; ALTER DATABASE %s %s; ALTER DATABASE %s %s; COMMIT", name, first, name,
-             second);
+    Text sql = {0};
+    text_append(&sql, "BEGIN; ");
+    for (int i = 0; i < 3; i++) {
+        if (clauses[i] != NULL && *clauses[i] != '\0') {
+            text_printf(&sql, "ALTER DATABASE %s %s; ", name, clauses[i]);
+        }
+    }
+    text_append(&sql, "COMMIT");
     free(name);
-    int status = database_execute(source, error, sql, 0);
+    int status = database_execute(source, error, sql.data, 0);
+    text_free(&sql);
     if (status != 0) {
         Error ignored;
         if (database_execute(source, &ignored, "ROLLBACK", 0) != 0) {
@@ -60,6 +69,11 @@ static int alter(Database *source, const char *first, const char *second, Error 
         }
     }
     return status;
+}
+
+bool fence_leaves_readers(const json_t *detail)
+{
+    return json_is_true(json_object_get(detail, "readers"));
 }
 
 /* Who has to be gone before the fence stands. */
@@ -126,7 +140,10 @@ int fence_raise(Database *source, const json_t *detail, bool spare_ours, int lim
     Suspects suspects = {0};
     int status = passers_stop(source, detail, error);
     if (status == 0) {
-        status = alter(source, "CONNECTION LIMIT 0", "SET default_transaction_read_only = on", error);
+        const char *const clauses[] = {fence_leaves_readers(detail) ? "SET " FENCE_MARK " = 'readers'"
+                                                                    : "CONNECTION LIMIT 0",
+                                       "SET default_transaction_read_only = on", NULL};
+        status = alter(source, clauses, error);
     }
     if (status == 0) {
         status = list_suspects(source, &suspects, error);
@@ -151,6 +168,7 @@ int fence_before(const json_t *detail, FenceBefore *out, Error *error)
     }
     snprintf(out->limit, sizeof out->limit, "CONNECTION LIMIT %lld",
              (long long)json_integer_value(json_object_get(detail, "connection_limit")));
+    snprintf(out->mark, sizeof out->mark, "%s", fence_leaves_readers(detail) ? "RESET " FENCE_MARK : "");
     if (value != NULL) {
         snprintf(out->read_only, sizeof out->read_only, "SET default_transaction_read_only = '%.60s'", value);
     } else {
@@ -164,7 +182,7 @@ int fence_lift(Database *source, const json_t *detail, Error *error)
 {
     FenceBefore before;
     if (fence_before(detail, &before, error) != 0 ||
-        alter(source, before.limit, before.read_only, error) != 0) {
+        alter(source, (const char *const[]){before.limit, before.read_only, before.mark}, error) != 0) {
         return -1;
     }
     return passers_restore(source, detail, error);
@@ -178,7 +196,8 @@ void fence_advise(const char *database, const char *side, const json_t *detail, 
         return;
     }
     char *name = database_quote(database);
-    snprintf(out, size, "on the %s: ALTER DATABASE %s %s; ALTER DATABASE %s %s", side, name, before.limit,
-             name, before.read_only);
+    snprintf(out, size, "on the %s: ALTER DATABASE %s %s; ALTER DATABASE %s %s%s%s%s%s", side, name,
+             before.limit, name, before.read_only, *before.mark != '\0' ? "; ALTER DATABASE " : "",
+             *before.mark != '\0' ? name : "", *before.mark != '\0' ? " " : "", before.mark);
     free(name);
 }

@@ -19,6 +19,12 @@
 int fence_remember(Database *source, json_t *detail, Error *error) MUST_CHECK;
 
 /*
+ * A fence whose detail has "readers": true leaves the door open: there is no connection limit, and who comes in is read-only, but
+ * can say otherwise. What they write is noticed (prove.c), not prevented.
+ */
+bool fence_leaves_readers(const json_t *detail);
+
+/*
  * Raises the fence, stops who would pass it (passers.h, of detail), and ends sessions until none is left, for at most limit_ms;
  * ERROR_LIMIT names those that stay. spare_ours: but for those of Penstock itself, which go by their application_name.
  */
@@ -29,6 +35,7 @@ int fence_raise(Database *source, const json_t *detail, bool spare_ours, int lim
 typedef struct FenceBefore {
     char limit[64];
     char read_only[128];
+    char mark[32]; /* "" for most */
 } FenceBefore;
 
 int fence_before(const json_t *detail, FenceBefore *out, Error *error) MUST_CHECK;

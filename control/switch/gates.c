@@ -13,7 +13,11 @@
 
 int step_fence_prepare(void *context, json_t *detail, Error *error)
 {
-    return fence_remember(((Cutover *)context)->leaving, detail, error);
+    Cutover *cutover = context;
+    if (cutover->options->leave_readers) {
+        json_object_set_new(detail, "readers", json_true());
+    }
+    return fence_remember(cutover->leaving, detail, error);
 }
 
 int step_fence(void *context, json_t *detail, Error *error)

@@ -30,7 +30,9 @@ static const struct {
     {"no_reverse", offsetof(CutoverOptions, no_reverse)},
     {"accept_drift", offsetof(CutoverOptions, accept_drift)},
     {"accept_left_behind", offsetof(CutoverOptions, accept_left_behind)},
+    {"accept_settings", offsetof(CutoverOptions, accept_settings)},
     {"accept_loss", offsetof(CutoverOptions, accept_loss)},
+    {"leave_readers", offsetof(CutoverOptions, leave_readers)},
     {"end_writers", offsetof(CutoverOptions, end_writers)},
 };
 
@@ -103,6 +105,11 @@ json_t *kept_new(const Cutover *cutover)
         json_array_append_new(proxies, json_string(text != NULL ? text : ""));
         free(text);
     }
+    json_t *slots = json_array();
+    for (size_t i = 0; i < options.hand_over_count; i++) {
+        json_array_append_new(slots, json_string(options.hand_over[i]));
+    }
+    json_object_set_new(out, "hand_over", slots);
     json_object_set_new(out, "round", new_round());
     json_object_set_new(out, "proxies", proxies);
     for (size_t i = 0; i < COUNT(numbers); i++) {
@@ -136,6 +143,11 @@ void kept_fill(const json_t *kept, CutoverOptions *options)
     json_t *proxies = json_object_get(kept, "proxies");
     for (size_t i = 0; options->proxy_count == i && i < json_array_size(proxies) && i < MAX_PROXIES; i++) {
         options->proxies[options->proxy_count++] = json_string_value(json_array_get(proxies, i));
+    }
+    json_t *slots = json_object_get(kept, "hand_over");
+    for (size_t i = 0; options->hand_over_count == i && i < json_array_size(slots) && i < MAX_HAND_OVER;
+         i++) {
+        options->hand_over[options->hand_over_count++] = json_string_value(json_array_get(slots, i));
     }
     for (size_t i = 0; i < COUNT(numbers); i++) {
         double *number = number_at(options, i);

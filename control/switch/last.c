@@ -9,6 +9,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
+#include "losses.h"
 #include "positions.h"
 #include "reverse.h"
 #include "steps.h"
@@ -16,7 +17,9 @@
 #define LOOK_AGAIN_MS 10
 #define LOOK_WHO_MS 500
 #define APPLIER_SILENCE_S 5.0 /* it reports five times a second */
-#define RETRIES_MS 2000       /* what is not over by then is not a short break */
+#define APPLIER_LATE_S 0.6
+#define GONE_MS 1000
+#define RETRIES_MS 2000 /* what is not over by then is not a short break */
 
 /*
  * The message is written after the last transaction of the applications has ended, so all of them end before its
@@ -72,20 +75,39 @@ static int no_applier(const ApplierStatus *applier, const char *what, Error *err
                       "penstock follow has to run until clients have been released; its log says more.");
 }
 
-int cutover_check_applier(const Cutover *cutover, const ApplierStatus *applier, int64_t began, Error *error)
+/* Its lock goes with its connection, at once when it dies; who only connects again has it back soon. */
+static bool is_gone(Cutover *cutover, const ApplierStatus *applier)
 {
-    (void)cutover;
+    bool locked = true;
+    Error ignored;
+    if (applier->age > APPLIER_LATE_S &&
+        state_is_locked(cutover->target, cutover->migration.name, "applier", &locked, &ignored) != 0) {
+        locked = true;
+    }
+    cutover->applier_gone_since = locked                             ? 0
+                                  : cutover->applier_gone_since != 0 ? cutover->applier_gone_since
+                                                                     : clock_ms();
+    return !locked && clock_ms() - cutover->applier_gone_since > GONE_MS;
+}
+
+int cutover_check_applier(Cutover *cutover, const ApplierStatus *applier, int64_t began, Error *error)
+{
     if (!applier->exists || strcmp(applier->state, "stopped") == 0) {
         return no_applier(applier, "does not run", error);
     }
     if (strcmp(applier->state, "failed") == 0) {
         return no_applier(applier, "failed", error);
     }
+    if (is_gone(cutover, applier)) {
+        return no_applier(applier, "has died", error);
+    }
     if (applier->age > APPLIER_SILENCE_S) {
         return no_applier(applier, "has said nothing for some seconds: it hangs, or is gone", error);
     }
     bool waits = strcmp(applier->state, "waiting") == 0 && *applier->message != '\0';
-    return waits && clock_ms() - began > RETRIES_MS ? no_applier(applier, "cannot go on", error) : 0;
+    bool full = strcmp(applier->sqlstate, "53100") == 0; /* disk_full: no try will mend that */
+    return waits && (full || clock_ms() - began > RETRIES_MS) ? no_applier(applier, "cannot go on", error)
+                                                              : 0;
 }
 
 static int look_at_applier(Cutover *cutover, int64_t began, Lsn *at, Error *error)
@@ -190,10 +212,26 @@ int step_catch_up(void *context, json_t *detail, Error *error)
     return wait_for_last(context, look_at_applier, error) == 0 ? prove_prepare(context, detail, error) : -1;
 }
 
+/*
+ * Nobody writes any more: what was not written to until the preflight must be unwritten still. Where it was, and that is
+ * accepted, the sides differ, and the stream that was to lead there again has nowhere to begin.
+ */
+static int see_losses(Cutover *cutover, Error *error)
+{
+    char inserts[512], nothing[512];
+    if (losses_check(cutover, error) != 0 ||
+        losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
+        return -1;
+    }
+    return *inserts == '\0' && *nothing == '\0'
+               ? 0
+               : reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
+}
+
 int step_catch_up_back(void *context, json_t *detail, Error *error)
 {
     (void)detail;
-    return wait_for_last(context, look_at_subscription, error);
+    return wait_for_last(context, look_at_subscription, error) == 0 ? see_losses(context, error) : -1;
 }
 
 /* --- sequences --- */
@@ -226,29 +264,10 @@ int step_sequences(void *context, json_t *detail, Error *error)
 
 /* --- snapshot --- */
 
-/* Keeps one side as it is now, for as long as *holder lives. */
-static int export_snapshot(const char *uri, DatabaseEnd end, QueryLimits limits, Database **holder,
-                           char out[64], Error *error)
-{
-    char *name = NULL;
-    database_close(*holder);
-    *holder = NULL;
-    if (database_connect_within(uri, end, "cutover snapshot", limits, holder, error) != 0 ||
-        database_execute(*holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_value(*holder, &name, error, "SELECT pg_export_snapshot()", 0) != 0) {
-        return -1;
-    }
-    snprintf(out, 64, "%s", name != NULL ? name : "");
-    free(name);
-    database_limit(*holder, (QueryLimits){0}); /* the comparison takes as long as it takes */
-    return 0;
-}
-
 int step_snapshot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     const Settings *settings = cutover->settings;
-    (void)detail;
     if (!cutover->options->verify) {
         cutover_note(cutover, "not asked for (--verify)");
         return 0;
@@ -257,12 +276,34 @@ int step_snapshot(void *context, json_t *detail, Error *error)
         cutover_note(cutover, "the source does not answer: there is nothing to compare with");
         return 0;
     }
-    QueryLimits limits = cutover_limits(cutover);
-    if (export_snapshot(settings->source, DATABASE_SOURCE, limits, &cutover->source_holder,
-                        cutover->source_snapshot, error) != 0 ||
-        export_snapshot(settings->target, DATABASE_TARGET, limits, &cutover->snapshot_holder,
-                        cutover->snapshot, error) != 0) {
+    if (cutover_reach_end(cutover, DATABASE_TARGET, false, error) != 0 ||
+        step_forget_moment(cutover, detail, error) != 0 || /* of an earlier run */
+        moment_begin(settings->source, settings->target, cutover_limits(cutover), detail, &cutover->keeper,
+                     error) != 0 ||
+        !moment_read(cutover->source, cutover->target, detail, &cutover->moment, error)) {
         return -1;
     }
     return cutover_guard(cutover, error);
+}
+
+static int forget_at(Cutover *cutover, DatabaseEnd end, const json_t *detail, Error *error)
+{
+    return cutover_reach_end(cutover, end, false, error) == 0
+               ? moment_forget(end == DATABASE_SOURCE ? cutover->source : cutover->target, end, detail, error)
+               : -1;
+}
+
+/* By either side: the keeper ends when one of its sessions does. */
+int step_forget_moment(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    Error other;
+    bool own = cutover->keeper != NULL;
+    moment_end(cutover->keeper);
+    cutover->keeper = NULL;
+    cutover->moment = (Moment){.source = ""};
+    return own || json_object_size(detail) == 0 || forget_at(cutover, DATABASE_TARGET, detail, error) == 0 ||
+                   forget_at(cutover, DATABASE_SOURCE, detail, &other) == 0
+               ? 0
+               : -1;
 }

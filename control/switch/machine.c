@@ -11,7 +11,7 @@
  *
  * A journal that cannot be written stops the way forward like any other failure. On the way back it does not:
  * clients may be waiting, and undoing twice is harmless. So does nothing else there: who has to be alive for one undo may be
- * dead, and the next one needs somebody else.
+ * dead, and the next one needs somebody else. All of them have had their turn before one is tried again later.
  */
 #include "machine.h"
 
@@ -24,6 +24,9 @@
 
 /* How often an undo is tried, from the second time on over fresh connections. */
 #define UNDO_TRIES 3
+
+/* Between two rounds of what could not be undone. */
+#define AGAIN_PAUSE_MS 250
 
 static const StepState moves[STEP_STATES][STEP_EVENTS] = {
     [STEP_UNTOUCHED] = {STEP_BEGUN, NEVER, NEVER, NEVER, NEVER},
@@ -157,6 +160,7 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
 /* What came of undoing: the first failure of each kind. */
 typedef struct Retreat {
     bool clients_stay; /* a step that leads could not be undone */
+    bool again;        /* its failures have been told already */
     Error safety, cleanup, unwritten;
 } Retreat;
 
@@ -202,8 +206,10 @@ static void retreat(const Step *step, StepRecord *record, const MachineHooks *ho
         Error ignored;
         move(step, record, STEP_UNDOING, hooks, &ignored);
         int status = undo_step(step, record, hooks, &error);
-        hooks->tell(hooks->context, step, STEP_UNDONE, clock_seconds() - started,
-                    status != 0 ? &error : NULL);
+        if (status == 0 || !out->again) {
+            hooks->tell(hooks->context, step, STEP_UNDONE, clock_seconds() - started,
+                        status != 0 ? &error : NULL);
+        }
         if (status != 0) {
             keep(step->safety ? &out->safety : &out->cleanup, &error);
             out->clients_stay = out->clients_stay || step->leads;
@@ -231,7 +237,13 @@ MachineResult machine_undo(const Step *steps, size_t count, StepRecord *records,
                            Error *error)
 {
     Retreat came = {.clients_stay = false};
+    int64_t end = clock_ms() + hooks->again_ms;
     retreat_all(steps, count, records, true, hooks, &came);
+    while (came.safety.code != ERROR_NONE && clock_ms() < end) {
+        clock_pause_ms(AGAIN_PAUSE_MS);
+        came = (Retreat){.again = true};
+        retreat_all(steps, count, records, true, hooks, &came);
+    }
     retreat_all(steps, count, records, false, hooks, &came);
     if (came.safety.code != ERROR_NONE) {
         *error = came.safety;

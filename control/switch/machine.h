@@ -96,6 +96,8 @@ typedef struct MachineHooks {
      * over new connections. May be NULL.
      */
     int (*reach)(void *context, const Step *step, bool undoes, bool fresh, Error *error);
+    /* How long safety that could not be undone is tried again, over and over: a server that has crashed is back in seconds. */
+    int again_ms;
 } MachineHooks;
 
 typedef enum MachineResult {

@@ -82,7 +82,7 @@ static int look_at_work(Cutover *cutover, Measure *out, Error *error)
     double seconds;
     char *who;
     int busy;
-    if (activity_busy(cutover->leaving, &busy, error) != 0 ||
+    if (activity_busy(cutover->leaving, cutover->options->leave_readers, &busy, error) != 0 ||
         activity_oldest(cutover->leaving, &seconds, &who, error) != 0) {
         return -1;
     }

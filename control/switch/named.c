@@ -17,7 +17,7 @@ static const Named rows[] = {
      "    WHERE s.active_pid = r.pid AND s.slot_type = 'logical')",
      "standbys of the %s: %s. The fence is catalog and reaches them: their readers are turned away, and "
      "those that are there "
-     "see a state that stands still. Lead them elsewhere"},
+     "see a state that stands still. Lead them elsewhere, or give --leave-readers"},
     {"SELECT string_agg(format('%s (%s, %s)', slot_name, plugin, CASE WHEN active THEN 'in use' ELSE 'not in "
      "use' END), ', ')"
      "  FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database() AND NOT "
@@ -25,13 +25,7 @@ static const Named rows[] = {
      "   AND slot_name <> $1 AND slot_name !~ '^penstock_'",
      "other consumers of changes of the %s: %s. Whoever is no superuser cannot connect behind the fence: let "
      "them read to "
-     "the end, and make their slots on the other side before clients are let go there"},
-    {"SELECT string_agg(DISTINCT a.usename, ', ') FROM pg_replication_slots s JOIN pg_stat_activity a ON "
-     "a.pid = s.active_pid"
-     "  JOIN pg_roles r ON r.oid = a.usesysid WHERE s.slot_name = $1 AND NOT r.rolsuper",
-     "the role of the stream from the %s is no superuser: %s. The fence would shut it out if its connection "
-     "broke while "
-     "clients are held, and all would be undone"},
+     "the end, and let them go on with a slot on the other side, which --hand-over-slot makes"},
     {"SELECT string_agg(format('pid %s (%s, %s)', pid, usename, coalesce(nullif(application_name, ''), "
      "host(client_addr),"
      "  'without a name')), ', ') FROM pg_stat_activity WHERE $1 <> '' AND datname = current_database()"
@@ -58,6 +52,15 @@ int named_others(Cutover *cutover, Error *error)
         free(names);
     }
     return 0;
+}
+
+int named_stream_role(Database *leaving, const char *slot, char **role, Error *error)
+{
+    return database_value(leaving, role, error,
+                          "SELECT string_agg(DISTINCT a.usename, ', ') FROM pg_replication_slots s"
+                          "  JOIN pg_stat_activity a ON a.pid = s.active_pid"
+                          "  JOIN pg_roles r ON r.oid = a.usesysid WHERE s.slot_name = $1 AND NOT r.rolsuper",
+                          1, slot);
 }
 
 int named_new_tables(Cutover *cutover, char **tables, Error *error)

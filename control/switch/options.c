@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "option.h"
 
@@ -35,6 +36,9 @@ enum {
     OPTION_NO_HELPER,
     OPTION_ACCEPT_DRIFT,
     OPTION_ACCEPT_LEFT_BEHIND,
+    OPTION_ACCEPT_SETTINGS,
+    OPTION_LEAVE_READERS,
+    OPTION_HAND_OVER,
 };
 
 static const struct argp_option common_options[] = {
@@ -56,6 +60,11 @@ static const struct argp_option common_options[] = {
     {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
     {"end-writers", OPTION_END_WRITERS, NULL, 0,
      "Stop who would go on writing behind the fence: disable subscriptions of the side that clients leave",
+     0},
+    {"leave-readers", OPTION_LEAVE_READERS, NULL, 0,
+     "A fence that lets readers in, and those of hot standbys go on: whoever connects is read-only, but can "
+     "say otherwise; "
+     "what is written all the same is noticed, not prevented",
      0},
     {"no-helper", OPTION_NO_HELPER, NULL, 0,
      "Leave no process that ends the hold when this command is killed: clients wait until --resume or --undo",
@@ -90,6 +99,14 @@ static const struct argp_option cutover_options[] = {
     {"accept-left-behind", OPTION_ACCEPT_LEFT_BEHIND, NULL, 0,
      "Switch although relations of the source stay behind, or their rows, by the choice that the copy was "
      "given",
+     0},
+    {"hand-over-slot", OPTION_HAND_OVER, "NAME", 0,
+     "Make a slot of that name on the target, for the consumer of that slot of the source; it begins where "
+     "both sides are equal. "
+     "May be repeated",
+     0},
+    {"accept-settings", OPTION_ACCEPT_SETTINGS, NULL, 0,
+     "Switch although the servers, or roles, have other settings that applications notice, such as TimeZone",
      0},
     {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
     {0}};
@@ -128,15 +145,28 @@ static void add_proxy(CutoverOptions *options, const char *proxy, struct argp_st
     options->proxies[options->proxy_count++] = proxy;
 }
 
+static void add_slot(CutoverOptions *options, const char *slot, struct argp_state *state)
+{
+    bool good = *slot != '\0' && strlen(slot) < 64 &&
+                strspn(slot, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(slot);
+    if (!good || options->hand_over_count == MAX_HAND_OVER) {
+        argp_error(state, "--hand-over-slot wants the name of a slot, at most %d of them", MAX_HAND_OVER);
+        return;
+    }
+    options->hand_over[options->hand_over_count++] = slot;
+}
+
 static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_JOBS, "jobs", CutoverOptions, jobs, 1, MOST_JOBS),
     OPTION_FLAG(OPTION_NO_REVERSE, CutoverOptions, no_reverse),
     OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
     OPTION_FLAG(OPTION_ACCEPT_DRIFT, CutoverOptions, accept_drift),
     OPTION_FLAG(OPTION_ACCEPT_LEFT_BEHIND, CutoverOptions, accept_left_behind),
+    OPTION_FLAG(OPTION_ACCEPT_SETTINGS, CutoverOptions, accept_settings),
     OPTION_FLAG(OPTION_WARM_UP, CutoverOptions, warm_up),
     OPTION_FLAG(OPTION_VERIFY, CutoverOptions, verify),
     OPTION_FLAG(OPTION_END_WRITERS, CutoverOptions, end_writers),
+    OPTION_FLAG(OPTION_LEAVE_READERS, CutoverOptions, leave_readers),
     OPTION_FLAG(OPTION_NO_HELPER, CutoverOptions, no_helper),
     OPTION_FLAG(OPTION_YES, CutoverOptions, yes),
 };
@@ -152,6 +182,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_PROXY:
         add_proxy(options, argument, state);
+        return 0;
+    case OPTION_HAND_OVER:
+        add_slot(options, argument, state);
         return 0;
     case OPTION_TARGET_ADDRESS:
     case OPTION_SOURCE_ADDRESS:

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define MAX_PROXIES 32
+#define MAX_HAND_OVER 16
 
 typedef enum CutoverMode {
     CUTOVER_RUN,
@@ -22,6 +23,8 @@ typedef enum CutoverMode {
 typedef struct CutoverOptions {
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
+    const char *hand_over[MAX_HAND_OVER]; /* slots of other consumers */
+    size_t hand_over_count;
     const char *address;          /* HOST:PORT where the proxy reaches the side that is gone to, or NULL */
     const char *reverse_conninfo; /* the target as the source reaches it, or NULL: as --target says */
     const char *probe;            /* connection string through the proxy, or NULL: found out */
@@ -38,8 +41,10 @@ typedef struct CutoverOptions {
     bool no_reverse;
     bool warm_up;
     bool accept_loss;        /* of updates and deletes that cannot come back */
+    bool accept_settings;    /* under which applications would find another server */
     bool accept_drift;       /* definitions that differ between the two sides */
     bool accept_left_behind; /* what the selection leaves behind */
+    bool leave_readers;      /* the fence lets them in */
     bool no_helper;          /* nobody ends the hold when the command is killed */
     bool end_writers;        /* who would go on writing behind the fence is stopped, and not refused */
     const char *

@@ -10,16 +10,23 @@
 #include "clock.h"
 #include "cutover.h"
 #include "drift.h"
+#include "fence_sql.h"
+#include "hand_over.h"
 #include "left.h"
+#include "losses.h"
 #include "measure.h"
 #include "named.h"
 #include "passers.h"
 #include "reverse.h"
 #include "tables.h"
 #include "together.h"
+#include "unlike.h"
 #include "warm.h"
 
 #define LAG_PATIENCE_MS 20000
+#define STREAM_ROLE                                                                                          \
+    "the stream from the %s is read by role %s, which is no superuser: the fence would shut it out if its "  \
+    "connection broke while clients are held"
 
 static int check_phase(Cutover *cutover, Error *error)
 {
@@ -145,6 +152,35 @@ static int check_slot(Cutover *cutover, Error *error)
                                "target, and penstock copy again.");
 }
 
+/*
+ * CONNECTION LIMIT 0 turns walsenders away, too (postinit.c, CheckMyDatabase), unless they are a superuser's: should the
+ * connection of the stream break while clients are held, it would not come back. On the way back, where nobody may be kept from
+ * going, that is said and no more.
+ */
+static int check_stream_role(Cutover *cutover, Error *error)
+{
+    bool forward = cutover->road == &road_cutover;
+    char name[64], *role = NULL;
+    if ((!forward && reverse_name(&cutover->migration, name, error) != 0) ||
+        named_stream_role(cutover->leaving, forward ? cutover->migration.slot_name : name, &role, error) !=
+            0) {
+        return -1;
+    }
+    if (role == NULL) {
+        return 0;
+    }
+    int status = 0;
+    if (forward) {
+        error_set(error, ERROR_STATE, STREAM_ROLE, cutover->road->from, role);
+        status =
+            error_hint(error, "Start penstock follow again with a superuser in --source, for the switch.");
+    } else {
+        cutover_warn(cutover, STREAM_ROLE, cutover->road->from, role);
+    }
+    free(role);
+    return status;
+}
+
 /* Nobody is held yet, so a lag that is a little too high may go down by itself. */
 static int check_lag(Cutover *cutover, Error *error)
 {
@@ -248,7 +284,7 @@ static int check_reverse(Cutover *cutover, Error *error)
     if (cutover->options->no_reverse) {
         return 0;
     }
-    if (reverse_check(cutover->source, cutover->target, &cutover->migration, cutover->reverse_conninfo,
+    if (reverse_check(cutover->source, cutover->target, &cutover->migration, &cutover->reverse_conninfo,
                       warning, sizeof warning, error) != 0) {
         return -1;
     }
@@ -266,46 +302,17 @@ static int check_entering(Cutover *cutover, Error *error)
 /* The fence has stood since the cutover, or what is on the source is not what the way back thinks it is. */
 static int check_fence(Cutover *cutover, Error *error)
 {
-    char *fenced = NULL;
-    if (database_value(cutover->source, &fenced, error,
-                       "SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()",
-                       0) != 0) {
+    bool stands;
+    if (database_found(cutover->source, &stands, error, "SELECT true WHERE " FENCE_STANDS, 0) != 0) {
         return -1;
     }
-    bool stands = fenced != NULL && *fenced == 't';
-    free(fenced);
     if (stands) {
         return 0;
     }
     error_set(error, ERROR_STATE, "the source is not fenced any more");
     return error_hint(error,
                       "Find out what was written there since. When it may stay: ALTER DATABASE … CONNECTION "
-                      "LIMIT 0, and again.");
-}
-
-static int check_losses(Cutover *cutover, Error *error)
-{
-    char inserts[512], nothing[512];
-    char *made = NULL;
-    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0 ||
-        named_new_tables(cutover, &made, error) != 0) {
-        return -1;
-    }
-    bool losses = *inserts != '\0' || *nothing != '\0' || made != NULL;
-    if (losses && !cutover->options->accept_loss) {
-        error_set(error, ERROR_STATE,
-                  "not everything comes back: updates and deletes of %s; anything of %s; rows of tables that "
-                  "were made on the "
-                  "target since the cutover: %.300s",
-                  *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table",
-                  made != NULL ? made : "of none");
-        error_hint(
-            error,
-            "If nothing of the kind was done since the switch, or it may be lost: --accept-loss. Rows of new "
-            "tables can be brought over by hand, once the tables are made on the source and published.");
-    }
-    free(made);
-    return losses && !cutover->options->accept_loss ? -1 : 0;
+                      "LIMIT 0, ALTER DATABASE … SET default_transaction_read_only = on, and again.");
 }
 
 static int check_way_back(Cutover *cutover, Error *error)
@@ -341,17 +348,30 @@ static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *)
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {
-        check_phase,  left_check,   check_nothing_missing,   check_drift,        check_leaving,
-        check_slot,   check_lag,    check_reverse,           check_transactions, name_superusers,
-        name_passers, named_others, name_without_statistics, check_proxies};
+    static int (*const checks[])(Cutover *, Error *) = {check_phase,
+                                                        left_check,
+                                                        check_nothing_missing,
+                                                        check_drift,
+                                                        unlike_settings,
+                                                        check_leaving,
+                                                        check_slot,
+                                                        check_stream_role,
+                                                        check_lag,
+                                                        hand_over_check,
+                                                        check_reverse,
+                                                        check_transactions,
+                                                        name_superusers,
+                                                        name_passers,
+                                                        named_others,
+                                                        name_without_statistics,
+                                                        check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }
 
 int rollback_preflight(Cutover *cutover, Error *error)
 {
     static int (*const checks[])(Cutover *, Error *) = {
-        check_leaving,      check_entering,  check_fence,  check_losses, check_way_back,
-        check_transactions, name_superusers, name_passers, named_others, check_proxies};
+        check_leaving,   check_entering,     check_fence,     losses_check, check_way_back, check_stream_role,
+        unlike_settings, check_transactions, name_superusers, name_passers, named_others,   check_proxies};
     return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
 }

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "cutover.h"
 #include "fence.h"
+#include "losses.h"
 #include "query.h"
 #include "reverse.h"
 #include "steps.h"
@@ -39,7 +40,7 @@ static int check_slot_shows_all(Cutover *cutover, Error *error)
     char inserts[512], nothing[512];
     ReverseState slot;
     if (reverse_state(cutover->target, &cutover->migration, &slot, error) != 0 ||
-        reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0) {
+        losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
         return -1;
     }
     if (!slot.exists) {

@@ -3,11 +3,11 @@
  * undone when something fails, from there on the only way is forward, since clients may have written: unless `probe` fails
  * and it can be shown that nobody has.
  *
- *     cutover:   preflight  warm up  publish  slot  subscribe  ahead  large ahead
- *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove
+ *     cutover:   preflight  warm up  publish  slot  subscribe  hand over  ahead  large ahead  lookout
+ *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove  look
  *                           RELEASE  probe  gone  streams  switched
- *     rollback:  preflight  stream  ahead  large ahead
- *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point
+ *     rollback:  preflight  stream  ahead  large ahead  lookout
+ *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
@@ -54,6 +54,13 @@ static const Step cutover_steps[] = {
      .advise = advise_unsubscribe,
      .needs = NEEDS_BOTH,
      .undo_needs = NEEDS_SOURCE},
+    {.name = "hand over",
+     .text = "slots on the target for other consumers of changes",
+     .prepare = step_hand_over_prepare,
+     .perform = step_hand_over,
+     .undo = step_take_slots,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_TARGET},
     {.name = "ahead",
      .text = "set the sequences, as far as they are",
      .perform = step_ahead,
@@ -62,6 +69,13 @@ static const Step cutover_steps[] = {
      .text = "bring large objects, as far as they have changed",
      .perform = step_large_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "lookout",
+     .text = "a way of our own through the proxy to the target, for a look before the release",
+     .perform = step_lookout,
+     .undo = step_end_look,
+     .advise = advise_end_look,
+     .needs = NEEDS_BOTH | NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -119,6 +133,7 @@ static const Step cutover_steps[] = {
     {.name = "snapshot",
      .text = "keep this moment of both sides for the comparison",
      .perform = step_snapshot,
+     .undo = step_forget_moment,
      .volatile_result = true},
     {.name = "begin",
      .text = "the way back: it begins here, where both sides are equal",
@@ -146,6 +161,11 @@ static const Step cutover_steps[] = {
      .text = "see that nobody has passed the fence of the source",
      .perform = step_prove,
      .needs = NEEDS_TARGET,
+     .limit = LIMIT_HOLD},
+    {.name = "look",
+     .text = "look through the proxy at the target, before anybody is let go there",
+     .perform = step_look,
+     .needs = NEEDS_PROXY,
      .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
@@ -201,6 +221,13 @@ static const Step rollback_steps[] = {
      .text = "bring large objects, as far as they have changed",
      .perform = step_large_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "lookout",
+     .text = "a way of our own through the proxy to the source, for a look before the release",
+     .perform = step_lookout,
+     .undo = step_end_look,
+     .advise = advise_end_look,
+     .needs = NEEDS_BOTH | NEEDS_PROXY,
+     .undo_needs = NEEDS_PROXY},
     {.name = "hold",
      .text = "hold the clients at the proxy, once their transactions have ended",
      .prepare = step_hold_prepare,
@@ -269,6 +296,11 @@ static const Step rollback_steps[] = {
      .undo_needs = NEEDS_PROXY,
      .safety = true,
      .leads = true},
+    {.name = "look",
+     .text = "look through the proxy at the source, before anybody is let go there",
+     .perform = step_look,
+     .needs = NEEDS_PROXY,
+     .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
      .perform = step_release_back,

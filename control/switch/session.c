@@ -325,8 +325,8 @@ void cutover_close(Cutover *cutover)
         proxy_spec_free(&cutover->proxies[i].spec);
     }
     database_close(cutover->guard);
-    database_close(cutover->snapshot_holder);
-    database_close(cutover->source_holder);
+    /* What was to be compared, and was not, may be yet: by --resume. */
+    (cutover->released && cutover->moment.source[0] != '\0' ? moment_leave : moment_end)(cutover->keeper);
     database_close(cutover->source);
     database_close(cutover->target);
     ledger_close(cutover->ledger);

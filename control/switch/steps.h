@@ -45,6 +45,7 @@ int step_catch_up_back(void *context, json_t *detail, Error *error);
 int step_ahead(void *context, json_t *detail, Error *error);
 int step_sequences(void *context, json_t *detail, Error *error);
 int step_snapshot(void *context, json_t *detail, Error *error);
+int step_forget_moment(void *context, const json_t *detail, Error *error);
 
 /* large_steps.c: large objects, before the hold and in it. */
 int step_large_ahead(void *context, json_t *detail, Error *error);
@@ -74,6 +75,17 @@ int step_stream(void *context, json_t *detail, Error *error);
 int step_drop_stream(void *context, const json_t *detail, Error *error);
 void advise_drop_stream(void *context, const json_t *detail, char *out, size_t size);
 int step_move_stream(void *context, json_t *detail, Error *error);
+
+/* look.c: through the proxy, while clients are held. */
+int step_lookout(void *context, json_t *detail, Error *error);
+int step_end_look(void *context, const json_t *detail, Error *error);
+void advise_end_look(void *context, const json_t *detail, char *out, size_t size);
+int step_look(void *context, json_t *detail, Error *error);
+
+/* hand_over.c: slots of other consumers. */
+int step_hand_over_prepare(void *context, json_t *detail, Error *error);
+int step_hand_over(void *context, json_t *detail, Error *error);
+int step_take_slots(void *context, const json_t *detail, Error *error);
 
 /* after.c: once clients have gone on. */
 int step_probe(void *context, json_t *detail, Error *error);

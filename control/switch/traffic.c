@@ -7,12 +7,14 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
+#include "query.h"
 #include "reverse.h"
 #include "steps.h"
 #include "together.h"
 #include "watchdog.h"
 
 #define DRAIN_STEP_MS 20
+#define EARLY_LIMIT_MS 1000
 
 int step_hold_prepare(void *context, json_t *detail, Error *error)
 {
@@ -93,7 +95,7 @@ int step_drain(void *context, json_t *detail, Error *error)
     }
     int64_t deadline = clock_ms() + (int64_t)(cutover->options->drain_limit * 1000);
     for (int quiet = 0, busy; quiet < 2;) {
-        if (activity_busy(cutover->leaving, &busy, error) != 0) {
+        if (activity_busy(cutover->leaving, cutover->options->leave_readers, &busy, error) != 0) {
             return -1;
         }
         quiet = busy == 0 ? quiet + 1 : 0;
@@ -134,11 +136,37 @@ int step_point(void *context, json_t *detail, Error *error)
     return cutover_hold_left(cutover, &left, error);
 }
 
+/*
+ * Until here nobody but us has written to the target since both sides were equal, unless a proxy was restarted after its file had
+ * changed: it knows of no hold any more. What its clients wrote there is nowhere else; the slot of the way back has it, and stays.
+ * A target that does not answer at once is not asked: clients wait.
+ */
+static void see_early_writes(Cutover *cutover)
+{
+    int64_t changes = 0;
+    Error ignored;
+    if (cutover->road != &road_cutover || cutover->options->no_reverse || cutover->target == NULL ||
+        PQstatus(database_connection(cutover->target)) != CONNECTION_OK) {
+        return;
+    }
+    database_limit(cutover->target, query_within(EARLY_LIMIT_MS));
+    if (reverse_written(cutover->target, &cutover->migration, &changes, &ignored) == 0 && changes > 0) {
+        cutover->early_writes = changes;
+        cutover_warn(cutover,
+                     "%lld changes were written to the target before the release, by clients that a proxy "
+                     "led there: was "
+                     "it restarted? They are NOT on the source. The slot of the way back has them and stays",
+                     (long long)changes);
+    }
+    database_limit(cutover->target, cutover_limits(cutover));
+}
+
 int step_restore(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     json_t *all = json_object_get(detail, "proxies");
     int status = 0;
+    see_early_writes(cutover);
     for (size_t i = cutover->proxy_count; i-- > 0;) {
         CutoverProxy *proxy = &cutover->proxies[i];
         Error failure;

@@ -70,8 +70,8 @@ static CompareOptions compare_options(Cutover *cutover)
 {
     return (CompareOptions){.source_uri = cutover->settings->source,
                             .target_uri = cutover->settings->target,
-                            .source_snapshot = cutover->source_snapshot,
-                            .target_snapshot = cutover->snapshot,
+                            .source_snapshot = cutover->moment.source,
+                            .target_snapshot = cutover->moment.target,
                             .migration = cutover->migration.name,
                             .jobs = cutover->options->jobs,
                             .max_keys = KEYS_SHOWN,

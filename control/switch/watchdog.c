@@ -178,11 +178,18 @@ void watchdog_undoes(Watchdog *watchdog)
     }
 }
 
+void watchdog_leave(Watchdog *watchdog)
+{
+    if (watchdog != NULL) {
+        close(watchdog->pipe);
+        free(watchdog);
+    }
+}
+
 void watchdog_end(Watchdog *watchdog)
 {
     if (watchdog != NULL) {
         say(watchdog, STAND_OVER, 0);
-        close(watchdog->pipe);
-        free(watchdog);
+        watchdog_leave(watchdog);
     }
 }

@@ -4,6 +4,7 @@
  *     the command dies while clients wait       at the hold's limit, the helper undoes; until then --resume and --undo may
  *     the command hangs (20 s past the limit)   the helper kills it, and undoes
  *     the command dies while it undoes          the helper goes on with that at once
+ *     the command ends, and could not undo      the helper goes on with that
  *     clients were let go, or all is undone     the helper ends
  *
  * It is a copy of the command, made before the command has threads, in a session of its own: no closed terminal, and no kill -9
@@ -37,3 +38,6 @@ void watchdog_undoes(Watchdog *watchdog);
 
 /* Nothing has to be undone any more; frees watchdog, which may be NULL. */
 void watchdog_end(Watchdog *watchdog);
+
+/* We end, and what we were undoing is not done: the helper goes on. Frees watchdog, which may be NULL. */
+void watchdog_leave(Watchdog *watchdog);

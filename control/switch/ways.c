@@ -9,9 +9,12 @@
 #include <stdlib.h>
 
 #include "cutover.h"
+#include "hand_over.h"
+#include "losses.h"
 #include "query.h"
 #include "reverse.h"
 #include "steps.h"
+#include "unwritten.h"
 
 static bool without_way_back(Cutover *cutover)
 {
@@ -54,10 +57,22 @@ int step_publish(void *context, json_t *detail, Error *error)
     return without_way_back(cutover) ? 0 : make_watched(cutover, DATABASE_TARGET, reverse_publish, error);
 }
 
+/* What is nowhere else is taken away by nobody but the operator. */
+static int kept_for_early_writes(const Cutover *cutover, Error *error)
+{
+    return cutover->early_writes == 0
+               ? 0
+               : error_set(error, ERROR_STATE, "kept: it has %lld changes that are on the target alone",
+                           (long long)cutover->early_writes);
+}
+
 int step_unpublish(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
+    if (kept_for_early_writes(cutover, error) != 0) {
+        return -1;
+    }
     return reverse_unpublish(cutover->target, &cutover->migration, error);
 }
 
@@ -74,6 +89,9 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
+    if (kept_for_early_writes(cutover, error) != 0) {
+        return -1;
+    }
     return reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error);
 }
 
@@ -81,8 +99,13 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
 int step_move_slot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    (void)detail;
-    return without_way_back(cutover) ? 0 : reverse_move_slot(cutover->target, &cutover->migration, error);
+    if (hand_over_move(cutover, error) != 0) {
+        return -1;
+    }
+    return without_way_back(cutover) ? 0
+           : reverse_move_slot(cutover->target, &cutover->migration, error) == 0
+               ? unwritten_note(cutover->target, &cutover->migration, detail, error)
+               : -1;
 }
 
 /*
@@ -94,7 +117,7 @@ int step_stream(void *context, json_t *detail, Error *error)
     Cutover *cutover = context;
     char inserts[512], nothing[512];
     (void)detail;
-    if (reverse_limits(cutover->target, &cutover->migration, inserts, nothing, sizeof inserts, error) != 0) {
+    if (losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
         return -1;
     }
     if (*inserts != '\0' || *nothing != '\0') {

@@ -11,7 +11,7 @@
 
 /* The tables of the migration on the target, with what can become of each; $1 is the migration. */
 #define TABLES                                                                                               \
-    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name,"                                    \
+    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid,"                             \
     "  CASE WHEN c.relkind <> 'r' OR c.relpersistence <> 'p' THEN 'nothing'"                                 \
     "   WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"               \
     "    AND i.indisreplident) THEN 'all'"                                                                   \
@@ -60,6 +60,14 @@ int reverse_table_list(Database *target, const Migration *migration, const char 
     return database_value(target, out, error,
                           "SELECT string_agg(name, $3 ORDER BY name)" TABLES " WHERE comes_back = $2", 3,
                           migration->name, comes_back, separator);
+}
+
+int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out, Error *error)
+{
+    return database_query(target, out, error,
+                          "SELECT name, comes_back, pg_relation_filenode(oid), pg_relation_size(oid)" TABLES
+                          " WHERE comes_back <> 'all' ORDER BY name",
+                          1, migration->name);
 }
 
 int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,
@@ -143,21 +151,29 @@ int reverse_unpublish(Database *target, const Migration *migration, Error *error
 
 /* --- subscription --- */
 
-/* Runs a statement that holds conninfo's password: the server is asked not to log it. Inside a transaction. */
+/*
+ * The statement holds conninfo's password. That it is not logged, kept by pg_stat_statements, or shown in pg_stat_activity has to
+ * be settled by a statement before it: what is sent together is logged together, and before it is run.
+ */
+static const char discretion[] =
+    "SET LOCAL log_statement = none; SET LOCAL log_min_duration_statement = -1;"
+    " SET LOCAL log_min_error_statement = panic; SET LOCAL pg_stat_statements.track = none;"
+    " SET LOCAL track_activities = off";
+
 int reverse_create_subscription(Database *source, const char *name, const char *conninfo, const char *rest,
                                 Error *error)
 {
     char *literal = PQescapeLiteral(database_connection(source), conninfo, strlen(conninfo));
     char *sql = NULL;
-    if (literal == NULL || asprintf(&sql,
-                                    "SET LOCAL log_statement = none; SET LOCAL log_min_duration_statement = "
-                                    "-1; SET LOCAL log_min_error_statement = panic; "
-                                    "CREATE SUBSCRIPTION %s CONNECTION %s %s",
-                                    name, literal, rest) < 0) {
+    if (literal == NULL ||
+        asprintf(&sql, "CREATE SUBSCRIPTION %s CONNECTION %s %s", name, literal, rest) < 0) {
         PQfreemem(literal);
         return error_set(error, ERROR_SYSTEM, "out of memory");
     }
-    int status = database_execute(source, error, sql, 0);
+    int status = database_execute(source, error, discretion, 0);
+    if (status == 0) {
+        status = database_execute(source, error, sql, 0);
+    }
     PQfreemem(literal);
     free(sql);
     return status;

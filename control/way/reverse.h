@@ -28,10 +28,11 @@
 int reverse_name(const Migration *migration, char out[64], Error *error) MUST_CHECK;
 
 /*
- * What can be known beforehand: settings of both servers, and a login at the target from the source, done there. What
- * will not come back is written to warning, "" when everything will.
+ * What can be known beforehand: settings of both servers, and a login at the target from the source, done there. Where the
+ * source's server finds the password of *conninfo by itself (a passfile, a service file), *conninfo becomes one without it. What
+ * will not come back, and a password that has to be stored, is written to warning, "" when there is nothing to say.
  */
-int reverse_check(Database *source, Database *target, const Migration *migration, const char *conninfo,
+int reverse_check(Database *source, Database *target, const Migration *migration, char **conninfo,
                   char *warning, size_t size, Error *error) MUST_CHECK;
 
 /* The tables of which only INSERT and TRUNCATE come back, and those of which nothing does; "" for none. */

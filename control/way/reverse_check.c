@@ -56,7 +56,7 @@ static int check_needs(Database *source, Database *target, Error *error)
 }
 
 /* The server itself makes the connection that the subscription will make, and everything is rolled back. */
-static int check_login(Database *source, const char *name, const char *conninfo, Error *error)
+static int try_login(Database *source, const char *name, const char *conninfo, Error *error)
 {
     char rest[256];
     snprintf(rest, sizeof rest,
@@ -64,13 +64,37 @@ static int check_login(Database *source, const char *name, const char *conninfo,
     if (database_execute(source, error, "BEGIN", 0) != 0) {
         return -1;
     }
-    int status = reverse_rollback(source, reverse_create_subscription(source, name, conninfo, rest, error));
-    if (status != 0) {
-        error_context(error, "the way back: from the source to the target");
-        error_hint(error, "--reverse-conninfo says how the source reaches the target; without a way back: "
-                          "--no-reverse.");
+    return reverse_rollback(source, reverse_create_subscription(source, name, conninfo, rest, error));
+}
+
+static bool has_password(const char *conninfo)
+{
+    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+    bool found = false;
+    for (const PQconninfoOption *one = all; one != NULL && one->keyword != NULL; one++) {
+        found = found || (strcmp(one->keyword, "password") == 0 && one->val != NULL && *one->val != '\0');
     }
-    return status;
+    PQconninfoFree(all);
+    return found;
+}
+
+/* Without its password first: what is not needed is not stored. */
+static int check_login(Database *source, const char *name, char **conninfo, Error *error)
+{
+    char *without = has_password(*conninfo) ? database_redact(*conninfo) : NULL;
+    Error ignored;
+    if (without != NULL && try_login(source, name, without, &ignored) == 0) {
+        free(*conninfo);
+        *conninfo = without;
+        return 0;
+    }
+    free(without);
+    if (try_login(source, name, *conninfo, error) == 0) {
+        return 0;
+    }
+    error_context(error, "the way back: from the source to the target");
+    return error_hint(error, "--reverse-conninfo says how the source reaches the target; without a way back: "
+                             "--no-reverse.");
 }
 
 static int name_triggers(Database *source, char **out, Error *error)
@@ -89,7 +113,7 @@ static void warn(char *warning, size_t size, const char *what, const char *table
     }
 }
 
-int reverse_check(Database *source, Database *target, const Migration *migration, const char *conninfo,
+int reverse_check(Database *source, Database *target, const Migration *migration, char **conninfo,
                   char *warning, size_t size, Error *error)
 {
     char name[64], inserts[512], nothing[512];
@@ -104,6 +128,12 @@ int reverse_check(Database *source, Database *target, const Migration *migration
     warn(warning, size,
          "no replica identity that the source can use, only INSERT and TRUNCATE will come back", inserts);
     warn(warning, size, "unlogged, nothing will come back", nothing);
+    if (has_password(*conninfo)) {
+        warn(warning, size, "stored in pg_subscription on the source, where superusers can read it",
+             "the password of --reverse-conninfo. Better: put it into ~/.pgpass, or a service file, of the "
+             "user that "
+             "the source's server runs as, and leave it out");
+    }
     warn(warning, size, "triggers that fire for replication and must not write behind the fence", triggers);
     free(triggers);
     return 0;

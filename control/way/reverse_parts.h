@@ -23,3 +23,7 @@ int reverse_rollback(Database *database, int status);
  * caller frees *out. */
 int reverse_table_list(Database *target, const Migration *migration, const char *comes_back,
                        const char *separator, char **out, Error *error) MUST_CHECK;
+
+/* The tables of which not everything comes back: name, comes_back ("inserts", "nothing"), file node, bytes. */
+int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out,
+                           Error *error) MUST_CHECK;

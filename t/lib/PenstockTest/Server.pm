@@ -25,6 +25,7 @@ max_prepared_transactions = 20
 shared_buffers = 64MB
 max_wal_size = 1GB
 log_statement = ddl
+wal_retrieve_retry_interval = 200ms
 CONF
 
 my @started;

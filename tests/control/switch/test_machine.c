@@ -21,6 +21,8 @@ typedef struct Script {
     char fail;       /* the step whose perform fails */
     char fail_begin; /* the step whose begin cannot be journaled */
     char fail_undo;  /* the step whose undo fails */
+    int undo_fails;  /* how often it does; 0: always */
+    int again_ms;    /* how long safety is tried again */
     char stop;       /* the operator stops when this step has been done */
     int prepared;
 } Script;
@@ -43,7 +45,11 @@ static int undo(Script *script, char step, const json_t *detail, Error *error)
     if (step == 'a') {
         assert_int_equal(json_integer_value(json_object_get(detail, "number")), 1);
     }
-    return script->fail_undo == step ? error_set(error, ERROR_PROXY, "no way back") : 0;
+    bool fails = script->fail_undo == step;
+    if (fails && script->undo_fails > 0 && --script->undo_fails == 0) {
+        script->fail_undo = '\0';
+    }
+    return fails ? error_set(error, ERROR_PROXY, "no way back") : 0;
 }
 
 #define STEP(letter)                                                                                         \
@@ -214,8 +220,12 @@ static void nothing_is_undone_past_the_point_of_no_return(void **state)
 static void check_road(Script *script, MachineResult result, const char *log, Error *error)
 {
     StepRecord records[ROAD] = {0};
-    const MachineHooks hooks = {
-        .context = script, .journal = journal, .tell = tell, .stop = stop, .reach = reached};
+    const MachineHooks hooks = {.context = script,
+                                .journal = journal,
+                                .tell = tell,
+                                .stop = stop,
+                                .reach = reached,
+                                .again_ms = script->again_ms};
     char fails[16];
     *error = (Error){.code = ERROR_NONE};
     assert_int_equal(machine_run(road, ROAD, records, &hooks, error), result);
@@ -272,6 +282,18 @@ static void clients_that_would_be_led_wrong_are_kept(void **state)
     check_road(&(Script){.fail = 'c', .fail_undo = 'c'}, MACHINE_STUCK,
                "undoing c, undo c, fresh c, undo c, fresh c, undo c, undoing b, undo b, undone b", &error);
     assert_string_equal(error.hint, "By hand: ALTER c");
+}
+
+/* A server that is restarted is back after a while: nobody is let go to the wrong side meanwhile, and all are at last. */
+static void safety_is_tried_again_later(void **state)
+{
+    (void)state;
+    Error error;
+    check_road(
+        &(Script){.fail = 'c', .fail_undo = 'c', .undo_fails = 4, .again_ms = 10000}, MACHINE_UNDONE,
+        "undoing c, undo c, fresh c, undo c, fresh c, undo c, undoing c, undo c, fresh c, undo c, undone c, "
+        "undoing a, undo a, undone a, undoing b, undo b, undone b",
+        &error);
 }
 
 static void a_failed_proof_goes_back_when_nothing_was_written(void **state)
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(what_clients_must_not_meet_comes_first),
         cmocka_unit_test(what_was_made_and_stays_keeps_nobody),
         cmocka_unit_test(clients_that_would_be_led_wrong_are_kept),
+        cmocka_unit_test(safety_is_tried_again_later),
         cmocka_unit_test(a_failed_proof_goes_back_when_nothing_was_written),
         cmocka_unit_test(a_killed_run_is_carried_on),
         cmocka_unit_test(what_died_with_the_process_is_done_again),

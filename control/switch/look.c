@@ -1,0 +1,121 @@
+/*
+ * The look through the proxy while clients are still held: what is wrong with the way to the other side shows when all can still
+ * be undone. Each proxy that can has ways for it that no client knows; they are made before the hold (`lookout`), since that
+ * takes a RELOAD, and gone in it (`look`).
+ *
+ * Once clients have been let go, `probe` looks once more, by the way that they take themselves.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "cutover.h"
+#include "steps.h"
+
+#define LOOK_LIMIT_MS 3000
+
+int step_lookout(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    json_t *all = json_array();
+    size_t count = 0;
+    json_object_set_new(detail, "looks", all);
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        CutoverProxy *proxy = &cutover->proxies[i];
+        json_t *ways = NULL;
+        if (proxy->operations->prepare_look != NULL &&
+            proxy->operations->prepare_look(proxy->proxy, &cutover->context, &ways, error) != 0) {
+            return -1;
+        }
+        count += json_array_size(ways);
+        json_array_append_new(all, ways != NULL ? ways : json_array());
+    }
+    cutover_note(cutover, "%zu way%s", count, count == 1 ? "" : "s");
+    return 0;
+}
+
+int step_end_look(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    int status = 0;
+    (void)detail;
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        CutoverProxy *proxy = &cutover->proxies[i];
+        Error failure;
+        if (proxy->operations->end_look != NULL && proxy->operations->end_look(proxy->proxy, &failure) != 0) {
+            *error = failure;
+            status = -1;
+        }
+    }
+    return status;
+}
+
+void advise_end_look(void *context, const json_t *detail, char *out, size_t size)
+{
+    (void)context;
+    (void)detail;
+    snprintf(out, size, "take what begins with penstock_rehearsal_ out of the proxy's file and RELOAD");
+}
+
+int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
+{
+    if (strcmp(answer->system_identifier, cutover->entering_system) != 0) {
+        return error_set(error, ERROR_PROXY, "the proxy does not lead to the %s: version %d answers",
+                         cutover->road->to, answer->version / 10000);
+    }
+    if (!answer->writable) {
+        return error_set(error, ERROR_STATE, "the %s answers through the proxy, but is read-only",
+                         cutover->road->to);
+    }
+    cutover_note(cutover, "version %d answers through the proxy, system %s, and takes writes",
+                 answer->version / 10000, answer->system_identifier);
+    return 0;
+}
+
+static const json_t *find_looks(const Cutover *cutover)
+{
+    for (int i = 0; i < cutover->road->count; i++) {
+        const json_t *looks = json_object_get(cutover->records[i].detail, "looks");
+        if (looks != NULL) {
+            return looks;
+        }
+    }
+    return NULL;
+}
+
+static int look_by(Cutover *cutover, CutoverProxy *proxy, const json_t *way, Error *error)
+{
+    ProbeAnswer answer;
+    int left;
+    if (cutover_hold_left(cutover, &left, error) != 0) {
+        return -1;
+    }
+    return proxy->operations->look(proxy->proxy, way, left < LOOK_LIMIT_MS ? left : LOOK_LIMIT_MS, &answer,
+                                   error) == 0
+               ? look_check_answer(cutover, &answer, error)
+               : -1;
+}
+
+int step_look(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    const json_t *looks = find_looks(cutover), *way;
+    bool looked = false;
+    (void)detail;
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        size_t number;
+        json_array_foreach(json_array_get(looks, i), number, way)
+        {
+            if (look_by(cutover, &cutover->proxies[i], way, error) != 0) {
+                return error_hint(error, "Clients would have met the same. Nobody was let go there.");
+            }
+            looked = true;
+        }
+    }
+    if (!looked) {
+        cutover_note(cutover, "%s",
+                     cutover->holds ? "there is no way for it: the look comes after the release"
+                                    : "no proxy to look through");
+    }
+    return 0;
+}

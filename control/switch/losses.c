@@ -1,0 +1,66 @@
+/*
+ * What the cutover noted of such tables stands in its step `begin`, in the journal.
+ */
+#include "losses.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "named.h"
+#include "records.h"
+#include "unwritten.h"
+
+static const json_t *noted_in(const StepRecord *records)
+{
+    for (int i = 0; i < road_cutover.count; i++) {
+        if (strcmp(road_cutover.steps[i].name, "begin") == 0) {
+            return records[i].detail;
+        }
+    }
+    return NULL;
+}
+
+int losses_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error)
+{
+    StepRecord loaded[MAX_STEPS];
+    const Migration *migration = &cutover->migration;
+    if (cutover->road == &road_cutover) {
+        return unwritten_limits(cutover->target, migration, noted_in(cutover->records), inserts, nothing,
+                                size, error);
+    }
+    int status = records_load(cutover, &road_cutover, loaded, error);
+    if (status == 0) {
+        status =
+            unwritten_limits(cutover->target, migration, noted_in(loaded), inserts, nothing, size, error);
+    }
+    step_records_free(loaded, MAX_STEPS);
+    return status;
+}
+
+int losses_check(Cutover *cutover, Error *error)
+{
+    char inserts[512], nothing[512];
+    char *made = NULL;
+    if (losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0 ||
+        named_new_tables(cutover, &made, error) != 0) {
+        return -1;
+    }
+    bool losses = *inserts != '\0' || *nothing != '\0' || made != NULL;
+    if (losses && !cutover->options->accept_loss) {
+        error_set(error, ERROR_STATE,
+                  "not everything comes back: updates and deletes of %s; anything of %s; rows of tables that "
+                  "were made on the "
+                  "target since the cutover: %.300s",
+                  *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table",
+                  made != NULL ? made : "of none");
+        error_hint(
+            error,
+            "Tables that were small at the switch and were not written to since are left out already. If "
+            "nothing "
+            "of the kind was done, or it may be lost: --accept-loss. Rows of new "
+            "tables can be brought over by hand, once the tables are made on the source and published.");
+    }
+    free(made);
+    return losses && !cutover->options->accept_loss ? -1 : 0;
+}
