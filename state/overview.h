@@ -20,6 +20,16 @@ int state_overview(Database *target, const char *name, char **json, Error *error
 int state_tables(Database *target, const char *name, int limit, char **json, Error *error) MUST_CHECK;
 
 /*
+ * {"count", "tables": [as above]}: of those whose name has search in it, limit from offset on, by name, bytes, rows (applied) or
+ * copied_rows, or in the order above for "". The caller frees it.
+ */
+int state_tables_page(Database *target, const char *name, const char *search, const char *sort, int offset,
+                      int limit, char **json, Error *error) MUST_CHECK;
+
+/* The last 5000 steps, oldest first. The caller frees it. */
+int state_journal_list(Database *target, const char *name, char **json, Error *error) MUST_CHECK;
+
+/*
  * Removes all that is known of the migration, but for its journal when that is to be kept. With the last migration goes
  * the schema; where a journal is left, everything but that, and later migrations go on with it.
  */

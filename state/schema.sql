@@ -216,6 +216,24 @@ CREATE TABLE penstock.applier (
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 10);
 
+-- How it went, a row each ten seconds, thinned with age (state/history.c). Null: was not known.
+CREATE TABLE penstock.history (
+    migration        text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    at               timestamptz NOT NULL,   -- a whole ten seconds
+    lag_bytes        bigint,                 -- from the source's end of WAL to the low-water mark
+    lag_seconds      float8,
+    rows_per_second  float8 NOT NULL,
+    transactions_per_second float8 NOT NULL,
+    rows             bigint,                 -- since the start of that applier
+    wire_bytes       bigint,                 -- that it has received since then
+    wire_bytes_per_second   float8 NOT NULL,
+    source_bytes_per_second float8,          -- WAL that the source writes
+    bytes_copied     bigint NOT NULL,
+    bytes_to_copy    bigint NOT NULL,
+    blocked          boolean NOT NULL,       -- a worker waited for a lock of somebody else's
+    PRIMARY KEY (migration, at)
+);
+
 -- Changes that did not fit the rows here, and what was done instead as --on-conflict or --skip-lsn said: written in the
 -- transaction that did it.
 CREATE TABLE penstock.conflict (

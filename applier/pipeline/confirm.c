@@ -30,6 +30,7 @@ void confirm_advance(Confirm *confirm)
     totals->received =
         confirm->intake->received > totals->received ? confirm->intake->received : totals->received;
     totals->low_water = mark->low_water;
+    totals->wire_bytes = confirm->before.wire_bytes + confirm->intake->wire_bytes;
     totals->transactions = confirm->before.transactions + mark->transactions;
     totals->commit_time = mark->commit_time != 0 ? mark->commit_time : confirm->before.commit_time;
     totals->heartbeat_time =

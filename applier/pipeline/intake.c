@@ -57,6 +57,7 @@ static Step damaged(Error *error)
 /* *frame is NULL when the message has no record. */
 static int decode_frame(Intake *intake, Bytes data, DecodedFrame **frame, Error *error)
 {
+    intake->wire_bytes += data.size;
     int status = decoder_decode(intake->decoder, data, frame, error);
     receiver_release(intake->receiver);
     if (status != 0) {

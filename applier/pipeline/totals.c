@@ -41,6 +41,7 @@ void totals_look(PipelineTotals *totals, uint64_t now_usec)
         .changes = totals->changes,
         .batches = totals->batches,
         .written = totals->written,
+        .wire_bytes = totals->wire_bytes,
         .low_water = totals->low_water,
         .source = totals->source,
     };
@@ -88,12 +89,13 @@ static void print_rates(const RateWindow *window, char *out, size_t size)
     snprintf(out, size,
              "{\"window_seconds\": %.1f, \"transactions_per_second\": %.1f, \"rows_per_second\": %.1f, "
              "\"rows_per_batch\": %.1f, \"reduction\": %.3f, \"applied_bytes_per_second\": %.0f, "
-             "\"source_bytes_per_second\": %s}",
+             "\"wire_bytes_per_second\": %.0f, \"source_bytes_per_second\": %s}",
              seconds, gained(from->transactions, to->transactions, seconds),
              gained(from->changes, to->changes, seconds),
              ratio(to->changes - from->changes, to->batches - from->batches),
              ratio(to->changes - from->changes, to->written - from->written),
-             gained(from->low_water, to->low_water, seconds), source);
+             gained(from->low_water, to->low_water, seconds),
+             gained(from->wire_bytes, to->wire_bytes, seconds), source);
 }
 
 static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, char *out, size_t size)
@@ -103,12 +105,13 @@ static void print_statistics(const PipelineTotals *t, const PipelineLoad *load, 
         "{\"batches\": %llu, \"statements\": %llu, \"copies\": %llu, \"rows_written\": %llu, \"fallbacks\": "
         "%llu, "
         "\"conflicts\": %llu, \"barriers\": %llu, \"truncates\": %llu, \"retries\": %llu, \"runs\": %llu, "
+        "\"wire_bytes\": %llu, "
         "\"busy_seconds\": %.3f, \"changes_per_batch\": %.1f, \"reduction\": %.3f, "
         "\"batches_waiting\": %zu, \"batches_running\": %zu, \"memory_bytes\": %zu, \"plugin\": \"%s\"}",
         number(t->batches), number(t->statements), number(t->copies), number(t->written), number(t->by_rows),
         number(t->conflicts), number(t->barriers), number(t->truncates), number(t->retries), number(t->runs),
-        (double)t->busy_usec / 1e6, ratio(t->changes, t->batches), ratio(t->changes, t->written),
-        load->waiting, load->running, load->memory, t->notes);
+        number(t->wire_bytes), (double)t->busy_usec / 1e6, ratio(t->changes, t->batches),
+        ratio(t->changes, t->written), load->waiting, load->running, load->memory, t->notes);
 }
 
 void totals_view(const PipelineTotals *totals, const char *state, const PipelineLoad *load, ReporterView *out)

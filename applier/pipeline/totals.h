@@ -17,6 +17,7 @@ typedef struct RateLook {
     uint64_t changes;
     uint64_t batches;
     uint64_t written;
+    uint64_t wire_bytes;
     Lsn low_water;
     Lsn source;
 } RateLook;
@@ -37,9 +38,10 @@ typedef struct PipelineTotals {
     uint64_t conflicts;  /* changes that a policy settled, or that were skipped */
     uint64_t barriers;
     uint64_t truncates;
-    uint64_t retries;   /* of batches, by workers */
-    uint64_t busy_usec; /* that workers spent on batches */
-    uint64_t runs;      /* of the pipeline */
+    uint64_t retries;    /* of batches, by workers */
+    uint64_t busy_usec;  /* that workers spent on batches */
+    uint64_t runs;       /* of the pipeline */
+    uint64_t wire_bytes; /* of frames that came, as they came */
     Lsn received;
     Lsn low_water;
     Lsn source; /* end of its WAL; LSN_INVALID: not known */

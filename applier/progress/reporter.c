@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "history.h"
 #include "state.h"
 
 #define CHANGED_MS 200
 #define QUIET_MS 5000
 #define LOOK_SECONDS 1
 #define STOP_MS 2000
+#define HISTORY_SECONDS 10
 
 struct Reporter {
     ReporterOptions options;
@@ -44,6 +46,7 @@ struct Reporter {
 
     /* The thread's own. */
     double looked;
+    double kept;      /* when a sample of the history was added last */
     char *blocked;    /* as JSON, or NULL */
     char *blocked_by; /* for people */
     char *lanes;      /* as they were written last */
@@ -129,6 +132,16 @@ static int write_counts(Reporter *reporter, CountsReport *counts, Error *error)
     return status;
 }
 
+static int keep_history(Reporter *reporter, Error *error)
+{
+    double now = clock_seconds();
+    if (now - reporter->kept < HISTORY_SECONDS) {
+        return 0;
+    }
+    reporter->kept = now;
+    return state_history_add(reporter->target, reporter->migration, error);
+}
+
 static void note_written(Reporter *reporter, Lsn low_water)
 {
     pthread_mutex_lock(&reporter->mutex);
@@ -155,6 +168,7 @@ static bool write_once(Reporter *reporter)
     if (status == 0) {
         note_written(reporter, view.low_water_lsn);
         status = write_counts(reporter, &counts, &error);
+        status = status == 0 ? keep_history(reporter, &error) : status;
     }
     counts_report_free(&counts);
     pthread_mutex_lock(&reporter->mutex);

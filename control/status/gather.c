@@ -304,6 +304,7 @@ int status_gather(StatusSession *session, json_t **document, Error *error)
     json_object_del(source, "lag_seconds");
     list_made(*document);
     json_object_set_new(*document, "health", status_health(*document));
+    json_object_set_new(*document, "may_cut_over", status_ready(*document));
     json_object_set_new(*document, "next", json_string(status_next(*document)));
     return 0;
 }

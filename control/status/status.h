@@ -2,6 +2,7 @@
  * `penstock status` in three steps, so that the last two can be tested without servers:
  *
  *     gather.c: both servers ──► one JSON document ──► health.c: what needs attention
+ *                                                 ├──► ready.c: whether the cutover may begin
  *                                                 ├──► next.c: what to do now
  *                                                 └──► print.c: the same for people
  */
@@ -38,6 +39,9 @@ int status_gather_files(StatusSession *session, json_t *document, Error *error) 
  * version. The caller owns it.
  */
 json_t *status_health(const json_t *document);
+
+/* {"now", "because"}: whether the cutover may begin, after status_health. The caller owns it. */
+json_t *status_ready(const json_t *document);
 
 /* What the operator should do now: one sentence, static. */
 const char *status_next(const json_t *document);

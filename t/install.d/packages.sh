@@ -20,6 +20,7 @@ dpkg-dev             # finds what the packages depend on
 libxxhash-dev        # hashing of keys to lanes
 libuv1-dev           # event loop
 libjansson-dev       # JSON
+libmicrohttpd-dev    # the page of `penstock serve`
 uthash-dev           # hash tables
 libcmocka-dev        # unit tests
 postgresql-15        # a server of a later major; initdb, contrib
@@ -29,6 +30,7 @@ libipc-run-perl      # asked for by PostgreSQL::Test
 perl                 # prove
 pgbouncer            # the proxy in front of the servers
 locales              # money in other currencies
+prometheus           # promtool reads the metrics and the alerts of docs/monitoring
 iproute2             # networks that tests cut
 LIST
 )

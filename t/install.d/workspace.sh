@@ -8,9 +8,9 @@ make_workspace()
 {
     workspace=$(mktemp -d "${TMPDIR:-/tmp}/penstock-check.XXXXXX")
     cp -R "$root_folder/t" "$workspace/t"
-    mkdir "$workspace/state" "$workspace/docs"
+    mkdir "$workspace/state"
     cp "$root_folder/state/schema.sql" "$workspace/state/"
-    cp "$root_folder/docs/commands.md" "$workspace/docs/"
+    cp -R "$root_folder/docs" "$workspace/docs"
     chmod 755 "$workspace"
     chmod -R a+rX "$workspace/t" "$workspace/state" "$workspace/docs"
     if [ "$(id -u)" = 0 ]; then
