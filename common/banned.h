@@ -1,12 +1,12 @@
 /*
  * Functions that nobody here calls: using one is an error of the compiler. Included before every file of common/, state/,
- * proto/ and applier/ (CMakeLists.txt).
+ * proto/, applier/ and control/ (CMakeLists.txt), and behind the server's headers in those of the decoder (decoder/compat.h).
  *
  *     strcpy strcat strncpy strncat stpcpy     no bound, or no end: snprintf, memcpy, text.h
  *     sprintf vsprintf gets                    no bound: snprintf, getline
  *     strtok asctime ctime gmtime localtime    state that all threads share: strsep, strftime with the _r functions
- *     atoi atol atof                           what is no number is 0: strtol and its like
- *     signal                                   signals are blocked, and read from a descriptor (applier/stop.h)
+ *     atoi atol atof                           what is no number is 0, beyond an int it is anything: strtol and its like; number.h
+ *     signal                                   signals are blocked, and read from a descriptor (applier/stop.h); disposition.h
  *     tmpnam mktemp                            a name that somebody else may take meanwhile: mkstemp
  *
  * The system's headers declare them, so they come first; the names that take their place are declared nowhere.

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "disposition.h"
 #include "secrets.h"
 #include "session_settings.h"
 #include "settings.h"
@@ -32,7 +33,7 @@ bool interrupted(void)
 static void on_signal(int number)
 {
     if (++signals_seen >= 3) {
-        signal(number, SIG_DFL);
+        signal_default(number);
         raise(number);
     }
 }
@@ -48,7 +49,7 @@ static void catch_signals(void)
             sigaction(caught[i], &action, NULL); /* nohup, and a shell's background, ask to be left alone */
         }
     }
-    signal(SIGPIPE, SIG_IGN);
+    signal_ignore(SIGPIPE);
 }
 
 static void print_overview(FILE *out)

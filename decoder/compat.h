@@ -63,6 +63,9 @@
 #error "the decoder is for PostgreSQL 11 to 18"
 #endif
 
+/* Last of all headers: the server's own may use what is an error here. */
+#include "banned.h"
+
 /* 15 made room for prepare and abort times beside the commit time. */
 #if PG_VERSION_NUM >= 150000
 #define txn_commit_time(txn) ((txn)->xact_time.commit_time)

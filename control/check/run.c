@@ -32,7 +32,7 @@ static json_t *string_or_null(const char *text)
     if (line == NULL) {
         return json_null();
     }
-    strcpy(line, text);
+    memcpy(line, text, strlen(text) + 1);
     encoding_to_utf8(line, size, NULL);
     for (char *at = line; *at != '\0'; at++) {
         *at = strchr("\n\r\t", *at) != NULL ? ' ' : *at;

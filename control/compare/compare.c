@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "chunk.h"
+#include "number.h"
 
 typedef struct Crew {
     const CompareOptions *options; /* with both snapshots, where they are known */
@@ -54,7 +55,7 @@ static int load_tables(const CompareOptions *options, Crew *crew, CompareResult 
             result->tables[i].schema = strdup(PQgetvalue(rows, i, 0));
             result->tables[i].name = strdup(PQgetvalue(rows, i, 1));
             crew->small_count += *PQgetvalue(rows, i, 2) == 't';
-            crew->order[atoi(PQgetvalue(rows, i, 3)) - 1] = &result->tables[i];
+            crew->order[number_int(PQgetvalue(rows, i, 3)) - 1] = &result->tables[i];
         }
     }
     PQclear(rows);

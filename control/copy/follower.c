@@ -14,6 +14,7 @@
 #include "applier_path.h"
 #include "clock.h"
 #include "database.h"
+#include "disposition.h"
 #include "state.h"
 
 #define END_SECONDS 20
@@ -50,10 +51,10 @@ static _Noreturn void become(const Settings *settings, const char *path, pid_t p
     if (getppid() != parent) {
         _exit(127);
     }
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
+    signal_default(SIGINT);
+    signal_default(SIGTERM);
+    signal_default(SIGHUP);
+    signal_default(SIGPIPE);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     if ((settings->source != NULL && setenv("PENSTOCK_SOURCE", settings->source, 1) != 0) ||
         (settings->target != NULL && setenv("PENSTOCK_TARGET", settings->target, 1) != 0)) {

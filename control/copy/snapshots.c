@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "number.h"
 #include "session.h"
 #include "slot.h"
 #include "snapshot.h"
@@ -213,7 +214,7 @@ static int write_down(Snapshots *snapshots, const Taken *taken, Error *error)
             4, snapshots->copy->settings->migration, taken->seen, taken->end, taken->exported) != 0) {
         return error_context(error, "writing down a snapshot");
     }
-    snapshots->number = atoi(PQgetvalue(row, 0, 0));
+    snapshots->number = number_int(PQgetvalue(row, 0, 0));
     snapshots->published = PQgetvalue(row, 0, 1)[0] == 't';
     PQclear(row);
     return 0;

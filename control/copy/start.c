@@ -13,6 +13,7 @@
 #include "ends.h"
 #include "lock.h"
 #include "money.h"
+#include "number.h"
 #include "queue.h"
 #include "session.h"
 #include "tables.h"
@@ -150,7 +151,7 @@ static int identify_source(Copy *copy, Migration *out, Error *error)
     int status = database_query(replication, &row, error, "IDENTIFY_SYSTEM", 0);
     if (status == 0) {
         snprintf(out->source_system, sizeof(out->source_system), "%s", PQgetvalue(row, 0, 0));
-        out->source_timeline = atoi(PQgetvalue(row, 0, 1));
+        out->source_timeline = number_int(PQgetvalue(row, 0, 1));
         snprintf(out->source_database, sizeof(out->source_database), "%s",
                  PQdb(database_connection(copy->source)));
     }

@@ -13,6 +13,7 @@
 
 #include "applier_path.h"
 #include "command.h"
+#include "disposition.h"
 #include "lsn.h"
 #include "option.h"
 
@@ -86,7 +87,7 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     }
     const char *applier = applier_path(path);
     char **arguments = make_arguments(settings, options);
-    signal(SIGPIPE, SIG_DFL);
+    signal_default(SIGPIPE);
     execvp(applier, arguments);
     error_set(error, ERROR_SYSTEM, "starting %s: %s", applier, strerror(errno));
     error_hint(error, "Install " APPLIER " beside this program or somewhere on PATH.");

@@ -28,6 +28,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "disposition.h"
 
 #define LOOK_MS 200
 #define RESTART_MS 50
@@ -209,10 +210,10 @@ static void leave_command(const GateParts *parts, const char *log_path)
     take_descriptors();
     static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        signal(ignored[i], SIG_IGN);
+        signal_ignore(ignored[i]);
     }
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
+    signal_default(SIGTERM);
+    signal_default(SIGCHLD);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 static const char *const kinds[] = {[JOB_TABLE] = "table", [JOB_TABLES] = "tables", [JOB_PART] = "part"};
 
 static char *number(int64_t value, char out[24])
@@ -96,7 +98,7 @@ static int claim(Database *target, const char *migration, const char *sql, int f
     }
     *found = PQntuples(row) == 1;
     if (*found) {
-        cursor->rank = atoi(PQgetvalue(row, 0, 2));
+        cursor->rank = number_int(PQgetvalue(row, 0, 2));
         read_job(row, out);
     }
     PQclear(row);

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "database.h"
 #include "gate.h"
+#include "number.h"
 #include "proxies.h"
 #include "proxy.h"
 
@@ -182,7 +183,7 @@ static const char *which_is(const Settings *settings, const char *host, const ch
     if (leads_to(settings->target, host, port)) {
         return "the target";
     }
-    return is_local(host) && gate_answers(atoi(port), &(GateAnswer){0}) ? "a gate" : "another";
+    return is_local(host) && gate_answers(number_int(port), &(GateAnswer){0}) ? "a gate" : "another";
 }
 
 /* --- show --- */

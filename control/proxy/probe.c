@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "patience.h"
 
 /*
@@ -51,7 +52,7 @@ static int ask(PGconn *connection, long long deadline, ProbeAnswer *out, Error *
         }
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
             snprintf(out->system_identifier, sizeof out->system_identifier, "%s", PQgetvalue(result, 0, 0));
-            out->version = atoi(PQgetvalue(result, 0, 1));
+            out->version = number_int(PQgetvalue(result, 0, 1));
             out->writable = *PQgetvalue(result, 0, 2) == 't';
             answered = true;
         } else if (PQresultStatus(result) != PGRES_COMMAND_OK && status == 0) {

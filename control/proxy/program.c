@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "disposition.h"
 #include "text.h"
 
 enum { TO, FROM, SAYS, PIPES };
@@ -42,7 +43,7 @@ static void close_end(Run *run, int which)
 static void become(const char *const *argv, const char *environment, int pipes[PIPES][2])
 {
     setpgid(0, 0);
-    signal(SIGPIPE, SIG_DFL);
+    signal_default(SIGPIPE);
     if (environment != NULL) {
         putenv((char *)environment);
     }

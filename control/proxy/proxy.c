@@ -10,22 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 static const ProxyOperations *const kinds[] = {&proxy_pgbouncer, &proxy_pgcat, &proxy_none};
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error)
 {
-    char known[128] = "";
+    Text known = {0};
     for (size_t i = 0; i < KINDS; i++) {
         if (strcmp(kinds[i]->name, spec->kind) == 0) {
+            text_free(&known);
             return kinds[i];
         }
-        strncat(known, i == 0 ? "" : ", ", sizeof known - strlen(known) - 1);
-        strncat(known, kinds[i]->name, sizeof known - strlen(known) - 1);
+        text_printf(&known, "%s%s", i == 0 ? "" : ", ", kinds[i]->name);
     }
     error_set(error, ERROR_USAGE, "there is no proxy adapter \"%s\"", spec->kind);
-    error_hint(error, "The adapters are: %s.", known);
+    error_hint(error, "The adapters are: %s.", known.data);
+    text_free(&known);
     return NULL;
 }
 

@@ -15,6 +15,10 @@
  * it durably before it calls hold, and a later process can undo with it. Passwords are never in error
  * messages; what `remember` gives has none either.
  *
+ * When the process dies: before hold, nothing is changed; after it, clients wait, and whoever comes next opens the proxy anew,
+ * hands what was remembered to restore, and calls let_go, or release when the journal says that the switch is through. A gate
+ * goes on holding meanwhile (gate/), and a paused proxy stays so. What `open` gave is in memory alone: it is made anew.
+ *
  * A Proxy belongs to one thread at a time.
  */
 #pragma once

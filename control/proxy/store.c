@@ -12,6 +12,7 @@
 
 #include "file.h"
 #include "program.h"
+#include "text.h"
 
 #define LIMIT_MS 10000
 
@@ -116,14 +117,17 @@ int store_include(const Store *store, const char *name, char **out, Error *error
 /* 'it'\''s': one word for a shell. The caller frees it. */
 static char *shell_word(const char *text)
 {
-    char *out = malloc(4 * strlen(text) + 3), *to = out;
-    *to++ = '\'';
+    Text out = {0};
+    text_append(&out, "'");
     for (; *text != '\0'; text++) {
-        to = *text == '\'' ? stpcpy(to, "'\\''") : (*to = *text, to + 1);
+        if (*text == '\'') {
+            text_append(&out, "'\\''");
+        } else {
+            text_append_bytes(&out, text, 1);
+        }
     }
-    *to++ = '\'';
-    *to = '\0';
-    return out;
+    text_append(&out, "'");
+    return out.data;
 }
 
 /* `cp -p` gives the new file mode, owner and ACL of the old one; a file that is mounted by itself is written in place. */

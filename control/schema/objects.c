@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 #define AT_A_TIME 1000
 #define COLUMNS 13
 
@@ -366,9 +368,9 @@ static int *read_numbers(const char *array, size_t *count)
 
 static void read_row(const PGresult *rows, int row, bool post_data, PlannedObject *out)
 {
-    *out = (PlannedObject){.post_data = post_data, .number = atoi(PQgetvalue(rows, row, 0))};
+    *out = (PlannedObject){.post_data = post_data, .number = number_int(PQgetvalue(rows, row, 0))};
     SchemaObject *object = &out->object;
-    object->dump_id = atoi(PQgetvalue(rows, row, 1));
+    object->dump_id = number_int(PQgetvalue(rows, row, 1));
     object->needs = read_numbers(PQgetvalue(rows, row, 2), &object->need_count);
     out->tables = read_numbers(PQgetvalue(rows, row, 3), &out->table_count);
     object->class_id = (uint32_t)strtoul(PQgetvalue(rows, row, 4), NULL, 10);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "disposition.h"
 
 static _Noreturn void become(const Process *process, const int out[2], const int messages[2], pid_t parent)
 {
@@ -24,9 +25,9 @@ static _Noreturn void become(const Process *process, const int out[2], const int
     if (getppid() != parent) {
         _exit(127);
     }
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
+    signal_default(SIGINT);
+    signal_default(SIGTERM);
+    signal_default(SIGPIPE);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);

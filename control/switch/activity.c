@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "query.h"
 
 #define APPLICATIONS                                                                                         \
@@ -130,7 +131,7 @@ int activity_oldest(Database *source, double *seconds, char **who, Error *error)
         return -1;
     }
     if (PQntuples(result) > 0) {
-        *seconds = atof(PQgetvalue(result, 0, 0));
+        *seconds = number_real(PQgetvalue(result, 0, 0));
         *who = strdup(PQgetvalue(result, 0, 1));
     }
     PQclear(result);
@@ -151,7 +152,7 @@ int activity_left(Database *database, int *others, char **who, Error *error)
                        0) != 0) {
         return -1;
     }
-    *others = atoi(PQgetvalue(result, 0, 0));
+    *others = number_int(PQgetvalue(result, 0, 0));
     *who = PQgetisnull(result, 0, 1) ? NULL : strdup(PQgetvalue(result, 0, 1));
     PQclear(result);
     return 0;

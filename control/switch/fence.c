@@ -105,7 +105,7 @@ static int end_suspects(Database *source, const Suspects *suspects, bool spare_o
                                 "   AND NOT ($1::bool AND application_name LIKE 'penstock %')",
                                 2, spare_ours ? "true" : "false", suspects->since);
     }
-    *left = (starting != NULL ? atoi(starting) : 0) + (sessions != NULL ? atoi(sessions) : 0);
+    *left = (starting != NULL ? number_int(starting) : 0) + (sessions != NULL ? number_int(sessions) : 0);
     free(starting);
     free(sessions);
     return status;

@@ -22,7 +22,7 @@ static json_t *text_json(const char *text)
     }
     char *to = escaped;
     for (const char *from = text; *from != '\0'; from++) {
-        to += sprintf(to, (unsigned char)*from < 0x80 ? "%c" : "\\x%02x", (unsigned char)*from);
+        to += snprintf(to, 5, (unsigned char)*from < 0x80 ? "%c" : "\\x%02x", (unsigned char)*from);
     }
     *to = '\0';
     value = json_string(escaped);

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "cutover.h"
 #include "steps.h"
+#include "text.h"
 #include "warm.h"
 
 #define TIMED_OUT "57014" /* query_canceled: our own statement_timeout */
@@ -123,13 +124,10 @@ static int find_prewarm(Warming *warming, Prewarm *how, char **schema, Error *er
 /* Names of the target, of those that the source wants most and that fit into the target's shared buffers together. */
 static int fitting(Warming *warming, PGresult *hot, PGresult **out, Error *error)
 {
-    size_t size = 4;
+    Text names = {0};
+    text_append(&names, "");
     for (int row = 0; row < PQntuples(hot); row++) {
-        size += strlen(PQgetvalue(hot, row, 0)) + 1;
-    }
-    char *names = calloc(1, size);
-    for (int row = 0; row < PQntuples(hot); row++) {
-        strcat(strcat(names, row > 0 ? "\n" : ""), PQgetvalue(hot, row, 0));
+        text_printf(&names, "%s%s", row > 0 ? "\n" : "", PQgetvalue(hot, row, 0));
     }
     int status = database_query(
         warming->target, out, error,
@@ -137,8 +135,8 @@ static int fitting(Warming *warming, PGresult *hot, PGresult **out, Error *error
         "  FROM unnest(string_to_array($1, E'\\n')) WITH ORDINALITY AS n (name, place)"
         "  JOIN pg_class c ON c.oid = to_regclass(name) AND c.relkind IN ('r', 'i', 'm')) s"
         " WHERE until <= (SELECT setting::int8 * 8192 FROM pg_settings WHERE name = 'shared_buffers')",
-        1, names);
-    free(names);
+        1, names.data);
+    text_free(&names);
     return status;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "disposition.h"
 
 #define HANGS_MS 20000
 #define UNDOES_MS 120000
@@ -54,7 +55,7 @@ static void leave_command(int pipe, const char *log_path)
 {
     static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        signal(ignored[i], SIG_IGN);
+        signal_ignore(ignored[i]);
     }
     close_all_but(pipe);
     int null = open("/dev/null", O_RDWR);

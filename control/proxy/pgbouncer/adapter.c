@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "number.h"
 #include "pgbouncer/pgbouncer.h"
 
 static void pgbouncer_close(Proxy *proxy)
@@ -74,7 +75,7 @@ static int is_paused(Proxy *proxy, const char *entry, bool *paused, Error *error
         return -1;
     }
     int row = console_row(databases, "name", entry);
-    *paused = atoi(console_field(databases, row, "paused")) != 0;
+    *paused = number_int(console_field(databases, row, "paused")) != 0;
     PQclear(databases);
     return 0;
 }

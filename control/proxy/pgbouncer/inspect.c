@@ -26,7 +26,7 @@ static int count_sessions(Proxy *proxy, const char *entry)
     for (int row = 0; row < PQntuples(pools); row++) {
         if (strcmp(console_field(pools, row, "database"), entry) == 0) {
             count +=
-                atoi(console_field(pools, row, "cl_active")) + atoi(console_field(pools, row, "cl_waiting"));
+                number_int(console_field(pools, row, "cl_active")) + number_int(console_field(pools, row, "cl_waiting"));
         }
     }
     PQclear(pools);
@@ -54,11 +54,11 @@ static int check_entry(Proxy *proxy, const PGresult *config, const PGresult *dat
     if (check_mode(proxy, entry, NULL, mode, error) != 0) {
         return -1;
     }
-    if (atoi(console_field(databases, row, "paused")) != 0) {
+    if (number_int(console_field(databases, row, "paused")) != 0) {
         error_set(error, ERROR_STATE, "\"%s\" is paused in PgBouncer already", entry);
         return error_hint(error, "Find out by whom; then RESUME it, or penstock cutover --undo.");
     }
-    if (atoi(console_field(databases, row, "disabled")) != 0) {
+    if (number_int(console_field(databases, row, "disabled")) != 0) {
         error_set(error, ERROR_STATE, "\"%s\" is disabled in PgBouncer", entry);
         return error_hint(error, "Clients are turned away already: ENABLE it, or see why.");
     }

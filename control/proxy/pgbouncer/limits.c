@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 #include "pgbouncer/pgbouncer.h"
 
 /* Limits that end clients while they are held: janitor.c looks at them in a paused database, too. */
@@ -30,7 +32,7 @@ static int check_limit(const char *name, const char *of, double seconds, int hol
  */
 static int check_retry(const PGresult *config, Error *error)
 {
-    double seconds = atof(pgbouncer_setting(config, "server_login_retry"));
+    double seconds = number_real(pgbouncer_setting(config, "server_login_retry"));
     if (seconds <= 1) {
         return 0;
     }
@@ -61,7 +63,7 @@ static int check_section(const char *text, const char *section, const char *limi
         char of[96];
         snprintf(of, sizeof of, " of \"%.80s\"", name);
         if (entries == NULL || is_among(entries, name)) {
-            status = check_limit(limit, of, atof(value), hold_limit_ms, error);
+            status = check_limit(limit, of, number_real(value), hold_limit_ms, error);
         }
         free(name);
         free(value);
@@ -74,7 +76,7 @@ int pgbouncer_check_limits(const PGresult *config, const char *text, char *const
 {
     int status = 0;
     for (size_t i = 0; status == 0 && i < ENDING; i++) {
-        status = check_limit(ending[i], "", atof(pgbouncer_setting(config, ending[i])),
+        status = check_limit(ending[i], "", number_real(pgbouncer_setting(config, ending[i])),
                              context->hold_limit_ms, error);
         if (status == 0) {
             status = check_section(text, "databases", ending[i], entries, context->hold_limit_ms, error);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 #include "pgbouncer/pgbouncer.h"
 
 /* Listening sockets of that port in the kernel's table: "sl local:PORT remote st …", st 0A is LISTEN. Loopback and any
@@ -73,7 +75,7 @@ int pgbouncer_check_processes(Proxy *proxy, const PGresult *config, ProxyReport 
                           "of its own, and name each with a --proxy by that: "
                           "'pgbouncer:host=/DIR port=PORT user=ADMIN dbname=pgbouncer,config=FILE'.");
     }
-    int port = atoi(pgbouncer_setting(config, "listen_port"));
+    int port = number_int(pgbouncer_setting(config, "listen_port"));
     int here = count_listeners("/proc/net/tcp", port), here6 = count_listeners("/proc/net/tcp6", port),
         peers = count_peers(proxy);
     report->port = port;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "number.h"
 #include "pgbouncer/pgbouncer.h"
 #include "route.h"
 #include "server.h"
@@ -17,8 +18,8 @@ static void count_clients(const PGresult *pools, const char *database, int *acti
     *active = *waiting = 0;
     for (int row = 0; row < PQntuples(pools); row++) {
         if (strcmp(console_field(pools, row, "database"), database) == 0) {
-            *active += atoi(console_field(pools, row, "cl_active"));
-            *waiting += atoi(console_field(pools, row, "cl_waiting"));
+            *active += number_int(console_field(pools, row, "cl_active"));
+            *waiting += number_int(console_field(pools, row, "cl_waiting"));
         }
     }
 }
@@ -37,7 +38,7 @@ static void add_row(const PGresult *databases, int number, const PGresult *pools
                                         "database", console_field(databases, number, "database"), "mode",
                                         *mode != '\0' ? mode : default_mode, "role", "primary", "split",
                                         "host", host, "port", console_field(databases, number, "port"),
-                                        "paused", atoi(console_field(databases, number, "paused")) != 0,
+                                        "paused", number_int(console_field(databases, number, "paused")) != 0,
                                         "active", active, "waiting", waiting));
     }
 }

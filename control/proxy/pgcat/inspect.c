@@ -10,6 +10,7 @@
 #include "credentials.h"
 #include "file.h"
 #include "gate.h"
+#include "number.h"
 #include "pgcat/held.h"
 #include "pgcat/plan.h"
 #include "pgcat/rehearse.h"
@@ -67,7 +68,7 @@ static int check_gate(const char *text, const json_t *plan, Error *error)
              number++) {
             char *size =
                 toml_text(text, (const char *const[]){"pools", pool, "users", user, NULL}, "pool_size");
-            wanted += size != NULL ? atol(size) : 0;
+            wanted += size != NULL ? number_int(size) : 0;
             free(size);
             free(user);
         }

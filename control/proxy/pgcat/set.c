@@ -12,6 +12,7 @@
 #include "change.h"
 #include "clock.h"
 #include "file.h"
+#include "number.h"
 #include "pgcat/plan.h"
 #include "pgcat/servers.h"
 #include "pgcat/shown.h"
@@ -43,8 +44,8 @@ static void count_clients(const PGresult *pools, const char *pool, int *active, 
     *active = *waiting = 0;
     for (int row = 0; row < PQntuples(pools); row++) {
         if (strcmp(console_field(pools, row, "database"), pool) == 0) {
-            *active += atoi(console_field(pools, row, "cl_active"));
-            *waiting += atoi(console_field(pools, row, "cl_waiting"));
+            *active += number_int(console_field(pools, row, "cl_active"));
+            *waiting += number_int(console_field(pools, row, "cl_waiting"));
         }
     }
 }
@@ -107,7 +108,7 @@ static void add_row(const char *text, const PGresult *databases, int number, con
         console_field(databases, number, "database"), "mode", console_field(databases, number, "pool_mode"),
         "role", role, "split", split_of(text, place.pool), "host", console_field(databases, number, "host"),
         "port", console_field(databases, number, "port"), "paused",
-        atoi(console_field(databases, number, "paused")) != 0, "active", active, "waiting", waiting);
+        number_int(console_field(databases, number, "paused")) != 0, "active", active, "waiting", waiting);
     if (!is_there(rows, row)) {
         json_array_append(rows, row);
         if (strcmp(role, "primary") == 0) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "toml.h"
 
 static const char *const general_path[] = {"general", NULL};
@@ -46,7 +47,7 @@ static bool refuses(const Rule *rule, const char *value, int hold_limit_ms)
     case WHEN_REPLICA:
         return strcmp(value, "replica") == 0;
     case WHEN_SHORT:
-        return atof(value) <= hold_limit_ms;
+        return number_real(value) <= hold_limit_ms;
     }
     return false;
 }
@@ -74,7 +75,7 @@ static int check_minimum(const char *text, const char *const *user, Error *error
     char *validate = toml_text(text, general_path, "validate_config");
     char *minimum = toml_text(text, user, "min_pool_size");
     bool refused =
-        (validate == NULL || strcmp(validate, "false") != 0) && minimum != NULL && atoi(minimum) > 0;
+        (validate == NULL || strcmp(validate, "false") != 0) && minimum != NULL && number_int(minimum) > 0;
     free(validate);
     free(minimum);
     if (!refused) {

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "number.h"
 #include "pgcat/plan.h"
 #include "pgcat/stage.h"
 
@@ -116,7 +117,7 @@ int pgcat_check_shown(Proxy *proxy, const json_t *plan, Error *error)
         const char *name = console_field(databases, row, "name");
         bool ours = is_place(plan, name);
         rows += ours;
-        if (ours && atoi(console_field(databases, row, "paused")) != 0) {
+        if (ours && number_int(console_field(databases, row, "paused")) != 0) {
             error_set(error, ERROR_STATE, "\"%s\" is paused in pgcat", name);
             status = error_hint(
                 error, "Find out by whom, then RESUME it: clients that are paused over a RELOAD never "
@@ -155,7 +156,7 @@ static int count_active(Proxy *proxy, const json_t *plan, int *active, Error *er
     }
     for (int row = 0; row < PQntuples(pools); row++) {
         if (is_pool(plan, console_field(pools, row, "database"))) {
-            *active += atoi(console_field(pools, row, "sv_active"));
+            *active += number_int(console_field(pools, row, "sv_active"));
         }
     }
     PQclear(pools);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "number.h"
 #include "pgcat/servers.h"
 #include "toml.h"
 
@@ -91,7 +92,7 @@ static bool caches_statements(const char *text, const char *const *pool)
     int size = 0;
     for (size_t i = 0; size == 0 && i < 2; i++) {
         char *value = toml_text(text, tables[i], "prepared_statements_cache_size");
-        size = value != NULL ? atoi(value) : 0;
+        size = value != NULL ? number_int(value) : 0;
         free(value);
     }
     return size > 0;
