@@ -1,13 +1,17 @@
 /*
  * Reading the wire format: hand in the payload of a CopyData message, take out records.
  *
- *     frame_reader_open(bytes) ──► records, allocated in the caller's arena
+ *     frame_reader_new                          one for each connection
+ *       └─► frame_reader_open, again and again  every message of the connection, in the order in which they came, none left out
+ *       │     └─► rows_cell …                   records, for as long as the caller's arena lives; the message may be gone by then
+ *       └─► frame_reader_free                   records of frames that were read stay
  *
- * One reader per connection: it carries the zstd stream from frame to frame and checks that transactions are
+ * It carries the zstd stream from frame to frame and checks that transactions are
  * whole (begin before rows, numbers without gaps, relations known, counts and checksum at commit). It trusts
  * nothing: sizes, counts and checksums are checked before use, and every error says at which byte of which
  * frame. After an error the reader refuses all further frames, because the zstd stream cannot be joined
- * again.
+ * again: a new connection, with a new reader, is the only way on, and the source sends again what was not confirmed. The same
+ * after the process has died: a reader remembers nothing that outlives it.
  *
  * No I/O, no PostgreSQL headers, one thread per reader.
  */

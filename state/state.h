@@ -2,6 +2,16 @@
  * The state of a migration, kept in schema penstock on the target (schema.sql says what is in it). Used by the CLI and
  * by the applier.
  *
+ *     penstock copy   state_create → state_insert → (slot, tables) → state_set_phase …       any of them may come again
+ *     applier         state_load → state_lock → state_take_lanes → state_check_lanes once the slot is this run's → in each
+ *                     transaction that applies rows, state_lane_update_sql → … → the lock goes with the session
+ *     cutover         state_load → state_lock → journal, step by step → state_set_final_lsn, state_set_phase
+ *     penstock finish state_drop
+ *
+ * Each call is one transaction, or part of the caller's: when the process dies between two of them the rest is as it was, and
+ * whoever comes next reads from these tables how far it got. What is in memory is a copy of no consequence. Locks are advisory
+ * ones of a session; that they are not enough for lanes, and what is, stands in lanes.c.
+ *
  * This library is the only code that names those tables, except where the list of tables is part of other work: in the
  * copy's work queue (control/copy/queue.c), in the list of what is compared (control/compare/compare.c) and in the
  * applier's look at the target (applier/catalog/lookup.c).
