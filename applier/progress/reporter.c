@@ -2,7 +2,11 @@
  * One mutex guards the view and the flags; the thread copies the view out and writes it without the mutex, so that a
  * slow target never holds up the event loop.
  *
- *     publish ──► changed ──(≤ 200 ms)──► write ──► quiet ──(5 s)──► write again, to show that we live
+ *     publish ──► changed ──(200 ms)──► write ──► quiet ──(5 s)──► write again, to show that we live
+ *
+ * Behind an old snapshot on the target the row that is written over and over leaves all that it was, and finding it costs more
+ * with each write (an hour of them: some 18,000 versions). So after a write that took long the next one waits in proportion:
+ * reports are fewer then, and take a tenth of a core at most.
  *
  * A write that does not come back is a target that is gone without a word: after the timeout reporter_failed says so,
  * and reporter_stop cuts the connection to get the thread back.
@@ -21,6 +25,7 @@
 
 #define CHANGED_MS 200
 #define QUIET_MS 5000
+#define PAUSE_TIMES 9 /* so many times what the last write took */
 #define LOOK_SECONDS 1
 #define STOP_MS 2000
 #define HISTORY_SECONDS 10
@@ -45,6 +50,7 @@ struct Reporter {
     Error failure;
 
     /* The thread's own. */
+    double took; /* the last write, seconds */
     double looked;
     double kept;      /* when a sample of the history was added last */
     char *blocked;    /* as JSON, or NULL */
@@ -52,13 +58,19 @@ struct Reporter {
     char *lanes;      /* as they were written last */
 };
 
+static unsigned pause_ms(const Reporter *reporter)
+{
+    double pause = reporter->took * 1000 * PAUSE_TIMES;
+    return pause < CHANGED_MS ? CHANGED_MS : pause > QUIET_MS ? QUIET_MS : (unsigned)pause;
+}
+
 /*
- * Waits, with the mutex held, until a write is due: not sooner than CHANGED_MS after the last one, unless stopping or
+ * Waits, with the mutex held, until a write is due: not sooner than pause_ms after the last one, unless stopping or
  * someone waits for it.
  */
 static void wait_for_work(Reporter *reporter)
 {
-    struct timespec soonest = clock_after_ms(CHANGED_MS), latest = clock_after_ms(QUIET_MS);
+    struct timespec soonest = clock_after_ms(pause_ms(reporter)), latest = clock_after_ms(QUIET_MS);
     while (!reporter->stopping && !reporter->flushing &&
            pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
     }
@@ -172,6 +184,7 @@ static bool write_once(Reporter *reporter)
     }
     counts_report_free(&counts);
     pthread_mutex_lock(&reporter->mutex);
+    reporter->took = clock_seconds() - reporter->writing_since;
     reporter->writing_since = 0;
     if (status != 0) {
         reporter->failure = error;
