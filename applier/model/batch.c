@@ -44,6 +44,7 @@ void batch_free(Batch *batch)
     free(batch->lanes);
     free(batch->moves);
     free(batch->after);
+    free(batch->loads);
     free(batch);
 }
 
@@ -53,6 +54,44 @@ void batch_add_change(Batch *batch, const Change *change)
         batch->changes = grow(batch->changes, &batch->capacity, 64, sizeof *batch->changes);
     }
     batch->changes[batch->count++] = *change;
+}
+
+void batch_note_lane(Batch *batch, int lane, int lanes)
+{
+    if (batch->loads == NULL) {
+        batch->loads = calloc((size_t)lanes, sizeof *batch->loads);
+        if (batch->loads == NULL) {
+            fputs("penstock: out of memory\n", stderr);
+            abort();
+        }
+    }
+    batch->loads[lane].changes++;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+void batch_note_table(Batch *batch, const ApplyRelation *relation, int lane)
+{
+    batch->tables++;
+    batch->locks += relation->locks;
+    if (relation->lane_class != LANE_WHOLE) {
+        batch->spread_tables++;
+        batch->spread_locks += relation->locks;
+        return;
+    }
+    LaneLoad *load = &batch->loads[lane];
+    load->tables++;
+    load->locks += relation->locks;
+    batch->most.tables = larger(batch->most.tables, load->tables);
+    batch->most.locks = larger(batch->most.locks, load->locks);
+}
+
+size_t batch_footprint(const Batch *batch)
+{
+    return batch->capacity * sizeof *batch->changes;
 }
 
 void batch_add_frame(Batch *batch, DecodedFrame *frame)

@@ -29,6 +29,13 @@ typedef enum BatchKind {
     BATCH_EMPTY,    /* nothing to apply: moves lanes and, with commits, ends an open target transaction */
 } BatchKind;
 
+/* What a lane's changes in a batch need on the target. */
+typedef struct LaneLoad {
+    uint32_t changes;
+    uint32_t tables; /* that are in this lane alone … */
+    uint32_t locks;  /* … and the locks that they take */
+} LaneLoad;
+
 typedef struct Batch {
     uint64_t id; /* ascending in the order of dispatch */
     BatchKind kind;
@@ -58,9 +65,15 @@ typedef struct Batch {
     int64_t
         last_time; /* commit time of the transaction that `last` is in, microseconds since 2000-01-01; 0: unknown */
 
-    Lsn floor;    /* end of the last whole transaction before the first change: low water until it is done */
-    size_t locks; /* that its transaction takes on tables, partitions and indexes of the target, about */
-    size_t bytes; /* size of the values, for limits */
+    Lsn floor;     /* end of the last whole transaction before the first change: low water until it is done */
+    size_t tables; /* that it has changes of … */
+    size_t locks;  /* … and that its transaction takes on them, their partitions and indexes, about */
+    size_t bytes;  /* size of the values, for limits */
+    LaneLoad *loads;      /* by lane; NULL while it has no change */
+    LaneLoad most;        /* the most of any lane */
+    size_t spread_tables; /* that several lanes may have changes of … */
+    size_t spread_locks;  /* … and the locks that they take */
+    bool tied;            /* some change concerns two lanes: its lanes cannot be taken apart */
     uint64_t opened_usec; /* monotonic time of its first change */
 
     /* Filled by the worker. */
@@ -80,6 +93,15 @@ Batch *batch_new(BatchKind kind);
 void batch_free(Batch *batch);
 
 void batch_add_change(Batch *batch, const Change *change);
+
+/* The change that is added next concerns the lane, of `lanes`. */
+void batch_note_lane(Batch *batch, int lane, int lanes);
+
+/* The change that is added next is the batch's first of the relation; its lane has been noted. */
+void batch_note_table(Batch *batch, const ApplyRelation *relation, int lane);
+
+/* Bytes of memory that its list of changes keeps. */
+size_t batch_footprint(const Batch *batch);
 
 /* Keeps frame alive with the batch; cheap when it is the one added last. */
 void batch_add_frame(Batch *batch, DecodedFrame *frame);

@@ -88,7 +88,7 @@ void confirm_publish(Confirm *confirm, bool working)
     PipelineLoad load = {
         .waiting = outbox_waiting(confirm->outbox),
         .running = outbox_running(confirm->outbox),
-        .memory = intake_bytes(confirm->intake) + confirm->outbox->batch_bytes,
+        .memory = intake_bytes(confirm->intake) + outbox_bytes(confirm->outbox),
     };
     ReporterView view;
     take_heartbeat(confirm);

@@ -123,7 +123,7 @@ static void check(Pipeline *pipeline, int status, const Error *error)
 
 static bool memory_full(const Pipeline *pipeline)
 {
-    size_t used = intake_bytes(&pipeline->intake) + pipeline->outbox.batch_bytes;
+    size_t used = intake_bytes(&pipeline->intake) + outbox_bytes(&pipeline->outbox);
     return used > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
 }
 

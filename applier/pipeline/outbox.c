@@ -45,7 +45,7 @@ void outbox_close(Outbox *outbox)
 
 static size_t footprint(const Batch *batch)
 {
-    return batch->capacity * sizeof *batch->changes + batch->bytes;
+    return batch_footprint(batch) + batch->bytes;
 }
 
 /* From the scheduler to the dispatcher. */
@@ -188,6 +188,11 @@ Lsn outbox_low_water(const Outbox *outbox)
 bool outbox_all_confirmed(const Outbox *outbox)
 {
     return outbox_idle(outbox) && scheduler_floor(outbox->scheduler) == outbox_low_water(outbox);
+}
+
+size_t outbox_bytes(const Outbox *outbox)
+{
+    return outbox->batch_bytes + scheduler_footprint(outbox->scheduler);
 }
 
 size_t outbox_waiting(const Outbox *outbox)

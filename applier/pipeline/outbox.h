@@ -67,6 +67,9 @@ Lsn outbox_low_water(const Outbox *outbox);
 /* All that was put is durable, and the mark says so. */
 bool outbox_all_confirmed(const Outbox *outbox);
 
+/* Bytes of memory that batches keep beside their frames, those that are still open included. */
+size_t outbox_bytes(const Outbox *outbox);
+
 /* Batches that wait and run; when the next one falls due (monotonic microseconds, UINT64_MAX for none). */
 size_t outbox_waiting(const Outbox *outbox);
 size_t outbox_running(const Outbox *outbox);

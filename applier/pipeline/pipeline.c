@@ -51,6 +51,7 @@ static void begin_outbox(Pipeline *pipeline, const LanePosition *lanes)
         .batch_rows = pipeline->applier->batch_rows,
         .batch_bytes = pipeline->applier->batch_bytes,
         .batch_locks = *pipeline->options->batch_locks,
+        .batch_tables = pipeline->applier->session_tables / 2,
         .linger_usec = (uint64_t)pipeline->applier->linger_ms * 1000,
         .lane_positions = positions,
         .start = receiver_confirmed(pipeline->intake.receiver),

@@ -11,10 +11,24 @@
  * 2. With one lane transactions stay whole: batches are closed at commits. A transaction that passes the limits gives
  *    batches that do not commit; they, and the one that commits at last, share the floor of the first, and until then
  *    the floor stays even when all of them have been taken.
+ *
+ * Very many tables
+ *
+ * 3. What a batch costs the target is above all its statements, one or more for each table, and what a session has to look up
+ *    when it meets the table for the first time. So while a batch has few changes for each of its tables it goes on beyond
+ *    its number of rows, as long as its worker has other things to do and memory lasts; closed, it is taken apart by lanes into
+ *    transactions that take no more locks, and meet no more tables, than they may (split.h). One with a change that
+ *    concerns two lanes stays together, and within the ordinary limits.
  */
 #include "batcher.h"
 
 #include <stdlib.h>
+
+#include "split.h"
+
+/* Above so many changes for each table, more gain nothing; nor where this part of the tables that a transaction may meet is not reached. */
+#define CHANGES_PER_TABLE 16
+#define FEW_TABLES 8
 
 struct Batcher {
     BatcherOptions options;
@@ -138,19 +152,37 @@ static void enqueue(Batcher *batcher, Batch *batch)
     *slot_of(batcher, batcher->ready_count++) = batch;
 }
 
-void batcher_close(Batcher *batcher, Batch *batch)
+static void close_part(Batcher *batcher, Batch *batch)
 {
-    if (batch == NULL) {
-        return;
-    }
     batch->id = batcher->next_id++;
     durable_move(batcher->options.durable, batch, batcher->point->newest);
+    free(batch->loads);
+    batch->loads = NULL;
     if (batcher->options.whole) {
         batch->commits = !batcher->point->in_transaction;
         batcher->uncommitted = !batch->commits;
         batcher->uncommitted_floor = batch->floor;
     }
     enqueue(batcher, batch);
+}
+
+void batcher_close(Batcher *batcher, Batch *batch)
+{
+    SplitLimits limits = {.tables = batcher->options.batch_tables, .locks = batcher->options.batch_locks};
+    if (batch == NULL) {
+        return;
+    }
+    if (batcher->options.whole || !split_wanted(batch, &limits)) {
+        close_part(batcher, batch);
+        return;
+    }
+    Batch **parts;
+    size_t count;
+    split_batch(batch, batcher->options.lanes, batcher->options.workers, &limits, &parts, &count);
+    for (size_t i = 0; i < count; i++) {
+        close_part(batcher, parts[i]);
+    }
+    free(parts);
 }
 
 void batcher_close_worker(Batcher *batcher, int worker)
@@ -186,10 +218,36 @@ static bool full(const Batcher *batcher, const Batch *batch, size_t times)
            batch->bytes / times >= batcher->options.batch_bytes || too_many_locks(batcher, batch);
 }
 
+static bool reached(size_t value, size_t limit)
+{
+    return limit != 0 && value >= limit;
+}
+
+/* Rule 3. */
+static bool may_go_on(const Batcher *batcher, const Batch *batch)
+{
+    if (batcher->options.batch_tables == 0) {
+        return false;
+    }
+    return !batch->barrier && !batch->tied && !batcher->options.whole &&
+           batch->tables > batcher->options.batch_tables / FEW_TABLES &&
+           batch->count < batch->tables * CHANGES_PER_TABLE && batch->bytes < batcher->options.batch_bytes &&
+           !reached(batch->most.locks + batch->spread_locks, batcher->options.batch_locks) &&
+           !reached(batch->most.tables + batch->spread_tables, batcher->options.batch_tables);
+}
+
+void batcher_tie(Batcher *batcher, int worker)
+{
+    const Batch *open = batcher->open[worker];
+    if (batcher->barrier == NULL && open != NULL && full(batcher, open, 1)) {
+        batcher_close_worker(batcher, worker);
+    }
+}
+
 void batcher_added(Batcher *batcher, Batch *batch)
 {
     /* Where transactions stay whole, small ones fit in behind the limit: only a large one is cut. */
-    if (!full(batcher, batch, batcher->options.whole ? 2 : 1)) {
+    if (!full(batcher, batch, batcher->options.whole ? 2 : 1) || may_go_on(batcher, batch)) {
         return;
     }
     if (batch == batcher->barrier) {
@@ -249,6 +307,15 @@ uint64_t batcher_deadline(const Batcher *batcher)
         deadline = one < deadline ? one : deadline;
     }
     return may_fall_due(batcher) ? deadline : UINT64_MAX;
+}
+
+size_t batcher_footprint(const Batcher *batcher)
+{
+    size_t bytes = batcher->barrier != NULL ? batch_footprint(batcher->barrier) : 0;
+    for (int worker = 0; worker < batcher->options.workers; worker++) {
+        bytes += batcher->open[worker] != NULL ? batch_footprint(batcher->open[worker]) : 0;
+    }
+    return bytes;
 }
 
 void batcher_set_busy(Batcher *batcher, int worker, bool busy)

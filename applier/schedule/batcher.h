@@ -15,11 +15,13 @@
 typedef struct Batcher Batcher;
 
 typedef struct BatcherOptions {
+    int lanes;
     int workers;
     bool whole;           /* transactions stay whole: batches are closed at commits */
     size_t batch_rows;    /* a batch is closed when it has so many changes … */
     size_t batch_bytes;   /* … or so many bytes … */
     size_t batch_locks;   /* … or takes so many locks on the target (0: any number) … */
+    size_t batch_tables;  /* … and one with more tables is cut by lanes; 0: none is, whatever it has */
     uint64_t linger_usec; /* … or its first change has waited so long and its worker is not busy */
     Durable *durable;     /* borrowed */
 } BatcherOptions;
@@ -42,6 +44,9 @@ Batch *batcher_open(Batcher *batcher, int worker, uint64_t now_usec);
 /* Closes what is open, and opens a barrier, unless one is open; batcher_open gives it from then on. */
 void batcher_open_barrier(Batcher *batcher, int worker, uint64_t now_usec);
 
+/* The next change of worker concerns two of its lanes. Its batch stays together, and is of ordinary size. */
+void batcher_tie(Batcher *batcher, int worker);
+
 /* A change was added to the batch: closes it when it is full. */
 void batcher_added(Batcher *batcher, Batch *batch);
 
@@ -55,6 +60,9 @@ const Batch *batcher_peek(const Batcher *batcher, int worker);
 void batcher_close_worker(Batcher *batcher, int worker);
 void batcher_close_barrier(Batcher *batcher);
 void batcher_close_all(Batcher *batcher);
+
+/* Bytes of memory that the open batches' lists of changes keep. */
+size_t batcher_footprint(const Batcher *batcher);
 
 /* Closes every open batch that is due at now_usec. */
 void batcher_close_due(Batcher *batcher, uint64_t now_usec);

@@ -1,15 +1,16 @@
 /*
  * Exactly once. (The rules of scheduler.c say in which order changes are applied; these follow from them.)
  *
- * 1. A batch writes its progress with its rows: every lane of its worker (of all workers, for a barrier) has everything
- *    up to `last`, the newest position scheduled when the batch was closed, because what these lanes got of it is in
- *    this batch or in an earlier one of the same worker.
+ * 1. A batch writes its progress with its rows: every lane that it has changes of (every one at all, for a barrier) has
+ *    everything up to `last`, the newest position scheduled when the batch was closed, because what these lanes got of it
+ *    is in this batch or in an earlier one of the same worker. Lanes that it has nothing of stay where they are: what
+ *    they lack then is nothing, and the source is asked for nothing below the low-water mark anyway.
  *    The lane's row is named by how often it has been moved, too: batches that move one lane are applied in the order in
  *    which they were closed (they are of one worker, or a barrier is between them), or the run ends.
  * 2. After a restart the stream comes again from the low-water mark, and a change at or below the position of its lane
  *    is left out. Lanes stand at different positions then, and the number of workers may be another; so a batch names
  *    only lanes that started below its `last`: none is ever moved back.
- * 3. An update that concerns two lanes has moved both or none: in one worker they move together, else it was a barrier.
+ * 3. An update that concerns two lanes has moved both or none: in one worker its batch moves both, else it was a barrier.
  *    So every later run finds both on the same side of it, whichever way lanes are dealt out then. Finding them apart
  *    means that someone else wrote the lanes: an error.
  * 4. A truncate is durable when its home lane says so. If it is, every change of its relations before it is durable, in
@@ -29,7 +30,6 @@
 
 struct Durable {
     int lanes;
-    int workers;
     int64_t *moves;   /* by lane: batches that were given out, and move it */
     Position even_at; /* from here on no lane is ahead of what is scheduled */
     Position start[]; /* by lane */
@@ -48,14 +48,13 @@ static Position even_at(const Durable *durable)
     return equal ? (Position){0} : furthest;
 }
 
-Durable *durable_new(const Position *positions, int lanes, int workers)
+Durable *durable_new(const Position *positions, int lanes)
 {
     Durable *durable = calloc(1, sizeof *durable + (size_t)lanes * sizeof *durable->start);
     if (durable == NULL) {
         abort();
     }
     durable->lanes = lanes;
-    durable->workers = workers;
     durable->moves = calloc((size_t)lanes, sizeof *durable->moves);
     if (durable->moves == NULL) {
         abort();
@@ -96,9 +95,10 @@ void durable_move(Durable *durable, Batch *batch, Position last)
     if (batch->lanes == NULL || batch->moves == NULL) {
         abort();
     }
+    bool all = batch->barrier || durable->lanes == 1;
     for (int lane = 0; lane < durable->lanes; lane++) {
-        bool served = batch->barrier || lane % durable->workers == batch->worker;
-        if (served && position_compare(durable->start[lane], last) < 0) {
+        bool concerned = all || (batch->loads != NULL && batch->loads[lane].changes > 0);
+        if (concerned && position_compare(durable->start[lane], last) < 0) {
             batch->moves[batch->lane_count] = durable->moves[lane]++;
             batch->lanes[batch->lane_count++] = lane;
         }

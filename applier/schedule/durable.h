@@ -13,8 +13,8 @@
 
 typedef struct Durable Durable;
 
-/* positions: one for each lane; copied. workers serve the lanes: lane l belongs to worker l mod workers. */
-Durable *durable_new(const Position *positions, int lanes, int workers);
+/* positions: one for each lane; copied. */
+Durable *durable_new(const Position *positions, int lanes);
 void durable_free(Durable *durable);
 
 /*

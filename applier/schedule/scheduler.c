@@ -63,12 +63,14 @@ Scheduler *scheduler_new(const SchedulerOptions *options)
     scheduler->lanes = options->lanes;
     scheduler->workers = options->workers < options->lanes ? options->workers : options->lanes;
     scheduler->point.last_end = options->start;
-    scheduler->durable = durable_new(options->lane_positions, options->lanes, scheduler->workers);
-    BatcherOptions batcher = {.workers = scheduler->workers,
+    scheduler->durable = durable_new(options->lane_positions, options->lanes);
+    BatcherOptions batcher = {.lanes = options->lanes,
+                              .workers = scheduler->workers,
                               .whole = options->lanes == 1,
                               .batch_rows = options->batch_rows,
                               .batch_bytes = options->batch_bytes,
                               .batch_locks = options->batch_locks,
+                              .batch_tables = options->batch_tables,
                               .linger_usec = options->linger_usec,
                               .durable = scheduler->durable};
     scheduler->batcher = batcher_new(&batcher, &scheduler->point);
@@ -99,13 +101,21 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
                        const Change *change, size_t bytes, uint64_t now_usec)
 {
     int worker = worker_of(scheduler, route->lane);
+    bool tied = route->other != route->lane;
     if (worker_of(scheduler, route->other) != worker) {
         batcher_open_barrier(scheduler->batcher, worker, now_usec);
+    } else if (tied) {
+        batcher_tie(scheduler->batcher, worker);
     }
     Batch *batch = batcher_open(scheduler->batcher, worker, now_usec);
     scheduler->point.newest = change->position;
+    batch_note_lane(batch, route->lane, scheduler->lanes);
+    if (tied) {
+        batch_note_lane(batch, route->other, scheduler->lanes);
+        batch->tied = true;
+    }
     if (order_rows(scheduler->order, use, batch)) {
-        batch->locks += change->relation->locks;
+        batch_note_table(batch, change->relation, route->lane);
     }
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
@@ -326,6 +336,7 @@ static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, size_t i
     }
     Batch *batch = open_truncate(scheduler, kept, truncate->relation_count, worker_of(scheduler, home),
                                  position, now_usec);
+    batch_note_lane(batch, home, scheduler->lanes);
     batch->truncate = truncate;
     batch->truncated = kept;
     batch_add_frame(batch, frame);
@@ -413,7 +424,7 @@ bool scheduler_even(const Scheduler *scheduler)
 void scheduler_sync(Scheduler *scheduler)
 {
     batcher_close_all(scheduler->batcher);
-    if (scheduler->workers > 1) {
+    if (scheduler->lanes > 1) {
         Batch *batch = batcher_alone(scheduler->batcher, BATCH_EMPTY, 0, 0);
         batch->barrier = true;
         batcher_close(scheduler->batcher, batch);
@@ -430,6 +441,11 @@ void scheduler_advance(Scheduler *scheduler, Lsn lsn)
 Batch *scheduler_take(Scheduler *scheduler)
 {
     return batcher_take(scheduler->batcher);
+}
+
+size_t scheduler_footprint(const Scheduler *scheduler)
+{
+    return batcher_footprint(scheduler->batcher);
 }
 
 uint64_t scheduler_deadline(const Scheduler *scheduler)

@@ -29,6 +29,7 @@ typedef struct SchedulerOptions {
     size_t batch_rows;    /* a batch is closed when it has so many changes … */
     size_t batch_bytes;   /* … or so many bytes … */
     size_t batch_locks;   /* … or takes so many locks on the target (0: any number) … */
+    size_t batch_tables;  /* … and one with more tables is cut by lanes; 0: none is, whatever it has */
     uint64_t linger_usec; /* … or its first change has waited so long and its worker is not busy */
     const Position *lane_positions; /* lanes entries: what is durable already; copied */
     Lsn start; /* every transaction that ends at or before this is durable already; LSN_INVALID: not known */
@@ -80,6 +81,9 @@ void scheduler_advance(Scheduler *scheduler, Lsn lsn);
 
 /* The next batch that is ready, in dispatch order, or NULL. The caller owns it. */
 Batch *scheduler_take(Scheduler *scheduler);
+
+/* Bytes of memory that the open batches keep beside their frames. */
+size_t scheduler_footprint(const Scheduler *scheduler);
 
 /* When the oldest open batch falls due (monotonic microseconds); UINT64_MAX when none is open. */
 uint64_t scheduler_deadline(const Scheduler *scheduler);

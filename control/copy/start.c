@@ -19,7 +19,11 @@
 #include "tables.h"
 
 #define LEFTOVER_SECONDS 60
+/* Lanes where nobody says otherwise. Where there are very many tables a lane has some hundred, so that a transaction of the applier's can
+   have all changes of some lanes within the target's table of locks (applier/schedule/split.h). */
 #define DEFAULT_LANES 16
+#define MOST_LANES 256
+#define TABLES_OF_LANE 400
 
 int start_slot_name(const char *migration, char out[64], Error *error)
 {
@@ -160,15 +164,34 @@ static int identify_source(Copy *copy, Migration *out, Error *error)
     return status;
 }
 
+static int choose_lanes(Copy *copy, int *lanes, Error *error)
+{
+    char *text = NULL;
+    *lanes = copy->options->lanes;
+    if (*lanes > 0) {
+        return 0;
+    }
+    if (database_value(copy->source, &text, error,
+                       "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class WHERE relkind = 'r' AND oid >= "
+                       "16384",
+                       0) != 0) {
+        return error_context(error, "counting the tables of the source");
+    }
+    long long wanted = strtoll(text, NULL, 10) / TABLES_OF_LANE;
+    *lanes = wanted < DEFAULT_LANES ? DEFAULT_LANES : wanted > MOST_LANES ? MOST_LANES : (int)wanted;
+    free(text);
+    return 0;
+}
+
 static int describe(Copy *copy, Migration *out, Error *error)
 {
     char *encoding = NULL;
     *out = (Migration){.phase = PHASE_CREATED,
                        .source_version = database_version(copy->source),
-                       .target_version = database_version(copy->target),
-                       .lanes = copy->options->lanes > 0 ? copy->options->lanes : DEFAULT_LANES};
+                       .target_version = database_version(copy->target)};
     snprintf(out->name, sizeof(out->name), "%s", copy->settings->migration);
-    if (start_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
+    if (choose_lanes(copy, &out->lanes, error) != 0 ||
+        start_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
         database_value(copy->source, &encoding, error,
                        "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
                        " WHERE datname = pg_catalog.current_database()",

@@ -5,7 +5,7 @@
  *
  * The simulated target is a list of committed changes and the lanes' positions. A run feeds the stream from the
  * confirmed LSN, as the source would; batches run when they may (runnable.h), and end in random order between workers.
- * Tables are truncated by themselves and together, and change their lane class, as somebody who adds a constraint on the
+ * Batches of several tables may be taken apart by lanes. Tables are truncated by themselves and together, and change their lane class, as somebody who adds a constraint on the
  * target between two runs would have it; and one may be left out from some moment on, in every later run from its beginning,
  * as one that has to be copied again is.
  * PENSTOCK_TEST_SEED and PENSTOCK_TEST_ROUNDS choose what is run; a failure prints its seed.
@@ -166,6 +166,7 @@ static void make_world(World *world, uint64_t seed)
     world->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     for (int i = 0; i < TABLES; i++) {
         test_table(&world->tables[i], (uint32_t)i, names[i], i % 2 == 0 ? LANE_SPREAD : LANE_WHOLE);
+        world->tables[i].target.locks = 1 + (uint32_t)i % 2;
         world->targets[i] = &world->tables[i].target;
     }
     world->tables[1].target.copy_lsn = 1000 + draw(world, 1000);
@@ -368,6 +369,8 @@ static void start_run(World *world)
                                 .workers = world->workers,
                                 .batch_rows = 1 + draw(world, 30),
                                 .batch_bytes = 100000,
+                                .batch_locks = draw(world, 3) == 0 ? 1 + draw(world, 6) : 0,
+                                .batch_tables = draw(world, 4),
                                 .linger_usec = draw(world, 50),
                                 .lane_positions = world->positions,
                                 .start = world->confirmed};

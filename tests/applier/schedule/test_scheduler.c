@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@
 
 typedef struct Fixture {
     TestTable spread, whole;
-    uint32_t left_out; /* 1, 2: the first, second relation of each truncate takes no part */
+    const ApplyRelation *many; /* of the rows that are fed, when they are of neither */
+    uint32_t left_out;         /* 1, 2: the first, second relation of each truncate takes no part */
     Position positions[LANES];
     SchedulerOptions options;
     Scheduler *scheduler;
@@ -59,8 +61,9 @@ static void feed(Fixture *fixture, uint64_t now)
     }
     for (; fixture->fed < fixture->frame->count; fixture->fed++) {
         const Record *record = &fixture->frame->records[fixture->fed];
-        const ApplyRelation *targets[2] = {record->rows.relation == 1 ? &fixture->spread.target
-                                                                      : &fixture->whole.target};
+        const ApplyRelation *targets[2] = {fixture->many != NULL        ? fixture->many
+                                           : record->rows.relation == 1 ? &fixture->spread.target
+                                                                        : &fixture->whole.target};
         for (uint32_t i = 0; record->kind == RECORD_TRUNCATE && i < record->truncate.relation_count; i++) {
             bool spread = fixture->frame->truncated[fixture->fed][i] == &fixture->spread.source;
             targets[i] = fixture->left_out == i + 1 ? NULL
@@ -127,6 +130,74 @@ static void batch_closes_when_full(void **state)
     assert_true(batch->commits);
     assert_int_equal(batch->last.sequence, 2);
     batch_free(batch);
+}
+
+#define MANY 40
+
+/* Very many tables, a change or two of each. */
+static void insert_into_many(Fixture *fixture, TestTable *tables, uint64_t first, int rounds)
+{
+    for (int i = 0; i < MANY * rounds; i++) {
+        insert(fixture, &tables[i % MANY], first + (uint64_t)i, i);
+        fixture->many = &tables[i % MANY].target;
+        feed(fixture, 0);
+    }
+    fixture->many = NULL;
+}
+
+static TestTable *make_many(char (*names)[8])
+{
+    TestTable *tables = calloc(MANY, sizeof *tables);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "t%d", i);
+        test_table(&tables[i], (uint32_t)(10 + i), names[i], LANE_WHOLE);
+        tables[i].target.locks = 2;
+    }
+    return tables;
+}
+
+/* A table's changes come together, in transactions of no more tables than they may have; what waits for the batch waits for all of it. */
+static void batch_of_many_tables_grows_and_is_cut_by_lanes(void **state)
+{
+    Fixture *fixture = *state;
+    char names[MANY][8];
+    TestTable *tables = make_many(names);
+    fixture->options.workers = 2;
+    fixture->options.batch_rows = 10;
+    fixture->options.batch_tables = 10;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    insert_into_many(fixture, tables, 1, 2);
+    assert_null(scheduler_take(fixture->scheduler));
+    assert_int_not_equal(scheduler_footprint(fixture->scheduler), 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    size_t changes = 0;
+    uint64_t numbers[2] = {0};
+    int parts[2] = {0};
+    bool moved[LANES] = {0};
+    for (Batch *batch; (batch = scheduler_take(fixture->scheduler)) != NULL;) {
+        assert_in_range(batch->tables, 1, 10);
+        assert_int_equal(batch->floor, 50);
+        assert_int_equal(batch->last.sequence, 2 * MANY);
+        for (int i = 0; i < batch->lane_count; i++) {
+            assert_false(moved[batch->lanes[i]]);
+            moved[batch->lanes[i]] = true;
+        }
+        for (size_t i = 0; i < batch->count; i++) {
+            assert_true(moved[batch->changes[i].lane]);
+        }
+        assert_true(numbers[batch->worker] == 0); /* the part before was not the last */
+        numbers[batch->worker] = batch->number;
+        parts[batch->worker]++;
+        changes += batch->count;
+        batch_free(batch);
+    }
+    assert_int_equal(changes, 2 * MANY);
+    for (int worker = 0; worker < 2; worker++) {
+        assert_int_equal(numbers[worker], 1);
+        assert_in_range(parts[worker], 2, LANES);
+    }
+    free(tables);
 }
 
 /* A table takes its locks once, however many changes of it there are. */
@@ -236,7 +307,7 @@ static void key_change_within_a_worker_is_no_barrier(void **state)
     scheduler_close(fixture->scheduler, 0, true);
     Batch *batch = scheduler_take(fixture->scheduler);
     assert_false(batch->barrier);
-    assert_int_equal(batch->lane_count, LANES);
+    assert_int_equal(batch->lane_count, 2); /* those that it concerns, and no other */
     batch_free(batch);
 }
 
@@ -533,6 +604,7 @@ int main(void)
         TEST(batch_closes_when_full),
         TEST(batch_closes_when_it_takes_many_locks),
         TEST(batch_closes_when_it_has_waited),
+        TEST(batch_of_many_tables_grows_and_is_cut_by_lanes),
         TEST(whole_relation_stays_with_one_worker),
         TEST(spread_relation_uses_every_worker),
         TEST(key_change_across_workers_is_a_barrier),
