@@ -38,7 +38,8 @@ static const struct argp_option argp_options[] = {
     {.name = "lanes",
      .key = OPTION_LANES,
      .arg = "N",
-     .doc = "Lanes that the stream will be applied in, fixed for the whole migration (default: 16, and up to 256 where there are very many tables)"},
+     .doc = "Lanes that the stream will be applied in, fixed for the whole migration (default: 16, and up to "
+            "256 where there are very many tables)"},
     {.name = "slot-timeout",
      .key = OPTION_SLOT_TIMEOUT,
      .arg = "SECONDS",

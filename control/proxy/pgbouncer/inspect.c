@@ -25,8 +25,8 @@ static int count_sessions(Proxy *proxy, const char *entry)
     }
     for (int row = 0; row < PQntuples(pools); row++) {
         if (strcmp(console_field(pools, row, "database"), entry) == 0) {
-            count +=
-                number_int(console_field(pools, row, "cl_active")) + number_int(console_field(pools, row, "cl_waiting"));
+            count += number_int(console_field(pools, row, "cl_active")) +
+                     number_int(console_field(pools, row, "cl_waiting"));
         }
     }
     PQclear(pools);
