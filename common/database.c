@@ -158,6 +158,29 @@ static PGconn *open_connection(const char *uri, const char *purpose, const Query
 }
 
 /*
+ * A replication connection of a server older than 14.2, 13.6, 12.10, 11.15 takes one statement in a message, and says "syntax error"
+ * to several (walsender.c, repl_gram.y): then they go one by one, a round trip each.
+ */
+static int execute_each(Database *database, const char *sql, Error *error)
+{
+    Error together;
+    if (database_execute(database, &together, sql, 0) == 0) {
+        return 0;
+    }
+    if (strcmp(together.sqlstate, "42601") != 0) {
+        *error = together;
+        return -1;
+    }
+    char *statements = strdup(sql), *at = statements;
+    int status = statements != NULL ? 0 : error_set(error, ERROR_SYSTEM, "no memory for statements");
+    for (char *one; status == 0 && (one = strsep(&at, ";")) != NULL;) {
+        status = *one != '\0' ? database_execute(database, error, one, 0) : 0;
+    }
+    free(statements);
+    return status;
+}
+
+/*
  * The limit of time goes first and alone: it is for all statements of a message together. client_encoding comes last, when
  * nothing more is said in words.
  */
@@ -172,7 +195,7 @@ static int make_settings(Database *database, SessionKind kind, Error *error)
                                      superuser != NULL && strcmp(superuser, "on") == 0);
     int status = database_execute(database, error, "SET statement_timeout = 0", 0);
     if (status == 0) {
-        status = database_execute(database, error, sql, 0);
+        status = execute_each(database, sql, error);
     }
     if (status == 0) {
         status = database_execute(database, error, encoding, 0);

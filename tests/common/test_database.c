@@ -225,6 +225,75 @@ static void server_that_left_with_a_warning_is_worth_another_try(void **state)
     rmdir(folder);
 }
 
+/* Answers to one message; its length counts itself and what follows. */
+static void answer(int client, const char *bytes, size_t size)
+{
+    assert_int_equal(write(client, bytes, size), (ssize_t)size);
+}
+
+static bool read_all(int client, void *out, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        ssize_t now = read(client, (char *)out + got, size - got);
+        if (now <= 0) {
+            return false;
+        }
+        got += (size_t)now;
+    }
+    return true;
+}
+
+/* A walsender of 11.12: one statement in a message. *argument becomes how many it took, once the client has gone. */
+static void *take_one_by_one(void *argument)
+{
+    static const char done[] = "C\0\0\0\x08SET\0Z\0\0\0\x05I";
+    static const char refused[] = "E\0\0\0\x21SERROR\0C42601\0Msyntax error\0\0Z\0\0\0\x05I";
+    int *server = argument, taken = 0;
+    if (let_in(argument) == NULL) {
+        return NULL;
+    }
+    int client = *server;
+    uint8_t head[5];
+    while (read_all(client, head, sizeof head) && head[0] == 'Q') {
+        char text[8192];
+        size_t size = (size_t)head[3] << 8 | head[4];
+        assert_in_range(size - 4, 1, sizeof text);
+        assert_true(read_all(client, text, size - 4));
+        const char *end = strchr(text, ';');
+        if (end != NULL && end[1] != '\0') {
+            answer(client, refused, sizeof refused - 1);
+        } else {
+            taken++;
+            answer(client, done, sizeof done - 1);
+        }
+    }
+    close(client);
+    *server = taken;
+    return argument;
+}
+
+static void settings_go_one_by_one_where_they_have_to(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test-database-XXXXXX", uri[64], path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(uri, sizeof uri, "host=%s port=5432 user=app", folder);
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    int server = listen_at(path);
+    pthread_t thread;
+    Database *database;
+    Error error = {0};
+    assert_int_equal(pthread_create(&thread, NULL, take_one_by_one, &server), 0);
+    int status = database_connect(uri, DATABASE_SOURCE, "test", &database, &error);
+    assert_string_equal(error.message, "");
+    assert_int_equal(status, 0);
+    database_close(database);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_in_range(server, 20, 100);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +305,7 @@ int main(void)
         cmocka_unit_test(an_end_that_nobody_named_is_a_usage_error),
         cmocka_unit_test(server_that_is_not_there_is_worth_another_try),
         cmocka_unit_test(server_that_left_with_a_warning_is_worth_another_try),
+        cmocka_unit_test(settings_go_one_by_one_where_they_have_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
