@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "text.h"
 
 /* A row for each column, and one for a table without. */
@@ -54,7 +55,7 @@ void described_free(Described *described, int count)
 static int find_rows(const PGresult *result, int first, int number)
 {
     int row = first;
-    while (row < PQntuples(result) && atoi(PQgetvalue(result, row, NUMBER)) == number) {
+    while (row < PQntuples(result) && number_int(PQgetvalue(result, row, NUMBER)) == number) {
         row++;
     }
     return row;

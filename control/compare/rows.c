@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "text.h"
 
 #define MAX_BUCKETS 16
@@ -20,8 +21,8 @@ static Text differing_buckets(const PGresult *source, const PGresult *target)
     Text array = {0};
     int s = 0, t = 0;
     for (int found = 0; found < MAX_BUCKETS && (s < PQntuples(source) || t < PQntuples(target));) {
-        int left = s < PQntuples(source) ? atoi(PQgetvalue(source, s, 0)) : 1 << 30;
-        int right = t < PQntuples(target) ? atoi(PQgetvalue(target, t, 0)) : 1 << 30;
+        int left = s < PQntuples(source) ? number_int(PQgetvalue(source, s, 0)) : 1 << 30;
+        int right = t < PQntuples(target) ? number_int(PQgetvalue(target, t, 0)) : 1 << 30;
         bool same = left == right && strcmp(PQgetvalue(source, s, 1), PQgetvalue(target, t, 1)) == 0 &&
                     strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) == 0;
         if (!same) {

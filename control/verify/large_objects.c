@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "session.h"
 #include "text.h"
 
@@ -33,8 +34,8 @@ static int find_buckets(const PGresult *source, const PGresult *target, Text *ou
 {
     int s = 0, t = 0, found = 0;
     while (found < MAX_BUCKETS && (s < PQntuples(source) || t < PQntuples(target))) {
-        int left = s < PQntuples(source) ? atoi(PQgetvalue(source, s, 0)) : 1 << 30;
-        int right = t < PQntuples(target) ? atoi(PQgetvalue(target, t, 0)) : 1 << 30;
+        int left = s < PQntuples(source) ? number_int(PQgetvalue(source, s, 0)) : 1 << 30;
+        int right = t < PQntuples(target) ? number_int(PQgetvalue(target, t, 0)) : 1 << 30;
         if (left != right || strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) != 0) {
             char number[16];
             snprintf(number, sizeof(number), "%d", left < right ? left : right);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "text.h"
 
 /* Below this tables are compared together, so many at a time. */
@@ -161,7 +162,7 @@ int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Err
     }
     *found = PQntuples(row) == 1;
     if (*found) {
-        out->number = atoi(PQgetvalue(row, 0, 0));
+        out->number = number_int(PQgetvalue(row, 0, 0));
         snprintf(out->first_key, sizeof out->first_key, "%s", PQgetvalue(row, 0, 1));
         snprintf(out->last_key, sizeof out->last_key, "%s", PQgetvalue(row, 0, 2));
         out->bytes = strtoll(PQgetvalue(row, 0, 3), NULL, 10);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "sequences.h"
 #include "text.h"
 
@@ -71,7 +72,7 @@ static int read_positions(Database *database, const PGresult *names, int first, 
 {
     Text sql = {0};
     for (int i = 0; i < PQntuples(known); i++) {
-        int n = first + atoi(PQgetvalue(known, i, 0)) - 1;
+        int n = first + number_int(PQgetvalue(known, i, 0)) - 1;
         char *schema = database_quote(PQgetvalue(names, n, 0)),
              *name = database_quote(PQgetvalue(names, n, 1));
         text_printf(&sql, "%sSELECT %d AS n, last_value, is_called FROM %s.%s", i > 0 ? " UNION ALL " : "", i,
@@ -107,7 +108,7 @@ static int judge(Verify *verify, const PGresult *names, int first, const PGresul
         if (is_right(verify, here, there, known, i)) {
             continue;
         }
-        int n = first + atoi(PQgetvalue(known, i, 0)) - 1;
+        int n = first + number_int(PQgetvalue(known, i, 0)) - 1;
         char left[48], right[48];
         Text object = {0};
         write_position(here, left);
