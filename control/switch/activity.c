@@ -48,7 +48,7 @@ int activity_busy(Database *source, bool writers, int *count, Error *error)
     int status = database_value(source, &value, error,
                                 "SELECT count(*)" AT_WORK " AND (NOT $1::bool OR backend_xid IS NOT NULL)", 1,
                                 writers ? "true" : "false");
-    *count = value != NULL ? atoi(value) : 0;
+    *count = value != NULL ? number_int(value) : 0;
     free(value);
     return status;
 }

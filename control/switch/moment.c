@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "disposition.h"
 #include "query.h"
 
 #define ANSWER_SIZE 2000 /* below PIPE_BUF: written whole */
@@ -56,7 +57,7 @@ static void leave_command(int kept, int other)
 {
     static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        signal(ignored[i], SIG_IGN);
+        signal_ignore(ignored[i]);
     }
     long limit = sysconf(_SC_OPEN_MAX);
     for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
