@@ -16,6 +16,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "fence_sql.h"
+#include "number.h"
 #include "passers.h"
 #include "text.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "pgbouncer/pgbouncer.h"
 #include "pgbouncer/walk.h"
 #include "route.h"
