@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "option.h"
 #include "overview.h"
+#include "report.h"
 #include "reverse.h"
 
 #define WAIT_SECONDS 30
@@ -29,6 +30,7 @@ typedef struct FinishResult {
     bool slot_dropped;
     FinishFence source, target;
     char source_database[64], target_database[64];
+    char report[4096]; /* "": none was written */
 } FinishResult;
 
 static int clean_source(const Settings *settings, const Migration *migration, const FinishOptions *options,
@@ -83,12 +85,37 @@ static int ask(const Settings *settings, const Migration *migration, const Finis
                    "Give --yes if it is meant.", error);
 }
 
+/* Before anything goes. */
+static int write_report(const Settings *settings, const FinishOptions *options, FinishResult *result,
+                        Error *error)
+{
+    json_t *document = NULL;
+    if (options->no_report) {
+        return 0;
+    }
+    snprintf(result->report, sizeof result->report, "%s", options->report != NULL ? options->report : "");
+    if (options->report == NULL) {
+        report_name(settings->migration, result->report, sizeof result->report);
+    }
+    int status = report_gather(settings, &document, error);
+    if (status == 0) {
+        status = report_write(document, result->report, error);
+    }
+    json_decref(document);
+    return status == 0
+               ? 0
+               : error_hint(error,
+                            "Nothing was removed. --report FILE writes the report elsewhere, --no-report "
+                            "goes on without one.");
+}
+
 static int finish_migration(const Settings *settings, Database *target, const Migration *migration,
                             const FinishOptions *options, FinishResult *result, Error *error)
 {
     Error ignored;
     if (finish_allowed(target, migration, options, error) != 0 ||
         ask(settings, migration, options, error) != 0 ||
+        write_report(settings, options, result, error) != 0 ||
         look_at_fences(target, migration, result, error) != 0 ||
         journal(target, migration, "slot", "begin", error) != 0) {
         return -1;
@@ -168,6 +195,9 @@ static void print_result(const Settings *settings, const FinishResult *result, c
                                                       : "the slot was gone already");
     printf("target      %s\n", options->keep_journal ? "only the journal is left of schema penstock"
                                                      : "nothing is left of the migration in schema penstock");
+    if (result->report[0] != '\0') {
+        printf("report      %s\n", result->report);
+    }
     if (options->abandon) {
         printf("            what was copied is still there; drop it yourself if you begin again\n");
     }
@@ -190,12 +220,23 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     return EXIT_DONE;
 }
 
-enum { KEY_ABANDON = 0x2000, KEY_KEEP_JOURNAL, KEY_SKIP_SOURCE, KEY_WAIT, KEY_YES };
+enum {
+    KEY_ABANDON = 0x2000,
+    KEY_KEEP_JOURNAL,
+    KEY_SKIP_SOURCE,
+    KEY_WAIT,
+    KEY_YES,
+    KEY_REPORT,
+    KEY_NO_REPORT
+};
 
 static const struct argp_option options[] = {
     {"abandon", KEY_ABANDON, NULL, 0, "Give up a migration that has not been switched", 0},
     {"keep-journal", KEY_KEEP_JOURNAL, NULL, 0, "Leave the journal, as penstock.journal on the target", 0},
     {"skip-source", KEY_SKIP_SOURCE, NULL, 0, "Do not touch the source: it is gone for good", 0},
+    {"report", KEY_REPORT, "FILE", 0,
+     "Where to write the report of the migration (penstock-report-MIGRATION.html)", 0},
+    {"no-report", KEY_NO_REPORT, NULL, 0, "Write none", 0},
     {"yes", KEY_YES, NULL, 0, "Do not ask", 0},
     {"wait", KEY_WAIT, "SECONDS", 0, "How long to wait for a slot that is in use (30)", 0},
     {0},
@@ -205,6 +246,7 @@ static const OptionField fields[] = {
     OPTION_FLAG(KEY_ABANDON, FinishOptions, abandon),
     OPTION_FLAG(KEY_KEEP_JOURNAL, FinishOptions, keep_journal),
     OPTION_FLAG(KEY_SKIP_SOURCE, FinishOptions, skip_source),
+    OPTION_FLAG(KEY_NO_REPORT, FinishOptions, no_report),
     OPTION_FLAG(KEY_YES, FinishOptions, yes),
     OPTION_NUMBER(KEY_WAIT, "wait", FinishOptions, wait_seconds, 0, 86400),
 };
@@ -214,6 +256,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     FinishOptions *parsed = state->input;
     if (key == ARGP_KEY_INIT) {
         parsed->wait_seconds = WAIT_SECONDS;
+        return 0;
+    }
+    if (key == KEY_REPORT) {
+        parsed->report = argument;
         return 0;
     }
     return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)

@@ -15,7 +15,9 @@ typedef struct FinishOptions {
     bool keep_journal;
     bool skip_source;
     bool yes;
-    int wait_seconds; /* for a slot that is in use */
+    bool no_report;
+    const char *report; /* where it is written; NULL: in the working folder, under the migration's name */
+    int wait_seconds;   /* for a slot that is in use */
 } FinishOptions;
 
 /* Wants the control lock. ERROR_STATE when this migration may not be ended now: not switched, a cutover half done, a process running. */

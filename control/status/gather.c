@@ -86,7 +86,7 @@ static json_t *load_bytes(const char *text)
     return value;
 }
 
-static json_t *take_json(char *text)
+json_t *status_take_json(char *text)
 {
     json_t *value = NULL;
     if (text != NULL) {
@@ -113,7 +113,7 @@ static json_t *gather_source(StatusSession *session, const json_t *document)
                        status_text(document, "applier.complete_until")) != 0) {
         return unreachable(&error);
     }
-    return take_json(text);
+    return status_take_json(text);
 }
 
 static json_t *no_migration(const char *name)
@@ -136,7 +136,7 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
         free(text);
         return -1;
     }
-    json_t *state = exists ? take_json(text) : json_object();
+    json_t *state = exists ? status_take_json(text) : json_object();
     bool known = json_is_object(json_object_get(state, "migration"));
     *document = no_migration(name);
     json_object_set_new(*document, "schema", json_boolean(schema != NULL));
@@ -148,7 +148,7 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
     json_object_set(*document, "others", json_object_get(state, "others"));
     json_decref(state);
     if (tables != NULL) {
-        json_object_set_new(*document, "tables", take_json(tables));
+        json_object_set_new(*document, "tables", status_take_json(tables));
     }
     return 0;
 }
@@ -160,7 +160,7 @@ static int gather_reverse(StatusSession *session, json_t *document, Error *error
                        status_text(document, "migration.slot_name")) != 0) {
         return -1;
     }
-    json_object_set_new(document, "reverse", take_json(text));
+    json_object_set_new(document, "reverse", status_take_json(text));
     return 0;
 }
 

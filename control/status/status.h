@@ -54,6 +54,9 @@ char *status_bytes(double bytes, char *out, size_t size);
 char *status_count(double count, char *out, size_t size);
 char *status_duration(double seconds, char *out, size_t size);
 
+/* The JSON in text, which is freed; null for none. Bytes that are no UTF-8 become \u00NN. */
+json_t *status_take_json(char *text);
+
 /* The value at a path like "applier.state", or NULL. */
 const json_t *status_at(const json_t *document, const char *path);
 const char *status_text(const json_t *document, const char *path); /* "" where there is none */

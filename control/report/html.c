@@ -1,0 +1,326 @@
+/*
+ * The page, from top to bottom: each section is a function. Numbers are those of the document; nothing is worked out here but
+ * how long steps took, from the times of the journal.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "report.h"
+#include "status.h"
+
+static const char head[] =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+    "content=\"width=device-width, "
+    "initial-scale=1\"><meta name=\"color-scheme\" content=\"light\">\n<style>\n"
+    "body{font:15px/1.45 system-ui,sans-serif;color:#1b2430;background:#fff;max-width:960px;margin:0 "
+    "auto;padding:20px}"
+    "h1{font-size:24px;margin:0}h2{font-size:18px;margin:28px 0 8px;border-bottom:1px solid "
+    "#dfe4ea}h3{font-size:15px;margin:14px 0 4px}"
+    "table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}"
+    "th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid #edf0f3;vertical-align:top}"
+    "th{color:#5d6b7c;font-weight:500}.n{text-align:right}.soft{color:#5d6b7c}.bad{color:#b91c1c}.good{color:"
+    "#15803d}"
+    "svg{width:100%;height:auto}svg text{font-size:11px;fill:#5d6b7c}td "
+    ".bar{display:inline-block;height:9px;background:#0b6bcb;"
+    "border-radius:2px;min-width:1px}@media "
+    "print{body{padding:0}h2{break-after:avoid}tr{break-inside:avoid}}\n</style>\n";
+
+void report_escape(Text *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '&':
+            text_append(out, "&amp;");
+            break;
+        case '<':
+            text_append(out, "&lt;");
+            break;
+        case '>':
+            text_append(out, "&gt;");
+            break;
+        case '"':
+            text_append(out, "&quot;");
+            break;
+        default:
+            text_append_bytes(out, text, 1);
+        }
+    }
+}
+
+static void row(Text *out, const char *name, const char *value)
+{
+    if (value[0] != '\0') {
+        text_printf(out, "<tr><th>%s<td>", name);
+        report_escape(out, value);
+        text_append(out, "\n");
+    }
+}
+
+static void count_row(Text *out, const json_t *document, const char *name, const char *path)
+{
+    char text[48];
+    if (status_number(document, path) >= 0) {
+        row(out, name, status_count(status_number(document, path), text, sizeof text));
+    }
+}
+
+static void bytes_row(Text *out, const json_t *document, const char *name, const char *path)
+{
+    char text[48];
+    if (status_number(document, path) >= 0) {
+        row(out, name, status_bytes(status_number(document, path), text, sizeof text));
+    }
+}
+
+/* Microseconds since 1970 of "2026-11-29T21:00:00.123456+00:00"; the state writes UTC. -1 for anything else. */
+static double usec_of(const char *text)
+{
+    struct tm parts = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    double fraction = rest != NULL && *rest == '.' ? strtod(rest, NULL) : 0;
+    return rest != NULL ? (double)timegm(&parts) * 1e6 + fraction * 1e6 : -1;
+}
+
+static void summary(Text *out, const json_t *document)
+{
+    char text[64];
+    text_append(out, "<h2>What was moved</h2>\n<table>\n");
+    row(out, "phase", status_text(document, "phase"));
+    row(out, "source", status_text(document, "migration.source_database"));
+    snprintf(text, sizeof text, "PostgreSQL %.0f.%.0f",
+             status_number(document, "migration.source_version") / 10000,
+             (double)((int)status_number(document, "migration.source_version") % 10000));
+    row(out, "its server", text);
+    snprintf(text, sizeof text, "PostgreSQL %d.%d", (int)status_number(document, "target_version") / 10000,
+             (int)status_number(document, "target_version") % 10000);
+    row(out, "target's server", text);
+    row(out, "begun", status_text(document, "migration.created_at"));
+    row(out, "first table copied from", status_text(document, "sums.copy_began"));
+    row(out, "last table copied at", status_text(document, "sums.copy_ended"));
+    count_row(out, document, "tables", "copy.tables");
+    count_row(out, document, "of them copied", "copy.tables_copied");
+    bytes_row(out, document, "size at the source", "copy.bytes");
+    count_row(out, document, "rows copied", "sums.rows_copied");
+    count_row(out, document, "changes of rows applied since", "sums.rows_applied");
+    row(out, "written by", status_text(document, "penstock"));
+    row(out, "at", status_text(document, "now"));
+    text_append(out, "</table>\n");
+}
+
+static void plots(Text *out, const json_t *document)
+{
+    static const char *const lag[] = {"lag_seconds"}, *const behind[] = {"lag_bytes"},
+                             *const rates[] = {"rows_per_second", "transactions_per_second"},
+                             *const bytes[] = {"wire_bytes_per_second", "source_bytes_per_second"};
+    const json_t *history = status_at(document, "history");
+    text_append(out, "<h2>Over time</h2>\n");
+    if (json_array_size(history) < 2) {
+        text_append(out, "<p class=\"soft\">There are no samples: the applier has not run for long.</p>\n");
+        return;
+    }
+    report_plot(out, history, "Lag", PLOT_SECONDS, lag, 1);
+    report_plot(out, history, "Lag, WAL of the source", PLOT_BYTES, behind, 1);
+    report_plot(out, history, "Applied", PLOT_COUNT, rates, 2);
+    report_plot(out, history, "Bytes a second", PLOT_BYTES, bytes, 2);
+}
+
+/* When the last event before line `index` that began the same step was; -1: none. */
+static double began(const json_t *journal, size_t index)
+{
+    const json_t *end = json_array_get(journal, index);
+    while (index-- > 0) {
+        const json_t *line = json_array_get(journal, index);
+        const char *event = status_text(line, "event");
+        if (strcmp(status_text(line, "operation"), status_text(end, "operation")) == 0 &&
+            strcmp(status_text(line, "step"), status_text(end, "step")) == 0) {
+            return strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0
+                       ? usec_of(status_text(line, "at"))
+                       : -1;
+        }
+    }
+    return -1;
+}
+
+static void timeline_line(Text *out, const json_t *journal, size_t index)
+{
+    const json_t *line = json_array_get(journal, index);
+    const char *event = status_text(line, "event");
+    double from = began(journal, index),
+           ms = from >= 0 ? (usec_of(status_text(line, "at")) - from) / 1000 : -1;
+    if (strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0) {
+        return;
+    }
+    text_append(out, "<tr><td>");
+    report_escape(out, status_text(line, "at"));
+    text_append(out, "<td>");
+    report_escape(out, status_text(line, "step"));
+    text_printf(out, "<td%s>", strcmp(event, "failed") == 0 ? " class=\"bad\"" : "");
+    report_escape(out, event);
+    if (ms >= 0) {
+        text_printf(out, "<td class=\"n\">%.0f ms<td><span class=\"bar\" style=\"width:%.0fpx\"></span>\n",
+                    ms, ms > 3000 ? 300 : ms / 10);
+    } else {
+        text_append(out, "<td><td>\n");
+    }
+}
+
+/* From the first hold to the release: what clients waited. */
+static void say_hold(Text *out, const json_t *journal, const char *operation)
+{
+    double held = -1;
+    size_t index;
+    json_t *line;
+    json_array_foreach((json_t *)journal, index, line)
+    {
+        const char *step = status_text(line, "step"), *event = status_text(line, "event");
+        if (strcmp(status_text(line, "operation"), operation) != 0) {
+            continue;
+        }
+        if (strcmp(step, "hold") == 0 && strcmp(event, "begin") == 0 && held < 0) {
+            held = usec_of(status_text(line, "at"));
+        } else if (held >= 0 && ((strcmp(step, "release") == 0 && strcmp(event, "done") == 0) ||
+                                 (strcmp(step, "hold") == 0 && strcmp(event, "undone") == 0))) {
+            text_printf(out, "<p>Clients were held for <b>%.0f ms</b>, until ",
+                        (usec_of(status_text(line, "at")) - held) / 1000);
+            report_escape(out, status_text(line, "at"));
+            text_printf(out, "%s.</p>\n", strcmp(step, "hold") == 0 ? ": it was undone" : "");
+            held = -1;
+        }
+    }
+}
+
+static void timelines(Text *out, const json_t *document)
+{
+    static const char *const operations[] = {"cutover", "rollback"};
+    const json_t *journal = status_at(document, "journal");
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        bool any = false;
+        for (size_t line = 0; line < json_array_size(journal); line++) {
+            if (strcmp(status_text(json_array_get(journal, line), "operation"), operations[i]) != 0) {
+                continue;
+            }
+            if (!any) {
+                text_printf(out, "<h2>The %s, step by step</h2>\n", operations[i]);
+                say_hold(out, journal, operations[i]);
+                text_append(out, "<table><tr><th>at<th>step<th>event<th class=\"n\">took<th>\n");
+                any = true;
+            }
+            timeline_line(out, journal, line);
+        }
+        text_append(out, any ? "</table>\n" : "");
+    }
+}
+
+/* A table of the members of objects, whatever they are. */
+static void objects(Text *out, const json_t *list)
+{
+    const json_t *first = json_array_get(list, 0);
+    const char *name;
+    json_t *value, *one;
+    size_t index;
+    text_append(out, "<table><tr>");
+    json_object_foreach((json_t *)first, name, value)
+    {
+        text_append(out, "<th>");
+        report_escape(out, name);
+    }
+    json_array_foreach((json_t *)list, index, one)
+    {
+        text_append(out, "\n<tr>");
+        json_object_foreach((json_t *)first, name, value)
+        {
+            json_t *cell = json_object_get(one, name);
+            char *text =
+                json_is_string(cell) || json_is_null(cell) ? NULL : json_dumps(cell, JSON_ENCODE_ANY);
+            text_append(out, "<td>");
+            report_escape(out, text != NULL ? text : json_is_string(cell) ? json_string_value(cell) : "");
+            free(text);
+        }
+    }
+    text_append(out, "</table>\n");
+}
+
+static void verification(Text *out, const json_t *document)
+{
+    const json_t *passes = status_at(document, "verified");
+    text_append(out, "<h2>Verification</h2>\n");
+    if (json_array_size(passes) == 0) {
+        text_append(out, "<p>No comparison was made with <code>penstock verify</code>. A cutover with "
+                         "--verify says what it found "
+                         "in its step verify, above.</p>\n");
+        return;
+    }
+    objects(out, passes);
+}
+
+static void anomalies(Text *out, const json_t *document)
+{
+    static const struct {
+        const char *path, *title;
+    } lists[] = {
+        {"health", "What needs attention now"},
+        {"copy.again", "Tables that have to be copied again"},
+        {"refused", "Objects that were refused or left out"},
+        {"conflict_list", "Changes that did not fit, and what was done"},
+    };
+    bool any = false;
+    text_append(out, "<h2>Out of the ordinary</h2>\n");
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json_t *list = status_at(document, lists[i].path);
+        if (json_array_size(list) > 0) {
+            text_printf(out, "<h3>%s</h3>\n", lists[i].title);
+            objects(out, list);
+            any = true;
+        }
+    }
+    text_append(out, any ? "" : "<p class=\"good\">Nothing.</p>\n");
+}
+
+static void tables(Text *out, const json_t *document)
+{
+    const json_t *list = status_at(document, "tables.tables"), *table;
+    char bytes[48], copied[48], applied[48];
+    size_t index;
+    text_append(out, "<h2>Tables</h2>\n");
+    if (json_array_size(list) > REPORT_PAGE_TABLES) {
+        text_printf(
+            out, "<p class=\"soft\">The %d largest of %s; the JSON beside this page has the others.</p>\n",
+            REPORT_PAGE_TABLES, status_count(status_number(document, "tables.count"), bytes, sizeof bytes));
+    }
+    text_append(out, "<table><tr><th>table<th>state<th class=\"n\">size<th class=\"n\">rows copied<th "
+                     "class=\"n\">applied since\n");
+    json_array_foreach((json_t *)list, index, table)
+    {
+        if (index == REPORT_PAGE_TABLES) {
+            break;
+        }
+        text_append(out, "<tr><td>");
+        report_escape(out, status_text(table, "table"));
+        text_append(out, "<td>");
+        report_escape(out, status_text(table, "state"));
+        double rows = status_number(table, "copied_rows");
+        text_printf(out, "<td class=\"n\">%s<td class=\"n\">%s<td class=\"n\">%s\n",
+                    status_bytes(status_number(table, "bytes"), bytes, sizeof bytes),
+                    rows >= 0 ? status_count(rows, copied, sizeof copied) : "",
+                    status_count(status_number(table, "rows_applied"), applied, sizeof applied));
+    }
+    text_append(out, "</table>\n");
+}
+
+void report_html(Text *out, const json_t *document)
+{
+    text_append(out, head);
+    text_append(out, "<title>Penstock: ");
+    report_escape(out, status_text(document, "name"));
+    text_append(out, "</title>\n<h1>Migration ");
+    report_escape(out, status_text(document, "name"));
+    text_append(out, "</h1>\n<p class=\"soft\">Times are UTC.</p>\n");
+    summary(out, document);
+    timelines(out, document);
+    verification(out, document);
+    anomalies(out, document);
+    plots(out, document);
+    tables(out, document);
+    text_append(out, "</html>\n");
+}
