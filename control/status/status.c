@@ -6,6 +6,8 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define WATCH_MS 1000
 #define CLEAR_SCREEN "\033[H\033[2J"
@@ -25,15 +27,33 @@ static void pause_ms(int milliseconds)
     }
 }
 
+/* The size of the terminal, or that of the first ones. */
+static void screen_size(int *width, int *height)
+{
+    struct winsize size = {0};
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+    *width = known ? size.ws_col : 80;
+    *height = known ? size.ws_row : 24;
+}
+
+static void show_screen(const json_t *document, StatusTrail *trail)
+{
+    int width, height;
+    screen_size(&width, &height);
+    status_trail_add(trail, document);
+    fputs(CLEAR_SCREEN, stdout);
+    status_screen(stdout, document, trail, width, height);
+    fflush(stdout);
+}
+
 static void show(const Settings *settings, const json_t *document, bool watch)
 {
     if (settings->json) {
         json_dumpf(document, stdout, watch ? JSON_COMPACT : JSON_INDENT(2));
         fputc('\n', stdout);
     } else {
-        fputs(watch && settings->terminal ? CLEAR_SCREEN : "", stdout);
         status_print(stdout, document, watch);
-        fputs(watch && !settings->terminal ? "\n" : "", stdout);
+        fputs(watch ? "\n" : "", stdout);
     }
     fflush(stdout);
 }
@@ -52,13 +72,20 @@ static ExitStatus look_once(StatusSession *session, bool exit_code, Error *error
 
 static ExitStatus watch(StatusSession *session)
 {
+    const Settings *settings = session->settings;
+    bool screen = settings->terminal && !settings->json;
+    StatusTrail trail = {.count = 0};
     while (!interrupted() && !ferror(stdout)) {
         json_t *document = NULL;
         Error error = {.code = ERROR_NONE};
-        if (status_gather(session, &document, &error) == 0) {
-            show(session->settings, document, true);
+        if (status_gather(session, &document, &error) != 0) {
+            fputs(screen ? CLEAR_SCREEN : "", stdout);
+            fflush(stdout);
+            log_error(&settings->log, &error); /* with the time, so that a screen does not stand still */
+        } else if (screen) {
+            show_screen(document, &trail);
         } else {
-            log_error(&session->settings->log, &error);
+            show(settings, document, true);
         }
         json_decref(document);
         pause_ms(WATCH_MS);

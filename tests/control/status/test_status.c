@@ -330,6 +330,57 @@ static void who_watches_sees_what_moves(void **unused)
     free(text);
 }
 
+/* What a screen of that size has; the caller frees it. */
+static char *screen(const json_t *document, const StatusTrail *trail, int width, int height)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    status_screen(out, document, trail, width, height);
+    fclose(out);
+    return text;
+}
+
+static void a_screen_fits_and_breaks_between_words(void **unused)
+{
+    (void)unused;
+    StatusTrail trail = {.lag = {0, 500, -1, 1000}, .count = 4};
+    json_t *document =
+        situation("{\"next\": \"a sentence of many words that does not fit into the width of a narrow "
+                  "terminal and is broken\", \"health\": []}");
+    setenv("LC_ALL", "C", 1);
+    char *text = screen(document, &trail, 60, 40);
+    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        assert_true(strcspn(at, "\n") <= 60);
+    }
+    assert_non_null(strstr(text, "lag so far  _- # 1000 bytes at most"));
+    assert_non_null(strstr(text, "copied      [#######                       ] 25.0 %"));
+    assert_non_null(
+        strstr(text, "\nnext:       a sentence of many words that does not fit into\n            the width"));
+    free(text);
+    text = screen(document, &trail, 60, 5);
+    int lines = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        lines += *at == '\n';
+    }
+    assert_int_equal(lines, 4);
+    free(text);
+    json_decref(document);
+}
+
+static void clients_that_are_held_are_said_first_and_loudly(void **unused)
+{
+    (void)unused;
+    const StatusTrail trail = {.count = 0};
+    json_t *document = situation(
+        "{\"health\": [{\"id\": \"clients-held\", \"reason\": \"CLIENTS ARE HELD at the proxy\"}]}");
+    char *text = screen(document, &trail, 80, 24);
+    assert_non_null(strstr(text, "ends it\n\033[1;7mCLIENTS ARE HELD at the proxy\033[0m\n"));
+    free(text);
+    json_decref(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +397,8 @@ int main(void)
         cmocka_unit_test(the_lag_and_its_end_are_put_in_words),
         cmocka_unit_test(tables_are_listed_with_lane_and_reason),
         cmocka_unit_test(who_watches_sees_what_moves),
+        cmocka_unit_test(a_screen_fits_and_breaks_between_words),
+        cmocka_unit_test(clients_that_are_held_are_said_first_and_loudly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
