@@ -11,6 +11,7 @@
 
 typedef struct CheckOptions {
     Selection selection;
+    Tablespaces tablespaces;
     bool no_trial;
     const char *grants; /* only print what the role of this name needs */
 } CheckOptions;
@@ -39,6 +40,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     CheckOptions *options = state->input;
     if (key == ARGP_KEY_INIT) {
         state->child_inputs[0] = &options->selection;
+        state->child_inputs[1] = &options->tablespaces;
         return 0;
     }
     if (key == OPTION_GRANTS) {
@@ -58,13 +60,16 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
                    ? EXIT_DONE
                    : (ExitStatus)error_exit_status(error);
     }
-    CheckContext context = {
-        .settings = settings, .selection = &check_options->selection, .no_trial = check_options->no_trial};
+    CheckContext context = {.settings = settings,
+                            .selection = &check_options->selection,
+                            .tablespaces = &check_options->tablespaces,
+                            .no_trial = check_options->no_trial};
     json_t *outcomes = check_run(&context);
     database_close(context.source);
     database_close(context.target);
     left_behind_free(&context.left);
     selection_free(&check_options->selection);
+    tablespaces_free(&check_options->tablespaces);
     ExitStatus status = check_exit_status(outcomes);
     if (interrupted()) {
         error_set(error, ERROR_INTERRUPTED, "the check was interrupted");
@@ -82,7 +87,7 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
     return status;
 }
 
-static const struct argp_child children[] = {{.argp = &selection_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &selection_argp}, {.argp = &tablespaces_argp}, {0}};
 
 static const struct argp argp = {
     .options = argp_options,

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "database.h"
 #include "left_behind.h"
+#include "tablespaces.h"
 
 typedef enum CheckStatus {
     CHECK_OK,
@@ -36,11 +37,12 @@ typedef struct CheckContext {
     const Settings *settings;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
-    const Selection *selection; /* of the command line */
-    LeftBehind left;            /* what stays behind; hidden in source */
-    bool no_trial;              /* the schema is not to be tried */
-    bool same_database;         /* both lead to one database */
-    bool plugin_waited;         /* the plugin could be loaded, but not be asked for its version in time */
+    const Selection *selection;     /* of the command line */
+    const Tablespaces *tablespaces; /* the same */
+    LeftBehind left;                /* what stays behind; hidden in source */
+    bool no_trial;                  /* the schema is not to be tried */
+    bool same_database;             /* both lead to one database */
+    bool plugin_waited;             /* the plugin could be loaded, but not be asked for its version in time */
 } CheckContext;
 
 /* Adds findings with finding_add; fails only when the check cannot be made, or with check_skip. */
@@ -70,6 +72,7 @@ extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, ch
 
 /* The functions behind the rows that are no SQL: probes.c, plugin.c and money.c. */
 int probe_left_behind(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_tablespaces(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_selection(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_source(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;

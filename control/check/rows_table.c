@@ -145,16 +145,10 @@ static const CheckRow rows[] = {
     {.id = "tablespaces",
      .title = "Tablespaces in use that the target lacks",
      .severity = CHECK_PROBLEM,
-     .side = ON_TARGET,
-     .gather =
-         "SELECT coalesce(json_agg(spcname), '[]') FROM pg_tablespace WHERE oid IN (SELECT reltablespace "
-         "FROM "
-         "pg_class WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'pg_catalog'))",
-     .sql = "SELECT format('tablespace %I', name), NULL, "
-            "format('CREATE TABLESPACE %I LOCATION ''/a/folder/of/the/target''', name) "
-            "FROM json_array_elements_text($1::json) name WHERE name NOT IN ('pg_default', 'pg_global') "
-            "AND NOT EXISTS (SELECT FROM pg_tablespace WHERE spcname = name) ORDER BY name",
-     .advice = "Create them on the target, with folders of its own."},
+     .function = probe_tablespaces,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "Create them on the target, with folders of its own, or name others: --tablespace OLD=NEW, of "
+               "check and copy."},
     {.id = "foreign-tables",
      .title = "Foreign tables",
      .severity = CHECK_NOTE,

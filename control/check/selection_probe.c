@@ -5,6 +5,7 @@
  */
 #include "check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "state.h"
@@ -63,4 +64,45 @@ int probe_selection(CheckContext *context, json_t *findings, Error *error)
         finding_add(findings, "everything", "stays behind, by these patterns", NULL);
     }
     return 0;
+}
+
+static int look_on_target(CheckContext *context, json_t *findings, const char *from, const char *to,
+                          Error *error)
+{
+    char *fix = NULL;
+    Text name = {0};
+    int status = database_value(
+        context->target, &fix, error,
+        "SELECT format('CREATE TABLESPACE %I LOCATION %L', $1::name, '/a/folder/of/the/target')"
+        " WHERE NOT EXISTS (SELECT FROM pg_tablespace WHERE spcname = $1::name)",
+        1, to);
+    if (fix != NULL) {
+        text_printf(&name, "tablespace %s", to);
+        finding_add(findings, name.data, strcmp(from, to) != 0 ? from : NULL, fix);
+    }
+    text_free(&name);
+    free(fix);
+    return status;
+}
+
+/* Tablespaces of what is moved, by the names that they have on the target. */
+int probe_tablespaces(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *rows = NULL;
+    if (database_query(
+            context->source, &rows, error,
+            "SELECT DISTINCT s.spcname FROM pg_tablespace s JOIN pg_class c ON c.reltablespace = s.oid"
+            " WHERE c.oid >= 16384 AND s.spcname NOT IN ('pg_default', 'pg_global') AND " IS_KEPT(
+                "c.oid") " ORDER BY 1",
+            0) != 0) {
+        return -1;
+    }
+    int status = 0;
+    for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
+        const char *from = PQgetvalue(rows, i, 0);
+        const char *to = context->tablespaces != NULL ? tablespaces_map(context->tablespaces, from) : from;
+        status = *to != 0 ? look_on_target(context, findings, from, to, error) : 0;
+    }
+    PQclear(rows);
+    return status;
 }

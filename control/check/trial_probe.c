@@ -28,6 +28,7 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
                              .source = context->source,
                              .target = context->target,
                              .left = &context->left,
+                             .options = {.tablespaces = context->tablespaces},
                              .jobs = 1,
                              .refused = refused,
                              .context = findings};

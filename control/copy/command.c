@@ -115,6 +115,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->selection;
+        state->child_inputs[1] = &options->tablespaces;
+        options->schema.tablespaces = &options->tablespaces;
         return 0;
     case OPTION_LEAVE_OUT:
         add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
@@ -129,7 +131,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{.argp = &selection_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &selection_argp}, {.argp = &tablespaces_argp}, {0}};
 
 static const struct argp copy_argp = {
     .options = argp_options,
@@ -238,6 +240,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     left_behind_free(&copy.left);
     selection_free(&copy.selection);
     selection_free(&copy_options->selection);
+    tablespaces_free(&copy_options->tablespaces);
     if (status == 0) {
         return copy_options->follow ? go_on(settings, error) : EXIT_DONE;
     }

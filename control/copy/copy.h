@@ -37,7 +37,8 @@ typedef struct CopyOptions {
     const char *not_valid[MOST_PATTERNS];
     bool roles; /* those that the target lacks are made first */
     bool skip_large_objects;
-    Selection selection; /* of the command line; owned */
+    Selection selection;     /* of the command line; owned, as the next */
+    Tablespaces tablespaces; /* schema's point here */
 } CopyOptions;
 
 typedef struct Copy {

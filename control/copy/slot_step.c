@@ -154,8 +154,16 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
     }
     tables_arrays_free(arrays);
+    Text from = {0}, to = {0};
+    tablespaces_arrays(&copy->options->tablespaces, &from, &to);
     const PlanOptions options = {.part_mb = copy->options->part_mb,
-                                 .with_tablespaces = !copy->options->schema.no_tablespaces};
-    return status == 0 ? plan_write(copy->source, copy->target, copy->settings->migration, &options, error)
-                       : -1;
+                                 .with_tablespaces = !copy->options->schema.no_tablespaces,
+                                 .tablespaces_from = from.data,
+                                 .tablespaces_to = to.data};
+    if (status == 0) {
+        status = plan_write(copy->source, copy->target, copy->settings->migration, &options, error);
+    }
+    text_free(&from);
+    text_free(&to);
+    return status;
 }

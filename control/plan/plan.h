@@ -18,6 +18,8 @@
 typedef struct PlanOptions {
     int part_mb;           /* a table is cut into parts of about so many megabytes when it has two or more */
     bool with_tablespaces; /* indexes of keys go into their tablespaces */
+    const char *tablespaces_from,
+        *tablespaces_to; /* array literals: or into these in the place of those; NULL: none */
 } PlanOptions;
 
 /*

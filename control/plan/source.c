@@ -69,7 +69,8 @@ static const char shapes_sql[] =
     " keys AS ("
     "  SELECT t.oid, i.indexrelid, a.attname, a.atttypid, t.relreplident, i.indisclustered, ic.reloptions, "
     "k.conname,"
-    "         k.oid AS constraint, ts.spcname, CASE WHEN t.relreplident = 'i' THEN"
+    "         k.oid AS constraint, coalesce(tm.t::name, ts.spcname) AS spcname, CASE WHEN t.relreplident = "
+    "'i' THEN"
     "           format('; ALTER TABLE ONLY %I.%I REPLICA IDENTITY USING INDEX %I', t.nspname, t.relname, "
     "ic.relname) END AS identity,"
     "         EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = "
@@ -80,6 +81,7 @@ static const char shapes_sql[] =
     "         AND (t.relreplident = 'd' AND i.indisprimary OR t.relreplident = 'i' AND i.indisreplident)"
     "    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]"
     "    JOIN pg_class ic ON ic.oid = i.indexrelid LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace"
+    "    LEFT JOIN unnest($3::text[], $4::text[]) AS tm (f, t) ON tm.f = ts.spcname"
     "    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = "
     "t.oid),"
     " uniques AS ("
@@ -128,8 +130,9 @@ int plan_read_source(Database *source, const PlanOptions *options, PGresult **ro
     snprintf(part, sizeof part, "%d", options->part_mb);
     int status = database_execute(source, error, "SET enable_nestloop TO off", 0);
     if (status == 0) {
-        status =
-            database_query(source, rows, error, sql.data, 2, part, options->with_tablespaces ? "t" : "f");
+        status = database_query(source, rows, error, sql.data, 4, part, options->with_tablespaces ? "t" : "f",
+                                options->tablespaces_from != NULL ? options->tablespaces_from : "{}",
+                                options->tablespaces_to != NULL ? options->tablespaces_to : "{}");
     }
     if (status == 0 && database_execute(source, error, "RESET enable_nestloop", 0) != 0) {
         PQclear(*rows);

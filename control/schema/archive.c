@@ -199,5 +199,11 @@ int archive_script(const Archive *archive, const char *section, SchemaScript *ou
         text_free(&script);
         return error_context(error, "reading the schema (%s)", section);
     }
-    return script_parse(script.data, out, error);
+    if (script_parse(script.data, out, error) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        out->objects[i].tablespace = tablespaces_set(options->tablespaces, out->objects[i].tablespace);
+    }
+    return 0;
 }

@@ -18,6 +18,7 @@
 #include "database.h"
 #include "error.h"
 #include "left_behind.h"
+#include "tablespaces.h"
 
 /* Objects as a person names them: "FK CONSTRAINT public.child child_p_fkey", or without the kind; * and ? as in a shell. */
 typedef struct SchemaPatterns {
@@ -29,6 +30,7 @@ typedef struct SchemaOptions {
     bool no_owner;
     bool no_privileges;
     bool no_tablespaces;
+    const Tablespaces *tablespaces; /* where what is in one goes; NULL: into one of its name */
     bool
         rows_differ; /* the tables do not agree with each other yet: what looks at several of them, or acts on rows, is left for another call */
     SchemaPatterns leave_out; /* not made at all */
