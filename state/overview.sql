@@ -33,6 +33,8 @@ SELECT json_build_object(
             'bytes', coalesce(sum(source_bytes), 0),
             'bytes_copied', coalesce(sum(source_bytes) FILTER (WHERE copy_state = 'copied'), 0),
             'rows_copied', coalesce(sum(copied_rows), 0),
+            -- Of a copy that has not been heard of for ten seconds nothing is known.
+            'running', (SELECT said FROM penstock.copy_progress p WHERE p.migration = $1 AND p.updated_at > now() - interval '10 s'),
             'again', coalesce(json_agg(json_build_object(
                 'table', format('%I.%I', schema_name, table_name), 'lsn', recopy_lsn, 'reason', recopy_reason)
                 ORDER BY schema_name, table_name) FILTER (WHERE recopy_lsn IS NOT NULL AND copy_state <> 'copied'), '[]'))

@@ -147,10 +147,18 @@ CREATE TABLE penstock.schema_object (
     state        text NOT NULL CHECK (state IN ('waiting', 'made', 'refused', 'left out')),
     sqlstate     text,                       -- why it was refused, and the words of the server
     words        text,
+    source_bytes bigint,                     -- of an index, or the one of a constraint, that is made after the rows
     not_valid    text,                       -- of a constraint: why it is made NOT VALID, whatever the options say
     PRIMARY KEY (migration, section, number)
 );
 CREATE INDEX ON penstock.schema_object (migration, object_oid);
+
+-- How far a copy is that runs, by itself, every two seconds.
+CREATE TABLE penstock.copy_progress (
+    migration    text PRIMARY KEY REFERENCES penstock.migration ON DELETE CASCADE,
+    said         jsonb NOT NULL,             -- phase, share of all, tables, rows, bytes of this run and a second, seconds_left, work
+    updated_at   timestamptz NOT NULL
+) WITH (fillfactor = 10);
 
 -- Triggers and rules ENABLE ALWAYS and ENABLE REPLICA that the copy brought: disabled while the stream is applied, on which they
 -- would act, and what they were again from the cutover on.

@@ -13,6 +13,7 @@
 #include "session.h"
 #include "start.h"
 #include "steps.h"
+#include "teller.h"
 
 #define MOST_SECONDS 86400
 
@@ -198,6 +199,13 @@ static int make_roles(Copy *copy, Error *error)
     return 0;
 }
 
+/* The state is there by now. */
+static int begin_telling(Copy *copy)
+{
+    copy->teller = teller_new(copy);
+    return 0;
+}
+
 static int run_copy(Copy *copy, Error *error)
 {
     JobsTotals totals = {0};
@@ -206,8 +214,8 @@ static int run_copy(Copy *copy, Error *error)
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
         session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
-        make_roles(copy, error) != 0 || start_copy(copy, error) != 0 || steps_run(copy, error) != 0 ||
-        jobs_totals(copy->target, migration, &totals, error) != 0 ||
+        make_roles(copy, error) != 0 || start_copy(copy, error) != 0 || begin_telling(copy) != 0 ||
+        steps_run(copy, error) != 0 || jobs_totals(copy->target, migration, &totals, error) != 0 ||
         count_sequences(copy, &sequences, error) != 0) {
         return -1;
     }
@@ -234,6 +242,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     Copy copy = {.settings = settings, .options = copy_options};
     copy.progress = progress_new(settings, copy_options->jobs);
     int status = run_copy(&copy, error);
+    teller_free(copy.teller);
     progress_free(copy.progress);
     database_close(copy.source);
     database_close(copy.target);

@@ -53,6 +53,7 @@ typedef struct Copy {
     bool
         mend; /* all was copied once, and the target refused some objects of the schema: those are tried again */
     Progress *progress;
+    struct Teller *teller; /* NULL before the first step; owned */
 } Copy;
 
 /*

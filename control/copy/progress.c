@@ -12,10 +12,14 @@
 #include <string.h>
 
 #include "clock.h"
+#include "estimate.h"
 
 #define MAX_PHASES 16
 #define DRAW_SECONDS 0.5
 #define LINE_SECONDS 10.0
+#define TELL_SECONDS 2.0
+#define MAX_BUILDS 8
+#define BAR 30
 
 typedef struct Job {
     char what[160];
@@ -35,7 +39,19 @@ struct Progress {
     int phase_count;
     char note[512];
     int64_t tables, tables_done, bytes, bytes_done;
-    int64_t moved, rows; /* by this run, without what jobs are moving now */
+    int64_t bytes_before; /* of bytes_done, by earlier runs */
+    int64_t moved, rows;  /* by this run, without what jobs are moving now */
+    double data_seconds;  /* that rows have been carried for, before this phase */
+    int64_t index_bytes, index_done,
+        index_before; /* of indexes made after the rows; before: by earlier runs */
+    double index_seconds;
+    bool is_weighed;
+    int64_t lag; /* of the stream; -1: there is none */
+    ProgressBuild builds[MAX_BUILDS];
+    int build_count;
+    void (*tell)(void *context);
+    void *tell_context;
+    double told_at;
     double phase_began;
     double drawn_at;
     int drawn_lines;
@@ -78,6 +94,7 @@ Progress *progress_new(const Settings *settings, int jobs)
     progress->settings = settings;
     progress->job_count = jobs;
     progress->drawn_at = clock_seconds();
+    progress->lag = -1;
     pthread_mutex_init(&progress->mutex, NULL);
     return progress;
 }
@@ -105,6 +122,11 @@ static void wipe(Progress *progress)
     }
 }
 
+static bool is_phase(const Progress *progress, const char *name)
+{
+    return progress->phase_count > 0 && strcmp(progress->phases[progress->phase_count - 1].name, name) == 0;
+}
+
 static void end_phase(Progress *progress)
 {
     if (progress->phase_count == 0) {
@@ -115,6 +137,8 @@ static void end_phase(Progress *progress)
         return;
     }
     phase->ended = clock_seconds();
+    progress->data_seconds += is_phase(progress, "data") ? phase->ended - phase->began : 0;
+    progress->index_seconds += is_phase(progress, "post-data") ? phase->ended - phase->began : 0;
     char took[32];
     progress_time(phase->ended - phase->began, took, sizeof(took));
     if (draws(progress)) {
@@ -173,6 +197,7 @@ void progress_totals(Progress *progress, int64_t tables, int64_t tables_done, in
     progress->tables = tables;
     progress->tables_done = tables_done;
     progress->bytes = bytes;
+    progress->bytes_before += progress->moved == 0 ? bytes_done - progress->bytes_before : 0;
     progress->bytes_done = bytes_done;
     pthread_mutex_unlock(&progress->mutex);
 }
@@ -206,82 +231,214 @@ void progress_table_done(Progress *progress, int job, bool whole, int64_t rows)
     pthread_mutex_unlock(&progress->mutex);
 }
 
-/* Numbers of the moment, for both displays. */
+/* Numbers of the moment, for all displays. */
 typedef struct Figures {
-    double share, rate, left;
-    int64_t moved;
+    double share, rate, left; /* left: -1: not known */
+    int64_t moved, done;
 } Figures;
+
+static double phase_seconds(const Progress *progress, const char *name)
+{
+    return is_phase(progress, name) ? clock_seconds() - progress->phase_began : 0;
+}
 
 static Figures figures(const Progress *progress)
 {
-    Figures result = {.moved = progress->moved};
-    int64_t done = progress->bytes_done, begun_here = 0;
+    Figures result = {.moved = progress->moved, .done = progress->bytes_done};
     for (int i = 0; i < progress->job_count; i++) {
         int64_t moving = atomic_load(&progress->jobs[i].moving), size = progress->jobs[i].source_bytes;
         result.moved += moving;
-        begun_here += moving < size ? moving : size;
+        result.done += moving < size ? moving : size;
     }
-    done += begun_here;
-    double took = clock_seconds() - progress->phase_began;
-    result.rate = took > 0 ? (double)result.moved / took : 0;
-    result.share = progress->bytes > 0 ? (double)done / (double)progress->bytes : 0;
-    result.left = result.rate > 0 ? (double)(progress->bytes - done) / result.rate : 0;
+    double seconds = progress->data_seconds + phase_seconds(progress, "data");
+    const Estimate estimate = {
+        .rows = {.total = (double)progress->bytes,
+                 .done = (double)result.done,
+                 .here = (double)(result.done - progress->bytes_before),
+                 .seconds = seconds},
+        .indexes = {.total = (double)progress->index_bytes,
+                    .done = (double)progress->index_done,
+                    .here = (double)(progress->index_done - progress->index_before),
+                    .seconds = progress->index_seconds + phase_seconds(progress, "post-data")}};
+    result.rate = seconds > 0 ? (double)result.moved / seconds : 0;
+    result.share = estimate_share(&estimate);
+    result.left = estimate_left(&estimate);
     return result;
 }
 
-static void data_line(const Progress *progress, char *out, size_t size)
+static char *left_text(double left, char *out, size_t size)
+{
+    char time[32];
+    snprintf(out, size, left < 0 ? "%s" : "about %s left",
+             left < 0 ? "time left not known yet" : progress_time(left, time, sizeof time));
+    return out;
+}
+
+/* The whole of it, whatever the phase. */
+static void whole_line(const Progress *progress, char *out, size_t size)
 {
     Figures at = figures(progress);
-    char moved[32], rate[32], left[32];
-    snprintf(out, size, "%lld of %lld tables, %.0f %%, %s copied, %s/s, %s left",
-             (long long)progress->tables_done, (long long)progress->tables, at.share * 100,
-             progress_size(at.moved, moved, sizeof(moved)),
-             progress_size((int64_t)at.rate, rate, sizeof(rate)), progress_time(at.left, left, sizeof(left)));
+    char moved[32], rate[32], left[64], lag[64] = "", behind[32];
+    if (progress->lag >= 0) {
+        snprintf(lag, sizeof lag, ", stream %s behind", progress_size(progress->lag, behind, sizeof behind));
+    }
+    snprintf(out, size, "%lld of %lld tables, %lld rows, %s, %s/s%s; %.0f %% of all, %s",
+             (long long)progress->tables_done, (long long)progress->tables, (long long)progress->rows,
+             progress_size(at.moved, moved, sizeof moved), progress_size((int64_t)at.rate, rate, sizeof rate),
+             lag, at.share * 100, left_text(at.left, left, sizeof left));
+}
+
+static void draw_bar(const Progress *progress)
+{
+    Figures at = figures(progress);
+    char left[64];
+    printf("  [");
+    for (int i = 0; i < BAR; i++) {
+        putchar(i < (int)(at.share * BAR) ? '#' : '.');
+    }
+    printf("] %3.0f %%, %s\033[K\n", at.share * 100, left_text(at.left, left, sizeof left));
+}
+
+static void draw_jobs(Progress *progress)
+{
+    for (int i = 0; i < progress->job_count; i++) {
+        Job *job = &progress->jobs[i];
+        int64_t moving = atomic_load(&job->moving);
+        char moved[32], of[32], text[80] = "";
+        if (job->what[0] == '\0') {
+            continue;
+        }
+        if (moving > 0) {
+            snprintf(text, sizeof text, "%s of %s", progress_size(moving, moved, sizeof moved),
+                     progress_size(job->source_bytes, of, sizeof of));
+        }
+        printf("    %2d  %-50.50s %s\033[K\n", i + 1, job->what, text);
+        progress->drawn_lines++;
+    }
 }
 
 static void draw(Progress *progress, const char *phase, const char *line)
 {
     wipe(progress);
-    printf("  %-12s %s\033[K\n", phase, line);
     progress->drawn_lines = 1;
-    for (int i = 0; i < progress->job_count; i++) {
-        Job *job = &progress->jobs[i];
-        if (job->what[0] != '\0') {
-            int64_t moving = atomic_load(&job->moving);
-            char moved[32];
-            printf("    %2d  %-50.50s %10s\n", i + 1, job->what,
-                   moving > 0 ? progress_size(moving, moved, sizeof(moved)) : "");
-            progress->drawn_lines++;
-        }
+    if (progress->tables > 0) {
+        draw_bar(progress);
+        progress->drawn_lines++;
+    }
+    printf("  %-12s %s\033[K\n", phase, line);
+    draw_jobs(progress);
+    for (int i = 0; i < progress->build_count; i++) {
+        printf("        %-50.50s ", progress->builds[i].what);
+        printf(progress->builds[i].share >= 0 ? "%.0f %%\033[K\n" : "\033[K\n",
+               progress->builds[i].share * 100);
+        progress->drawn_lines++;
     }
     fflush(stdout);
 }
 
+/* Not within the mutex: who tells reports in turn. */
+static void tell(Progress *progress)
+{
+    if (progress->tell != NULL && clock_seconds() - progress->told_at >= TELL_SECONDS) {
+        progress->told_at = clock_seconds();
+        progress->tell(progress->tell_context);
+    }
+}
+
+static void show(Progress *progress)
+{
+    const char *phase = progress->phases[progress->phase_count - 1].name;
+    char line[640];
+    if (progress->note[0] != '\0') {
+        snprintf(line, sizeof(line), "%.*s", draws(progress) ? 76 : 500, progress->note);
+    } else if (progress->tables > 0) {
+        whole_line(progress, line, sizeof(line));
+    } else {
+        char took[32];
+        snprintf(line, sizeof(line), "running for %s",
+                 progress_time(clock_seconds() - progress->phase_began, took, sizeof(took)));
+    }
+    if (draws(progress)) {
+        draw(progress, phase, line);
+    } else {
+        log_line(&progress->settings->log, LOG_INFO, "%s: %s", phase, line);
+    }
+}
+
 void progress_tick(Progress *progress)
 {
+    tell(progress);
     pthread_mutex_lock(&progress->mutex);
     double period = draws(progress) ? DRAW_SECONDS : LINE_SECONDS;
     if (progress->phase_count > 0 && clock_seconds() - progress->drawn_at >= period) {
         progress->drawn_at = clock_seconds();
-        const char *phase = progress->phases[progress->phase_count - 1].name;
-        char line[640];
-        if (progress->note[0] != '\0') {
-            snprintf(line, sizeof(line), "%.76s", progress->note);
-        } else if (progress->tables > 0 && strcmp(phase, "data") == 0) {
-            data_line(progress, line, sizeof(line));
-        } else {
-            char took[32];
-            snprintf(line, sizeof(line), "running for %s",
-                     progress_time(clock_seconds() - progress->phase_began, took, sizeof(took)));
-        }
-        if (draws(progress)) {
-            draw(progress, phase, line);
-        } else {
-            log_line(&progress->settings->log, LOG_INFO, "%s: %s", phase,
-                     progress->note[0] != '\0' ? progress->note : line);
-        }
+        show(progress);
     }
     pthread_mutex_unlock(&progress->mutex);
+}
+
+void progress_teller(Progress *progress, void (*teller)(void *context), void *context)
+{
+    progress->tell = teller;
+    progress->tell_context = context;
+}
+
+void progress_indexes(Progress *progress, int64_t bytes, int64_t bytes_done, int64_t lag)
+{
+    pthread_mutex_lock(&progress->mutex);
+    /* What is made while rows are carried are keys, whose cost is the rows'. */
+    bool counts = progress->is_weighed && is_phase(progress, "post-data");
+    progress->index_before = counts ? progress->index_before : bytes_done;
+    progress->is_weighed = is_phase(progress, "post-data");
+    progress->index_bytes = bytes;
+    progress->index_done = bytes_done;
+    progress->lag = lag;
+    pthread_mutex_unlock(&progress->mutex);
+}
+
+void progress_builds(Progress *progress, const ProgressBuild *builds, int count)
+{
+    pthread_mutex_lock(&progress->mutex);
+    progress->build_count = count < MAX_BUILDS ? count : MAX_BUILDS;
+    memcpy(progress->builds, builds, (size_t)progress->build_count * sizeof *builds);
+    pthread_mutex_unlock(&progress->mutex);
+}
+
+static json_t *document_work(Progress *progress)
+{
+    json_t *work = json_array();
+    for (int i = 0; i < progress->job_count; i++) {
+        Job *job = &progress->jobs[i];
+        if (job->what[0] != '\0') {
+            json_array_append_new(work, json_pack("{s:s?, s:I, s:I}", "what", job->what, "bytes",
+                                                  (json_int_t)atomic_load(&job->moving), "source_bytes",
+                                                  (json_int_t)job->source_bytes));
+        }
+    }
+    for (int i = 0; i < progress->build_count; i++) {
+        const ProgressBuild *build = &progress->builds[i];
+        json_array_append_new(work, json_pack("{s:s?, s:o}", "what", build->what, "share",
+                                              build->share >= 0 ? json_real(build->share) : json_null()));
+    }
+    return work;
+}
+
+char *progress_document(Progress *progress)
+{
+    pthread_mutex_lock(&progress->mutex);
+    Figures at = figures(progress);
+    json_t *said = json_pack(
+        "{s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:o, s:o}", "phase",
+        progress->phase_count > 0 ? progress->phases[progress->phase_count - 1].name : "", "seconds",
+        progress->phase_count > 0 ? clock_seconds() - progress->phases[0].began : 0.0, "share", at.share,
+        "tables", (json_int_t)progress->tables, "tables_done", (json_int_t)progress->tables_done, "bytes",
+        (json_int_t)at.moved, "rows", (json_int_t)progress->rows, "bytes_per_second", at.rate, "index_bytes",
+        (json_int_t)progress->index_bytes, "index_bytes_done", (json_int_t)progress->index_done,
+        "seconds_left", at.left >= 0 ? json_real(at.left) : json_null(), "work", document_work(progress));
+    pthread_mutex_unlock(&progress->mutex);
+    char *text = said != NULL ? json_dumps(said, JSON_COMPACT) : NULL;
+    json_decref(said);
+    return text;
 }
 
 static void print_json(const Progress *progress, const char *migration, int64_t tables, int64_t rows,

@@ -42,6 +42,26 @@ void progress_table_done(Progress *progress, int job, bool whole, int64_t rows);
 
 void progress_tick(Progress *progress);
 
+/* Called within progress_tick every two seconds, to fill in what follows; NULL: nobody is any more. On the main thread. */
+void progress_teller(Progress *progress, void (*tell)(void *context), void *context);
+
+/*
+ * Indexes that are made after the rows: bytes at the source, and those of what is made. lag: bytes that the stream is behind, -1:
+ * there is none beside.
+ */
+void progress_indexes(Progress *progress, int64_t bytes, int64_t bytes_done, int64_t lag);
+
+typedef struct ProgressBuild {
+    char what[160];
+    double share; /* from 0 to 1; -1: not known */
+} ProgressBuild;
+
+/* What is being built at this moment. */
+void progress_builds(Progress *progress, const ProgressBuild *builds, int count);
+
+/* All of it as a JSON object, for the state. The caller frees it. */
+char *progress_document(Progress *progress);
+
 /* The end: wipes the block and prints the summary, as text or JSON. tables, rows and bytes are those of all runs. */
 void progress_summary(Progress *progress, const char *migration, int64_t tables, int64_t rows, int64_t bytes,
                       size_t sequences);

@@ -15,6 +15,7 @@
 #include "session.h"
 #include "slot.h"
 #include "tables.h"
+#include "teller.h"
 #include "text.h"
 
 /* Sees to it that no slot of the migration's name is there. */
@@ -162,6 +163,9 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
                                  .tablespaces_to = to.data};
     if (status == 0) {
         status = plan_write(copy->source, copy->target, copy->settings->migration, &options, error);
+    }
+    if (status == 0) {
+        status = teller_weigh(copy, error);
     }
     text_free(&from);
     text_free(&to);

@@ -122,6 +122,29 @@ static void print_slot(FILE *out, const json_t *document)
             status_bytes(status_number(document, "slot.kept_bytes"), kept, sizeof kept));
 }
 
+/* Of a copy that runs now: how fast, how long yet, and what it does. */
+static void print_copy_running(FILE *out, const json_t *document)
+{
+    char rate[32], left[32] = "not known yet";
+    const json_t *work;
+    size_t index;
+    if (!json_is_object(status_at(document, "copy.running"))) {
+        return;
+    }
+    if (json_is_real(status_at(document, "copy.running.seconds_left"))) {
+        status_duration(status_number(document, "copy.running.seconds_left"), left, sizeof left);
+    }
+    label(out, "");
+    fprintf(out, "%s: %.0f %% of all, %s/s, time left: %s\n", status_text(document, "copy.running.phase"),
+            100 * status_number(document, "copy.running.share"),
+            status_bytes(status_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
+    json_array_foreach(status_at(document, "copy.running.work"), index, work)
+    {
+        label(out, "");
+        fprintf(out, "  %s\n", status_text(work, "what"));
+    }
+}
+
 static void print_copy(FILE *out, const json_t *document)
 {
     char done[32], all[32];
@@ -132,6 +155,7 @@ static void print_copy(FILE *out, const json_t *document)
     fprintf(out, "%.0f of %.0f tables, %s of %s (%.0f %%)\n", status_number(document, "copy.tables_copied"),
             tables, status_bytes(copied, done, sizeof done), status_bytes(bytes, all, sizeof all),
             bytes > 0 ? 100 * copied / bytes : 100.0);
+    print_copy_running(out, document);
 }
 
 /* What the operator chose to move, and what that leaves behind. */

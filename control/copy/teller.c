@@ -1,0 +1,162 @@
+/*
+ * One row of totals, one row per build, and one row written, every two seconds: whatever the number of tables, that is little beside
+ * a copy. The sums are over the index of penstock.schema_object by migration.
+ */
+#include "teller.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query.h"
+#include "session.h"
+#include "text.h"
+
+#define LIMIT_MS 1000 /* of each question: the main thread asks */
+#define BUILDS_SHOWN 8
+
+struct Teller {
+    const Copy *copy;
+    Database *target; /* NULL: it could not be had */
+};
+
+/* $1: the migration. One row: bytes of indexes, of them made; whether some are made now; lag of the stream in bytes or null. */
+static const char totals_sql[] =
+    "SELECT coalesce(sum(o.source_bytes), 0), coalesce(sum(o.source_bytes) FILTER (WHERE o.state <> "
+    "'waiting'), 0),"
+    "       (SELECT pg_wal_lsn_diff(source_lsn, low_water_lsn)::int8 FROM penstock.applier"
+    "         WHERE migration = $1 AND state = 'streaming' AND updated_at > clock_timestamp() - interval '10 "
+    "s')"
+    "  FROM penstock.schema_object o WHERE o.migration = $1 AND o.section = 'post-data' AND o.source_bytes > "
+    "0";
+
+/* What sessions of ours build now (from 12 on): what, and how far, from 0 to 1. */
+static const char builds_sql[] =
+    "SELECT concat('index of ', coalesce(p.relid::regclass::text, '?'), ': ', p.phase),"
+    "       CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total"
+    "            WHEN p.tuples_total > 0 THEN p.tuples_done::float8 / p.tuples_total END"
+    "  FROM pg_stat_progress_create_index p JOIN pg_stat_activity a ON a.pid = p.pid"
+    " WHERE p.datname = current_database() AND a.application_name ~ '^penstock ' ORDER BY a.query_start";
+
+static const char write_sql[] =
+    "INSERT INTO penstock.copy_progress AS p (migration, said, updated_at) VALUES ($1, $2::jsonb, "
+    "clock_timestamp())"
+    " ON CONFLICT (migration) DO UPDATE SET said = excluded.said, updated_at = excluded.updated_at";
+
+static int ask(Database *target, const char *sql, const char *const *values, int count, PGresult **out)
+{
+    Error ignored;
+    const Query query = {.sql = sql,
+                         .values = values,
+                         .count = count,
+                         .what = "how far the copy is",
+                         .limits = query_within(LIMIT_MS)};
+    return query_run(target, &query, out, &ignored);
+}
+
+static void take_builds(const Teller *teller)
+{
+    PGresult *rows = NULL;
+    ProgressBuild builds[BUILDS_SHOWN];
+    int count = 0;
+    if (database_version(teller->target) < 120000 || ask(teller->target, builds_sql, NULL, 0, &rows) != 0) {
+        return;
+    }
+    for (; count < PQntuples(rows) && count < BUILDS_SHOWN; count++) {
+        snprintf(builds[count].what, sizeof builds[count].what, "%s", PQgetvalue(rows, count, 0));
+        builds[count].share = PQgetisnull(rows, count, 1) ? -1 : strtod(PQgetvalue(rows, count, 1), NULL);
+    }
+    PQclear(rows);
+    progress_builds(teller->copy->progress, builds, count);
+}
+
+static void take_totals(const Teller *teller)
+{
+    PGresult *row = NULL;
+    if (ask(teller->target, totals_sql, &teller->copy->settings->migration, 1, &row) != 0) {
+        return;
+    }
+    progress_indexes(teller->copy->progress, strtoll(PQgetvalue(row, 0, 0), NULL, 10),
+                     strtoll(PQgetvalue(row, 0, 1), NULL, 10),
+                     PQgetisnull(row, 0, 2) ? -1 : strtoll(PQgetvalue(row, 0, 2), NULL, 10));
+    PQclear(row);
+}
+
+static void tell(void *context)
+{
+    Teller *teller = context;
+    PGresult *ignored = NULL;
+    if (teller->target == NULL || PQstatus(database_connection(teller->target)) != CONNECTION_OK) {
+        return;
+    }
+    take_totals(teller);
+    take_builds(teller);
+    char *said = progress_document(teller->copy->progress);
+    if (said != NULL) {
+        const char *const values[] = {teller->copy->settings->migration, said};
+        (void)!ask(teller->target, write_sql, values, 2, &ignored);
+        PQclear(ignored);
+    }
+    free(said);
+}
+
+Teller *teller_new(const Copy *copy)
+{
+    Error ignored;
+    Teller *teller = calloc(1, sizeof *teller);
+    if (teller == NULL) {
+        abort();
+    }
+    teller->copy = copy;
+    if (session_open(copy->settings->target, DATABASE_TARGET, "copy progress", NULL, &teller->target,
+                     &ignored) != 0) {
+        teller->target = NULL;
+    }
+    progress_teller(copy->progress, tell, teller);
+    return teller;
+}
+
+void teller_free(Teller *teller)
+{
+    if (teller != NULL) {
+        progress_teller(teller->copy->progress, NULL, NULL);
+        database_close(teller->target);
+        free(teller);
+    }
+}
+
+/* --- sizes --- */
+
+static const char sizes_sql[] = "SELECT c.class, c.object, pg_relation_size(c.index) FROM ("
+                                "  SELECT 1259 AS class, i.indexrelid AS object, i.indexrelid AS index FROM "
+                                "pg_index i WHERE i.indexrelid >= 16384"
+                                "  UNION ALL SELECT 2606, k.oid, k.conindid FROM pg_constraint k WHERE "
+                                "k.contype IN ('p', 'u', 'x') AND k.oid >= 16384) c"
+                                " WHERE pg_relation_size(c.index) > 0";
+
+int teller_weigh(const Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    Text arrays[3] = {{0}};
+    if (database_query(copy->source, &rows, error, sizes_sql, 0) != 0) {
+        return -1;
+    }
+    for (int column = 0; column < 3; column++) {
+        for (int row = 0; row < PQntuples(rows); row++) {
+            text_array_add(&arrays[column], PQgetvalue(rows, row, column));
+        }
+        text_array_end(&arrays[column]);
+    }
+    PQclear(rows);
+    int status =
+        database_execute(copy->target, error,
+                         "UPDATE penstock.schema_object o SET source_bytes = u.bytes"
+                         "  FROM unnest($2::oid[], $3::oid[], $4::int8[]) AS u (class, object, bytes)"
+                         " WHERE o.migration = $1 AND o.section = 'post-data' AND o.class_oid = u.class AND "
+                         "o.object_oid = u.object",
+                         4, copy->settings->migration, arrays[0].data, arrays[1].data, arrays[2].data);
+    for (int column = 0; column < 3; column++) {
+        text_free(&arrays[column]);
+    }
+    return status == 0 ? 0 : error_context(error, "noting the sizes of indexes");
+}
