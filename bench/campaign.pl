@@ -4,14 +4,6 @@ use warnings;
 
 use FindBin;
 
-BEGIN {
-    if (@ARGV && $ARGV[0] eq '--table') {
-        shift @ARGV;
-        print_table(@ARGV);
-        exit 0;
-    }
-}
-
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use PenstockTest;
@@ -35,7 +27,7 @@ my $disk = $ENV{CAMPAIGN_DISK};
 
 sub make_world
 {
-    my $conf = "fsync = off\nwal_retrieve_retry_interval = 200ms\nmax_wal_size = 128MB\nmin_wal_size = 48MB\nlog_statement = none\n";
+    my $conf = "fsync = off\nwal_retrieve_retry_interval = 200ms\nmax_wal_size = 128MB\nmin_wal_size = 48MB\nlog_statement = none\nrestart_after_crash = on\n";
     $source = start_source('source', conf => $conf);
     $target = start_target('target', conf => $conf);
     if ($disk) {
@@ -150,6 +142,13 @@ sub PenstockTest::Server::is_alive
     return defined $self->{_pid};
 }
 
+sub stop_server
+{
+    my ($server, $mode) = @_;
+    $server->stop($mode) if $server->is_alive;
+    return;
+}
+
 sub any_backend
 {
     my ($server) = @_;
@@ -170,12 +169,12 @@ my %faults = (
         return (sub { my $pid = any_backend($server); $server->sql('postgres', "SELECT pg_terminate_backend($pid)") if $pid }, sub { }) },
     'backend killed'    => sub { my $server = rand() < 0.5 ? $source : $target;
         return (sub { my $pid = any_backend($server); kill('KILL', $pid) if $pid }, start_again($server)) },
-    'source fast'       => sub { return (sub { $source->stop('fast', fail_ok => 1) }, start_again($source)) },
-    'source immediate'  => sub { return (sub { $source->stop('immediate') }, start_again($source)) },
-    'source restarted'  => sub { return (sub { $source->stop('immediate'); $source->start }, start_again($source)) },
-    'target fast'       => sub { return (sub { $target->stop('fast', fail_ok => 1) }, start_again($target)) },
-    'target immediate'  => sub { return (sub { $target->stop('immediate') }, start_again($target)) },
-    'target restarted'  => sub { return (sub { $target->stop('immediate'); $target->start }, start_again($target)) },
+    'source fast'       => sub { return (sub { stop_server($source, 'fast') }, start_again($source)) },
+    'source immediate'  => sub { return (sub { stop_server($source, 'immediate') }, start_again($source)) },
+    'source restarted'  => sub { return (sub { stop_server($source, 'immediate'); $source->start }, start_again($source)) },
+    'target fast'       => sub { return (sub { stop_server($target, 'fast') }, start_again($target)) },
+    'target immediate'  => sub { return (sub { stop_server($target, 'immediate') }, start_again($target)) },
+    'target restarted'  => sub { return (sub { stop_server($target, 'immediate'); $target->start }, start_again($target)) },
     'network cut'       => sub { my $end = rand() < 0.5 ? 'source' : 'target';
         return (sub { $forwarder{$end}->silence }, sub { $forwarder{$end}->resume }) },
     'disk full'         => sub {
@@ -266,6 +265,7 @@ sub rows_of
 sub account
 {
     my ($result) = @_;
+    $_->is_alive or $_->start foreach $source, $target;
     my $phase = phase();
     my ($here, $there) = $phase eq 'switched' ? ($target, $source) : ($source, $target);
     $writers->stop;
@@ -375,43 +375,3 @@ one_round() foreach 1 .. $rounds;
 $follow->stop;
 pass('all rounds');
 done_testing();
-
-# --- the table ---
-
-sub print_table
-{
-    require JSON::PP;
-    my (%of, @bad);
-    foreach my $name (@_) {
-        open(my $file, '<', $name) or die "$name: $!\n";
-        while (<$file>) {
-            my $result = JSON::PP::decode_json($_);
-            my $row = $of{$result->{reached} ? $result->{fault} : 'none'} //= {};
-            $row->{rounds}++;
-            $row->{$result->{outcome}}++;
-            $row->{resumed}++ if $result->{recovered} ne '';
-            $row->{errors} += $result->{errors};
-            $row->{longest} = $result->{longest} if $result->{longest} > ($row->{longest} // 0);
-            $row->{$_} += $result->{$_} // 0 foreach qw(acknowledged lost doubled unknown differ held dead_end stopped hangs);
-            push @bad, $result if grep { $result->{$_} } qw(held dead_end stopped lost doubled unknown differ hangs);
-        }
-    }
-    my @columns = qw(rounds switched back undone resumed longest errors acknowledged lost doubled unknown differ held dead_end stopped hangs);
-    print '| fault | ' . join(' | ', @columns) . " |\n|---|" . '---|' x @columns . "\n";
-    my %all;
-    foreach my $fault (sort keys %of) {
-        print "| $fault | " . join(' | ', map { $of{$fault}{$_} // 0 } @columns) . " |\n";
-        foreach my $column (@columns) {
-            my $value = $of{$fault}{$column} // 0;
-            $all{$column} = $column eq 'longest' ? ($value > ($all{$column} // 0) ? $value : $all{$column} // 0) : ($all{$column} // 0) + $value;
-        }
-    }
-    print '| all | ' . join(' | ', map { $all{$_} // 0 } @columns) . " |\n";
-    foreach my $result (@bad) {
-        print "\nseed $result->{seed}, round $result->{round} ($result->{proxy}): $result->{road}, $result->{fault} at $result->{step}, "
-          . "status $result->{status}, $result->{recovered}: "
-          . join(', ', map { $result->{$_} ? "$_ $result->{$_}" : () } qw(held dead_end stopped lost doubled unknown differ hangs)) . "\n";
-        print $result->{log} =~ s/^/    /gmr . "\n" if defined $result->{log};
-    }
-    return;
-}

@@ -205,7 +205,7 @@ $idle->query('SELECT 1');
 is($source->sql('app', q{SELECT state FROM pg_stat_activity WHERE usename = 'app' AND backend_type = 'client backend'}), 'disabled',
     'an application is idle, and does not say so');
 
-my $result = $migration->ok(@cutover, '--yes', '--verify', '--accept-drift');
+my $result = $migration->ok(@cutover, '--yes', '--verify', '--accept-drift', '--accept-settings');
 like($result->{stdout}, qr/7 tables, \d+ rows: 0 different/, 'the switch point is equal on both sides');
 eval { $idle->quit }; # the fence has ended its session
 same_sequences($source, $target, 'app', 'switched');

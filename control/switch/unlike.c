@@ -1,6 +1,6 @@
 /*
  * reset_val is what a session of our role in this database begins with, since our own settings are made by SET. What the role
- * has for itself is left out: it is nobody else's.
+ * has for itself is left out: it is nobody else's. So is what the database has: that is drift.
  */
 #include "unlike.h"
 
@@ -24,7 +24,9 @@
     "built_in"                                                                                               \
     "  FROM pg_settings s WHERE s.name IN " NOTICED                                                          \
     "   AND NOT EXISTS (SELECT FROM pg_db_role_setting o, unnest(o.setconfig) c"                             \
-    "     WHERE o.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)"                         \
+    "     WHERE (o.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)"                        \
+    "        OR o.setrole = 0 AND o.setdatabase = (SELECT oid FROM pg_database WHERE datname = "             \
+    "current_database()))"                                                                                   \
     "       AND lower(split_part(c, '=', 1)) = lower(s.name))"                                               \
     " UNION ALL"                                                                                             \
     " SELECT r.rolname::text, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), false"                   \
