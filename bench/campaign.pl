@@ -318,6 +318,7 @@ sub one_round
     }
     my $step = $steps{$road}[rand @{$steps{$road}}];
     my %result = (seed => $seed, round => $round + 1, proxy => $kind, road => $road, fault => $name, step => $step);
+    delete $known{said};
     keep_following() if $road eq 'cutover';
     $migration->wait_until_caught_up if $road eq 'cutover';
     start_writers();
@@ -350,6 +351,12 @@ sub one_round
     $result{held} = defined clients_go_on($held_limit) ? 0 : 1;
     wait_until('the helper to end', sub { !children_named('penstock-hold') }, 200);
     my ($tried, $dead_end) = recover();
+    # What is said to be left on a source that had died.
+    if (join("\n", $command->log_text, $known{said} // '') =~ /When it is there again, on it: (.*)/) {
+        $source->is_alive or $source->start;
+        $source->sql('app', $_) foreach map { "SET default_transaction_read_only = off; $_" } grep { !/^SET/ } split /; /, $1;
+        $tried .= ' by hand on the source';
+    }
     @result{qw(recovered dead_end)} = ($tried, $dead_end);
     $result{stopped} = defined clients_go_on(30) ? 0 : 1;
     $result{outcome} = phase() eq $phase ? 'undone' : $road eq 'cutover' ? 'switched' : 'back';

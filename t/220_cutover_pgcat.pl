@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
 use IO::Socket::INET;
+use PenstockTest::Journal;
 use PenstockTest::Pgcat;
 use PenstockTest::Writers;
 
@@ -32,18 +33,12 @@ sub switch_behind
     my $answers = sub {
         return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[0], Timeout => 1);
     };
-    # A cutover that waits for the applier behind the fence, killed there.
+    # A cutover that is killed in the middle of its hold, behind the fence.
+    my $journal = PenstockTest::Journal->new($target, $database);
     my $kill_in_hold = sub {
-        kill('STOP', $applier->pid);
-        my $killed = background('killed', $migration->command(@cutover, '--yes', '--no-reverse', '--hold-limit', '40'));
-        wait_until('the cutover to wait for the applier', sub {
-            !$killed->is_running || $target->sql($database, q{SELECT step || event FROM penstock.journal
-                WHERE operation = 'cutover' ORDER BY id DESC LIMIT 1}) eq 'catch upbegin' });
-        ok($killed->is_running, 'the cutover is in the middle of its hold');
-        $killed->kill9;
+        $journal->kill_behind('cutover catch up begin', $migration->command(@cutover, '--yes', '--no-reverse', '--hold-limit', '40'));
         ok($answers->($gate->()), 'the gate outlives it');
         my $before = $writers->rows($source);
-        kill('CONT', $applier->pid);
         $migration->wait_until_caught_up;
         is($writers->rows($source), $before, 'the clients wait');
     };

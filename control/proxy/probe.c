@@ -17,14 +17,13 @@
  * no row, too. That the transaction is not read-only and gets an identifier is what every write needs. Asked of the server
  * alone, whatever operators the database has.
  */
-static const char question[] =
-    "BEGIN;"
-    "SELECT system_identifier, pg_catalog.current_setting('server_version_num'),"
-    "       CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'f'"
-    "            WHEN pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN 'f'"
-    "            WHEN pg_catalog.txid_current() IS NULL THEN 'f' ELSE 't' END"
-    "  FROM pg_catalog.pg_control_system();"
-    "ROLLBACK";
+#define QUESTION                                                                                             \
+    "SELECT system_identifier, pg_catalog.current_setting('server_version_num'),"                            \
+    "       CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'f'"                                               \
+    "            WHEN pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN 'f'"         \
+    "            WHEN pg_catalog.txid_current() IS NULL THEN 'f' ELSE 't' END"                               \
+    "  FROM pg_catalog.pg_control_system();"                                                                 \
+    "ROLLBACK"
 
 static int failed(PGconn *connection, const PGresult *result, Error *error)
 {
@@ -35,9 +34,9 @@ static int failed(PGconn *connection, const PGresult *result, Error *error)
     return error_set(error, ERROR_PROXY, "%.*s", length, words);
 }
 
-static int ask(PGconn *connection, long long deadline, ProbeAnswer *out, Error *error)
+static int ask(PGconn *connection, bool insists, long long deadline, ProbeAnswer *out, Error *error)
 {
-    if (!PQsendQuery(connection, question)) {
+    if (!PQsendQuery(connection, insists ? "BEGIN READ WRITE;" QUESTION : "BEGIN;" QUESTION)) {
         return failed(connection, NULL, error);
     }
     int status = 0;
@@ -63,7 +62,7 @@ static int ask(PGconn *connection, long long deadline, ProbeAnswer *out, Error *
     return status != 0 || answered ? status : failed(connection, NULL, error);
 }
 
-int probe(const char *uri, int limit_ms, ProbeAnswer *out, Error *error)
+int probe(const char *uri, bool insists, int limit_ms, ProbeAnswer *out, Error *error)
 {
     static const char *const keywords[] = {"dbname", "application_name", NULL};
     const char *values[] = {uri, "penstock probe", NULL};
@@ -75,7 +74,7 @@ int probe(const char *uri, int limit_ms, ProbeAnswer *out, Error *error)
     }
     int status = patience_connect(connection, deadline, error);
     if (status == 0) {
-        status = ask(connection, deadline, out, error);
+        status = ask(connection, insists, deadline, out, error);
     }
     PQfinish(connection);
     return status == 0 ? 0 : error_context(error, "probe through the proxy");

@@ -14,7 +14,8 @@ typedef struct ProbeAnswer {
 } ProbeAnswer;
 
 /*
- * Connects with the connection string uri, asks, and rolls back all it did. ERROR_LIMIT when no answer came
- * within limit_ms. Errors name no password.
+ * Connects with the connection string uri, asks, and rolls back all it did. insists: in a transaction that says READ WRITE, as in
+ * a database that is read-only by default until clients are let in. ERROR_LIMIT when no answer came within limit_ms. Errors name
+ * no password.
  */
-int probe(const char *uri, int limit_ms, ProbeAnswer *out, Error *error) MUST_CHECK;
+int probe(const char *uri, bool insists, int limit_ms, ProbeAnswer *out, Error *error) MUST_CHECK;

@@ -66,7 +66,7 @@ static bool find(const Console *console, const RouteUser *user, ProxyReport *rep
 {
     Error ignored;
     char *uri = route_uri(console, user);
-    bool answers = probe(uri, PROBE_LIMIT_MS, answer, &ignored) == 0;
+    bool answers = probe(uri, false, PROBE_LIMIT_MS, answer, &ignored) == 0;
     snprintf(report->probe, sizeof report->probe, "%s", answers ? uri : "");
     free(uri);
     return answers;

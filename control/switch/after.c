@@ -19,7 +19,7 @@
 static int probe_one(Cutover *cutover, const char *uri, Error *error)
 {
     ProbeAnswer answer;
-    if (probe(uri, (int)(PROBE_LIMIT_S * 1000), &answer, error) != 0) {
+    if (probe(uri, false, (int)(PROBE_LIMIT_S * 1000), &answer, error) != 0) {
         return -1;
     }
     return look_check_answer(cutover, &answer, error);
@@ -56,24 +56,14 @@ static int not_looked(Cutover *cutover, Error *error)
     return 0;
 }
 
-/* What the look in the hold needed is needed no more. */
-static void end_look(Cutover *cutover)
-{
-    Error failure;
-    if (step_end_look(cutover, NULL, &failure) != 0) {
-        cutover_warn(cutover,
-                     "entries of ours are still in the proxy's file (%s): take out what begins with "
-                     "penstock_rehearsal_, and RELOAD",
-                     failure.message);
-    }
-}
-
 int step_probe(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     bool looked = false;
     (void)detail;
-    end_look(cutover);
+    if (step_end_look(cutover, NULL, error) != 0) {
+        return -1;
+    }
     if (cutover->options->unproven) {
         cutover_note(cutover, "left out: the way goes back from here");
         return 0;

@@ -84,6 +84,7 @@ typedef struct Cutover {
     bool helper_goes_on;                 /* we could not undo all, and the helper tries */
     Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
     Ledger *ledger;                      /* the journal's second place; NULL: there is none */
+    bool source_gone;                    /* nor did it come back once clients had gone on */
     bool source_missed;                  /* it did not answer, and that was said */
     char unproven[512];   /* what could not be shown, though the road was gone to its end; "" else */
     Positions *positions; /* of sequences, as they were before clients were held; NULL: nobody has looked */

@@ -189,6 +189,65 @@ int fence_lift(Database *source, const json_t *detail, Error *error)
     return passers_restore(source, detail, error);
 }
 
+int fence_half_open(Database *side, json_t *detail, Error *error)
+{
+    FenceBefore before;
+    char *since = NULL;
+    if (fence_before(detail, &before, error) != 0 || passers_stop_roles(side, detail, error) != 0 ||
+        database_value(side, &since, error, "SELECT clock_timestamp()", 0) != 0) {
+        return -1;
+    }
+    if (json_object_get(detail, "half_since") == NULL && since != NULL) {
+        json_object_set_new(detail, "half_since", json_string(since));
+    }
+    free(since);
+    return alter(side,
+                 (const char *const[]){before.limit, "SET default_transaction_read_only = on", before.mark},
+                 error);
+}
+
+/* How many are left of those that began while it was half open; those that can be are told to end. */
+static int end_readers(Database *side, const Suspects *suspects, const char *since, int *left, Error *error)
+{
+    char *count = NULL;
+    int status =
+        database_value(side, &count, error,
+                       "SELECT (SELECT count(*) FROM pg_locks WHERE " STARTING " AND pid = ANY ($1::int[]))"
+                       "     + (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                       "         WHERE datname = current_database() AND backend_type = 'client backend' AND "
+                       "pid <> pg_backend_pid()"
+                       "           AND application_name NOT LIKE 'penstock %' AND backend_start BETWEEN "
+                       "$2::timestamptz AND $3::timestamptz)",
+                       3, suspects->starting, since, suspects->since);
+    *left = count != NULL ? atoi(count) : 0;
+    free(count);
+    return status;
+}
+
+int fence_open(Database *side, const json_t *detail, int limit_ms, Error *error)
+{
+    const char *since = json_string_value(json_object_get(detail, "half_since"));
+    int64_t deadline = clock_ms() + limit_ms;
+    Suspects suspects = {0};
+    int left = 0, status = fence_lift(side, detail, error);
+    if (status == 0 && since != NULL) {
+        status = list_suspects(side, &suspects, error);
+    }
+    while (status == 0 && since != NULL) {
+        status = end_readers(side, &suspects, since, &left, error);
+        if (left == 0 || status != 0) {
+            break;
+        }
+        if (clock_ms() > deadline) {
+            status = error_set(error, ERROR_LIMIT, "%d sessions that began read-only did not end", left);
+        }
+        clock_pause_ms(LOOK_AGAIN_MS);
+    }
+    free(suspects.starting);
+    free(suspects.since);
+    return status;
+}
+
 void fence_advise(const char *database, const char *side, const json_t *detail, char *out, size_t size)
 {
     FenceBefore before;

@@ -43,5 +43,14 @@ int fence_before(const json_t *detail, FenceBefore *out, Error *error) MUST_CHEC
 /* Puts the settings back as fence_remember found them. */
 int fence_lift(Database *source, const json_t *detail, Error *error) MUST_CHECK;
 
+/*
+ * Half open, from the detail of fence_remember: logins are let in, and none of them writes, unless it says READ WRITE. So who comes
+ * through a proxy that leads there too early gets an error, and nothing is written that would have to be undone.
+ */
+int fence_half_open(Database *side, json_t *detail, Error *error) MUST_CHECK;
+
+/* Opens it whole, and ends the sessions that began while it was half open: they would be read-only as long as they last. */
+int fence_open(Database *side, const json_t *detail, int limit_ms, Error *error) MUST_CHECK;
+
 /* The statements of fence_lift for people, "on the SIDE: ALTER DATABASE …". */
 void fence_advise(const char *database, const char *side, const json_t *detail, char *out, size_t size);

@@ -98,7 +98,7 @@ static bool is_gone(const Error *error)
     return strcmp(error->sqlstate, "42704") == 0;
 }
 
-static int set_all(Database *database, const json_t *detail, bool stop, Error *error)
+static int set_roles(Database *database, const json_t *detail, bool stop, Error *error)
 {
     const json_t *one;
     size_t i;
@@ -111,6 +111,14 @@ static int set_all(Database *database, const json_t *detail, bool stop, Error *e
             status = -1;
         }
     }
+    return status;
+}
+
+static int set_all(Database *database, const json_t *detail, bool stop, Error *error)
+{
+    const json_t *one;
+    size_t i;
+    int status = set_roles(database, detail, stop, error);
     json_array_foreach(json_object_get(detail, "subscriptions"), i, one)
     {
         Error failure;
@@ -126,6 +134,11 @@ static int set_all(Database *database, const json_t *detail, bool stop, Error *e
 int passers_stop(Database *database, const json_t *detail, Error *error)
 {
     return set_all(database, detail, true, error);
+}
+
+int passers_stop_roles(Database *database, const json_t *detail, Error *error)
+{
+    return set_roles(database, detail, true, error);
 }
 
 int passers_restore(Database *database, const json_t *detail, Error *error)

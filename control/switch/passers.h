@@ -24,6 +24,9 @@ int passers_remember(Database *database, json_t *detail, Error *error) MUST_CHEC
 /* Stops the subscriptions and roles of detail. */
 int passers_stop(Database *database, const json_t *detail, Error *error) MUST_CHECK;
 
+/* Of these the roles alone. */
+int passers_stop_roles(Database *database, const json_t *detail, Error *error) MUST_CHECK;
+
 /* The other way. A role or subscription that is gone is no error. */
 int passers_restore(Database *database, const json_t *detail, Error *error) MUST_CHECK;
 

@@ -23,6 +23,7 @@
 #define BEFORE_LIMIT_MS 600000
 #define AFTER_LIMIT_MS 60000
 #define UNDO_LIMIT_MS 5000
+#define SOURCE_BACK_MS 10000
 
 static Regime regime_of(const Cutover *cutover, bool undoes)
 {
@@ -152,17 +153,30 @@ int cutover_hold_left(const Cutover *cutover, int *left_ms, Error *error)
                      cutover->options->hold_limit);
 }
 
+static bool source_answers(Cutover *cutover, Error *error)
+{
+    return cutover_reach_end(cutover, DATABASE_SOURCE, false, error) == 0 &&
+           database_execute(cutover->source, error, "SELECT 1", 0) == 0;
+}
+
+/* While clients wait, they do not wait for that; once they have gone on, a server that is being restarted has the time to. */
 bool cutover_source_answers(Cutover *cutover)
 {
     Error error;
-    if (cutover->source_missed) {
+    if (cutover->source_missed && (!cutover->released || cutover->source_gone)) {
         return false;
     }
-    if (cutover_reach_end(cutover, DATABASE_SOURCE, false, &error) == 0 &&
-        database_execute(cutover->source, &error, "SELECT 1", 0) == 0) {
-        return true;
+    for (int64_t end = clock_ms() + (cutover->released ? SOURCE_BACK_MS : 0);; clock_pause_ms(200)) {
+        if (source_answers(cutover, &error)) {
+            cutover->source_missed = false;
+            return true;
+        }
+        if (clock_ms() >= end || interrupted()) {
+            break;
+        }
     }
     cutover->source_missed = true;
+    cutover->source_gone = cutover->released;
     cutover_warn(cutover, "%s", error.message);
     return false;
 }

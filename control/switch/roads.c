@@ -4,10 +4,10 @@
  * and it can be shown that nobody has.
  *
  *     cutover:   preflight  warm up  publish  slot  subscribe  hand over  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove  look
+ *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove  look  admit
  *                           RELEASE  probe  gone  streams  switched
  *     rollback:  preflight  stream  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look
+ *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look  admit
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
@@ -73,7 +73,6 @@ static const Step cutover_steps[] = {
      .text = "a way of our own through the proxy to the target, for a look before the release",
      .perform = step_lookout,
      .undo = step_end_look,
-     .advise = advise_end_look,
      .needs = NEEDS_BOTH | NEEDS_PROXY,
      .undo_needs = NEEDS_PROXY},
     {.name = "hold",
@@ -140,7 +139,7 @@ static const Step cutover_steps[] = {
      .perform = step_move_slot,
      .needs = NEEDS_TARGET},
     {.name = "open",
-     .text = "lift the fence of the target, if a rollback raised one",
+     .text = "let logins into the target, but nobody write yet",
      .prepare = step_open_prepare,
      .perform = step_open,
      .undo = step_close,
@@ -166,6 +165,11 @@ static const Step cutover_steps[] = {
      .text = "look through the proxy at the target, before anybody is let go there",
      .perform = step_look,
      .needs = NEEDS_PROXY,
+     .limit = LIMIT_HOLD},
+    {.name = "admit",
+     .text = "let clients write on the target",
+     .perform = step_admit,
+     .needs = NEEDS_TARGET,
      .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
@@ -225,7 +229,6 @@ static const Step rollback_steps[] = {
      .text = "a way of our own through the proxy to the source, for a look before the release",
      .perform = step_lookout,
      .undo = step_end_look,
-     .advise = advise_end_look,
      .needs = NEEDS_BOTH | NEEDS_PROXY,
      .undo_needs = NEEDS_PROXY},
     {.name = "hold",
@@ -279,7 +282,7 @@ static const Step rollback_steps[] = {
      .perform = step_move_stream,
      .needs = NEEDS_BOTH},
     {.name = "open",
-     .text = "lift the fence of the source",
+     .text = "let logins into the source, but nobody write yet",
      .prepare = step_open_prepare,
      .perform = step_open,
      .undo = step_close,
@@ -300,6 +303,11 @@ static const Step rollback_steps[] = {
      .text = "look through the proxy at the source, before anybody is let go there",
      .perform = step_look,
      .needs = NEEDS_PROXY,
+     .limit = LIMIT_HOLD},
+    {.name = "admit",
+     .text = "let clients write on the source",
+     .perform = step_admit,
+     .needs = NEEDS_SOURCE,
      .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",

@@ -30,6 +30,7 @@ int step_open_prepare(void *context, json_t *detail, Error *error);
 int step_open(void *context, json_t *detail, Error *error);
 int step_close(void *context, const json_t *detail, Error *error);
 void advise_close(void *context, const json_t *detail, char *out, size_t size);
+int step_admit(void *context, json_t *detail, Error *error);
 
 /* retract.c: back behind the point of no return, when nobody has written. */
 int step_release_prepare(void *context, json_t *detail, Error *error);
@@ -79,7 +80,6 @@ int step_move_stream(void *context, json_t *detail, Error *error);
 /* look.c: through the proxy, while clients are held. */
 int step_lookout(void *context, json_t *detail, Error *error);
 int step_end_look(void *context, const json_t *detail, Error *error);
-void advise_end_look(void *context, const json_t *detail, char *out, size_t size);
 int step_look(void *context, json_t *detail, Error *error);
 
 /* hand_over.c: slots of other consumers. */

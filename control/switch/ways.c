@@ -171,7 +171,8 @@ static void advise_enable(Cutover *cutover)
     const char *slot = cutover->migration.slot_name;
     cutover_note(cutover, "the source does not answer: there is no way back for now");
     snprintf(cutover->unproven, sizeof cutover->unproven,
-             "the source did not answer. When it is there again, on it: SELECT "
+             "the source did not answer. When it is there again, on it: SET default_transaction_read_only = "
+             "off; SELECT "
              "pg_drop_replication_slot('%.63s'); ALTER "
              "SUBSCRIPTION penstock_reverse_%.46s ENABLE",
              slot, slot + sizeof "penstock_" - 1);

@@ -101,7 +101,7 @@ int pgbouncer_look(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *a
                        .name = plain ? user : PQuser(console),
                        .password = plain ? password : PQpass(console)};
     char *uri = route_uri(&proxy->console, &route);
-    int status = probe(uri, limit_ms, answer, error);
+    int status = probe(uri, true, limit_ms, answer, error);
     free(uri);
     free(password);
     return status == 0 ? 0

@@ -233,7 +233,7 @@ int pgcat_look(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *answe
     }
     RouteUser route = {.database = name, .name = user.name, .password = user.password};
     char *uri = route_uri(&proxy->console, &route);
-    status = probe(uri, limit_ms, answer, error);
+    status = probe(uri, true, limit_ms, answer, error);
     free(uri);
     pgcat_user_free(&user);
     return status == 0 ? 0
