@@ -34,7 +34,7 @@ sub open_again
 {
     my ($name) = @_;
     is(fence(), '-1|0', "$name: the source is open");
-    is(slurp_file($proxy->config), $config, "$name: the proxy's file is as it was");
+    wait_until("$name: the proxy's file to be as it was", sub { slurp_file($proxy->config) eq $config });    # after clients go on
     return $writers->go_on($source, $name);
 }
 

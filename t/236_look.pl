@@ -134,6 +134,18 @@ PenstockTest::Pgcat::with_each(sub {
         $target->sql('postgres', 'ALTER ROLE app LOGIN');
         look_in_vain($pgcat);
     });
+
+    # Nobody gets through any more once all were let go: back, since nobody has written.
+    follow();
+    my $held = $journal->stand_at('cutover release begin', $migration->command($migration->cutover_words($pgcat), '--yes', '--probe' => $pgcat->uri('app')));
+    $target->sql('postgres', 'ALTER ROLE app NOLOGIN');
+    $journal->go_on;
+    is($held->wait, 3, 'a look that fails after the release');
+    like($held->log_tail, qr/nobody has written to the target: going back.*Undone: clients go on/s, 'goes back when nobody has written');
+    is(fence(), '-1', 'the source is open');
+    is($pgcat->run($pgcat->uri('app'), 'SHOW server_version')->{stdout} =~ /^11/, 1, 'where clients are again');
+    ok(!-e $pgcat->config . '.penstock-gate', 'nobody is held');
+    $target->sql('postgres', 'ALTER ROLE app LOGIN');
 });
 # A proxy that is restarted when its file leads to the target already: its clients write nothing that an undo would lose.
 subtest 'a proxy that forgets the hold' => sub {

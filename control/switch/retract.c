@@ -52,10 +52,6 @@ static int check_slot_shows_all(Cutover *cutover, Error *error)
                            nothing);
 }
 
-/*
- * A gate is made anew by every hold, and knows only where its clients were then: on the target. Undoing would lead them there
- * again while the source takes writes.
- */
 static int check_proxies(Cutover *cutover, Error *error)
 {
     for (size_t i = 0; i < cutover->proxy_count; i++) {
@@ -87,7 +83,8 @@ static void let_on(Cutover *cutover, const json_t *detail)
         cutover_warn(cutover, "the fence of the target could not be lifted: %s", failure.message);
     }
     for (size_t i = 0; i < cutover->proxy_count; i++) {
-        if (cutover->proxies[i].operations->release(cutover->proxies[i].proxy, &failure) != 0) {
+        /* Held again, they are where they had been let go to: back to there is where this leads. */
+        if (cutover->proxies[i].operations->let_go(cutover->proxies[i].proxy, &failure) != 0) {
             cutover_warn(cutover, "clients could not be let go: %s", failure.message);
         }
     }

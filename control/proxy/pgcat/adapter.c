@@ -192,15 +192,28 @@ static int pgcat_point_at(Proxy *proxy, const ProxyContext *context, Error *erro
     return status;
 }
 
+/*
+ * Where letting go leads is the plan's affair. That of a hold that was made again behind the release is of a file that led where
+ * clients had gone to: what was remembered before the switch takes its place, for the gate that ends by itself, too.
+ */
 static int pgcat_restore(Proxy *proxy, const json_t *remembered, Error *error)
 {
+    static const char *const keys[] = {"pools", "places", "host", "port"};
     json_t *state;
-    (void)remembered;
     if (pgcat_load_state(proxy, &state, error) != 0) {
         return -1;
     }
-    int status =
-        state != NULL && json_object_del(state, "to") == 0 ? pgcat_save_state(proxy, state, error) : 0;
+    if (state == NULL) {
+        return 0;
+    }
+    json_object_del(state, "to");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_t *was = json_object_get(remembered, keys[i]);
+        if (was != NULL) {
+            json_object_set(state, keys[i], was);
+        }
+    }
+    int status = pgcat_save_state(proxy, state, error);
     json_decref(state);
     return status;
 }
@@ -271,6 +284,7 @@ const ProxyOperations proxy_pgcat = {
     .name = "pgcat",
     .summary = "pgcat in transaction pooling: a gate that holds, edit, RELOAD",
     .holds = true,
+    .holds_again = true,
     .open = pgcat_open,
     .close = pgcat_close,
     .inspect = pgcat_inspect,
