@@ -164,4 +164,20 @@ subtest 'a proxy that forgets the hold' => sub {
     is($target->sql('app', q{SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = 'app'}), '0',
         'nothing is left of it');
 };
+# The target crashes before anything has come back: a slot that was moved on forgets that, and nothing comes twice all the same.
+subtest 'a target that crashes before the way back flows' => sub {
+    $migration->ok($migration->rollback_words($proxy), '--yes');
+    follow();
+    $journal->kill_behind('cutover hold begin', $migration->command($migration->cutover_words($proxy), '--yes', '--no-helper'));
+    $source->sql('app', 'INSERT INTO written (client, n) VALUES (2, 1)');
+    my $held = $journal->stand_at('cutover gone begin', $migration->command('cutover', '--resume', '--no-helper'));
+    $target->stop('immediate');
+    $target->start;
+    $journal->go_on;
+    is($held->wait, 3, 'the cutover stops there');
+    $target->sql('app', 'INSERT INTO written (client, n) VALUES (2, 2)');
+    $migration->ok('cutover', '--resume', '--probe' => $proxy->uri('app'));
+    wait_until('what was written to come back', sub { $source->sql('app', 'SELECT count(*) FROM written WHERE client = 2') == 2 });
+    unlike(slurp_file($source->logfile), qr/duplicate key/, 'and nothing twice');
+};
 done_testing();

@@ -183,6 +183,9 @@ int step_back(void *context, json_t *detail, Error *error)
         reverse_forward_begins(cutover->source, &cutover->migration, &begins, error) != 0) {
         return -1;
     }
+    if (begins != LSN_INVALID && ways_begin(cutover) > begins) {
+        begins = ways_begin(cutover); /* the source has crashed since */
+    }
     if (begins != LSN_INVALID) {
         cutover_note(cutover, "the target stays fenced, and can be followed to");
         cutover->migration.phase = PHASE_COPIED;

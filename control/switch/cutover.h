@@ -145,12 +145,18 @@ bool cutover_source_answers(Cutover *cutover);
 int cutover_check_applier(Cutover *cutover, const ApplierStatus *applier, int64_t began,
                           Error *error) MUST_CHECK;
 
+/* Right before the hold: waits a while for the other side to be so close that catching up takes no time worth the name. */
+int last_wait_until_close(Cutover *cutover, Error *error) MUST_CHECK;
+
 /* At the end of the catch-up, keeps in detail where the lanes stand; no change has come from the source since. */
 int prove_prepare(Cutover *cutover, json_t *detail, Error *error) MUST_CHECK;
 int prove_nothing_behind(Cutover *cutover, Error *error) MUST_CHECK;
 
 /* That what answered through the proxy is the side that is gone to, and takes writes. */
 int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error) MUST_CHECK;
+
+/* Where both sides were equal, and the next stream begins; LSN_INVALID before that. */
+Lsn ways_begin(const Cutover *cutover);
 
 /* For connections that a step makes itself. */
 QueryLimits cutover_limits(const Cutover *cutover);

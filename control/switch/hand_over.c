@@ -1,6 +1,8 @@
 /*
- * Made before clients are held, since that waits for every transaction that writes on the target; moved on in the hold, as the
- * slot of the way back is (way/slots.c). Those that were not there when the step began are ours, and an undo drops no others.
+ * Made before clients are held, since that waits for every transaction that writes on the target, under a name of ours; moved on in
+ * the hold, and copied to the name that is wanted: a copy is on disk at once, where a slot that was only moved on goes back to
+ * where it began when the server crashes (slotfuncs.c, 12 and later). Names that were not there when the step began are ours, and
+ * an undo drops no others.
  */
 #include "hand_over.h"
 
@@ -87,23 +89,29 @@ static void tell_blockers(void *context, const char *who)
     cutover_warn(context, "in the way: %s", who);
 }
 
-static int make(Cutover *cutover, const json_t *slot, const WatchedWait *wait, Error *error)
+static void draft_name(size_t number, char out[64])
 {
-    const char *name = json_string_value(json_object_get(slot, "name"));
+    snprintf(out, 64, "penstock_handed_over_%zu", number);
+}
+
+static int make(Cutover *cutover, const json_t *slot, size_t number, const WatchedWait *wait, Error *error)
+{
     const char *plugin = json_string_value(json_object_get(slot, "plugin"));
-    char sql[256];
-    if (drop(cutover->target, name, error) != 0) {
+    char sql[256], draft[64];
+    draft_name(number, draft);
+    if (drop(cutover->target, draft, error) != 0) {
         return -1;
     }
     char *quoted = PQescapeLiteral(database_connection(cutover->target), plugin, strlen(plugin));
-    snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%.63s', %.130s)", name,
+    snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%.63s', %.130s)", draft,
              quoted != NULL ? quoted : "''");
     PQfreemem(quoted);
     return watched_run(cutover->target, sql,
                        "making a slot, which waits for transactions that write anywhere there", wait,
                        error) == 0
                ? 0
-               : error_context(error, "making slot %s for its consumer", name);
+               : error_context(error, "making a slot for the consumer of %s",
+                               json_string_value(json_object_get(slot, "name")));
 }
 
 int step_hand_over(void *context, json_t *detail, Error *error)
@@ -124,7 +132,7 @@ int step_hand_over(void *context, json_t *detail, Error *error)
     int status = 0;
     json_array_foreach(slots, i, slot)
     {
-        status = status == 0 ? make(cutover, slot, &wait, error) : status;
+        status = status == 0 ? make(cutover, slot, i, &wait, error) : status;
     }
     database_close(wait.looker);
     cutover_note(cutover, "%zu made", json_array_size(slots));
@@ -139,8 +147,11 @@ int step_take_slots(void *context, const json_t *detail, Error *error)
     int status = 0;
     json_array_foreach(json_object_get(detail, "slots"), i, slot)
     {
+        char draft[64];
         Error failure;
-        if (drop(cutover->target, json_string_value(json_object_get(slot, "name")), &failure) != 0) {
+        draft_name(i, draft);
+        if (drop(cutover->target, draft, &failure) != 0 ||
+            drop(cutover->target, json_string_value(json_object_get(slot, "name")), &failure) != 0) {
             *error = failure;
             status = -1;
         }
@@ -158,6 +169,17 @@ static const json_t *made_slots(const Cutover *cutover)
     return NULL;
 }
 
+static int move(Database *target, const char *draft, const char *name, Error *error)
+{
+    return database_execute(target, error,
+                            "SELECT pg_replication_slot_advance($1, pg_current_wal_flush_lsn())", 1,
+                            draft) == 0 &&
+                   drop(target, name, error) == 0
+               ? database_execute(target, error, "SELECT pg_copy_logical_replication_slot($1, $2)", 2, draft,
+                                  name)
+               : -1;
+}
+
 int hand_over_move(Cutover *cutover, Error *error)
 {
     const json_t *slot;
@@ -166,10 +188,9 @@ int hand_over_move(Cutover *cutover, Error *error)
     json_array_foreach(made_slots(cutover), i, slot)
     {
         const char *name = json_string_value(json_object_get(slot, "name"));
-        if (status == 0 &&
-            database_execute(cutover->target, error,
-                             "SELECT pg_replication_slot_advance($1, pg_current_wal_flush_lsn())", 1,
-                             name) != 0) {
+        char draft[64];
+        draft_name(i, draft);
+        if (status == 0 && move(cutover->target, draft, name, error) != 0) {
             status = error_context(error, "moving slot %s on", name);
         }
     }
@@ -185,8 +206,12 @@ void hand_over_tell(Cutover *cutover)
     json_array_foreach(made_slots(cutover), i, slot)
     {
         const char *name = json_string_value(json_object_get(slot, "name"));
-        char *at = NULL;
+        char *at = NULL, draft[64];
         Error ignored;
+        draft_name(i, draft);
+        if (drop(cutover->target, draft, &ignored) != 0) {
+            cutover_warn(cutover, "slot %s is not needed any more: %s", draft, ignored.message);
+        }
         if (!cutover_source_answers(cutover) ||
             database_value(cutover->source, &at, &ignored,
                            "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", 1,

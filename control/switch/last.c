@@ -16,6 +16,9 @@
 
 #define LOOK_AGAIN_MS 10
 #define LOOK_WHO_MS 500
+#define CLOSE_S 0.5
+#define CLOSE_CAP_S 3.0
+#define CLOSE_PATIENCE_MS 20000
 #define APPLIER_SILENCE_S 5.0 /* it reports five times a second */
 #define APPLIER_LATE_S 0.6
 #define GONE_MS 1000
@@ -232,6 +235,50 @@ int step_catch_up_back(void *context, json_t *detail, Error *error)
 {
     (void)detail;
     return wait_for_last(context, look_at_subscription, error) == 0 ? see_losses(context, error) : -1;
+}
+
+/* --- before anybody is held --- */
+
+/* How long a change takes that is made now, at most CLOSE_CAP_S. *moves: the other side came further meanwhile. */
+static int measure_delay(Cutover *cutover, Look look, double *seconds, bool *moves, Error *error)
+{
+    Lsn mark, at = LSN_INVALID, first = LSN_INVALID;
+    int64_t began = clock_ms();
+    if (ask_lsn(cutover, "SELECT pg_logical_emit_message(true, 'penstock', concat('close ', $1::text))",
+                &mark, error) != 0) {
+        return -1;
+    }
+    *seconds = 0;
+    for (*moves = false; at < mark && *seconds < CLOSE_CAP_S; clock_pause_ms(LOOK_AGAIN_MS)) {
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (look(cutover, began, &at, error) != 0) {
+            return -1;
+        }
+        first = first == LSN_INVALID ? at : first;
+        *moves = at > first;
+        *seconds = (double)(clock_ms() - began) / 1000.0;
+    }
+    return 0;
+}
+
+int last_wait_until_close(Cutover *cutover, Error *error)
+{
+    Look look = cutover->road == &road_cutover ? look_at_applier : look_at_subscription;
+    int64_t end = clock_ms() + CLOSE_PATIENCE_MS;
+    double seconds = 0;
+    bool moves = true;
+    do {
+        if (measure_delay(cutover, look, &seconds, &moves, error) != 0) {
+            return -1;
+        }
+    } while (seconds > CLOSE_S && moves && clock_ms() < end);
+    if (seconds > CLOSE_S) {
+        cutover_warn(cutover, "a change takes %.1f s%s to the %s: clients will be held for that long",
+                     seconds, seconds >= CLOSE_CAP_S ? " or more" : "", cutover->road->to);
+    }
+    return 0;
 }
 
 /* --- sequences --- */

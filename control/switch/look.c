@@ -31,7 +31,7 @@ int step_lookout(void *context, json_t *detail, Error *error)
         json_array_append_new(all, ways != NULL ? ways : json_array());
     }
     cutover_note(cutover, "%zu way%s", count, count == 1 ? "" : "s");
-    return 0;
+    return last_wait_until_close(cutover, error);
 }
 
 /* What cannot be taken away keeps nobody: no client knows of it, and the next preflight takes it away. */

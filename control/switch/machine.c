@@ -28,10 +28,14 @@
 /* Between two rounds of what could not be undone. */
 #define AGAIN_PAUSE_MS 250
 
+/*
+ * A line may be in the journal though the answer was lost, and whoever wrote it takes it for unwritten: so `failed` may follow on
+ * `done`, and an undo on what is undone.
+ */
 static const StepState moves[STEP_STATES][STEP_EVENTS] = {
-    [STEP_UNTOUCHED] = {STEP_BEGUN, NEVER, NEVER, NEVER, NEVER},
+    [STEP_UNTOUCHED] = {STEP_BEGUN, NEVER, NEVER, STEP_RETREATING, STEP_UNTOUCHED},
     [STEP_BEGUN] = {STEP_BEGUN, STEP_COMPLETE, STEP_BEGUN, STEP_RETREATING, STEP_UNTOUCHED},
-    [STEP_COMPLETE] = {STEP_BEGUN, NEVER, NEVER, STEP_RETREATING, STEP_UNTOUCHED},
+    [STEP_COMPLETE] = {STEP_BEGUN, NEVER, STEP_BEGUN, STEP_RETREATING, STEP_UNTOUCHED},
     [STEP_RETREATING] = {STEP_BEGUN, NEVER, NEVER, STEP_RETREATING, STEP_UNTOUCHED},
 };
 

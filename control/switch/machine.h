@@ -8,7 +8,7 @@
  *
  * Where a step stands is one state, and step_move alone changes it:
  *
- *     UNTOUCHED ──begin──► BEGUN ──done──► COMPLETE          failed leaves it BEGUN: half done
+ *     UNTOUCHED ──begin──► BEGUN ──done──► COMPLETE          failed leaves it BEGUN, or leads back there: half done
  *         ▲                 ▲ │                │
  *         │               begin undoing     undoing          undone leads back from each of the three: what has
  *         │                 │ ▼                ▼             nothing to undo goes there at once

@@ -67,7 +67,7 @@ static int check_proxies(Cutover *cutover, Error *error)
 static int check_nothing_written(Cutover *cutover, Error *error)
 {
     int64_t changes;
-    if (reverse_written(cutover->target, &cutover->migration, &changes, error) != 0) {
+    if (reverse_written(cutover->target, &cutover->migration, ways_begin(cutover), &changes, error) != 0) {
         return -1;
     }
     return changes == 0 ? 0

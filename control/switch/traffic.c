@@ -150,7 +150,8 @@ static void see_early_writes(Cutover *cutover)
         return;
     }
     database_limit(cutover->target, query_within(EARLY_LIMIT_MS));
-    if (reverse_written(cutover->target, &cutover->migration, &changes, &ignored) == 0 && changes > 0) {
+    if (reverse_written(cutover->target, &cutover->migration, ways_begin(cutover), &changes, &ignored) == 0 &&
+        changes > 0) {
         cutover->early_writes = changes;
         cutover_warn(cutover,
                      "%lld changes were written to the target before the release, by clients that a proxy "

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cutover.h"
 #include "hand_over.h"
@@ -96,16 +97,44 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
 }
 
 /* Both sides are equal, and nobody writes: what the slot sends begins here. */
+/* Kept in detail as "begins": what a server forgets when it crashes is known then all the same. */
+static void keep_begin(Lsn begins, json_t *detail)
+{
+    char text[LSN_TEXT_SIZE];
+    json_object_set_new(detail, "begins", json_string(lsn_format(begins, text)));
+}
+
+Lsn ways_begin(const Cutover *cutover)
+{
+    Lsn begins = LSN_INVALID;
+    for (int i = 0; i < cutover->road->count; i++) {
+        const char *kept = json_string_value(json_object_get(cutover->records[i].detail, "begins"));
+        if (strcmp(cutover->road->steps[i].name, "begin") == 0 && kept != NULL && !lsn_parse(kept, &begins)) {
+            begins = LSN_INVALID;
+        }
+    }
+    return begins;
+}
+
 int step_move_slot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    Lsn begins;
     if (hand_over_move(cutover, error) != 0) {
         return -1;
     }
-    return without_way_back(cutover) ? 0
-           : reverse_move_slot(cutover->target, &cutover->migration, error) == 0
-               ? unwritten_note(cutover->target, &cutover->migration, detail, error)
-               : -1;
+    if (without_way_back(cutover)) {
+        return 0;
+    }
+    if (reverse_move_slot(cutover->target, &cutover->migration, &begins, error) != 0) {
+        return -1;
+    }
+    keep_begin(begins, detail);
+    if (cutover_source_answers(cutover) &&
+        reverse_begin_at(cutover->source, &cutover->migration, begins, error) != 0) {
+        return -1;
+    }
+    return unwritten_note(cutover->target, &cutover->migration, detail, error);
 }
 
 /*
@@ -137,13 +166,19 @@ int step_drop_stream(void *context, const json_t *detail, Error *error)
 int step_move_stream(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    Lsn begins;
     bool exists;
-    (void)detail;
     if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, false, &exists, error) !=
         0) {
         return -1;
     }
-    return exists ? reverse_move_forward(cutover->source, &cutover->migration, error) : 0;
+    if (exists && reverse_move_forward(cutover->source, &cutover->migration, &begins, error) != 0) {
+        return -1;
+    }
+    if (exists) {
+        keep_begin(begins, detail);
+    }
+    return 0;
 }
 
 /* --- subscription --- */

@@ -266,6 +266,19 @@ int reverse_subscribe(Database *source, Database *target, const Migration *migra
     return status;
 }
 
+/* A subscription's origin is called by its OID (subscriptioncmds.c), and its worker asks for what lies behind it (worker.c). */
+int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, Error *error)
+{
+    char name[64], inserts[64], lsn[LSN_TEXT_SIZE];
+    reverse_names(migration, name, inserts);
+    return database_execute(
+        source, error,
+        "SELECT pg_replication_origin_advance(concat('pg_', s.oid), $2::pg_lsn) FROM pg_subscription s"
+        "  JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
+        " WHERE s.subname = $1",
+        2, name, lsn_format(begins, lsn));
+}
+
 int reverse_enable(Database *source, const Migration *migration, Error *error)
 {
     char name[64], inserts[64], sql[128];

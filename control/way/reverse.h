@@ -51,7 +51,9 @@ int reverse_unpublish(Database *target, const Migration *migration, Error *error
  */
 int reverse_make_slot(Database *target, const Migration *migration, const WatchedWait *wait,
                       Error *error) MUST_CHECK;
-int reverse_move_slot(Database *target, const Migration *migration, Error *error) MUST_CHECK;
+/* *begins is where it is then. A server that crashes forgets that (slot.c: it is written at the next checkpoint): see
+ * reverse_begin_at. */
+int reverse_move_slot(Database *target, const Migration *migration, Lsn *begins, Error *error) MUST_CHECK;
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error) MUST_CHECK;
 
 /*
@@ -60,14 +62,17 @@ int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms
  */
 int reverse_subscribe(Database *source, Database *target, const Migration *migration, const char *conninfo,
                       Error *error) MUST_CHECK;
+/* Nothing that was committed before begins comes by the subscription, wherever the slot may be: its origin says so, in the WAL. */
+int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, Error *error) MUST_CHECK;
 int reverse_enable(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
- * How many changes the slot of the way back has to send, that is, how much was written to the published tables since it was
- * moved on. Nobody may use it meanwhile.
+ * How many changes behind since the slot of the way back has to send, that is, how much was written to the published tables since
+ * it was moved on to there. Nobody may use it meanwhile.
  */
-int reverse_written(Database *target, const Migration *migration, int64_t *changes, Error *error) MUST_CHECK;
+int reverse_written(Database *target, const Migration *migration, Lsn since, int64_t *changes,
+                    Error *error) MUST_CHECK;
 
 /*
  * The way there once more, for a rollback: the slot on the source by which the target can follow it again, and where its
@@ -75,7 +80,7 @@ int reverse_written(Database *target, const Migration *migration, int64_t *chang
  */
 int reverse_make_forward(Database *source, const Migration *migration, const WatchedWait *wait,
                          Error *error) MUST_CHECK;
-int reverse_move_forward(Database *source, const Migration *migration, Error *error) MUST_CHECK;
+int reverse_move_forward(Database *source, const Migration *migration, Lsn *begins, Error *error) MUST_CHECK;
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error) MUST_CHECK;
 
 /* Is there a slot for the stream that comes after the switch: the way back's on the target, or else the way there's on

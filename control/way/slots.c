@@ -122,14 +122,21 @@ static int make_slot(Database *database, const char *name, const char *plugin, c
  * To where the WAL ends now. A transaction that is open at that moment and commits later is still sent, whole; who calls has
  * seen to it that there is none of these tables.
  */
-static int move_slot(Database *database, const char *name, Error *error)
+static int move_slot(Database *database, const char *name, Lsn *begins, Error *error)
 {
-    return database_execute(database, error, "SELECT pg_logical_emit_message(true, 'penstock', 'begin')",
-                            0) == 0
-               ? database_execute(database, error,
-                                  "SELECT pg_replication_slot_advance($1, pg_current_wal_flush_lsn())", 1,
-                                  name)
-               : -1;
+    char *lsn = NULL;
+    int status =
+        database_execute(database, error, "SELECT pg_logical_emit_message(true, 'penstock', 'begin')", 0);
+    if (status == 0) {
+        status = database_value(
+            database, &lsn, error,
+            "SELECT end_lsn FROM pg_replication_slot_advance($1, pg_current_wal_flush_lsn())", 1, name);
+    }
+    if (status == 0 && (lsn == NULL || !lsn_parse(lsn, begins))) {
+        status = error_set(error, ERROR_STATE, "slot %s has no position", name);
+    }
+    free(lsn);
+    return status;
 }
 
 int reverse_make_slot(Database *target, const Migration *migration, const WatchedWait *wait, Error *error)
@@ -139,11 +146,11 @@ int reverse_make_slot(Database *target, const Migration *migration, const Watche
     return make_slot(target, name, "pgoutput", wait, error);
 }
 
-int reverse_move_slot(Database *target, const Migration *migration, Error *error)
+int reverse_move_slot(Database *target, const Migration *migration, Lsn *begins, Error *error)
 {
     char name[64], unused[64];
     reverse_names(migration, name, unused);
-    return move_slot(target, name, error);
+    return move_slot(target, name, begins, error);
 }
 
 int reverse_make_forward(Database *source, const Migration *migration, const WatchedWait *wait, Error *error)
@@ -151,23 +158,23 @@ int reverse_make_forward(Database *source, const Migration *migration, const Wat
     return make_slot(source, migration->slot_name, "penstock", wait, error);
 }
 
-int reverse_move_forward(Database *source, const Migration *migration, Error *error)
+int reverse_move_forward(Database *source, const Migration *migration, Lsn *begins, Error *error)
 {
-    return move_slot(source, migration->slot_name, error);
+    return move_slot(source, migration->slot_name, begins, error);
 }
 
 /* Insert, update, delete and truncate; begin and commit come of every transaction, also of one that published nothing. */
-int reverse_written(Database *target, const Migration *migration, int64_t *changes, Error *error)
+int reverse_written(Database *target, const Migration *migration, Lsn since, int64_t *changes, Error *error)
 {
-    char all[64], inserts[64], names[160];
+    char all[64], inserts[64], names[160], from[LSN_TEXT_SIZE];
     char *count = NULL;
     reverse_names(migration, all, inserts);
     snprintf(names, sizeof names, "%s,%s", all, inserts);
     int status = database_value(target, &count, error,
                                 "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,"
                                 " 'proto_version', '1', 'publication_names', $2)"
-                                " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T')",
-                                2, all, names);
+                                " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T') AND lsn > $3::pg_lsn",
+                                3, all, names, lsn_format(since, from));
     *changes = count != NULL ? atoll(count) : 0;
     free(count);
     return status;
