@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "number.h"
 
 #define PACE_MS 50
 #define ANSWER_MS 60000
@@ -194,7 +195,7 @@ int main(int count, char **arguments)
     static All all = {.lock = PTHREAD_MUTEX_INITIALIZER};
     static Client clients[MOST_CLIENTS];
     pthread_t threads[MOST_CLIENTS];
-    int number = count == 5 ? atoi(arguments[2]) : 0;
+    int number = count == 5 ? number_int(arguments[2]) : 0;
     if (number < 1 || number > MOST_CLIENTS) {
         fprintf(stderr, "usage: bench-writers CONNECTION CLIENTS FIRST_CLIENT FILE\n");
         return 2;
@@ -206,10 +207,11 @@ int main(int count, char **arguments)
         return 1;
     }
     struct sigaction action = {.sa_handler = on_term};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &ignore, NULL);
     for (int i = 0; i < number; i++) {
-        clients[i] = (Client){.all = &all, .number = atoi(arguments[3]) + i};
+        clients[i] = (Client){.all = &all, .number = number_int(arguments[3]) + i};
         pthread_create(&threads[i], NULL, work, &clients[i]);
     }
     for (int i = 0; i < number; i++) {

@@ -219,7 +219,7 @@ static int end_readers(Database *side, const Suspects *suspects, const char *sin
                        "           AND application_name NOT LIKE 'penstock %' AND backend_start BETWEEN "
                        "$2::timestamptz AND $3::timestamptz)",
                        3, suspects->starting, since, suspects->since);
-    *left = count != NULL ? atoi(count) : 0;
+    *left = count != NULL ? number_int(count) : 0;
     free(count);
     return status;
 }
