@@ -312,6 +312,7 @@ CREATE TABLE penstock.verify_job (
     number       int NOT NULL,
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done')),
     relations    bigint[] NOT NULL,          -- penstock.relation.id: one, or small ones together
+    different    bigint[] NOT NULL DEFAULT '{}', -- of them, those that differ
     first_key    bigint,                     -- of a range of keys, as those of penstock.job
     last_key     bigint,
     source_bytes bigint NOT NULL,

@@ -12,6 +12,7 @@ typedef struct ChunkShape {
     const char *range;
     const char *first_key, *last_key;
     int sample;
+    bool key_parts;
 } ChunkShape;
 
 /*

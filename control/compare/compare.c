@@ -287,10 +287,15 @@ void compare_table_clear(CompareTable *table)
             free(key->values[v].source);
             free(key->values[v].target);
         }
+        for (size_t part = 0; part < key->part_count; part++) {
+            free(key->parts[part]);
+        }
+        free(key->parts);
         free(key->values);
         free(key->key);
     }
     free(table->keys);
+    free(table->row_hash);
     free(table->schema);
     free(table->name);
     free(table->problem);

@@ -50,6 +50,8 @@ typedef struct CompareKey {
     bool on_target;
     CompareValue *values;
     size_t value_count;
+    char **parts; /* the values of the key's columns as text, where they were asked for */
+    size_t part_count;
 } CompareKey;
 
 typedef struct CompareTable {
@@ -64,6 +66,7 @@ typedef struct CompareTable {
     CompareKey *keys;
     size_t key_count;
     bool more_keys; /* than are listed */
+    char *row_hash; /* the hash of a row as an expression over t, where keys' parts were asked for */
 } CompareTable;
 
 typedef struct CompareResult {

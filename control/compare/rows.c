@@ -192,6 +192,57 @@ static int find_values(ComparePair *pair, const CompareSubject *subject, const c
     return 0;
 }
 
+/* --- keys --- */
+
+static void take_parts(CompareTable *table, const PGresult *rows)
+{
+    for (size_t i = 0; i < table->key_count; i++) {
+        CompareKey *key = &table->keys[i];
+        int row = key->parts == NULL ? find_row(rows, key->hash) : -1;
+        if (row < 0) {
+            continue;
+        }
+        key->part_count = (size_t)PQnfields(rows) - 1;
+        key->parts = calloc(key->part_count + 1, sizeof *key->parts);
+        if (key->parts == NULL) {
+            abort();
+        }
+        for (size_t part = 0; part < key->part_count; part++) {
+            key->parts[part] = value_at(rows, row, 1 + (int)part);
+        }
+    }
+}
+
+static int find_parts(ComparePair *pair, const CompareSubject *subject, const char *buckets,
+                      CompareTable *table, Error *error)
+{
+    PGresult *source, *target;
+    Text keys = {0};
+    char *sql = query_keys(subject);
+    if (sql == NULL || table->key_count == 0) {
+        free(sql);
+        return 0;
+    }
+    for (size_t i = 0; i < table->key_count; i++) {
+        text_array_add(&keys, table->keys[i].hash);
+    }
+    text_array_end(&keys);
+    const char *values[2] = {buckets, keys.data};
+    int status = show_digits(pair, "3", error) == 0
+                     ? pair_query_rows(pair, sql, 2, values, &source, &target, error)
+                     : -1;
+    free(sql);
+    text_free(&keys);
+    if (status != 0) {
+        return -1;
+    }
+    take_parts(table, source);
+    take_parts(table, target);
+    PQclear(source);
+    PQclear(target);
+    return show_digits(pair, "0", error);
+}
+
 int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, CompareTable *table,
               Error *error)
 {
@@ -213,7 +264,8 @@ int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, Co
         merge_rows(table, max_keys, source, target);
         PQclear(source);
         PQclear(target);
-        status = find_values(pair, subject, buckets.data, table, error);
+        status = subject->key_parts ? find_parts(pair, subject, buckets.data, table, error)
+                                    : find_values(pair, subject, buckets.data, table, error);
     }
     text_free(&buckets);
     return status;

@@ -226,3 +226,32 @@ char *query_values(const CompareSubject *subject)
     text_append(&sql, " OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.int8[]) ORDER BY 1");
     return sql.data;
 }
+
+char *query_keys(const CompareSubject *subject)
+{
+    Text sql = {0};
+    if (!has_key(subject)) {
+        return NULL;
+    }
+    text_append(&sql, "SELECT ");
+    append_hash(&sql, subject, true);
+    for (size_t i = 0; i < subject->column_count; i++) {
+        if (subject->columns[i].key) {
+            char *value = column_value(&subject->columns[i]);
+            text_printf(&sql, ", pg_catalog.concat(%s)", value);
+            free(value);
+        }
+    }
+    append_in_buckets(&sql, subject);
+    text_append(&sql, " AND ");
+    append_hash(&sql, subject, true);
+    text_append(&sql, " OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.int8[])");
+    return sql.data;
+}
+
+char *query_row_hash(const CompareSubject *subject)
+{
+    Text sql = {0};
+    append_hash(&sql, subject, false);
+    return sql.data;
+}

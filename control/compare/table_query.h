@@ -23,6 +23,7 @@ typedef struct CompareSubject {
     const char *range;     /* only rows whose column of that name is in a range of integers, or NULL */
     const char *first_key, *last_key; /* from here on, up to there; "" where it is open */
     int sample;                       /* only so many of 10,000 rows, by the hash of their key; 0: all */
+    bool key_parts;                   /* of rows that differ the key's values are wanted, too */
     const CompareColumn *columns;
     size_t column_count;
 } CompareSubject;
@@ -41,3 +42,9 @@ char *query_rows(const CompareSubject *subject);
  * its value (null for null) and a hash of all of it. Ordered by the first.
  */
 char *query_values(const CompareSubject *subject);
+
+/* Of the same rows: hash of the key, and the values of the key's columns as text. NULL where there is no key. */
+char *query_keys(const CompareSubject *subject);
+
+/* The hash of a row, as an expression over the table's alias t. */
+char *query_row_hash(const CompareSubject *subject);

@@ -8,10 +8,19 @@
 
 #include "clock.h"
 #include "option.h"
+#include "repair.h"
 #include "text.h"
 #include "verify.h"
 
-enum { OPTION_CYCLE = 0x6000, OPTION_LIMIT, OPTION_HOLD, OPTION_SAMPLE, OPTION_ANEW, OPTION_ROWS_ONLY };
+enum {
+    OPTION_CYCLE = 0x6000,
+    OPTION_LIMIT,
+    OPTION_HOLD,
+    OPTION_SAMPLE,
+    OPTION_ANEW,
+    OPTION_ROWS_ONLY,
+    OPTION_REPAIR
+};
 
 static const struct argp_option argp_options[] = {
     {"jobs", 'j', "N", 0, "Pieces that are compared at the same time (default: 4)", 0},
@@ -23,6 +32,10 @@ static const struct argp_option argp_options[] = {
     {"sample", OPTION_SAMPLE, "PERCENT", 0,
      "Compare only so many of the rows of each table, chosen by their keys", 0},
     {"anew", OPTION_ANEW, NULL, 0, "Begin from the start, although an earlier run was interrupted", 0},
+    {"repair", OPTION_REPAIR, NULL, 0,
+     "Make rows that differ what they are at the source, and sequences, while both sides are written; then "
+     "compare again",
+     0},
     {"rows-only", OPTION_ROWS_ONLY, NULL, 0, "Leave out definitions, sequences and large objects", 0},
     {0},
 };
@@ -33,6 +46,7 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_LIMIT, "limit", VerifyOptions, limit, 0, 100000),
     OPTION_NUMBER(OPTION_HOLD, "hold", VerifyOptions, hold_ms, 50, 60000),
     OPTION_FLAG(OPTION_ANEW, VerifyOptions, anew),
+    OPTION_FLAG(OPTION_REPAIR, VerifyOptions, repair),
     OPTION_FLAG(OPTION_ROWS_ONLY, VerifyOptions, rows_only),
 };
 
@@ -201,6 +215,9 @@ static int run_pass(Verify *verify, bool *equal, Error *error)
         return -1;
     }
     int status = verify_rows(verify, error) == 0 ? verify_objects(verify, error) : -1;
+    if (status == 0 && verify->options->repair) {
+        status = verify_repair(verify, error);
+    }
     if (verify->settings->terminal && !verify->settings->json) {
         printf("\r\033[K");
     }

@@ -33,6 +33,8 @@ struct Pairs {
         [2]; /* of the source's and the target's snapshot, in their transactions; NULL: there is no pair */
     char exported[2][64];
     double made_at;
+    PairsWork work; /* to be done at the next point, or NULL */
+    void *work_context;
     PairsSummary summary;
 };
 
@@ -240,6 +242,9 @@ static int try_point(Pairs *pairs, bool *made, Error *error)
     snapshot_free(&point.snapshot);
     bool reached = false;
     int status = point.state == POINT_HELD ? meet(pairs, number, &reached, error) : 0;
+    if (status == 0 && reached && pairs->work != NULL) {
+        status = pairs->work(pairs->work_context, pairs->exported[0], number, error);
+    }
     if (status == 0 && reached) {
         status = take_target(pairs, number, made, error);
     }
@@ -333,6 +338,32 @@ int pairs_adopt(Pairs *pairs, Database *source, Database *target, int *number, E
     int status = adopt(pairs, source, target, number, error);
     pthread_mutex_unlock(&pairs->mutex);
     return status;
+}
+
+int pairs_at_point(Pairs *pairs, PairsWork work, void *context, Error *error)
+{
+    pthread_mutex_lock(&pairs->mutex);
+    drop(pairs);
+    pairs->work = work;
+    pairs->work_context = context;
+    int status = make(pairs, error);
+    pairs->work = NULL;
+    if (status != 0) {
+        drop(pairs);
+    }
+    pthread_mutex_unlock(&pairs->mutex);
+    return status;
+}
+
+/* The applier gives a point up by an update of this row, and goes on only when that is done. */
+int pairs_lock_point(Database *target, const char *migration, int64_t point, bool *stands, Error *error)
+{
+    char number[24];
+    snprintf(number, sizeof(number), "%lld", (long long)point);
+    return database_found(target, stands, error,
+                          "SELECT 1 FROM penstock.point WHERE migration = $1 AND number = $2::int8"
+                          "   AND state = 'reached' FOR UPDATE",
+                          2, migration, number);
 }
 
 void pairs_renew(Pairs *pairs, int number)

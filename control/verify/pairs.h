@@ -45,6 +45,23 @@ void pairs_free(Pairs *pairs);
  */
 int pairs_adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error) MUST_CHECK;
 
+/*
+ * What is done at a point, while the applier stands: both sides have to hold the same there, but for what is wrong. exported is
+ * the source's snapshot. The work locks the point's row (pairs_lock_point) in the transaction that changes the target, and
+ * commits that itself.
+ */
+typedef int (*PairsWork)(void *context, const char *exported, int64_t point, Error *error);
+
+/* Takes a new pair, and does the work at its point: the pair sees what came of it. Not after a switch. */
+int pairs_at_point(Pairs *pairs, PairsWork work, void *context, Error *error) MUST_CHECK;
+
+/*
+ * In the transaction that changes the target: *stands says that the applier stands at that point, and it goes on standing there
+ * until the transaction has ended, whatever its limit.
+ */
+int pairs_lock_point(Database *target, const char *migration, int64_t point, bool *stands,
+                     Error *error) MUST_CHECK;
+
 /* The next adopt takes a later pair than this one. */
 void pairs_renew(Pairs *pairs, int number);
 

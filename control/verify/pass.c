@@ -261,6 +261,19 @@ static int note_rows(Database *target, const Pass *pass, const CompareTable *tab
     return status;
 }
 
+/* Those that differ, as an array literal. */
+static Text list_different(const PassJob *job, const CompareTable *found)
+{
+    Text list = {0};
+    for (int i = 0; i < PQntuples(job->tables); i++) {
+        if (!found[i].equal && found[i].problem == NULL) {
+            text_array_add(&list, PQgetvalue(job->tables, i, PASS_RELATION));
+        }
+    }
+    text_array_end(&list);
+    return list;
+}
+
 int pass_done(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found, Error *error)
 {
     char id[24], text[16];
@@ -269,14 +282,17 @@ int pass_done(Database *target, const Pass *pass, const PassJob *job, const Comp
     for (int i = 0; status == 0 && i < PQntuples(job->tables); i++) {
         status = note_rows(target, pass, &found[i], error);
     }
-    return status == 0 &&
-                   database_execute(target, error,
-                                    "UPDATE penstock.verify_job SET state = 'done'"
-                                    " WHERE pass = $1::int8 AND number = $2::int",
-                                    2, number(pass->id, id), text) == 0 &&
-                   database_execute(target, error, "COMMIT", 0) == 0
-               ? 0
-               : error_context(error, "noting what was compared");
+    Text different = list_different(job, found);
+    status = status == 0 &&
+                     database_execute(target, error,
+                                      "UPDATE penstock.verify_job SET state = 'done', different = $3::int8[]"
+                                      " WHERE pass = $1::int8 AND number = $2::int",
+                                      3, number(pass->id, id), text, different.data) == 0 &&
+                     database_execute(target, error, "COMMIT", 0) == 0
+                 ? 0
+                 : error_context(error, "noting what was compared");
+    text_free(&different);
+    return status;
 }
 
 int pass_note(Database *target, const Pass *pass, const char *kind, const char *object, const char *key,
@@ -307,7 +323,7 @@ int pass_end(Database *target, const Pass *pass, const PairsSummary *pairs, Erro
                "               count(*) FILTER (WHERE NOT answered) AS unanswered"
                "          FROM penstock.verify_table WHERE pass = $1::int8) t,"
                "       (SELECT count(DISTINCT concat(kind, object)) AS others FROM penstock.verify_difference"
-               "         WHERE pass = $1::int8 AND kind <> 'row') d"
+               "         WHERE pass = $1::int8 AND kind <> 'row' AND repaired IS NULL) d"
                " WHERE p.id = $1::int8",
                5, number(pass->id, id), pairs->first_point, pairs->last_point, points, hold) == 0
                ? 0

@@ -19,7 +19,7 @@ static const char document_sql[] =
     "  'longest_hold_ms', round(p.longest_hold_ms::numeric, 1),"
     "  'tables_compared', p.tables, 'rows', p.rows, 'different', p.different, 'unanswered', p.unanswered,"
     "  'repaired', p.repaired,"
-    "  'tables', (SELECT coalesce(json_agg(json_build_object('schema', r.schema_name, 'table', r.table_name,"
+    "  'tables', (SELECT coalesce(json_agg(json_build_object('schema', v.schema_name, 'table', v.table_name,"
     "        'equal', v.equal, 'answered', v.answered, 'source_rows', v.source_rows, 'target_rows', "
     "v.target_rows,"
     "        'problem', v.problem, 'rows', (SELECT coalesce(json_agg(json_build_object('key', d.key, "
@@ -28,11 +28,15 @@ static const char document_sql[] =
     "d.id), "
     "'[]')"
     "          FROM penstock.verify_difference d WHERE d.pass = p.id AND d.kind = 'row'"
-    "           AND d.object = concat(r.schema_name, '.', r.table_name)))"
-    "        ORDER BY r.schema_name, r.table_name), '[]')"
-    "     FROM (SELECT * FROM penstock.verify_table WHERE pass = p.id AND NOT (equal AND answered)"
-    "            ORDER BY relation LIMIT " TABLES_LISTED ") v"
-    "     JOIN penstock.relation r ON r.id = v.relation),"
+    "           AND d.object = concat(v.schema_name, '.', v.table_name)))"
+    "        ORDER BY v.schema_name, v.table_name), '[]')"
+    "     FROM (SELECT v.*, r.schema_name, r.table_name FROM penstock.verify_table v"
+    "             JOIN penstock.relation r ON r.id = v.relation"
+    "            WHERE v.pass = p.id AND (NOT (v.equal AND v.answered) OR concat(r.schema_name, '.', "
+    "r.table_name) IN"
+    "               (SELECT object FROM penstock.verify_difference WHERE pass = p.id AND repaired IS NOT "
+    "NULL))"
+    "            ORDER BY v.relation LIMIT " TABLES_LISTED ") v),"
     "  'objects', (SELECT coalesce(json_agg(json_build_object('kind', d.kind, 'object', d.object, 'part', "
     "d.key,"
     "        'source', d.source, 'target', d.target, 'repaired', d.repaired) ORDER BY d.id), '[]')"
@@ -97,7 +101,9 @@ static void print_table(const json_t *table)
     bool answered = json_is_true(json_object_get(table, "answered"));
     printf("  %s.%s  %lld / %lld rows  %s", text_at(table, "schema"), text_at(table, "table"),
            number_at(table, "source_rows"), number_at(table, "target_rows"),
-           answered ? "DIFFERENT" : "NO ANSWER");
+           !answered                                       ? "NO ANSWER"
+           : json_is_true(json_object_get(table, "equal")) ? "REPAIRED"
+                                                           : "DIFFERENT");
     printf(is_null(table, "problem") ? "\n" : ": %s\n", text_at(table, "problem"));
     json_array_foreach(json_object_get(table, "rows"), i, row)
     {
@@ -139,6 +145,9 @@ static void print_document(const Verify *verify, const json_t *document, bool eq
     json_array_foreach(json_object_get(document, "objects"), i, entry)
     {
         print_object(entry);
+    }
+    if (verify->options->repair) {
+        printf("Repaired: %lld rows.\n", number_at(document, "repaired"));
     }
     if (verify->options->sample > 0) {
         printf("This was a sample: %g %% of the rows of each table, and all definitions.\n",

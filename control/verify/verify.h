@@ -13,11 +13,12 @@
 
 typedef struct VerifyOptions {
     int jobs;
-    int cycle;      /* seconds after which another pair of snapshots is taken */
-    int limit;      /* differing rows that are listed of each table */
-    int hold_ms;    /* for which the applier may be held at a point */
-    int sample;     /* of 10,000 rows; 0: all */
-    bool anew;      /* an interrupted pass is not gone on with */
+    int cycle;   /* seconds after which another pair of snapshots is taken */
+    int limit;   /* differing rows that are listed of each table */
+    int hold_ms; /* for which the applier may be held at a point */
+    int sample;  /* of 10,000 rows; 0: all */
+    bool anew;   /* an interrupted pass is not gone on with */
+    bool repair;
     bool rows_only; /* definitions, sequences and large objects are left out */
 } VerifyOptions;
 

@@ -1,0 +1,298 @@
+/*
+ * For each piece that differs: find some wrong rows ──► repair them at a point ──► look again, until none is found.
+ *
+ * What was repaired is remembered by the hash of its key, or of the row where there is none: when it turns up again, somebody
+ * or something on the target makes it wrong, and to go on would only hide that.
+ *
+ * Where very many rows are wrong, single rows are the wrong means: the table is marked to be copied again.
+ */
+#include "repair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunk.h"
+#include "repair_batch.h"
+#include "sequences.h"
+#include "session.h"
+#include "text.h"
+
+#define BATCH_ROWS 2000
+#define MOST_ROUNDS 100
+#define KEYLESS_BYTES (64 << 20)
+
+/* One table of a piece: the columns of pieces_sql. */
+enum { RELATION, SCHEMA, TABLE, COLUMNS, BINARY, CONDITION, PART_COLUMN, FIRST_KEY, LAST_KEY, BYTES };
+
+static const char pieces_sql[] =
+    "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary, r.condition, r.part_column,"
+    "       j.first_key, j.last_key, r.source_bytes"
+    "  FROM penstock.verify_job j, unnest(j.different) AS d JOIN penstock.relation r ON r.id = d"
+    " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' ORDER BY j.number, r.id";
+
+typedef struct Repair {
+    Verify *verify;
+    Forms *forms;
+    ComparePair pair;          /* sessions that look */
+    Database *source, *target; /* and that repair */
+    long long *done;           /* hashes of what was repaired of the piece, ascending */
+    size_t done_count;
+} Repair;
+
+static int open_all(Repair *repair, Error *error)
+{
+    const Settings *settings = repair->verify->settings;
+    repair->pair.stop = interrupted;
+    return database_connect(settings->source, DATABASE_SOURCE, "verify", &repair->pair.source, error) == 0 &&
+                   database_connect(settings->target, DATABASE_TARGET, "verify", &repair->pair.target,
+                                    error) == 0 &&
+                   session_prepare(repair->pair.source, error) == 0 &&
+                   session_prepare(repair->pair.target, error) == 0 &&
+                   database_connect(settings->source, DATABASE_SOURCE, "verify repair", &repair->source,
+                                    error) == 0 &&
+                   database_connect_as(SESSION_COPIES, settings->target, DATABASE_TARGET, "verify repair",
+                                       &repair->target, error) == 0
+               ? database_execute(repair->target, error,
+                                  "SET session_replication_role = replica; SET synchronous_commit = on", 0)
+               : -1;
+}
+
+static void close_all(Repair *repair)
+{
+    pair_close(&repair->pair);
+    database_close(repair->source);
+    database_close(repair->target);
+    forms_free(repair->forms);
+    free(repair->done);
+}
+
+static const char *text_at(const PGresult *pieces, int row, int column)
+{
+    return PQgetisnull(pieces, row, column) ? NULL : PQgetvalue(pieces, row, column);
+}
+
+static char *copy_of(const char *text)
+{
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        abort();
+    }
+    return copy;
+}
+
+/* Up to BATCH_ROWS wrong rows of the piece, under the present pair or a new one. */
+static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *found, Error *error)
+{
+    const char *first = text_at(pieces, row, FIRST_KEY), *last = text_at(pieces, row, LAST_KEY);
+    int number;
+    const ChunkShape shape = {.condition = text_at(pieces, row, CONDITION),
+                              .range =
+                                  first != NULL || last != NULL ? text_at(pieces, row, PART_COLUMN) : NULL,
+                              .first_key = first,
+                              .last_key = last,
+                              .key_parts = true};
+    *found = (CompareTable){.schema = copy_of(PQgetvalue(pieces, row, SCHEMA)),
+                            .name = copy_of(PQgetvalue(pieces, row, TABLE))};
+    return pairs_adopt(repair->verify->pairs, repair->pair.source, repair->pair.target, &number, error) ==
+                       0 &&
+                   chunk_compare(&repair->pair, repair->forms, BATCH_ROWS, &shape, found, 1, error) == 0 &&
+                   database_execute(repair->pair.source, error, "COMMIT", 0) == 0
+               ? database_execute(repair->pair.target, error, "COMMIT", 0)
+               : -1;
+}
+
+static int compare_hashes(const void *left, const void *right)
+{
+    long long a = *(const long long *)left, b = *(const long long *)right;
+    return (a > b) - (a < b);
+}
+
+static bool was_done(const Repair *repair, const char *hash)
+{
+    long long wanted = strtoll(hash, NULL, 10);
+    return repair->done != NULL &&
+           bsearch(&wanted, repair->done, repair->done_count, sizeof(wanted), compare_hashes) != NULL;
+}
+
+static void remember(Repair *repair, const CompareTable *found)
+{
+    repair->done = realloc(repair->done, (repair->done_count + found->key_count) * sizeof(*repair->done));
+    if (repair->done == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < found->key_count; i++) {
+        repair->done[repair->done_count++] = strtoll(found->keys[i].hash, NULL, 10);
+    }
+    qsort(repair->done, repair->done_count, sizeof(*repair->done), compare_hashes);
+}
+
+static int check_not_again(const Repair *repair, const CompareTable *found, Error *error)
+{
+    for (size_t i = 0; i < found->key_count; i++) {
+        if (was_done(repair, found->keys[i].hash)) {
+            error_set(error, ERROR_CONFLICT,
+                      "row %s of %s.%s was repaired, and is wrong again: somebody or something on the target "
+                      "changes it",
+                      found->keys[i].key, found->schema, found->name);
+            return error_hint(error,
+                              "look for who writes there (applications, triggers ENABLE ALWAYS, jobs) before "
+                              "anything is repaired again");
+        }
+    }
+    return 0;
+}
+
+static int mark_to_copy(Repair *repair, const CompareTable *found, const char *why, Error *error)
+{
+    bool noted;
+    PairsSummary summary;
+    Lsn point = LSN_INVALID;
+    pairs_summary(repair->verify->pairs, &summary);
+    if (!lsn_parse(summary.last_point, &point)) {
+        return error_set(error, ERROR_STATE, "the point of the comparison is not known");
+    }
+    if (state_mark_recopy(repair->verify->target, repair->verify->settings->migration, found->schema,
+                          found->name, point, why, &noted, error) != 0) {
+        return -1;
+    }
+    log_line(&repair->verify->settings->log, LOG_WARNING,
+             "%s.%s is marked to be copied again: %s. Stop the applier, then penstock copy", found->schema,
+             found->name, why);
+    return 0;
+}
+
+static int repair_found(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
+                        Error *error)
+{
+    const RepairTable table = {.schema = found->schema,
+                               .name = found->name,
+                               .columns = PQgetvalue(pieces, row, COLUMNS),
+                               .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
+                               .condition = text_at(pieces, row, CONDITION)};
+    RepairBatch batch = {.verify = repair->verify,
+                         .source = repair->source,
+                         .target = repair->target,
+                         .table = &table,
+                         .found = found};
+    if (check_not_again(repair, found, error) != 0 ||
+        pairs_at_point(repair->verify->pairs, repair_batch, &batch, error) != 0) {
+        return -1;
+    }
+    if (batch.repaired > 0) {
+        remember(repair, found);
+        log_line(&repair->verify->settings->log, LOG_INFO, "%s.%s: %lld rows repaired", found->schema,
+                 found->name, (long long)batch.repaired);
+    }
+    return 0;
+}
+
+/* The piece is right now: whether the whole table is, the other pieces say. */
+static int note_right(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
+                      Error *error)
+{
+    char pass[24], rows[24];
+    snprintf(pass, sizeof(pass), "%lld", (long long)repair->verify->pass.id);
+    snprintf(rows, sizeof(rows), "%lld", (long long)found->source_rows);
+    return database_execute(repair->verify->target, error,
+                            "UPDATE penstock.verify_job SET different = array_remove(different, $2::int8)"
+                            " WHERE pass = $1::int8 AND first_key IS NOT DISTINCT FROM $3::int8"
+                            "   AND last_key IS NOT DISTINCT FROM $4::int8 AND $2::int8 = ANY (different)",
+                            4, pass, PQgetvalue(pieces, row, RELATION), text_at(pieces, row, FIRST_KEY),
+                            text_at(pieces, row, LAST_KEY)) == 0 &&
+                   database_execute(
+                       repair->verify->target, error,
+                       "UPDATE penstock.verify_table t SET equal = true, target_rows = source_rows"
+                       " WHERE pass = $1::int8 AND relation = $2::int8 AND NOT EXISTS ("
+                       "   SELECT FROM penstock.verify_job j WHERE j.pass = $1::int8"
+                       "      AND $2::int8 = ANY (j.different))",
+                       2, pass, PQgetvalue(pieces, row, RELATION)) == 0
+               ? 0
+               : -1;
+}
+
+/* One look, and what follows from it. *again: there may be more to repair. */
+static int go_on(Repair *repair, const PGresult *pieces, int row, int round, bool *again, Error *error)
+{
+    CompareTable found;
+    int status = look(repair, pieces, row, &found, error);
+    *again = false;
+    if (status == 0 && found.equal) {
+        status = note_right(repair, pieces, row, &found, error);
+    } else if (status == 0 && found.problem == NULL && found.key_count > 0) {
+        bool keyless = found.keys[0].part_count == 0;
+        if (round == MOST_ROUNDS) {
+            status = mark_to_copy(repair, &found, "very many of its rows were found wrong by verify", error);
+        } else if (keyless && strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) > KEYLESS_BYTES) {
+            status = mark_to_copy(repair, &found, "rows of it, which has no key, were found wrong by verify",
+                                  error);
+        } else {
+            status = repair_found(repair, pieces, row, &found, error);
+            *again = true;
+        }
+    }
+    compare_table_clear(&found);
+    return status;
+}
+
+static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *error)
+{
+    bool again = true;
+    repair->done_count = 0;
+    for (int round = 0; again; round++) {
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (go_on(repair, pieces, row, round, &again, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int repair_rows(Verify *verify, Error *error)
+{
+    PGresult *pieces = NULL;
+    char pass[24];
+    snprintf(pass, sizeof(pass), "%lld", (long long)verify->pass.id);
+    if (database_query(verify->target, &pieces, error, pieces_sql, 1, pass) != 0) {
+        return -1;
+    }
+    Repair repair = {.verify = verify, .forms = forms_new()};
+    int status = PQntuples(pieces) == 0 ? 0 : open_all(&repair, error);
+    for (int row = 0; status == 0 && row < PQntuples(pieces); row++) {
+        status = repair_piece(&repair, pieces, row, error);
+    }
+    close_all(&repair);
+    PQclear(pieces);
+    return status;
+}
+
+/* Those that are wrong, to where they are at the source now: the copy would have done the same. */
+static int repair_sequences(Verify *verify, Error *error)
+{
+    size_t count;
+    char pass[24];
+    bool wrong = false;
+    snprintf(pass, sizeof(pass), "%lld", (long long)verify->pass.id);
+    if (database_found(verify->target, &wrong, error,
+                       "SELECT 1 FROM penstock.verify_difference WHERE pass = $1::int8 AND kind = 'sequence'",
+                       1, pass) != 0) {
+        return -1;
+    }
+    return !wrong ? 0
+           : sequences_copy(verify->source, verify->target, verify->settings->migration, &count, error) == 0
+               ? database_execute(verify->target, error,
+                                  "UPDATE penstock.verify_difference SET repaired = 'set'"
+                                  " WHERE pass = $1::int8 AND kind = 'sequence'",
+                                  1, pass)
+               : -1;
+}
+
+int verify_repair(Verify *verify, Error *error)
+{
+    if (verify->migration.phase != PHASE_COPIED) {
+        error_set(error, ERROR_STATE, "after the switch nothing is repaired: the target is what counts");
+        return -1;
+    }
+    return repair_rows(verify, error) == 0 ? repair_sequences(verify, error) : -1;
+}
