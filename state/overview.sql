@@ -70,6 +70,21 @@ SELECT json_build_object(
         SELECT coalesce(json_agg(j ORDER BY j.id), '[]')
         FROM (SELECT id, at, operation, step, event, detail FROM penstock.journal
               WHERE migration = $1 ORDER BY id DESC LIMIT 10) j),
+    -- Comparisons: the last full pass that came to its end, and the one that runs or was interrupted.
+    'verify', (
+        SELECT json_build_object(
+            'last', (SELECT json_build_object('pass', id, 'started_at', started_at, 'ended_at', ended_at,
+                        'age_seconds', round(extract(epoch FROM now() - ended_at)::numeric, 1),
+                        'first_point', first_point, 'last_point', last_point, 'points', points,
+                        'longest_hold_ms', round(longest_hold_ms::numeric, 1), 'tables', tables, 'rows', rows,
+                        'different', different, 'unanswered', unanswered, 'repaired', repaired)
+                     FROM penstock.verify_pass WHERE migration = $1 AND state = 'done' AND scope = '' ORDER BY id DESC LIMIT 1),
+            'open', (SELECT json_build_object('pass', p.id, 'scope', p.scope, 'started_at', p.started_at,
+                        'pieces', count(j.*), 'pieces_done', count(*) FILTER (WHERE j.state = 'done'),
+                        'tables_different', (SELECT count(*) FROM penstock.verify_table t WHERE t.pass = p.id AND NOT t.equal))
+                     FROM penstock.verify_pass p LEFT JOIN penstock.verify_job j ON j.pass = p.id
+                     WHERE p.migration = $1 AND p.state = 'running' GROUP BY p.id),
+            'repaired', (SELECT coalesce(sum(repaired), 0) FROM penstock.verify_pass WHERE migration = $1))),
     -- Who holds the locks of state_lock.
     'running', (
         SELECT json_build_object(

@@ -424,6 +424,31 @@ static void print_conflicts(FILE *out, const json_t *document)
     }
 }
 
+/* What was compared last, completely, and what is being compared. */
+static void print_verified(FILE *out, const json_t *document)
+{
+    char age[32];
+    if (json_is_object(status_at(document, "verify.last"))) {
+        double wrong = status_number(document, "verify.last.different") +
+                       status_number(document, "verify.last.unanswered");
+        label(out, "verified");
+        fprintf(out, "%s ago, at %s: %.0f tables, %.0f rows, ",
+                status_duration(status_number(document, "verify.last.age_seconds"), age, sizeof age),
+                status_text(document, "verify.last.last_point"),
+                status_number(document, "verify.last.tables"), status_number(document, "verify.last.rows"));
+        fprintf(out, wrong > 0 ? "%.0f DIFFERENT OR WITHOUT AN ANSWER" : "no difference", wrong);
+        fprintf(out, status_number(document, "verify.repaired") > 0 ? "; %.0f rows repaired in all\n" : "\n",
+                status_number(document, "verify.repaired"));
+    }
+    if (json_is_object(status_at(document, "verify.open"))) {
+        label(out, "verify");
+        fprintf(out, "%.0f of %.0f pieces are compared, %.0f tables differ so far\n",
+                status_number(document, "verify.open.pieces_done"),
+                status_number(document, "verify.open.pieces"),
+                status_number(document, "verify.open.tables_different"));
+    }
+}
+
 /* The way back, from the switch on. */
 static void print_reverse(FILE *out, const json_t *document)
 {
@@ -573,6 +598,7 @@ void status_print(FILE *out, const json_t *document, bool brief)
         print_error(out, document);
         print_again(out, document);
         print_conflicts(out, document);
+        print_verified(out, document);
         print_reverse(out, document);
     }
     if (!brief) {
