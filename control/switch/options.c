@@ -27,6 +27,7 @@ enum {
     OPTION_VERIFY,
     OPTION_WARM_UP,
     OPTION_WARM_UP_LIMIT,
+    OPTION_REQUIRE_VERIFIED,
     OPTION_TARGET_ADDRESS,
     OPTION_NO_REVERSE,
     OPTION_REVERSE_CONNINFO,
@@ -82,6 +83,11 @@ static const struct argp_option cutover_options[] = {
      "The target as the proxy reaches it (default: as --target says)", 0},
     {"verify", OPTION_VERIFY, NULL, 0, "Compare both sides at the switch point, after the release", 0},
     {"jobs", OPTION_JOBS, "N", 0, "Tables compared at the same time (4)", 0},
+    {"require-verified", OPTION_REQUIRE_VERIFIED, "AGE", 0,
+     "Refuse unless penstock verify has compared everything within so long and found no difference: a number "
+     "of seconds, or "
+     "one with s, min, h or d",
+     0},
     {"warm-up", OPTION_WARM_UP, NULL, 0,
      "Before clients are held: ANALYZE of target tables that have no statistics, and pg_prewarm of what the "
      "source reads most",
@@ -126,6 +132,24 @@ static double read_number(const char *text, const char *option, struct argp_stat
         argp_error(state, "--%s wants a number above 0, not \"%s\"", option, text);
     }
     return value;
+}
+
+/* "90", "30min", "2h", "1d": in seconds. */
+static double read_age(const char *text, struct argp_state *state)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    double value = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (end != text && value > 0 && value < 1e9 && strcmp(end, units[i].unit) == 0) {
+            return value * units[i].seconds;
+        }
+    }
+    argp_error(state, "--require-verified wants an age such as 30min or 2h, not \"%s\"", text);
+    return 0;
 }
 
 static void set_mode(CutoverOptions *options, CutoverMode mode, struct argp_state *state)
@@ -210,6 +234,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_MAX_LAG:
         options->max_lag = (int64_t)read_number(argument, "max-lag", state);
+        return 0;
+    case OPTION_REQUIRE_VERIFIED:
+        options->require_verified = read_age(argument, state);
         return 0;
     case OPTION_WARM_UP_LIMIT:
         options->warm_up_limit = read_number(argument, "warm-up-limit", state);

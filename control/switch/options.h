@@ -37,6 +37,8 @@ typedef struct CutoverOptions {
     int jobs;        /* of the comparison */
     CutoverMode mode;
     bool verify;
+    double
+        require_verified; /* seconds within which a full pass of verify found no difference; 0: not asked for */
     bool yes;
     bool no_reverse;
     bool warm_up;

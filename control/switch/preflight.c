@@ -93,6 +93,45 @@ static int check_drift(Cutover *cutover, Error *error)
     return status;
 }
 
+/* Whether the last full comparison is recent enough and found nothing. What changed since is the comparison's at the switch. */
+static int check_verified(Cutover *cutover, Error *error)
+{
+    PGresult *row = NULL;
+    char age[32];
+    double asked = cutover->options->require_verified;
+    if (asked <= 0) {
+        return 0;
+    }
+    snprintf(age, sizeof age, "%.3f", asked);
+    if (database_query(
+            cutover->target, &row, error,
+            "SELECT different + unanswered, ended_at > clock_timestamp() - $2::float8 * interval '1 s',"
+            "       to_char(ended_at, 'YYYY-MM-DD HH24:MI:SS')"
+            "  FROM penstock.verify_pass WHERE migration = $1 AND state = 'done' AND scope = ''"
+            " ORDER BY id DESC LIMIT 1",
+            2, cutover->migration.name, age) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (PQntuples(row) == 0) {
+        status = error_set(error, ERROR_STATE, "--require-verified: nothing was compared yet");
+    } else if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
+        status = error_set(
+            error, ERROR_STATE,
+            "--require-verified: the last full comparison, which ended at %s, found %s difference(s)",
+            PQgetvalue(row, 0, 2), PQgetvalue(row, 0, 0));
+    } else if (PQgetvalue(row, 0, 1)[0] != 't') {
+        status = error_set(error, ERROR_STATE,
+                           "--require-verified: the last full comparison ended at %s, more than %.0f s ago",
+                           PQgetvalue(row, 0, 2), asked);
+    }
+    PQclear(row);
+    return status == 0
+               ? 0
+               : error_hint(error, "penstock verify compares both sides while clients go on; --verify "
+                                   "compares them once more at the switch itself");
+}
+
 static int check_superuser(Database *database, const char *side, Error *error)
 {
     char *super = NULL;
@@ -352,6 +391,7 @@ int cutover_preflight(Cutover *cutover, Error *error)
                                                         left_check,
                                                         check_nothing_missing,
                                                         check_drift,
+                                                        check_verified,
                                                         unlike_settings,
                                                         check_leaving,
                                                         check_slot,
