@@ -117,7 +117,7 @@ int follower_tend(Follower *follower, Error *error)
         }
         error_set(
             error, ERROR_STATE,
-            "the applier that works beside the copy has ended by itself (%s %d): see its own words above",
+            "the applier that this command has started has ended by itself (%s %d): see its own words above",
             WIFSIGNALED(ended) ? "signal" : "status",
             WIFSIGNALED(ended) ? WTERMSIG(ended) : WEXITSTATUS(ended));
         return error_hint(

@@ -35,8 +35,8 @@ $migration->wait_until_caught_up;
 
 my $script = "$PostgreSQL::Test::Utils::tmp_check/count.sql";
 write_file($script, <<'SQL');
-\set a random(1, 300)
-\set p random(1, 20000)
+\set a random(1, 200)
+\set p random(1, 14000)
 BEGIN;
 UPDATE counters SET n = n + 1 WHERE id = :a;
 UPDATE parts SET v = md5(random()::text) WHERE id = :p;
@@ -53,7 +53,7 @@ sub verify
 
 my $damage = <<'SQL';
 UPDATE counters SET n = n + 1000, f = f + 1e-15 WHERE id % 50 = 0;
-DELETE FROM counters WHERE id % 50 = 1;
+DELETE FROM counters WHERE id > 290;
 INSERT INTO counters VALUES (7777, 1, 'not from the source');
 UPDATE parts SET v = 'wrong' WHERE id % 97 = 0;
 DELETE FROM parts WHERE id BETWEEN 15000 AND 15100;
@@ -71,10 +71,11 @@ subtest 'while both sides are written' => sub {
         "--file=$script", $source->uri('postgres'));
     my $document = verify(0, '--repair');
     ok($document->{equal}, 'equal when it was compared again') or diag(encode_json($document));
-    cmp_ok($document->{repaired}, '>=', 6 + 6 + 1 + 206 + 101 + 3 + 3 + 4 + 2, 'each row is counted')
+    # The stream has mended some that it wrote meanwhile.
+    cmp_ok($document->{repaired}, '>=', 10 + 1 + 60 + 101 + 3 + 3 + 4 + 2, 'each row is counted')
       or diag(encode_json($document));
     cmp_ok($target->sql('postgres', "SELECT count(DISTINCT (object, key)) FROM penstock.verify_difference
-        WHERE pass = $document->{pass} AND repaired IS NOT NULL"), '>=', 6 + 6 + 1 + 206 + 101 + 3 + 2 + 2, 'and listed on the target');
+        WHERE pass = $document->{pass} AND repaired IS NOT NULL"), '>=', 10 + 1 + 60 + 101 + 3 + 2 + 2, 'and listed on the target');
     is($target->sql('postgres', "SELECT string_agg(DISTINCT repaired, ' ' ORDER BY repaired) FROM penstock.verify_difference
         WHERE pass = $document->{pass}"), 'deleted inserted replaced set', 'with what was done');
     ok($load->is_running, 'the clients are still at work');

@@ -1,0 +1,267 @@
+/*
+ * The order in which things are done makes the pair right, not their speed:
+ *
+ *     applier stands ──► S is taken ──► applier goes through what S sees, stands ──► T is taken ──► 'reached' becomes 'released'
+ *
+ * T counts only when that last move finds the state that it goes out from: then the applier stood all the while. A message in
+ * the WAL behind S has the walsender send, and say that it has sent, all that S may see (an idle source writes nothing); it waits
+ * for no standby.
+ */
+#include "pairs_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "point.h"
+#include "state.h"
+
+#define PAUSE_MS 2
+#define MOST_PAUSE_MS 100
+#define START_SECONDS 60 /* for an applier that begins, or works its way through what it has missed */
+#define OVER_MS 2000
+#define NEAR_BYTES (16 << 20)
+
+static int stopped(const Pairs *pairs, Error *error)
+{
+    return pairs->options.stop != NULL && pairs->options.stop()
+               ? error_set(error, ERROR_INTERRUPTED, "interrupted while both sides were brought to one point")
+               : 0;
+}
+
+/* Waits until the point is in one of these states (a mask of 1 << PointState). */
+static int wait_for(Pairs *pairs, int64_t number, unsigned states, double seconds, StreamPoint *point,
+                    Error *error)
+{
+    double begun = clock_seconds();
+    for (;;) {
+        if (state_point_read(pairs->state, pairs->options.settings->migration, point, error) != 0) {
+            return -1;
+        }
+        if (point->number != number) {
+            snapshot_free(&point->snapshot);
+            return error_set(error, ERROR_STATE, "another comparison of this migration has begun");
+        }
+        if ((states & 1u << point->state) != 0) {
+            return 0;
+        }
+        snapshot_free(&point->snapshot);
+        if (stopped(pairs, error) != 0 || follower_tend(pairs->follower, error) != 0) {
+            return -1;
+        }
+        if (clock_seconds() - begun > seconds) {
+            error_set(error, ERROR_LIMIT, "the applier has not come to a point to compare at in %.0f s",
+                      seconds);
+            return error_hint(error, "penstock status says what it waits for, or how far behind it is");
+        }
+        clock_pause_ms(PAUSE_MS);
+    }
+}
+
+static int move(Pairs *pairs, int64_t number, PointState from, PointState to, const PointNote *note,
+                bool *moved, Error *error)
+{
+    return state_point_move(pairs->state, pairs->options.settings->migration, number, from, to, note, moved,
+                            error);
+}
+
+static int begin_exported(Database *holder, char *seen, size_t seen_size, char exported[64], Error *error)
+{
+    PGresult *row = NULL;
+    bool open = PQtransactionStatus(database_connection(holder)) != PQTRANS_IDLE;
+    if ((open && database_execute(holder, error, "ROLLBACK", 0) != 0) ||
+        database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
+        database_query(holder, &row, error,
+                       "SELECT pg_catalog.txid_current_snapshot(), pg_catalog.pg_export_snapshot()",
+                       0) != 0) {
+        return -1;
+    }
+    int length = snprintf(seen, seen_size, "%s", PQgetvalue(row, 0, 0));
+    snprintf(exported, 64, "%s", PQgetvalue(row, 0, 1));
+    PQclear(row);
+    return length < (int)seen_size
+               ? 0
+               : error_set(error, ERROR_SOURCE, "so many transactions run that their list is too long");
+}
+
+/* Takes S, and gives it to the applier that stands in state from. */
+static int take_source(Pairs *pairs, int64_t number, PointState from, bool *moved, Error *error)
+{
+    enum { SEEN = 1 << 20 };
+    char *seen = malloc(SEEN), *end = NULL;
+    if (seen == NULL) {
+        abort();
+    }
+    int status = begin_exported(pairs->holders[0], seen, SEEN, pairs->exported[0], error);
+    if (status == 0) {
+        status = database_value(pairs->holders[0], &end, error,
+                                "SELECT pg_catalog.pg_current_wal_insert_lsn()", 0);
+    }
+    if (status == 0) {
+        status = database_execute(
+            pairs->marker, error,
+            "SELECT pg_catalog.pg_logical_emit_message(true, 'penstock verify', pg_catalog.text '')", 0);
+    }
+    const PointNote note = {.seen = seen, .end = end};
+    if (status == 0) {
+        status = move(pairs, number, from, POINT_TAKEN, &note, moved, error);
+    }
+    if (status == 0) {
+        snprintf(pairs->summary.last_point, sizeof(pairs->summary.last_point), "%s", end);
+    }
+    free(seen);
+    free(end);
+    return status;
+}
+
+/*
+ * From a standing applier to one that stands where S is; *reached is false when it gave up, as it does at its limit. One
+ * transaction may be long in becoming visible, so the next S is taken a little later each time.
+ */
+static int meet(Pairs *pairs, int64_t number, bool *reached, Error *error)
+{
+    StreamPoint point = {.state = POINT_HELD};
+    for (int pause_ms = 0;; pause_ms = pause_ms < MOST_PAUSE_MS ? pause_ms + PAUSE_MS : pause_ms) {
+        bool moved;
+        clock_pause_ms(pause_ms);
+        if (take_source(pairs, number, point.state, &moved, error) != 0 ||
+            wait_for(pairs, number, 1u << POINT_REFUSED | 1u << POINT_REACHED | 1u << POINT_GIVEN_UP,
+                     START_SECONDS, &point, error) != 0) {
+            return -1;
+        }
+        snapshot_free(&point.snapshot);
+        if (point.state != POINT_REFUSED) {
+            break;
+        }
+        pairs->summary.refused++;
+    }
+    *reached = point.state == POINT_REACHED;
+    return 0;
+}
+
+/* T, while the applier stands. *taken is false when it does not any more. */
+static int take_target(Pairs *pairs, int64_t number, bool *taken, Error *error)
+{
+    char seen[1 << 16];
+    return begin_exported(pairs->holders[1], seen, sizeof(seen), pairs->exported[1], error) == 0
+               ? move(pairs, number, POINT_REACHED, POINT_RELEASED, NULL, taken, error)
+               : -1;
+}
+
+/* How long it stood is only for show. */
+static int note_hold(Pairs *pairs, int64_t number, Error *error)
+{
+    StreamPoint point;
+    if (wait_for(pairs, number, 1u << POINT_OVER | 1u << POINT_GIVEN_UP, OVER_MS / 1000.0, &point, error) !=
+        0) {
+        return error->code == ERROR_LIMIT ? 0 : -1;
+    }
+    PairsSummary *summary = &pairs->summary;
+    summary->longest_hold_ms =
+        point.held_ms > summary->longest_hold_ms ? point.held_ms : summary->longest_hold_ms;
+    summary->all_holds_ms += point.held_ms;
+    snapshot_free(&point.snapshot);
+    return 0;
+}
+
+/* One point from wish to end; *made is false when the applier gave it up, as it does when it begins anew. */
+static int try_point(Pairs *pairs, bool *made, Error *error)
+{
+    int64_t number;
+    StreamPoint point;
+    *made = false;
+    if (state_point_want(pairs->state, pairs->options.settings->migration, pairs->options.limit_ms, &number,
+                         error) != 0 ||
+        wait_for(pairs, number, 1u << POINT_HELD | 1u << POINT_GIVEN_UP, START_SECONDS, &point, error) != 0) {
+        return -1;
+    }
+    snapshot_free(&point.snapshot);
+    bool reached = false;
+    int status = point.state == POINT_HELD ? meet(pairs, number, &reached, error) : 0;
+    if (status == 0 && reached && pairs->work != NULL) {
+        status = pairs->work(pairs->work_context, pairs->exported[0], number, error);
+    }
+    if (status == 0 && reached) {
+        status = take_target(pairs, number, made, error);
+    }
+    if (status == 0 && *made) {
+        return note_hold(pairs, number, error);
+    }
+    bool moved;
+    Error ignored;
+    (void)!move(pairs, number, POINT_NONE, POINT_GIVEN_UP, &(PointNote){.reason = "verify has no use for it"},
+                &moved, &ignored);
+    return status;
+}
+
+/* How many bytes of the source's WAL the target does not have yet, as far as the applier has said. */
+static int read_lag(Pairs *pairs, ApplierStatus *applier, int64_t *lag, Error *error)
+{
+    char *text = NULL;
+    Lsn end;
+    if (state_read_applier(pairs->state, pairs->options.settings->migration, applier, error) != 0 ||
+        database_value(pairs->marker, &text, error, "SELECT pg_catalog.pg_current_wal_lsn()", 0) != 0) {
+        return -1;
+    }
+    bool known = text != NULL && lsn_parse(text, &end) && applier->exists;
+    *lag = known && end > applier->low_water_lsn ? (int64_t)(end - applier->low_water_lsn) : 0;
+    free(text);
+    return 0;
+}
+
+/*
+ * While the applier works its way through what it has missed, a point would be a long way off: it would stand at its limit, again
+ * and again. It may take as long as it likes, if it comes nearer.
+ */
+static int wait_until_near(Pairs *pairs, Error *error)
+{
+    ApplierStatus applier;
+    Lsn reached = LSN_INVALID;
+    double moved_at = clock_seconds();
+    for (;;) {
+        int64_t lag;
+        if (read_lag(pairs, &applier, &lag, error) != 0) {
+            return -1;
+        }
+        if (lag < NEAR_BYTES) {
+            return 0;
+        }
+        if (applier.low_water_lsn > reached) {
+            reached = applier.low_water_lsn;
+            moved_at = clock_seconds();
+        }
+        if (stopped(pairs, error) != 0 || follower_tend(pairs->follower, error) != 0) {
+            return -1;
+        }
+        if (clock_seconds() - moved_at > START_SECONDS) {
+            error_set(error, ERROR_STATE,
+                      "the applier is %lld bytes behind and has not come nearer in %d s%s%s", (long long)lag,
+                      START_SECONDS, applier.message[0] != '\0' ? ": " : "", applier.message);
+            return error_hint(error, "penstock status says what is wrong with it");
+        }
+        clock_pause_ms(100);
+    }
+}
+
+int matched_take(Pairs *pairs, Error *error)
+{
+    int tries = 0;
+    if (wait_until_near(pairs, error) != 0) {
+        return -1;
+    }
+    for (double begun = clock_seconds(); clock_seconds() - begun < START_SECONDS; tries++) {
+        bool made;
+        if (try_point(pairs, &made, error) != 0) {
+            return -1;
+        }
+        if (made) {
+            return 0;
+        }
+    }
+    error_set(error, ERROR_STATE,
+              "both sides could not be brought to one point in %d s and %d tries; %d snapshots did not fit",
+              START_SECONDS, tries, pairs->summary.refused);
+    return error_hint(
+        error, "penstock.point on the target has the reason of the last: the applier begins anew again "
+               "and again, or a transaction of the source waits for a synchronous standby");
+}

@@ -1,0 +1,27 @@
+/*
+ * A Pairs from the inside: pairs.c keeps the pairs, matched.c makes one while an applier works.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "follower.h"
+#include "pairs.h"
+
+struct Pairs {
+    PairsOptions options;
+    pthread_mutex_t mutex;
+    Follower *follower;
+    Database *state;  /* on the target */
+    Database *marker; /* on the source */
+    Database *holders
+        [2]; /* of the source's and the target's snapshot, in their transactions; NULL: there is no pair */
+    char exported[2][64];
+    double made_at;
+    PairsWork work; /* to be done at the next point, or NULL */
+    void *work_context;
+    PairsSummary summary;
+};
+
+/* Fills holders and exported with a matched pair; what stands in work is done at its point. */
+int matched_take(Pairs *pairs, Error *error) MUST_CHECK;
