@@ -111,6 +111,8 @@ SQL
     is($tables{parts}{rows}[0]{key}, '(100000)', 'one that is only there');
     is($tables{parts}{rows}[0]{source}, undef, 'and not at the source');
     is(scalar @{$tables{log}{rows}}, 1, 'of a table without a key a row too many');
+    is(verify(1, '--only', 'public.acc*', '--only', 'public.log', '--exclude', 'public.log')->{tables_compared}, 1, 'only some tables');
+    like($migration->exits(2, 'verify', '--only', 'nothing.*')->{stderr}, qr/no table fits --only/, 'one that fits nothing is refused');
     my $text = $migration->exits(1, 'verify')->{stdout};
     like($text, qr/^  public\.accounts  \d+ \/ \d+ rows  DIFFERENT$/m, 'people read it, too');
     like($text, qr/^      \(7\)  balance: '-?\d+' \/ '-?\d+'$/m, 'with key, column and both values');

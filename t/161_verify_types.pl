@@ -79,8 +79,8 @@ CREATE SEQUENCE counter;
 SELECT setval('counter', 41);
 CREATE SEQUENCE never;
 SQL
-$source->sql('postgres', q{SELECT lo_from_bytea(50000 + i, decode(repeat(md5(i::text), 1000), 'hex')) FROM generate_series(1, 5) AS i})
-  if $ENV{PENSTOCK_VERIFY_LARGE_OBJECTS};
+$source->sql('postgres', q{SELECT lo_from_bytea(50000 + i, decode(repeat(md5(i::text), 1000), 'hex')) FROM generate_series(1, 5) AS i;
+    SELECT lo_put(50005, 100000, 'behind a hole')});
 
 my $migration = migration($source, $target);
 $migration->ok('copy');
@@ -134,6 +134,8 @@ my @planted = (
         q{UPDATE two_keys SET b = 2.00 WHERE v = 2} ],
     [ 'a row without columns', q{INSERT INTO "No Columns" DEFAULT VALUES}, 'No Columns () extra',
         'DELETE FROM "No Columns" WHERE ctid = (SELECT max(ctid) FROM "No Columns")' ],
+    [ 'one byte of a large object', q{SELECT lo_put(50002, 9000, '\x99')}, 'large object 50002',
+        q{SELECT lo_put(50002, 9000, substr(decode(repeat(md5('2'), 1000), 'hex'), 9001, 1))} ],
     [ 'a sequence behind', q{SELECT setval('counter', 40)}, 'sequence public.counter', q{SELECT setval('counter', 41)} ],
     [ 'a sequence ahead', q{SELECT nextval('never')}, 'sequence public.never', q{SELECT setval('never', 1, false)} ],
 );

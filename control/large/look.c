@@ -44,3 +44,14 @@ int large_look(Database *from, const char *since, LargeLook *out, Error *error)
     PQclear(row);
     return 0;
 }
+
+int large_changed(Database *from, const char *since, const char *oids, PGresult **out, Error *error)
+{
+    return database_query(from, out, error,
+                          "SELECT loid::int8 FROM pg_largeobject WHERE loid = ANY ($2::oid[]) AND " CHANGED(
+                              "$1") " UNION SELECT oid::int8 FROM pg_largeobject_metadata"
+                                    " WHERE oid = ANY ($2::oid[]) AND " CHANGED("$1"),
+                          2, since, oids) == 0
+               ? 0
+               : error_context(error, "looking for large objects that have changed");
+}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "left_behind.h"
 #include "option.h"
 #include "repair.h"
 #include "text.h"
@@ -19,7 +20,9 @@ enum {
     OPTION_SAMPLE,
     OPTION_ANEW,
     OPTION_ROWS_ONLY,
-    OPTION_REPAIR
+    OPTION_REPAIR,
+    OPTION_ONLY,
+    OPTION_EXCLUDE,
 };
 
 static const struct argp_option argp_options[] = {
@@ -36,6 +39,11 @@ static const struct argp_option argp_options[] = {
      "Make rows that differ what they are at the source, and sequences, while both sides are written; then "
      "compare again",
      0},
+    {"only", OPTION_ONLY, "PATTERN", 0,
+     "Compare only tables and sequences that fit: SCHEMA or SCHEMA.NAME, with * and ? as in a shell. May be "
+     "repeated",
+     0},
+    {"exclude", OPTION_EXCLUDE, "PATTERN", 0, "Compare none of these. May be repeated", 0},
     {"rows-only", OPTION_ROWS_ONLY, NULL, 0, "Leave out definitions, sequences and large objects", 0},
     {0},
 };
@@ -65,9 +73,17 @@ static int take_sample(const struct argp_state *state, const char *text)
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     VerifyOptions *options = state->input;
+    Error error;
     switch (key) {
     case ARGP_KEY_INIT:
         options->limit = 10;
+        return 0;
+    case OPTION_ONLY:
+    case OPTION_EXCLUDE:
+        if (selection_add(&options->selection, key == OPTION_ONLY ? SELECTION_ONLY : SELECTION_EXCLUDE,
+                          argument, &error) != 0) {
+            argp_error(state, "%s", error.message);
+        }
         return 0;
     case OPTION_SAMPLE:
         options->sample = take_sample(state, argument);
@@ -110,7 +126,8 @@ static int connect_both(Verify *verify, Error *error)
         error_set(error, ERROR_STATE, "nothing was copied to this target: it has no schema penstock");
         return error_hint(error, "penstock copy comes first");
     }
-    return state_load(verify->target, settings->migration, &verify->migration, error) == 0
+    return state_load(verify->target, settings->migration, &verify->migration, error) == 0 &&
+                   left_behind_hide_known(verify->source, verify->target, settings->migration, error) == 0
                ? state_lock(verify->target, settings->migration, "verify", error)
                : -1;
 }
@@ -173,26 +190,68 @@ static int check_phase(Verify *verify, Error *error)
 static void write_scope(const VerifyOptions *options, Text *out)
 {
     text_append(out, "");
+    selection_describe(&options->selection, out);
     if (options->sample > 0) {
-        text_printf(out, "sample %d.%02d%%", options->sample / 100, options->sample % 100);
+        text_printf(out, "%ssample %d.%02d%%", out->size > 0 ? ", " : "", options->sample / 100,
+                    options->sample % 100);
     }
     if (options->rows_only) {
         text_printf(out, "%srows only", out->size > 0 ? ", " : "");
     }
 }
 
+/* "r.id = ANY (…)" of the tables that fit, behind what is in out; nothing when all do. */
+static int write_match(Verify *verify, Text *out, Error *error)
+{
+    PGresult *rows = NULL;
+    Text ids = {0};
+    const Selection *selection = &verify->options->selection;
+    if (selection->count == 0) {
+        return 0;
+    }
+    if (database_query(verify->target, &rows, error,
+                       "SELECT id, schema_name, table_name FROM penstock.relation WHERE migration = $1", 1,
+                       verify->settings->migration) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        if (verify_chooses(verify, PQgetvalue(rows, i, 1), PQgetvalue(rows, i, 2))) {
+            text_array_add(&ids, PQgetvalue(rows, i, 0));
+        }
+    }
+    PQclear(rows);
+    int status = ids.size > 0 ? 0 : error_set(error, ERROR_USAGE, "no table fits --only and --exclude");
+    text_array_end(&ids);
+    text_printf(out, "r.id = ANY ('%s'::int8[])", ids.data);
+    text_free(&ids);
+    return status;
+}
+
+bool verify_chooses(const Verify *verify, const char *schema, const char *name)
+{
+    const Selection *selection = &verify->options->selection;
+    return (!selection_has(selection, SELECTION_ONLY) ||
+            selection_match(selection, SELECTION_ONLY, schema, name) != NULL) &&
+           selection_match(selection, SELECTION_EXCLUDE, schema, name) == NULL;
+}
+
 static int begin_pass(Verify *verify, Error *error)
 {
-    Text scope = {0};
+    Text scope = {0}, match = {0};
     write_scope(verify->options, &scope);
+    if (write_match(verify, &match, error) != 0) {
+        text_free(&scope);
+        text_free(&match);
+        return -1;
+    }
     int status = !verify->options->anew ? 0
                                         : database_execute(verify->target, error,
                                                            "UPDATE penstock.verify_pass SET state = 'left'"
                                                            " WHERE migration = $1 AND state = 'running'",
                                                            1, verify->settings->migration);
     if (status == 0) {
-        status =
-            pass_begin(verify->target, verify->settings->migration, scope.data, NULL, &verify->pass, error);
+        status = pass_begin(verify->target, verify->settings->migration, scope.data, match.data,
+                            &verify->pass, error);
     }
     if (status == 0 && verify->pass.resumed) {
         log_line(&verify->settings->log, LOG_INFO,
@@ -200,6 +259,7 @@ static int begin_pass(Verify *verify, Error *error)
                  (long long)(verify->pass.jobs - verify->pass.jobs_left), (long long)verify->pass.jobs);
     }
     text_free(&scope);
+    text_free(&match);
     return status;
 }
 
@@ -240,6 +300,7 @@ static ExitStatus command_run(const Settings *settings, void *input, Error *erro
     pairs_free(verify.pairs);
     database_close(verify.source);
     database_close(verify.target);
+    selection_free(&options->selection);
     if (status == 0) {
         return equal ? EXIT_DONE : EXIT_ANSWER_NO;
     }

@@ -5,5 +5,5 @@
 
 #include "verify.h"
 
-/* Which of them differ, up to the limit. Nothing is said where there are none at the source. */
+/* Which of them differ, up to the limit. Nothing is said where they stay behind. */
 int large_objects_verify(Verify *verify, Error *error) MUST_CHECK;

@@ -14,7 +14,6 @@
 #include "chunk.h"
 #include "repair_batch.h"
 #include "sequences.h"
-#include "session.h"
 #include "text.h"
 
 #define BATCH_ROWS 2000

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "pairs.h"
 #include "pass.h"
+#include "selection.h"
 #include "state.h"
 
 typedef struct VerifyOptions {
@@ -19,7 +20,8 @@ typedef struct VerifyOptions {
     int sample;  /* of 10,000 rows; 0: all */
     bool anew;   /* an interrupted pass is not gone on with */
     bool repair;
-    bool rows_only; /* definitions, sequences and large objects are left out */
+    Selection selection; /* of this comparison; empty: all that was copied */
+    bool rows_only;      /* definitions, sequences and large objects are left out */
 } VerifyOptions;
 
 typedef struct Verify {
@@ -35,6 +37,9 @@ typedef struct Verify {
     _Atomic int64_t jobs_done, bytes_done, rows_done;
     _Atomic int64_t different; /* found so far */
 } Verify;
+
+/* Whether --only and --exclude let this table or sequence be compared. */
+bool verify_chooses(const Verify *verify, const char *schema, const char *name);
 
 /* Compares the pass's tables: returns when no piece is left that nobody is at. */
 int verify_rows(Verify *verify, Error *error) MUST_CHECK;
