@@ -243,9 +243,29 @@ static int wait_until_near(Pairs *pairs, Error *error)
     }
 }
 
+/* The switch waits for the applier while clients wait for the switch: nobody holds the applier then. */
+static int check_no_switch(Pairs *pairs, Error *error)
+{
+    bool open;
+    if (state_operation_open(pairs->state, pairs->options.settings->migration, "cutover", "switched", &open,
+                             error) != 0) {
+        return -1;
+    }
+    if (open) {
+        error_set(error, ERROR_STATE, "a cutover of migration \"%s\" has begun",
+                  pairs->options.settings->migration);
+        return error_hint(error,
+                          "when it has ended, or was undone, the same command goes on where it stopped");
+    }
+    return 0;
+}
+
 int matched_take(Pairs *pairs, Error *error)
 {
     int tries = 0;
+    if (check_no_switch(pairs, error) != 0) {
+        return -1;
+    }
     if (wait_until_near(pairs, error) != 0) {
         return -1;
     }
