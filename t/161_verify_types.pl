@@ -75,6 +75,21 @@ CREATE TABLE two_keys (a text, b numeric, v int, PRIMARY KEY (a, b));
 INSERT INTO two_keys VALUES ('a', 1.0, 1), ('a, 1', 2.00, 2), ('"', 0, 3);
 CREATE TABLE "No Columns" ();
 INSERT INTO "No Columns" DEFAULT VALUES;
+CREATE ROLE reader;
+CREATE TABLE defined (id int PRIMARY KEY, a int, b text DEFAULT 'b', CONSTRAINT few CHECK (a < 10));
+CREATE TABLE refers (id int PRIMARY KEY, d int CONSTRAINT to_defined REFERENCES defined);
+CREATE INDEX by_a ON defined (a);
+CREATE INDEX by_b ON defined (b);
+CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER fires BEFORE UPDATE ON defined FOR EACH ROW EXECUTE PROCEDURE fire();
+CREATE FUNCTION plus(n int) RETURNS int LANGUAGE sql AS 'SELECT n + 1';
+CREATE VIEW seen AS SELECT id, a FROM defined WHERE a > 1;
+CREATE RULE quiet AS ON DELETE TO refers DO INSTEAD NOTHING;
+CREATE POLICY own ON defined USING (b = current_user);
+CREATE STATISTICS together ON a, b FROM defined;
+COMMENT ON TABLE defined IS 'commented';
+GRANT SELECT, INSERT ON defined TO reader;
+ALTER DATABASE postgres SET work_mem = '5MB';
 CREATE SEQUENCE counter;
 SELECT setval('counter', 41);
 CREATE SEQUENCE never;
@@ -82,6 +97,7 @@ SQL
 $source->sql('postgres', q{SELECT lo_from_bytea(50000 + i, decode(repeat(md5(i::text), 1000), 'hex')) FROM generate_series(1, 5) AS i;
     SELECT lo_put(50005, 100000, 'behind a hole')});
 
+$target->sql('postgres', 'CREATE ROLE reader');
 my $migration = migration($source, $target);
 $migration->ok('copy');
 my $applier = $migration->follow;
@@ -155,9 +171,41 @@ subtest 'what was planted is found' => sub {
     is(found(verify(0)), '', 'put back, both sides are equal again');
 };
 
+my @definitions = (
+    [ 'a missing index', 'DROP INDEX by_a', 'definition index public.by_a' ],
+    [ 'an index that is not valid', q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_b'::regclass}, 'definition index public.by_b' ],
+    [ 'a trigger that is disabled', 'ALTER TABLE defined DISABLE TRIGGER fires', 'definition trigger public.defined fires, enabled' ],
+    [ 'a constraint that is not validated', q{ALTER TABLE refers DROP CONSTRAINT to_defined;
+        ALTER TABLE refers ADD CONSTRAINT to_defined FOREIGN KEY (d) REFERENCES defined NOT VALID},
+        'definition constraint public.refers to_defined, definition' ],
+    [ 'a missing constraint', 'ALTER TABLE defined DROP CONSTRAINT few', 'definition constraint public.defined few' ],
+    [ 'a lost grant', 'REVOKE INSERT ON defined FROM reader', 'definition table public.defined, grants' ],
+    [ 'another owner', 'ALTER VIEW seen OWNER TO reader', "definition table public.seen, owner\ndefinition table public.seen, grants" ],
+    [ 'another function', q{CREATE OR REPLACE FUNCTION plus(n int) RETURNS int LANGUAGE sql AS 'SELECT n + 2'},
+        'definition function public.plus(n integer), body' ],
+    [ 'another view', 'CREATE OR REPLACE VIEW seen AS SELECT id, a FROM defined WHERE a > 2', 'definition table public.seen, definition' ],
+    [ 'a missing rule', 'DROP RULE quiet ON refers', 'definition rule public.refers quiet' ],
+    [ 'another policy', 'ALTER POLICY own ON defined USING (true)', 'definition policy public.defined own, definition' ],
+    [ 'a missing statistics object', 'DROP STATISTICS together', 'definition statistics public.together' ],
+    [ 'another comment', q{COMMENT ON TABLE defined IS 'another'}, 'definition table public.defined, comment' ],
+    [ 'another default', q{ALTER TABLE defined ALTER b SET DEFAULT 'c'}, 'definition table public.defined, column b' ],
+    [ 'a lost setting', 'ALTER DATABASE postgres RESET work_mem', 'definition database (the database), setting work_mem' ],
+);
+
+subtest 'what is defined in another way is found' => sub {
+    $target->sql('postgres', "SET allow_system_table_mods = on; $_->[1]") foreach @definitions;
+    my $document = verify(1);
+    my %found = map { $_ => 1 } split /\n/, found($document);
+    foreach my $plant (@definitions) {
+        my @missing = grep { !delete $found{$_} } split /\n/, $plant->[2];
+        is("@missing", '', $plant->[0]);
+    }
+    is(join(', ', sort keys %found), '', 'and nothing else') or diag(encode_json($document->{objects}));
+};
+
 subtest 'a sequence that the source has moved on waits for the switch' => sub {
     $source->sql('postgres', q{SELECT nextval('counter'), nextval('never')});
-    verify(0);
+    is(join(' ', grep { $_->{kind} eq 'sequence' } @{verify(1)->{objects}}), '', 'which is no difference');
 };
 
 subtest 'a sample' => sub {
@@ -169,7 +217,7 @@ subtest 'a sample' => sub {
     is($table->{source_rows}, $table->{target_rows}, 'the same on both sides');
     is($document->{sample_percent}, 10, 'and it says so');
     $target->sql('postgres', q{UPDATE swapped SET v = md5(id::text)});
-    like($migration->ok('verify', '--sample', '0.5')->{stdout}, qr/^This was a sample: 0\.5 %/m, 'to people, too');
+    like($migration->ok('verify', '--sample', '0.5', '--rows-only')->{stdout}, qr/^This was a sample: 0\.5 %/m, 'to people, too');
 };
 
 is($applier->stop, 0, 'the applier ends cleanly');

@@ -93,6 +93,30 @@ static int check_drift(Cutover *cutover, Error *error)
     return status;
 }
 
+/* What the stream has brought since is not part of that answer: it is said, and --verify compares it at the switch. */
+static int name_written_since(Cutover *cutover, Error *error)
+{
+    PGresult *row = NULL;
+    if (database_query(
+            cutover->target, &row, error,
+            "SELECT count(*), to_char(max(p.ended_at), 'YYYY-MM-DD HH24:MI:SS')"
+            "  FROM penstock.applied a JOIN penstock.relation r ON r.id = a.relation AND r.migration = $1,"
+            "       (SELECT started_at, ended_at FROM penstock.verify_pass"
+            "         WHERE migration = $1 AND state = 'done' AND scope = '' ORDER BY id DESC LIMIT 1) p"
+            " WHERE a.counted_at > p.started_at",
+            1, cutover->migration.name) != 0) {
+        return -1;
+    }
+    if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
+        cutover_warn(cutover, "%s table(s) were written since the last comparison, which ended at %s%s",
+                     PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1),
+                     cutover->options->verify ? "; --verify compares all at the switch"
+                                              : "; --verify would compare them at the switch");
+    }
+    PQclear(row);
+    return 0;
+}
+
 /* Whether the last full comparison is recent enough and found nothing. What changed since is the comparison's at the switch. */
 static int check_verified(Cutover *cutover, Error *error)
 {
@@ -127,7 +151,7 @@ static int check_verified(Cutover *cutover, Error *error)
     }
     PQclear(row);
     return status == 0
-               ? 0
+               ? name_written_since(cutover, error)
                : error_hint(error, "penstock verify compares both sides while clients go on; --verify "
                                    "compares them once more at the switch itself");
 }

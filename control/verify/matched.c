@@ -29,6 +29,28 @@ static int stopped(const Pairs *pairs, Error *error)
                : 0;
 }
 
+/* Whether there is an applier that works: it says something every few seconds, and not that it has stopped. */
+static bool is_at_work(const ApplierStatus *applier)
+{
+    return applier->exists && applier->age < START_SECONDS && strcmp(applier->state, "failed") != 0 &&
+           strcmp(applier->state, "waiting") != 0 && strcmp(applier->state, "stopped") != 0;
+}
+
+/* It does not stand in the middle of a transaction: one of many rows may take its time, if the applier works. */
+static int check_patience(Pairs *pairs, unsigned states, double seconds, Error *error)
+{
+    ApplierStatus applier;
+    if (state_read_applier(pairs->state, pairs->options.settings->migration, &applier, error) != 0) {
+        return -1;
+    }
+    if ((states & 1u << POINT_HELD) != 0 && is_at_work(&applier)) {
+        return 0;
+    }
+    error_set(error, ERROR_LIMIT, "the applier has not come to a point to compare at in %.0f s%s%s", seconds,
+              applier.message[0] != '\0' ? ": " : "", applier.message);
+    return error_hint(error, "penstock status says what it waits for, or how far behind it is");
+}
+
 /* Waits until the point is in one of these states (a mask of 1 << PointState). */
 static int wait_for(Pairs *pairs, int64_t number, unsigned states, double seconds, StreamPoint *point,
                     Error *error)
@@ -50,9 +72,10 @@ static int wait_for(Pairs *pairs, int64_t number, unsigned states, double second
             return -1;
         }
         if (clock_seconds() - begun > seconds) {
-            error_set(error, ERROR_LIMIT, "the applier has not come to a point to compare at in %.0f s",
-                      seconds);
-            return error_hint(error, "penstock status says what it waits for, or how far behind it is");
+            if (check_patience(pairs, states, seconds, error) != 0) {
+                return -1;
+            }
+            begun = clock_seconds();
         }
         clock_pause_ms(PAUSE_MS);
     }
@@ -209,16 +232,22 @@ static int read_lag(Pairs *pairs, ApplierStatus *applier, int64_t *lag, Error *e
     return 0;
 }
 
+static int is_not_at_work(const ApplierStatus *applier, int64_t lag, Error *error)
+{
+    error_set(error, ERROR_STATE, "the applier is %lld bytes behind and has not worked for %d s%s%s",
+              (long long)lag, START_SECONDS, applier->message[0] != '\0' ? ": " : "", applier->message);
+    return error_hint(error, "penstock status says what is wrong with it");
+}
+
 /*
  * While the applier works its way through what it has missed, a point would be a long way off: it would stand at its limit, again
- * and again. It may take as long as it likes, if it comes nearer.
+ * and again. It may take as long as it likes, if it works.
  */
 static int wait_until_near(Pairs *pairs, Error *error)
 {
-    ApplierStatus applier;
-    Lsn reached = LSN_INVALID;
-    double moved_at = clock_seconds();
+    double worked_at = clock_seconds(), said_at = worked_at;
     for (;;) {
+        ApplierStatus applier;
         int64_t lag;
         if (read_lag(pairs, &applier, &lag, error) != 0) {
             return -1;
@@ -226,18 +255,17 @@ static int wait_until_near(Pairs *pairs, Error *error)
         if (lag < NEAR_BYTES) {
             return 0;
         }
-        if (applier.low_water_lsn > reached) {
-            reached = applier.low_water_lsn;
-            moved_at = clock_seconds();
+        worked_at = is_at_work(&applier) ? clock_seconds() : worked_at;
+        if (clock_seconds() - worked_at > START_SECONDS) {
+            return is_not_at_work(&applier, lag, error);
         }
         if (stopped(pairs, error) != 0 || follower_tend(pairs->follower, error) != 0) {
             return -1;
         }
-        if (clock_seconds() - moved_at > START_SECONDS) {
-            error_set(error, ERROR_STATE,
-                      "the applier is %lld bytes behind and has not come nearer in %d s%s%s", (long long)lag,
-                      START_SECONDS, applier.message[0] != '\0' ? ": " : "", applier.message);
-            return error_hint(error, "penstock status says what is wrong with it");
+        if (clock_seconds() - said_at > 10) {
+            said_at = clock_seconds();
+            log_line(&pairs->options.settings->log, LOG_INFO,
+                     "waiting for the applier, which is %lld MB behind", (long long)(lag >> 20));
         }
         clock_pause_ms(100);
     }

@@ -90,7 +90,7 @@ static int find_interrupted(Database *target, const char *migration, const char 
     return 0;
 }
 
-/* Of passes before only what they came to is kept; differences stay of the last ten. */
+/* Of passes before only what they came to is kept, and what was repaired; other differences stay of the last ten. */
 static int make_pass(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
                      Error *error)
 {
@@ -108,6 +108,12 @@ static int make_pass(Database *target, const char *migration, const char *scope,
                          "DELETE FROM penstock.verify_table t USING penstock.verify_pass p"
                          " WHERE t.pass = p.id AND p.migration = $1",
                          1, migration) != 0 ||
+        database_execute(
+            target, error,
+            "DELETE FROM penstock.verify_difference d USING penstock.verify_pass p"
+            " WHERE d.pass = p.id AND p.migration = $1 AND d.repaired IS NULL AND p.id <= ("
+            "   SELECT id FROM penstock.verify_pass WHERE migration = $1 ORDER BY id DESC OFFSET 9 LIMIT 1)",
+            1, migration) != 0 ||
         database_value(target, &id, error,
                        "INSERT INTO penstock.verify_pass (migration, scope) VALUES ($1, $2) RETURNING id", 2,
                        migration, scope) != 0) {
