@@ -1,5 +1,6 @@
 /*
- *     before the switch   right: as at the source, or as the copy has set it. What moved on the target was moved by somebody else
+ *     before the switch   right: as at the source, or as the copy has set it. What moved on the target was moved by somebody else.
+ *                         After a rollback the target's stand where the applications left them: then not beyond the source's
  *     after it            right: as at the source, or further in the direction in which it goes
  */
 #include "verify_sequences.h"
@@ -59,6 +60,8 @@ static int read_known(Verify *verify, const PGresult *names, int first, int last
         "  JOIN pg_catalog.pg_sequence s ON s.seqrelid = u.oid"
         "  LEFT JOIN penstock.sequence p ON p.migration = $1 AND p.schema_name = u.s AND p.sequence_name = "
         "u.t"
+        "       AND NOT EXISTS (SELECT FROM penstock.journal j WHERE j.migration = $1"
+        "             AND j.operation IN ('cutover', 'rollback') AND j.at > p.set_at)"
         " ORDER BY 1",
         3, verify->settings->migration, arrays[0].data, arrays[1].data);
     text_free(&arrays[0]);
