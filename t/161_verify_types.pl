@@ -87,6 +87,20 @@ CREATE VIEW seen AS SELECT id, a FROM defined WHERE a > 1;
 CREATE RULE quiet AS ON DELETE TO refers DO INSTEAD NOTHING;
 CREATE POLICY own ON defined USING (b = current_user);
 CREATE STATISTICS together ON a, b FROM defined;
+ALTER TABLE defined ALTER b SET STORAGE EXTERNAL, ALTER a SET STATISTICS 7;
+CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE EVENT TRIGGER tells ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TABLE') EXECUTE PROCEDURE told();
+CREATE FUNCTION same_mood(mood, text) RETURNS bool LANGUAGE sql AS 'SELECT $1::text = $2';
+CREATE OPERATOR === (LEFTARG = mood, RIGHTARG = text, PROCEDURE = same_mood);
+CREATE FUNCTION mood_number(mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE CAST (mood AS int) WITH FUNCTION mood_number(mood) AS ASSIGNMENT;
+CREATE COLLATION mine FROM "C";
+CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = simple, STOPWORDS = english);
+CREATE TEXT SEARCH CONFIGURATION searched (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION searched ALTER MAPPING FOR asciiword WITH words, simple;
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER far FOREIGN DATA WRAPPER nowhere OPTIONS (b '1', a '2');
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO reader;
 COMMENT ON TABLE defined IS 'commented';
 GRANT SELECT, INSERT ON defined TO reader;
 ALTER DATABASE postgres SET work_mem = '5MB';
@@ -189,6 +203,18 @@ my @definitions = (
     [ 'a missing statistics object', 'DROP STATISTICS together', 'definition statistics public.together' ],
     [ 'another comment', q{COMMENT ON TABLE defined IS 'another'}, 'definition table public.defined, comment' ],
     [ 'another default', q{ALTER TABLE defined ALTER b SET DEFAULT 'c'}, 'definition table public.defined, column b' ],
+    [ 'another storage', 'ALTER TABLE defined ALTER b SET STORAGE EXTENDED', 'definition table public.defined, storage of column b' ],
+    [ 'another statistics target', 'ALTER TABLE defined ALTER a SET STATISTICS 8', 'definition table public.defined, statistics target of column a' ],
+    [ 'an event trigger that is disabled', 'ALTER EVENT TRIGGER tells DISABLE', 'definition event trigger tells, enabled' ],
+    [ 'a missing operator', 'DROP OPERATOR === (mood, text)', 'definition operator public.=== (public.mood, text)' ],
+    [ 'a missing cast', 'DROP CAST (mood AS int)', 'definition cast public.mood to integer' ],
+    [ 'a missing collation', 'DROP COLLATION mine', 'definition collation public.mine' ],
+    [ 'another dictionary', 'ALTER TEXT SEARCH DICTIONARY words (STOPWORDS)', 'definition text search dictionary public.words, definition' ],
+    [ 'another search', 'ALTER TEXT SEARCH CONFIGURATION searched DROP MAPPING FOR word',
+        'definition text search configuration public.searched, definition' ],
+    [ 'another server', q{ALTER SERVER far OPTIONS (SET a '3')}, 'definition foreign server far, definition' ],
+    [ 'lost default privileges', 'ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM reader',
+        'definition default privileges (made the cluster) in public for r' ],
     [ 'a lost setting', 'ALTER DATABASE postgres RESET work_mem', 'definition database (the database), setting work_mem' ],
 );
 

@@ -136,6 +136,16 @@ const CatalogQuery catalog_queries[] = {
                               "a.attisdropped"
                               "   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
                               "AND a.atthasdef"
+                              " UNION ALL SELECT o.object, concat('storage of column ', a.attname), "
+                              "a.attstorage::text FROM o JOIN pg_attribute a"
+                              "   ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type "
+                              "t ON t.oid = a.atttypid"
+                              "   WHERE a.attstorage <> t.typstorage AND o.relkind IN ('r', 'p', 'm')"
+                              " UNION ALL SELECT o.object, concat('statistics target of column ', "
+                              "a.attname), a.attstattarget::text"
+                              "   FROM o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT "
+                              "a.attisdropped"
+                              "   WHERE a.attstattarget >= 0"
                               " UNION ALL SELECT o.object, concat('comment on column ', a.attname), "
                               "s.description"
                               "   FROM o JOIN pg_description s ON s.objoid = o.oid AND s.classoid = "
@@ -279,6 +289,94 @@ const CatalogQuery catalog_queries[] = {
                        "s.stxrelid") ")"
                                      " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
                                      "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
+    {"event trigger",
+     "WITH o AS (SELECT e.oid, e.evtname::text AS object, e.evtevent, e.evtfoid, e.evtenabled, e.evttags, "
+     "e.evtowner"
+     "   FROM pg_event_trigger e WHERE e.evtname !~ '^penstock' AND " NOT_OF_EXTENSION(
+         "pg_event_trigger", "e.oid") ")"
+                                      " SELECT object, 'definition', concat(evtevent::text, ' ', "
+                                      "evtfoid::regproc::text, ' ', array_to_string(evttags, ', '))"
+                                      "   FROM o UNION ALL SELECT object, 'enabled', CASE evtenabled WHEN "
+                                      "'O' THEN 'yes' WHEN 'D' THEN 'no' WHEN 'R' THEN"
+                                      "   'REPLICA' ELSE 'ALWAYS' END FROM o" OWNER("o.evtowner")
+                                          COMMENT("pg_event_trigger")},
+    {"operator",
+     "WITH o AS (SELECT p.oid, concat(n.nspname, '.', p.oprname, ' (', format_type(p.oprleft, NULL), ', ',"
+     "     format_type(p.oprright, NULL), ')') AS object, p.oprcode, p.oprcom, p.oprnegate, p.oprrest, "
+     "p.oprjoin, p.oprowner"
+     "   FROM pg_operator p JOIN pg_namespace n ON n.oid = p.oprnamespace WHERE p.oprcode <> 0 AND " OURS(
+         "n") " AND " NOT_OF_EXTENSION("pg_operator",
+                                       "p.oid") ")"
+                                                " SELECT object, 'definition', "
+                                                "concat(oprcode::oid::regprocedure::text, ' ', "
+                                                "oprcom::regoperator::text, ' ',"
+                                                "   oprnegate::regoperator::text, ' ', oprrest::text, ' ', "
+                                                "oprjoin::text) FROM o" OWNER("o.oprowner")
+                                                    COMMENT("pg_operator")},
+    /* Those from ranges to their multiranges come with the range type, from 14 on. */
+    {"cast",
+     "WITH o AS (SELECT c.oid, concat(format_type(c.castsource, NULL), ' to ', format_type(c.casttarget, "
+     "NULL)) AS object,"
+     "     c.castfunc, c.castcontext, c.castmethod FROM pg_cast c JOIN pg_type t ON t.oid = c.casttarget"
+     "   WHERE c.oid >= 16384 AND t.typtype <> 'm' AND " NOT_OF_EXTENSION(
+         "pg_cast", "c.oid") ")"
+                             " SELECT object, 'definition', concat(castmethod::text, castcontext::text, ' ', "
+                             "CASE WHEN castfunc <> 0 THEN"
+                             "   castfunc::regprocedure::text END) FROM o" COMMENT("pg_cast")},
+    {"collation",
+     "WITH o AS (SELECT c.oid, concat(n.nspname, '.', c.collname) AS object, c.collprovider, c.collowner"
+     "   FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE " OURS(
+         "n") " AND " NOT_OF_EXTENSION("pg_collation",
+                                       "c.oid") ")"
+                                                " SELECT object, 'provider', collprovider::text FROM o" OWNER(
+                                                    "o.collowner") COMMENT("pg_collation")},
+    {"text search dictionary",
+     "WITH o AS (SELECT d.oid, concat(n.nspname, '.', d.dictname) AS object, d.dicttemplate, "
+     "d.dictinitoption, d.dictowner"
+     "   FROM pg_ts_dict d JOIN pg_namespace n ON n.oid = d.dictnamespace WHERE " OURS(
+         "n") " AND " NOT_OF_EXTENSION("pg_ts_dict",
+                                       "d.oid") ")"
+                                                " SELECT object, 'definition', concat((SELECT tmplname FROM "
+                                                "pg_ts_template t WHERE t.oid = dicttemplate), ' ',"
+                                                "   dictinitoption) FROM o" OWNER("o.dictowner")
+                                                    COMMENT("pg_ts_dict")},
+    {"text search configuration",
+     "WITH o AS (SELECT c.oid, concat(n.nspname, '.', c.cfgname) AS object, c.cfgparser, c.cfgowner"
+     "   FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace WHERE " OURS(
+         "n") " AND " NOT_OF_EXTENSION("pg_ts_config",
+                                       "c.oid") ")"
+                                                " SELECT object, 'definition', concat((SELECT prsname FROM "
+                                                "pg_ts_parser p WHERE p.oid = cfgparser), ' ',"
+                                                "   (SELECT string_agg(concat(m.maptokentype, ' ', "
+                                                "m.mapdict::regdictionary::text), ', ' ORDER BY "
+                                                "m.maptokentype,"
+                                                "     m.mapseqno) FROM pg_ts_config_map m WHERE m.mapcfg = "
+                                                "o.oid)) FROM o" OWNER("o.cfgowner") COMMENT("pg_ts_config")},
+    {"foreign server", "WITH o AS (SELECT f.oid, f.srvname::text AS object, f.srvfdw, f.srvtype, "
+                       "f.srvversion, f.srvoptions, f.srvowner, f.srvacl"
+                       "   FROM pg_foreign_server f WHERE " NOT_OF_EXTENSION(
+                           "pg_foreign_server",
+                           "f.oid") ")"
+                                    " SELECT object, 'definition', concat((SELECT fdwname FROM "
+                                    "pg_foreign_data_wrapper w WHERE w.oid = srvfdw), ' ', srvtype,"
+                                    "   ' ', srvversion, ' ', array_to_string(ARRAY(SELECT "
+                                    "unnest(srvoptions) ORDER BY 1), ', ')) FROM o" OWNER("o.srvowner")
+                                        GRANTS("o.srvacl", "'S'", "o.srvowner") COMMENT("pg_foreign_server")},
+    {"default privileges",
+     "SELECT ''::text AS object, ''::text, ''::text WHERE false"
+     " @grants@ SELECT concat(" ROLE(
+         "d.defaclrole") ", ' in ', coalesce(n.nspname::text, 'all schemas'), ' for ',"
+                         "   d.defaclobjtype::text), 'grants', (SELECT string_agg(concat(" ROLE(
+                             "a.grantee") ", ' ', a.privilege_type,"
+                                          "     CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), ', "
+                                          "' ORDER BY " ROLE(
+                                              "a.grantee") " COLLATE \"C\","
+                                                           "     a.privilege_type COLLATE \"C\") FROM "
+                                                           "aclexplode(d.defaclacl) a WHERE a.privilege_type "
+                                                           "<> 'MAINTAIN')"
+                                                           "   FROM pg_default_acl d LEFT JOIN pg_namespace "
+                                                           "n ON n.oid = d.defaclnamespace"
+                                                           "  WHERE n.oid IS NULL OR " OURS("n") " @end@"},
     {"database",
      "WITH o AS (SELECT d.oid, '(the database)'::text AS object, d.datdba, d.datacl FROM pg_database d"
      "   WHERE d.datname = current_database())"
