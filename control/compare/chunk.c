@@ -26,8 +26,8 @@ bool chunk_wants_care(const Error *error)
 
 static void take_totals(CompareTable *table, const PGresult *source, int s, const PGresult *target, int t)
 {
-    table->source_rows = atoll(PQgetvalue(source, s, 1));
-    table->target_rows = atoll(PQgetvalue(target, t, 1));
+    table->source_rows = strtoll(PQgetvalue(source, s, 1), NULL, 10);
+    table->target_rows = strtoll(PQgetvalue(target, t, 1), NULL, 10);
     table->equal = table->source_rows == table->target_rows &&
                    strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) == 0;
 }

@@ -11,13 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-<<<<<<< HEAD
-#include "number.h"
-#include "session.h"
-=======
 #include "chunk.h"
 #include "large.h"
->>>>>>> 601d246 (verify --only, --exclude; large objects that the switch will bring again are no difference)
+#include "number.h"
 #include "text.h"
 
 #define MAX_BUCKETS 16
@@ -29,9 +25,9 @@
     "                    ) FILTER (WHERE l.data <> decode(repeat('00', length(l.data)), 'hex')), 0) AS hash" \
     "  FROM pg_largeobject_metadata m LEFT JOIN pg_largeobject l ON l.loid = m.oid" condition " GROUP BY 1"
 
-static const char buckets_sql[] =
-    "SELECT (oid::int8 & 4095)::int4, count(*), sum(hashtextextended(concat(oid, ' ', size, ' ', hash), 0))"
-    "  FROM (" OBJECTS("") ") o GROUP BY 1 ORDER BY 1";
+static const char buckets_sql[] = "SELECT (oid::int8 & 4095)::int4, count(*), "
+                                  "sum(hashtextextended(concat(oid, ' ', size, ' ', hash), 0))"
+                                  "  FROM (" OBJECTS("") ") o GROUP BY 1 ORDER BY 1";
 
 static const char objects_sql[] = "SELECT oid::int8, concat(size, ' bytes, hash ', hash) FROM (" OBJECTS(
     " WHERE (m.oid::int8 & 4095)::int4 = ANY ($1::int4[])") ") o ORDER BY 1";
@@ -66,8 +62,8 @@ static size_t find_wrong(const PGresult *source, const PGresult *target, Wrong *
     int s = 0, t = 0;
     size_t count = 0;
     while (s < PQntuples(source) || t < PQntuples(target)) {
-        long long left = s < PQntuples(source) ? atoll(PQgetvalue(source, s, 0)) : 1LL << 40;
-        long long right = t < PQntuples(target) ? atoll(PQgetvalue(target, t, 0)) : 1LL << 40;
+        long long left = s < PQntuples(source) ? strtoll(PQgetvalue(source, s, 0), NULL, 10) : 1LL << 40;
+        long long right = t < PQntuples(target) ? strtoll(PQgetvalue(target, t, 0), NULL, 10) : 1LL << 40;
         const char *here = left <= right ? PQgetvalue(source, s, 1) : NULL;
         const char *there = right <= left ? PQgetvalue(target, t, 1) : NULL;
         if (here == NULL || there == NULL || strcmp(here, there) != 0) {

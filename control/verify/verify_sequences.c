@@ -111,14 +111,10 @@ static int judge(Verify *verify, const PGresult *names, int first, const PGresul
         if (is_right(verify, here, there, known, i)) {
             continue;
         }
-<<<<<<< HEAD
         int n = first + number_int(PQgetvalue(known, i, 0)) - 1;
-=======
-        int n = first + atoi(PQgetvalue(known, i, 0)) - 1;
         if (!verify_chooses(verify, PQgetvalue(names, n, 0), PQgetvalue(names, n, 1))) {
             continue;
         }
->>>>>>> 601d246 (verify --only, --exclude; large objects that the switch will bring again are no difference)
         char left[48], right[48];
         Text object = {0};
         write_position(here, left);
