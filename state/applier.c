@@ -161,11 +161,14 @@ static int add_tables(Database *target, const TableCount *tables, size_t count, 
     CountArrays arrays = make_arrays(tables, count);
     int status = database_execute(
         target, error,
+        /* DDL may take a table away at this very moment: one that is locked stays until the count is written. */
+        "WITH known AS MATERIALIZED (SELECT id FROM penstock.relation WHERE id = ANY ($1::int8[]) FOR KEY "
+        "SHARE) "
         "INSERT INTO penstock.applied AS a (relation, lane, rows, rows_per_second, counted_at) "
         "SELECT id, max(nullif(t.lane, -1)), sum(t.rows), sum(t.rows / greatest(t.seconds, 0.001)), "
         "clock_timestamp() "
         "FROM unnest($1::int8[], $2::int4[], $3::int8[], $4::float8[]) AS t (id, lane, rows, seconds) "
-        "JOIN penstock.relation USING (id) GROUP BY id "
+        "JOIN known USING (id) GROUP BY id "
         "ON CONFLICT (relation) DO UPDATE SET lane = excluded.lane, rows = a.rows + excluded.rows, "
         "rows_per_second = excluded.rows_per_second, counted_at = excluded.counted_at",
         4, arrays.text[0], arrays.text[1], arrays.text[2], arrays.text[3]);

@@ -73,6 +73,7 @@ static int fill_migration(const PGresult *result, Migration *out, Error *error)
     out->slot_lsn = lsn_value(result, 0, 9);
     out->final_lsn = lsn_value(result, 0, 10);
     out->source_timeline = (int)strtol(PQgetvalue(result, 0, 11), NULL, 10);
+    copy_text(out->ddl, sizeof out->ddl, result, 12);
     return parse_phase(PQgetvalue(result, 0, 1), &out->phase, error);
 }
 
@@ -88,7 +89,7 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
     }
     if (database_query(target, &result, error,
                        "SELECT name, phase, slot_name, source_system, source_database, source_version, "
-                       "source_encoding, target_version, lanes, slot_lsn, final_lsn, source_timeline "
+                       "source_encoding, target_version, lanes, slot_lsn, final_lsn, source_timeline, ddl "
                        "FROM penstock.migration WHERE name = $1",
                        1, name) != 0) {
         return error_context(error, "reading migration \"%s\"", name);
@@ -111,18 +112,18 @@ int state_insert(Database *target, const Migration *migration, Error *error)
             target, error,
             "WITH created AS (INSERT INTO penstock.migration (name, phase, slot_name, source_system, "
             "source_database, source_version, source_encoding, target_version, lanes, slot_lsn, final_lsn, "
-            "source_timeline) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12::int, 0)) RETURNING name, "
+            "source_timeline, ddl) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12::int, 0), $13) RETURNING name, "
             "lanes, slot_lsn) "
             "INSERT INTO penstock.lane (migration, lane, commit_lsn, sequence) "
             "SELECT c.name, n, coalesce(c.slot_lsn, '0/0'), 0 FROM created c, generate_series(0, c.lanes - "
             "1) n",
-            12, migration->name, state_phase_name(migration->phase), migration->slot_name,
+            13, migration->name, state_phase_name(migration->phase), migration->slot_name,
             migration->source_system, migration->source_database, source_version, migration->source_encoding,
             target_version, lanes,
             migration->slot_lsn != LSN_INVALID ? lsn_format(migration->slot_lsn, slot_lsn) : NULL,
             migration->final_lsn != LSN_INVALID ? lsn_format(migration->final_lsn, final_lsn) : NULL,
-            timeline) != 0) {
+            timeline, migration->ddl[0] != '\0' ? migration->ddl : "off") != 0) {
         return error_context(error, "recording migration \"%s\"", migration->name);
     }
     return 0;

@@ -1,7 +1,7 @@
 -- The whole state of migration $1 as one JSON document. One statement, so that all numbers in it are of one moment.
 SELECT json_build_object(
     'now', now(),
-    'migration', (SELECT to_json(m) FROM penstock.migration m WHERE name = $1),
+    'migration', (SELECT to_jsonb(m) - 'ddl_token' - 'schema_seen' FROM penstock.migration m WHERE name = $1),
     'others', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM penstock.migration WHERE name <> $1),
     'applier', (
         SELECT json_build_object(
@@ -25,6 +25,15 @@ SELECT json_build_object(
             'skipped', count(*) FILTER (WHERE action = 'skipped'),
             'last_at', max(at))
         FROM penstock.conflict WHERE migration = $1),
+    'ddl', (
+        SELECT json_build_object(
+            'applied', count(*) FILTER (WHERE state = 'applied'),
+            'left_out', count(*) FILTER (WHERE state = 'left out'),
+            'skipped', count(*) FILTER (WHERE state = 'skipped'),
+            'waiting', (SELECT json_build_object('id', id, 'tag', tag, 'lsn', commit_lsn, 'statement', left(statement, 500),
+                'reason', reason, 'decision', decision) FROM penstock.ddl WHERE migration = $1 AND state = 'waiting'
+                ORDER BY commit_lsn, sequence LIMIT 1))
+        FROM penstock.ddl WHERE migration = $1),
     'copy', (
         SELECT json_build_object(
             'tables', count(*),

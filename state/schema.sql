@@ -27,6 +27,10 @@ CREATE TABLE penstock.migration (
     large_source     bigint,                 -- large objects: what transactions from this one on have changed at the source is
     large_target     bigint,                 -- not on the target; the other way, after a switch; null: they stay behind
     selection        text[] NOT NULL DEFAULT '{}',  -- what is moved: rule (only, exclude, schema-only) and pattern in turns
+    ddl              text NOT NULL DEFAULT 'off' CHECK (ddl IN ('capture', 'watch', 'off')), -- how DDL at the source is met
+    ddl_token        bytea,                  -- that captured DDL is sealed with: nobody but the source's superusers can read it there
+    schema_seen      text,                   -- txid_current_snapshot() of what the schema was dumped under: DDL of transactions that it
+                                             -- sees came with the dump
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -346,6 +350,27 @@ CREATE TABLE penstock.verify_difference (
     repaired     text CHECK (repaired IN ('inserted', 'deleted', 'replaced', 'set'))
 );
 CREATE INDEX ON penstock.verify_difference (pass, object);
+
+-- DDL that was captured at the source, in the order of the stream, and what became of it: written in the transaction that did it.
+-- One that waits was not run: the applier stops there until the operator has decided.
+CREATE TABLE penstock.ddl (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    commit_lsn  pg_lsn NOT NULL,             -- its place in the stream: commit record of its transaction at the source ...
+    sequence    bigint NOT NULL,             -- ... and its number in there
+    made_at     timestamptz,                 -- at the source, by its clock
+    role        text,                        -- that made it
+    tag         text NOT NULL,
+    statement   text,                        -- as it was written there; null where that is not known
+    state       text NOT NULL CHECK (state IN ('waiting', 'applied', 'left out', 'skipped')),
+    reason      text,                        -- why it waits or was left out, or what was done beside
+    ran         text,                        -- what was run here, where that is something else
+    milliseconds float8,
+    ended_at    timestamptz,
+    decision    text CHECK (decision IN ('apply', 'skip', 'edit')), -- the operator's, about one that waits
+    edited      text,                        -- what is to be run instead
+    UNIQUE (migration, commit_lsn, sequence)
+);
 
 -- Every step of every operation that changes something: written before it is done and again when it is.
 CREATE TABLE IF NOT EXISTS penstock.journal (

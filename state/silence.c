@@ -111,6 +111,32 @@ int state_silence_again(Database *target, const char *migration, Error *error)
                        : error_context(error, "switching off triggers and rules that act on replicated rows");
 }
 
+#define OF_TABLES                                                                                            \
+    "s.relation IN (SELECT c.oid FROM jsonb_array_elements($2::jsonb) t JOIN pg_namespace n ON n.nspname = " \
+    "t.value ->> 'schema'"                                                                                   \
+    " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.value ->> 'name')"
+
+int state_unsilence_tables(Database *target, const char *migration, const char *tables, Error *error)
+{
+    char *statements = NULL;
+    int status = database_value(
+        target, &statements, error,
+        "SELECT string_agg(format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass,"
+        "    CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, s.kind, s.name), '; ')"
+        "  FROM penstock.silenced s WHERE s.migration = $1 AND " ENABLED " IS NOT NULL AND " OF_TABLES,
+        2, migration, tables);
+    if (status == 0 && statements != NULL) {
+        status = database_execute(target, error, statements, 0);
+    }
+    free(statements);
+    if (status == 0) {
+        status = database_execute(target, error,
+                                  "DELETE FROM penstock.silenced s WHERE s.migration = $1 AND " OF_TABLES, 2,
+                                  migration, tables);
+    }
+    return status == 0 ? 0 : error_context(error, "switching on triggers and rules that DDL is about");
+}
+
 int state_unsilence(Database *target, const char *migration, size_t *count, Error *error)
 {
     if (run_made(target, migration, enable_sql, error) != 0 ||

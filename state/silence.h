@@ -27,5 +27,12 @@ int state_silence_known(Database *target, const char *migration, Error *error) M
 /* Does nothing once a cutover has noted its last position: what is enabled then stays so. */
 int state_silence_again(Database *target, const char *migration, Error *error) MUST_CHECK;
 
+/*
+ * For a statement that says which triggers of these tables are enabled (a JSON array of {schema, name}): before it, they are what they
+ * were, and no longer remembered; behind it, state_silence. Inside one transaction.
+ */
+int state_unsilence_tables(Database *target, const char *migration, const char *tables,
+                           Error *error) MUST_CHECK;
+
 /* *count says how many there are. They stay remembered. */
 int state_unsilence(Database *target, const char *migration, size_t *count, Error *error) MUST_CHECK;

@@ -47,6 +47,7 @@ typedef struct Migration {
     int lanes;
     Lsn slot_lsn;
     Lsn final_lsn; /* LSN_INVALID before cutover */
+    char ddl[16];  /* capture, watch or off */
 } Migration;
 
 typedef struct LanePosition {

@@ -22,6 +22,7 @@
 
 #include "apply.h"
 #include "clock.h"
+#include "definer.h"
 
 #define PATIENCE_SECONDS 2
 #define ARENA_CHUNK ((size_t)1 << 20)
@@ -34,6 +35,7 @@ struct Worker {
     void *context;
     pthread_mutex_t session_lock; /* held where session is replaced, and where another thread uses it */
     Session *session;             /* NULL: to be made anew */
+    Definer *definer;
     pthread_t thread;
 
     pthread_mutex_t lock;
@@ -101,6 +103,9 @@ static int renew_session(Worker *worker, Error *error)
 /* Applies batch; leaves the worker with a connection of ordinary size, or none. */
 static int work(Worker *worker, Applying *applying, Batch *batch, Error *error)
 {
+    if (batch->kind == BATCH_DDL) {
+        return definer_run(worker->definer, batch, error);
+    }
     if (worker->session == NULL && renew_session(worker, error) != 0) {
         return -1;
     }
@@ -162,6 +167,7 @@ static void free_worker(Worker *worker)
         batch_free(worker->queue[(worker->head + i) % worker->capacity]);
     }
     session_close(worker->session);
+    definer_free(worker->definer);
     pthread_mutex_destroy(&worker->lock);
     pthread_mutex_destroy(&worker->session_lock);
     pthread_cond_destroy(&worker->changed);
@@ -181,6 +187,10 @@ int worker_start(const WorkerOptions *options, BatchDone done, void *context, Wo
     worker->done = done;
     worker->context = context;
     init_lock(worker);
+    worker->definer = definer_new(&(DefinerOptions){.target = options->target,
+                                                    .migration = worker->migration,
+                                                    .epoch = options->epoch,
+                                                    .log = options->log});
     if (session_open(options->target, options->migration, options->encoding, options->index, &worker->session,
                      error) != 0) {
         free_worker(worker);
@@ -225,6 +235,7 @@ void worker_submit(Worker *worker, Batch *batch)
 
 static void cut_session(Worker *worker)
 {
+    definer_cut(worker->definer);
     pthread_mutex_lock(&worker->session_lock);
     if (worker->session != NULL) {
         session_cut(worker->session);

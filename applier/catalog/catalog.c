@@ -83,6 +83,16 @@ static void forget_names(Catalog *catalog)
     }
 }
 
+static void free_retired(Catalog *catalog)
+{
+    while (catalog->retired != NULL) {
+        Retired *next = catalog->retired->next;
+        match_free(catalog->retired->relation);
+        free(catalog->retired);
+        catalog->retired = next;
+    }
+}
+
 void catalog_free(Catalog *catalog)
 {
     if (catalog == NULL) {
@@ -92,12 +102,7 @@ void catalog_free(Catalog *catalog)
         remove_entry(catalog, catalog->entries);
     }
     forget_names(catalog);
-    while (catalog->retired != NULL) {
-        Retired *next = catalog->retired->next;
-        match_free(catalog->retired->relation);
-        free(catalog->retired);
-        catalog->retired = next;
-    }
+    free_retired(catalog);
     types_free(catalog->types);
     free(catalog);
 }
@@ -159,6 +164,24 @@ void catalog_begin_run(Catalog *catalog)
         } else {
             remember_name(catalog, entry->source);
         }
+    }
+}
+
+void catalog_forget(Catalog *catalog)
+{
+    while (catalog->entries != NULL) {
+        remove_entry(catalog, catalog->entries);
+    }
+    forget_names(catalog);
+    free_retired(catalog);
+    types_forget(catalog->types);
+}
+
+void catalog_forget_one(Catalog *catalog, const SourceRelation *source)
+{
+    Entry *entry = find(catalog, source);
+    if (entry != NULL) {
+        remove_entry(catalog, entry);
     }
 }
 

@@ -34,6 +34,12 @@ void catalog_begin_run(Catalog *catalog);
 /* Filled and used by whoever looks at the target; see types.h. */
 Types *catalog_types(Catalog *catalog);
 
+/* Forgets and frees everything: it may all be another. For a moment at which no batch is there that points to any of it. */
+void catalog_forget(Catalog *catalog);
+
+/* The same of one relation. */
+void catalog_forget_one(Catalog *catalog, const SourceRelation *source);
+
 CatalogState catalog_state(const Catalog *catalog, const SourceRelation *source);
 
 /* True when source is known. *out is NULL for a relation that takes no part: it waits to be copied again, it is not in

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "create.h"
 #include "database.h"
 #include "identity.h"
 #include "left_behind.h"
@@ -168,6 +169,8 @@ static int ask_target(Resolver *resolver, Question *question, Error *error)
                                       error);
     case ASK_GONE:
         return ask_source(resolver, question, error);
+    case NOTE_CREATED:
+        return create_table(resolver->target, options->migration, first, question->commit_lsn, error);
     case NOTE_UNKNOWN:
         return state_note_unknown(resolver->target, options->migration, first->schema, first->name, first->id,
                                   question->commit_lsn, error);

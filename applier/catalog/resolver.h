@@ -33,13 +33,14 @@ typedef enum QuestionKind {
     NOTE_UNKNOWN, /* sources[0], which the migration has never heard of, has to be copied */
     ASK_POINT,    /* which point is to be compared, and how far is it? ► point */
     MOVE_POINT,   /* the point moves from point.state to point_to: state_point_move ► noted: it did */
+    NOTE_CREATED, /* sources[0] was made by CREATE TABLE AS, whose rows come before it is told of: it is made as the stream says */
 } QuestionKind;
 
 typedef struct Question {
     QuestionKind kind;
     const SourceRelation **sources;
     size_t count;
-    Lsn commit_lsn; /* NOTE_UNKNOWN: of the transaction that it is about */
+    Lsn commit_lsn; /* NOTE_UNKNOWN, NOTE_CREATED: of the transaction that it is about */
     Lsn lsn;        /* NOTE_RECOPY: where it happened, and why */
     char reason[512];
     Text jobs;     /* NOTE_PARTS */

@@ -111,6 +111,15 @@ void types_free(Types *types)
     }
 }
 
+/* What was handed out stays in the arena. */
+void types_forget(Types *types)
+{
+    HASH_CLEAR(hh, types->entries);
+    HASH_CLEAR(hh, types->casts);
+    types->entries = NULL;
+    types->casts = NULL;
+}
+
 static uint32_t oid_of(const PGresult *result, int row, int column)
 {
     return (uint32_t)strtoul(PQgetvalue(result, row, column), NULL, 10);

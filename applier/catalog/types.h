@@ -28,6 +28,9 @@ typedef struct TargetType {
 Types *types_new(void);
 void types_free(Types *types);
 
+/* Forgets all, before the next question. Nobody may be asking meanwhile. */
+void types_forget(Types *types);
+
 /* Asks the target for those of the types that are not known yet: one query at most. */
 int types_load(Types *types, Database *target, const uint32_t *oids, size_t count, Error *error) MUST_CHECK;
 

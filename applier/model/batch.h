@@ -26,6 +26,7 @@ typedef struct Change {
 typedef enum BatchKind {
     BATCH_ROWS,     /* changes[], in source order; may be reduced */
     BATCH_TRUNCATE, /* one TRUNCATE */
+    BATCH_DDL,      /* one statement that defines something: definition; a barrier */
     BATCH_EMPTY,    /* nothing to apply: moves lanes and, with commits, ends an open target transaction */
 } BatchKind;
 
@@ -52,6 +53,8 @@ typedef struct Batch {
     const TruncateRecord *truncate;
     const ApplyRelation *
         *truncated; /* truncate->relation_count entries, NULL for one to leave alone; malloc'd */
+
+    const MessageRecord *definition; /* of BATCH_DDL; in its frame */
 
     DecodedFrame **frames;
     size_t frame_count;

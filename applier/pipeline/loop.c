@@ -152,6 +152,10 @@ static Step take_message(Pipeline *pipeline, Error *error)
 static Step resolve_cursor(Pipeline *pipeline, bool quiet, Error *error)
 {
     const Intake *intake = &pipeline->intake;
+    if (scheduler_had(pipeline->outbox.scheduler, intake_record(intake))) {
+        resolve_passed(&pipeline->resolve, intake_record(intake), intake->transaction);
+        return STEP_TOOK;
+    }
     bool even = scheduler_even(pipeline->outbox.scheduler);
     return resolve_record(&pipeline->resolve, intake->frame, intake->record, intake->transaction, quiet, even,
                           error);

@@ -101,7 +101,7 @@ int outbox_put(Outbox *outbox, const Resolve *resolve, DecodedFrame *frame, size
     const ApplyRelation *one = NULL;
     const ApplyRelation **many = NULL;
     int status = look_for_witnesses(outbox, record, error);
-    if (status == 0) {
+    if (status == 0 && !scheduler_had(outbox->scheduler, record)) {
         status =
             find_targets(resolve, frame, index, scheduler_transaction(outbox->scheduler), &one, &many, error);
     }

@@ -13,15 +13,21 @@
  * it is scheduled, so before progress can pass it; and a relation that waits to be copied again takes no part. So after
  * a crash the record may come again, and finds the relation waiting, or copied from a later snapshot: it is noted once.
  * While tables are still copied, the table is only copied once more (hold.c).
+ * DDL that was captured changes what the catalog knows. Behind it relations are asked for again when their rows come, since the
+ * source describes only those that it has changed. And what comes a second time after a restart may be about tables as they were
+ * before it: records that nothing is left to be done of (scheduler_had) are passed without a look at the target.
+ *
  * The same is done with a table that the migration has never heard of, if the operator wants that; else the applier stops.
  */
 #include "resolve.h"
 
 #include "clock.h"
 #include "hold.h"
+#include "scheduler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int resolve_open(Resolve *resolve, const ResolverOptions *options, Error *error)
 {
@@ -79,7 +85,7 @@ void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
     for (size_t i = 0; i < frame->count; i++) {
         relations += frame->records[i].kind == RECORD_RELATION;
     }
-    if (relations == 0) {
+    if (relations == 0 || resolve->defining) {
         return;
     }
     Question *question = question_new(ASK_RELATIONS, relations);
@@ -173,6 +179,9 @@ static Step meet_unknown(Resolve *resolve, const SourceRelation *source, Lsn tra
     if (!is_still_there(resolve, source, transaction, &step)) {
         return step;
     }
+    if (resolve->creating == transaction && renamed == NULL) {
+        return ask_note(resolve, question_new(NOTE_CREATED, 1), source, transaction);
+    }
     if (resolve->recopy) {
         return ask_note(resolve, question_new(NOTE_UNKNOWN, 1), source, transaction);
     }
@@ -235,10 +244,74 @@ static Step note_recopy(Resolve *resolve, const SourceRelation *source, const Re
     return ask_note(resolve, question, source, transaction);
 }
 
+/* CREATE TABLE AS writes rows before it is told of. */
+void resolve_passed(Resolve *resolve, const Record *record, Lsn transaction)
+{
+    static const char prefix[] = "penstock.ddl.start";
+    if (record->kind == RECORD_MESSAGE && record->message.transactional &&
+        record->message.prefix.size == sizeof prefix - 1 &&
+        memcmp(record->message.prefix.data, prefix, sizeof prefix - 1) == 0) {
+        resolve->creating = transaction;
+    }
+}
+
+/*
+ * A captured statement: everything before it is durable and every question answered, so that no answer comes from before it. It runs
+ * when it is scheduled; the next record waits for that, and then nothing that was known of tables counts any more.
+ */
+static Step meet_ddl(Resolve *resolve, bool quiet)
+{
+    if (!quiet) {
+        return STEP_NEEDS_QUIET;
+    }
+    if (resolver_busy(resolve->resolver)) {
+        return STEP_NEEDS_RELATIONS;
+    }
+    resolve->defining = true;
+    return STEP_TOOK;
+}
+
+/* While tables are copied, what is known of the copy counts no more either: the next run reads it anew. */
+static Step pass_ddl(Resolve *resolve, bool quiet)
+{
+    if (!quiet) {
+        return STEP_NEEDS_QUIET;
+    }
+    resolve->defining = false;
+    resolve->present = NULL;
+    catalog_forget(resolve->catalog);
+    return resolve->bound.is_free ? STEP_TOOK : STEP_AGAIN;
+}
+
+static Step pass_truncated(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
+                           bool quiet, Error *error)
+{
+    Step step = STEP_TOOK;
+    for (uint32_t i = 0; i < frame->records[index].truncate.relation_count && step == STEP_TOOK; i++) {
+        step = pass_relation(resolve, frame->truncated[index][i], transaction, quiet, error);
+    }
+    return step;
+}
+
+static Step pass_recopy(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
+                        bool quiet, Error *error)
+{
+    Step step = pass_relation(resolve, frame->sources[index], transaction, quiet, error);
+    return step == STEP_TOOK ? note_recopy(resolve, frame->sources[index], &frame->records[index].recopy,
+                                           transaction, quiet)
+                             : step;
+}
+
 Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
                     bool even, Error *error)
 {
     const Record *record = &frame->records[index];
+    if (resolve->defining) {
+        Step step = pass_ddl(resolve, quiet);
+        if (step != STEP_TOOK) {
+            return step;
+        }
+    }
     if (resolve->settling || resolve->note == NOTE_ASKED) {
         return STEP_NEEDS_RELATIONS;
     }
@@ -248,8 +321,15 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
     switch (record->kind) {
     case RECORD_RELATION:
         return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
+    case RECORD_ROWS:
+        return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
+    case RECORD_TRUNCATE:
+        return pass_truncated(resolve, frame, index, transaction, quiet, error);
     case RECORD_RECOPY:
-        return note_recopy(resolve, frame->sources[index], &record->recopy, transaction, quiet);
+        return pass_recopy(resolve, frame, index, transaction, quiet, error);
+    case RECORD_MESSAGE:
+        resolve_passed(resolve, record, transaction);
+        return scheduler_is_ddl(record) ? meet_ddl(resolve, quiet) : STEP_TOOK;
     case RECORD_BEGIN:
         return hold_begin(resolve, &record->begin, quiet);
     default:
@@ -355,6 +435,10 @@ static int take_answer(Resolve *resolve, Meet *meet, Question *question, Error *
         break;
     case NOTE_RECOPY:
         recopy_noted(resolve, question);
+        break;
+    case NOTE_CREATED:
+        resolve->note = NOTE_NONE;
+        catalog_forget_one(resolve->catalog, question->sources[0]);
         break;
     case NOTE_UNKNOWN:
         unknown_noted(resolve, question);

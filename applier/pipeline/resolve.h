@@ -34,6 +34,8 @@ typedef struct Resolve {
     uint32_t xid;   /* of the transaction at the cursor … */
     Lsn commit_lsn; /* … and its commit */
     bool recopied;  /* something was noted that has to be copied anew: the run has to end */
+    Lsn creating;   /* commit of the transaction in which a CREATE TABLE AS has begun */
+    bool defining;  /* a statement of DDL was passed, and may be on its way */
     bool settling;  /* classes are being settled */
 } Resolve;
 
@@ -52,6 +54,9 @@ void resolve_look(Resolve *resolve);
  */
 Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
                     bool even, Error *error) MUST_CHECK;
+
+/* The record is passed because nothing is left to be done of it (scheduler_had). */
+void resolve_passed(Resolve *resolve, const Record *record, Lsn transaction);
 
 /* Parts of tables (penstock.job.id) have to be copied anew before the stream can go on: never STEP_TOOK. */
 Step resolve_recopy(Resolve *resolve, const int64_t *jobs, size_t count, bool quiet);

@@ -12,7 +12,7 @@ void totals_count(PipelineTotals *totals, const Batch *batch, uint64_t now_usec)
 {
     counts_add(totals->counts, batch, now_usec);
     totals->batches++;
-    totals->changes += batch->count + (batch->kind == BATCH_TRUNCATE);
+    totals->changes += batch->count + (batch->kind == BATCH_TRUNCATE || batch->kind == BATCH_DDL);
     totals->statements += batch->statements;
     totals->copies += batch->copies;
     totals->written += batch->reduced;

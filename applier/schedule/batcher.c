@@ -152,14 +152,15 @@ static void enqueue(Batcher *batcher, Batch *batch)
     *slot_of(batcher, batcher->ready_count++) = batch;
 }
 
-static void close_part(Batcher *batcher, Batch *batch)
+/* commits: of whole transactions, whether what is open on the target ends with it. */
+static void close_as(Batcher *batcher, Batch *batch, bool commits)
 {
     batch->id = batcher->next_id++;
     durable_move(batcher->options.durable, batch, batcher->point->newest);
     free(batch->loads);
     batch->loads = NULL;
     if (batcher->options.whole) {
-        batch->commits = !batcher->point->in_transaction;
+        batch->commits = commits;
         batcher->uncommitted = !batch->commits;
         batcher->uncommitted_floor = batch->floor;
     }
@@ -172,17 +173,35 @@ void batcher_close(Batcher *batcher, Batch *batch)
     if (batch == NULL) {
         return;
     }
+    bool commits = !batcher->point->in_transaction;
     if (batcher->options.whole || !split_wanted(batch, &limits)) {
-        close_part(batcher, batch);
+        close_as(batcher, batch, commits);
         return;
     }
     Batch **parts;
     size_t count;
     split_batch(batch, batcher->options.lanes, batcher->options.workers, &limits, &parts, &count);
     for (size_t i = 0; i < count; i++) {
-        close_part(batcher, parts[i]);
+        close_as(batcher, parts[i], commits);
     }
     free(parts);
+}
+
+void batcher_close_committing(Batcher *batcher, Batch *batch)
+{
+    close_as(batcher, batch, true);
+}
+
+void batcher_commit_open(Batcher *batcher, uint64_t now_usec)
+{
+    if (!batcher->options.whole || (batcher->open[0] == NULL && !batcher->uncommitted)) {
+        return;
+    }
+    if (batcher->open[0] == NULL) {
+        batcher->open[0] = make(batcher, BATCH_EMPTY, 0, now_usec);
+    }
+    close_as(batcher, batcher->open[0], true);
+    batcher->open[0] = NULL;
 }
 
 void batcher_close_worker(Batcher *batcher, int worker)

@@ -54,6 +54,12 @@ void batcher_added(Batcher *batcher, Batch *batch);
 Batch *batcher_alone(Batcher *batcher, BatchKind kind, int worker, uint64_t now_usec);
 void batcher_close(Batcher *batcher, Batch *batch);
 
+/* The same, for one behind which nothing is left open on the target, whether the transaction has ended or not. */
+void batcher_close_committing(Batcher *batcher, Batch *batch);
+
+/* Only for `whole`: what has been applied of the transaction becomes visible now. */
+void batcher_commit_open(Batcher *batcher, uint64_t now_usec);
+
 /* The open batch of worker, or NULL; the barrier is none of them. */
 const Batch *batcher_peek(const Batcher *batcher, int worker);
 

@@ -31,6 +31,7 @@
 struct Durable {
     int lanes;
     int64_t *moves;   /* by lane: batches that were given out, and move it */
+    Position least;   /* where the lane stood that was furthest behind */
     Position even_at; /* from here on no lane is ahead of what is scheduled */
     Position start[]; /* by lane */
 };
@@ -61,6 +62,11 @@ Durable *durable_new(const Position *positions, int lanes)
     }
     memcpy(durable->start, positions, (size_t)lanes * sizeof *durable->start);
     durable->even_at = even_at(durable);
+    durable->least = durable->start[0];
+    for (int lane = 1; lane < lanes; lane++) {
+        durable->least = position_compare(durable->start[lane], durable->least) < 0 ? durable->start[lane]
+                                                                                    : durable->least;
+    }
     return durable;
 }
 
@@ -103,6 +109,11 @@ void durable_move(Durable *durable, Batch *batch, Position last)
             batch->lanes[batch->lane_count++] = lane;
         }
     }
+}
+
+bool durable_all(const Durable *durable, Position position)
+{
+    return position_compare(position, durable->least) <= 0;
 }
 
 bool durable_even(const Durable *durable, Position newest)

@@ -24,6 +24,9 @@ void durable_free(Durable *durable);
 int durable_has(const Durable *durable, Position position, int lane, int other, bool *has,
                 Error *error) MUST_CHECK;
 
+/* Whether every lane had everything up to position when this run began. */
+bool durable_all(const Durable *durable, Position position);
+
 /* Sets batch->last, and names in batch->lanes those that the batch moves there. Once for each batch, in their order. */
 void durable_move(Durable *durable, Batch *batch, Position last);
 

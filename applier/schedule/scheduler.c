@@ -20,7 +20,9 @@
  * 3. A truncate is a change of one lane, the home of the first relation that its record names (whether that one takes part
  *    or not), and waits for the batches of other workers that have changes of its relations; those that get such changes later wait for it (order.c). What
  *    has nothing to do with these relations goes on.
- * 4. Before all that comes the question whether the target needs the change (admission.c). What is left out there has no
+ * 4. A captured statement of DDL is a barrier, and the record behind it waits until it is durable: what is known of tables is
+ *    another then (resolve.c). Where transactions stay whole, one with DDL becomes visible in pieces, before and behind it.
+ * 5. Before all that comes the question whether the target needs the change (admission.c). What is left out there has no
  *    lane. A change that the target cannot have because a part of its table has to be copied anew is not scheduled, nor
  *    anything behind it: scheduler_recopy names the part, and the run has to end.
  *
@@ -344,6 +346,62 @@ static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, size_t i
     return 0;
 }
 
+/* DDL. */
+
+static int schedule_ddl(Scheduler *scheduler, DecodedFrame *frame, const MessageRecord *message,
+                        uint64_t now_usec, Error *error)
+{
+    Position position = {scheduler->point.commit_lsn, message->sequence};
+    bool durable = false;
+    if (durable_has(scheduler->durable, position, 0, 0, &durable, error) != 0) {
+        return -1;
+    }
+    if (!durable) {
+        batcher_commit_open(scheduler->batcher, now_usec);
+        batcher_close_all(scheduler->batcher);
+    }
+    scheduler->point.newest = position;
+    if (!durable) {
+        Batch *batch = batcher_alone(scheduler->batcher, BATCH_DDL, 0, now_usec);
+        batch->barrier = true;
+        batch->definition = message;
+        batch_add_frame(batch, frame);
+        batcher_close_committing(scheduler->batcher, batch);
+    }
+    return 0;
+}
+
+bool scheduler_is_ddl(const Record *record)
+{
+    static const char prefix[] = "penstock.ddl";
+    return record->kind == RECORD_MESSAGE && record->message.transactional &&
+           record->message.prefix.size == sizeof prefix - 1 &&
+           memcmp(record->message.prefix.data, prefix, sizeof prefix - 1) == 0;
+}
+
+/* The position behind the record, which is nothing but what every lane has when it is behind what they all began with. */
+static Position end_of(const Scheduler *scheduler, const Record *record)
+{
+    Position position = scheduler->point.newest;
+    switch (record->kind) {
+    case RECORD_ROWS:
+        return (Position){scheduler->point.commit_lsn, record->rows.first_sequence + record->rows.count - 1};
+    case RECORD_TRUNCATE:
+        return (Position){scheduler->point.commit_lsn, record->truncate.sequence};
+    case RECORD_RECOPY:
+        return (Position){scheduler->point.commit_lsn, record->recopy.sequence};
+    case RECORD_MESSAGE:
+        return (Position){scheduler->point.commit_lsn, record->message.sequence};
+    default:
+        return position;
+    }
+}
+
+bool scheduler_had(const Scheduler *scheduler, const Record *record)
+{
+    return scheduler->point.in_transaction && durable_all(scheduler->durable, end_of(scheduler, record));
+}
+
 /* Transactions. */
 
 static int schedule_begin(Scheduler *scheduler, const BeginRecord *begin, Error *error)
@@ -385,6 +443,9 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
         schedule_commit(scheduler, &record->commit, now_usec);
         return 0;
     case RECORD_MESSAGE:
+        if (scheduler_is_ddl(record)) {
+            return schedule_ddl(scheduler, frame, &record->message, now_usec, error);
+        }
         if (record->message.transactional) {
             scheduler->point.newest = (Position){scheduler->point.commit_lsn, record->message.sequence};
         }

@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "drift.h"
+#include "mend.h"
 #include "state.h"
+
+/* So many are said with their statement: each is a question to a server. */
+#define MENDED 200
 
 /* Whether the rows are copied and clients are still on the source: before, and behind the switch, differences say nothing. */
 static int is_running(CheckContext *context, bool *running, Error *error)
@@ -40,15 +44,19 @@ int probe_drift(CheckContext *context, json_t *findings, Error *error)
         0) {
         return -1;
     }
-    for (size_t i = 0; i < differences.count; i++) {
-        Text object = {0}, line = {0};
+    int status = 0;
+    for (size_t i = 0; i < differences.count && status == 0; i++) {
+        Text object = {0}, line = {0}, fix = {0};
         text_printf(&object, "%s %s", differences.list[i].kind, differences.list[i].object);
         drift_describe(&differences.list[i], &line);
         const char *detail = line.data + object.size;
-        finding_add(findings, object.data, detail + strspn(detail, ": "), NULL);
+        status =
+            i < MENDED ? drift_mend(context->source, context->target, &differences.list[i], &fix, error) : 0;
+        finding_add(findings, object.data, detail + strspn(detail, ": "), fix.data);
         text_free(&object);
         text_free(&line);
+        text_free(&fix);
     }
     catalog_differences_free(&differences);
-    return 0;
+    return status;
 }

@@ -29,9 +29,10 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .function = probe_drift,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
-     .advice = "DDL does not travel: make the target as the source is, by the same statements; the cutover "
-               "refuses to begin "
-               "before that."},
+     .advice =
+         "Where DDL is captured, it may be on its way. Else make the target as the source is; the cutover "
+         "refuses to begin "
+         "before that."},
     {.id = "encoding",
      .title = "Encoding of both databases",
      .severity = CHECK_PROBLEM,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ddl_step.h"
 #include "option.h"
 #include "jobs.h"
 #include "queue.h"
@@ -31,6 +32,7 @@ enum OptionKey {
     OPTION_LEAVE_OUT,
     OPTION_NOT_VALID,
     OPTION_ROLES,
+    OPTION_DDL,
     OPTION_SKIP_LARGE_OBJECTS,
 };
 
@@ -63,6 +65,13 @@ static const struct argp_option argp_options[] = {
     {.name = "roles",
      .key = OPTION_ROLES,
      .doc = "Make the roles that the target lacks first, as penstock roles does"},
+    {.name = "ddl",
+     .key = OPTION_DDL,
+     .arg = "capture|watch|off",
+     .doc = "What is done about DDL at the source: capture it by event triggers, and apply it in its place "
+            "in the stream; watch by "
+            "comparing the two schemas; or nothing (default: capture where the role of --source is a "
+            "superuser, else watch)"},
     {.name = "no-owner", .key = OPTION_NO_OWNER, .doc = "Objects belong to the target's user"},
     {.name = "no-privileges", .key = OPTION_NO_PRIVILEGES, .doc = "Leave GRANTs behind"},
     {.name = "no-tablespaces", .key = OPTION_NO_TABLESPACES, .doc = "Everything into the default tablespace"},
@@ -119,6 +128,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         state->child_inputs[1] = &options->tablespaces;
         options->schema.tablespaces = &options->tablespaces;
         return 0;
+    case OPTION_DDL:
+        if (!ddl_mode_parse(argument, &options->ddl)) {
+            argp_error(state, "--ddl takes capture, watch or off, not \"%s\"", argument);
+        }
+        return 0;
     case OPTION_LEAVE_OUT:
         add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
         return 0;
@@ -142,8 +156,8 @@ static const struct argp copy_argp = {
            "The replication slot is made first, so that nothing written during the copy is lost: penstock "
            "follow brings it over afterwards. Run again while penstock follow is stopped, it copies the "
            "tables anew that "
-           "penstock status says have to be. Do not change the source's schema until the migration is "
-           "finished. An interrupted copy goes on where it stopped when it is run again. Roles are not "
+           "penstock status says have to be. DDL at the source travels too, unless --ddl says otherwise. An "
+           "interrupted copy goes on where it stopped when it is run again. Roles are not "
            "copied unless --roles is given: penstock roles does that.",
 };
 
@@ -244,6 +258,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     int status = run_copy(&copy, error);
     teller_free(copy.teller);
     progress_free(copy.progress);
+    ddl_let_go(&copy);
     database_close(copy.source);
     database_close(copy.target);
     left_behind_free(&copy.left);

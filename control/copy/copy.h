@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "capture.h"
 #include "command.h"
 #include "database.h"
 #include "left_behind.h"
@@ -39,6 +40,7 @@ typedef struct CopyOptions {
     bool skip_large_objects;
     Selection selection;     /* of the command line; owned, as the next */
     Tablespaces tablespaces; /* schema's point here */
+    DdlMode ddl;             /* DDL_UNSET: as the source allows */
 } CopyOptions;
 
 typedef struct Copy {
@@ -54,7 +56,11 @@ typedef struct Copy {
         mend; /* all was copied once, and the target refused some objects of the schema: those are tried again */
     Progress *progress;
     struct Teller *teller; /* NULL before the first step; owned */
+    Database *holder;      /* of the snapshot that the schema is dumped under, where DDL is captured */
 } Copy;
+
+/* Whether DDL is captured. */
+bool copy_captures(const Copy *copy);
 
 /*
  * The steps, in the order above. repeated: an earlier run began this one and did not come to its end, so that

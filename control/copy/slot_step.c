@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "ddl_step.h"
 #include "plan.h"
 #include "queue.h"
 #include "session.h"
@@ -108,15 +109,17 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
     Slot slot = {0};
     (void)repeated;
     if (migration->slot_lsn != LSN_INVALID) {
-        return check_slot_kept(copy, error) == 0 ? note_first_xid(copy, error) : -1;
+        return check_slot_kept(copy, error) == 0 && ddl_note_key(copy, error) == 0
+                   ? note_first_xid(copy, error)
+                   : -1;
     }
     if (clear_slot(copy, migration->slot_name, error) != 0 ||
         state_journal(copy->target, migration->name, "copy", "slot-create", "begin", NULL, error) != 0 ||
-        make_slot(copy, &slot, error) != 0) {
+        ddl_install(copy, error) != 0 || make_slot(copy, &slot, error) != 0) {
         return -1;
     }
     migration->slot_lsn = slot.consistent_point;
-    return record(copy, error) == 0 ? note_first_xid(copy, error) : -1;
+    return record(copy, error) == 0 && ddl_note_key(copy, error) == 0 ? note_first_xid(copy, error) : -1;
 }
 
 static void warn_unlogged(Copy *copy, const PGresult *rows)
@@ -136,13 +139,13 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
     }
 }
 
-int copy_step_plan(Copy *copy, bool repeated, Error *error)
+/* The tables of the source as session sees them, into the list of the migration's. */
+static int list_tables(Copy *copy, Database *session, Error *error)
 {
     PGresult *rows = NULL;
     Text arrays[TABLE_ARRAYS];
-    (void)repeated;
     if (left_behind_renew(copy->source, copy->target, copy->settings->migration, error) != 0 ||
-        tables_of_source(copy->source, &rows, error) != 0) {
+        tables_of_source(session, &rows, error) != 0) {
         return -1;
     }
     tables_arrays(rows, arrays);
@@ -155,19 +158,37 @@ int copy_step_plan(Copy *copy, bool repeated, Error *error)
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
     }
     tables_arrays_free(arrays);
+    return status;
+}
+
+int copy_list_dumped(Copy *copy, Database *session, Error *error)
+{
+    return database_execute(copy->target, error, "DELETE FROM penstock.relation WHERE migration = $1", 1,
+                            copy->settings->migration) == 0
+               ? list_tables(copy, session, error)
+               : -1;
+}
+
+/* Where DDL is captured, the list was made with the dump, and the stream keeps it. */
+int copy_step_plan(Copy *copy, bool repeated, Error *error)
+{
+    (void)repeated;
+    if (!copy_captures(copy) && list_tables(copy, copy->source, error) != 0) {
+        return -1;
+    }
     Text from = {0}, to = {0};
     tablespaces_arrays(&copy->options->tablespaces, &from, &to);
     const PlanOptions options = {.part_mb = copy->options->part_mb,
                                  .with_tablespaces = !copy->options->schema.no_tablespaces,
                                  .tablespaces_from = from.data,
                                  .tablespaces_to = to.data};
-    if (status == 0) {
-        status = plan_write(copy->source, copy->target, copy->settings->migration, &options, error);
-    }
+    Database *session = copy->holder != NULL ? copy->holder : copy->source;
+    int status = plan_write(session, copy->target, copy->settings->migration, &options, error);
     if (status == 0) {
         status = teller_weigh(copy, error);
     }
     text_free(&from);
     text_free(&to);
+    ddl_let_go(copy);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "ddl_step.h"
 #include "ends.h"
 #include "lock.h"
 #include "money.h"
@@ -235,7 +236,7 @@ static int find_refused(Copy *copy, Error *error)
 static int resume_copied(Copy *copy, Error *error)
 {
     char *tables = NULL;
-    if (copy->migration.phase == PHASE_COPIED &&
+    if (copy->migration.phase == PHASE_COPIED && !copy_captures(copy) &&
         tables_missing(copy->source, copy->target, copy->migration.name, &tables, error) != 0) {
         return -1;
     }
@@ -277,6 +278,9 @@ static int resume(Copy *copy, const Migration *found, Error *error)
                   ours->lanes, copy->options->lanes);
         return error_hint(error, "leave --lanes out: each lane has its place in the stream, so their number "
                                  "stays; the number of workers may change at every start");
+    }
+    if (ddl_check_mode(copy, error) != 0) {
+        return -1;
     }
     return ours->phase == PHASE_CREATED || ours->phase == PHASE_COPYING ? 0 : resume_copied(copy, error);
 }
@@ -358,5 +362,5 @@ int start_copy(Copy *copy, Error *error)
         return -1;
     }
     copy->migration = found;
-    return state_create(copy->target, error);
+    return ddl_choose_mode(copy, error) == 0 ? state_create(copy->target, error) : -1;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "beside.h"
+#include "ddl_step.h"
 #include "queue.h"
 #include "sequences.h"
 #include "silence.h"
@@ -92,7 +93,15 @@ static int tell_left_out(Copy *copy, Error *error)
 int copy_step_schema(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
+    char snapshot[64];
     (void)repeated;
+    if (copy_captures(copy)) {
+        if (ddl_take_snapshot(copy, snapshot, error) != 0 ||
+            copy_list_dumped(copy, copy->holder, error) != 0) {
+            return -1;
+        }
+        road.snapshot = snapshot;
+    }
     return schema_restore_pre_data(&road, error) == 0 ? tell_left_out(copy, error) : -1;
 }
 
@@ -165,6 +174,22 @@ static int post_data_beside(BesideSchema *schema, Error *error)
     return schema_restore_post_data(&road, error);
 }
 
+/* What DDL has changed meanwhile is no longer what the dump says: once more, as the source has it now. */
+static int renew_refused(Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    SchemaRoad road = schema_road(copy);
+    if (!copy_captures(copy)) {
+        return 0;
+    }
+    if (schema_refused(copy->target, copy->settings->migration, &rows, error) != 0) {
+        return -1;
+    }
+    int refused = PQntuples(rows);
+    PQclear(rows);
+    return refused > 0 ? schema_restore_refused(&road, error) : 0;
+}
+
 int copy_step_post_data(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = schema_road(copy);
@@ -180,6 +205,9 @@ int copy_step_post_data(Copy *copy, bool repeated, Error *error)
     int status = beside_open(copy, NULL, &schema.beside, error);
     if (status == 0) {
         status = post_data_beside(&schema, error);
+    }
+    if (status == 0) {
+        status = renew_refused(copy, error);
     }
     if (status == 0) {
         status = silence(copy, error); /* while the stream stands */

@@ -6,6 +6,8 @@
  */
 #include "table.h"
 
+#include "definition.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +118,7 @@ int table_is_referenced(Database *target, const char *schema, const char *table,
 }
 
 /* From here on nobody can truncate or rewrite the table, until the transaction ends. */
-static int lock_table(Database *source, const char *schema, const char *table, Error *error)
+static int lock_table(Database *source, const char *schema, const char *table, bool *gone, Error *error)
 {
     Text sql = {0};
     TableShape shape = {.schema = schema, .table = table};
@@ -125,44 +127,61 @@ static int lock_table(Database *source, const char *schema, const char *table, E
     text_append(&sql, " IN ACCESS SHARE MODE");
     int status = database_execute(source, error, sql.data, 0);
     text_free(&sql);
-    if (status != 0 && strcmp(error->sqlstate, "42P01") == 0) {
+    *gone = status != 0 && strcmp(error->sqlstate, "42P01") == 0;
+    if (*gone) {
         error_set(error, ERROR_SOURCE, "it is gone from the source since the copy began");
     }
     return status;
 }
 
-int table_check(Database *source, const char *schema, const char *table, const char *columns, bool *stale,
-                Error *error)
+static const char check_sql[] =
+    "SELECT pg_catalog.string_agg(pg_catalog.concat('\"', pg_catalog.replace(a.attname, '\"', "
+    "'\"\"'), '\"'), ', '"
+    "           ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL), count(DISTINCT c.oid),"
+    "       pg_catalog.bool_and(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)),"
+    "       pg_catalog.bool_and(" STATE_COLUMNS_SQL(
+        "c.oid") " = $3::text[])"
+                 "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                 "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
+                 "a.attisdropped"
+                 "       AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''"
+                 " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'";
+
+static int check_columns(const char *now, const char *columns, Error *error)
+{
+    if (strcmp(now, columns) == 0) {
+        return 0;
+    }
+    error_set(error, ERROR_SOURCE,
+              "its columns are not those that it had when the copy began: now %.300s, then %.300s", now,
+              columns);
+    return error_hint(
+        error,
+        "DDL is not captured in this migration: start over with `penstock finish` and an empty target");
+}
+
+int table_check(Database *source, const char *schema, const char *table, const char *columns,
+                const char *definition, TableFit *fit, Error *error)
 {
     PGresult *row = NULL;
-    *stale = false;
-    if (lock_table(source, schema, table, error) != 0 ||
-        database_query(
-            source, &row, error,
-            "SELECT pg_catalog.string_agg(pg_catalog.concat('\"', pg_catalog.replace(a.attname, '\"', "
-            "'\"\"'), '\"'), ', '"
-            "           ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL), count(DISTINCT c.oid),"
-            "       pg_catalog.bool_and(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid))"
-            "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
-            "a.attisdropped"
-            "       AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''"
-            " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'",
-            2, schema, table) != 0) {
+    bool gone = false;
+    *fit = TABLE_FITS;
+    if (lock_table(source, schema, table, &gone, error) != 0) {
+        /* Dropped or renamed: the stream says so. */
+        *fit = definition != NULL && gone ? TABLE_DEFINED_OTHERWISE : TABLE_FITS;
+        return *fit == TABLE_FITS ? -1 : 0;
+    }
+    if (database_query(source, &row, error, check_sql, 3, schema, table, definition) != 0) {
         return -1;
     }
     int status = 0;
-    if (strcmp(PQgetvalue(row, 0, 1), "0") == 0) {
-        *stale = true; /* it was made, or got this name, after the snapshot */
-    } else if (PQgetvalue(row, 0, 2)[0] != 't') {
-        *stale = true;
-    } else if (strcmp(PQgetvalue(row, 0, 0), columns) != 0) {
-        error_set(error, ERROR_SOURCE,
-                  "its columns are not those that it had when the copy began: now %.300s, then %.300s",
-                  PQgetvalue(row, 0, 0), columns);
-        status = error_hint(
-            error, "DDL during a migration is not supported: start over with `penstock finish` and an "
-                   "empty target");
+    if (strcmp(PQgetvalue(row, 0, 1), "0") == 0 || PQgetvalue(row, 0, 2)[0] != 't') {
+        *fit =
+            TABLE_STALE; /* made, or named so, after the snapshot; or another file than the snapshot knows */
+    } else if (definition == NULL) {
+        status = check_columns(PQgetvalue(row, 0, 0), columns, error);
+    } else if (PQgetvalue(row, 0, 3)[0] != 't') {
+        *fit = TABLE_DEFINED_OTHERWISE;
     }
     PQclear(row);
     return status;

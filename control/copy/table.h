@@ -36,10 +36,17 @@ void table_copy_free(TableCopy *copy);
 int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
                         Error *error) MUST_CHECK;
 
+typedef enum TableFit {
+    TABLE_FITS,
+    TABLE_STALE, /* truncated or rewritten after the snapshot: its rows of then are gone from it, so that the snapshot would
+                                find it empty; or made, or named so, after it */
+    TABLE_DEFINED_OTHERWISE, /* DDL that the snapshot sees has not been applied to the target yet */
+} TableFit;
+
 /*
  * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
- * is to be copied. ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns). *stale when it was
- * truncated or rewritten after the snapshot: its rows of then are gone from it, so that the snapshot would find it empty.
+ * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else NULL, and
+ * ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
  */
-int table_check(Database *source, const char *schema, const char *table, const char *columns, bool *stale,
-                Error *error) MUST_CHECK;
+int table_check(Database *source, const char *schema, const char *table, const char *columns,
+                const char *definition, TableFit *fit, Error *error) MUST_CHECK;

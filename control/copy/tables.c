@@ -4,7 +4,7 @@
 #include "left_behind.h"
 
 static const char tables_sql[] =
-    "SELECT n.nspname, c.relname, c.oid, pg_catalog.pg_table_size(c.oid), " STATE_COLUMNS_SQL(
+    "SELECT n.nspname, c.relname, c.oid, coalesce(pg_catalog.pg_table_size(c.oid), 0), " STATE_COLUMNS_SQL(
         "c.oid") ", c.relpersistence = 'u'"
                  "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                  "  LEFT JOIN pg_catalog.pg_depend d ON d.classid = "

@@ -25,18 +25,30 @@
 #include "table.h"
 
 #define PAUSE_MS 50
+#define DEFINITION_PAUSES 10
 
 typedef struct Worker {
     const WorkerYard *yard;
     const CrewMember *member;
     Database *source, *target;
     JobsCursor cursor;
-    bool stale; /* a table cannot be read under the snapshot: a later one is wanted */
+    TableFit fit; /* of the last table: whether it can be read under the snapshot */
     SessionWait wait;
 } Worker;
 
 /* The columns of jobs_relations. */
-enum { RELATION, SCHEMA, TABLE, COLUMNS, IN_BINARY, CONDITION, KEY_SQL, PART_COLUMN, SOURCE_BYTES };
+enum {
+    RELATION,
+    SCHEMA,
+    TABLE,
+    COLUMNS,
+    IN_BINARY,
+    CONDITION,
+    KEY_SQL,
+    PART_COLUMN,
+    SOURCE_BYTES,
+    DEFINITION
+};
 
 /* Sends one statement that the wait may end, throwing its result away. */
 static int run(Worker *worker, Database *database, const char *sql, Error *error)
@@ -66,6 +78,19 @@ static int make_key(Worker *worker, const Job *job, const PGresult *tables, int 
                                  PQgetvalue(tables, row, KEY_SQL), &worker->wait, error);
 }
 
+/* The stream brings the change to the target; while tables are copied again, nothing applies it. */
+static int refuse_definition(Worker *worker, Error *error)
+{
+    error_set(error, ERROR_TRANSIENT, "it is defined in another way at the source than on the target by now");
+    if (worker->yard->copy->again) {
+        worker->fit = TABLE_FITS;
+        error->code = ERROR_STATE;
+        error_hint(error, "Start penstock follow, which brings the change, wait until it has caught up, stop "
+                          "it, and run this again.");
+    }
+    return -1;
+}
+
 static int copy_table(Worker *worker, const Job *job, const PGresult *tables, int row, RelayCount *count,
                       Error *error)
 {
@@ -85,9 +110,15 @@ static int copy_table(Worker *worker, const Job *job, const PGresult *tables, in
         return -1;
     }
     table_copy_build(&shape, &table);
-    int status = table_check(worker->source, shape.schema, shape.table, shape.columns, &worker->stale, error);
-    if (status == 0 && worker->stale) {
+    const char *definition = copy_captures(worker->yard->copy) && !PQgetisnull(tables, row, DEFINITION)
+                                 ? PQgetvalue(tables, row, DEFINITION)
+                                 : NULL;
+    int status = table_check(worker->source, shape.schema, shape.table, shape.columns, definition,
+                             &worker->fit, error);
+    if (status == 0 && worker->fit == TABLE_STALE) {
         status = error_set(error, ERROR_TRANSIENT, "it was truncated or rewritten after the snapshot");
+    } else if (status == 0 && worker->fit == TABLE_DEFINED_OTHERWISE) {
+        status = refuse_definition(worker, error);
     } else if (status == 0) {
         status = move_rows(worker, &table, count, error);
     }
@@ -182,12 +213,25 @@ static int wait_for_later(Worker *worker, int snapshot, Error *error)
     return 0;
 }
 
+/* The applier has to come so far. */
+static int wait_for_definition(Worker *worker, Error *error)
+{
+    for (int i = 0; i < DEFINITION_PAUSES; i++) {
+        if (interrupted() || atomic_load(worker->member->stop)) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted while DDL was waited for");
+        }
+        clock_pause_ms(PAUSE_MS);
+    }
+    return 0;
+}
+
 /* One try; *again when it is to be tried once more. */
 static int try_job(Worker *worker, const Job *job, bool *again, Error *error)
 {
     int snapshot = 0;
     bool held, open;
-    *again = worker->stale = false;
+    *again = false;
+    worker->fit = TABLE_FITS;
     if (begin(worker, job, &snapshot, &held, &open, error) != 0) {
         return -1;
     }
@@ -198,12 +242,17 @@ static int try_job(Worker *worker, const Job *job, bool *again, Error *error)
     if (copy_tables(worker, job, snapshot, error) == 0) {
         return database_execute(worker->target, error, "COMMIT", 0);
     }
-    if (!worker->stale) {
+    TableFit fit = worker->fit;
+    if (fit == TABLE_FITS) {
         return -1;
     }
     *error = (Error){0};
     *again = true;
-    return roll_back(worker, error) == 0 ? wait_for_later(worker, snapshot, error) : -1;
+    if (roll_back(worker, error) != 0 ||
+        (fit == TABLE_DEFINED_OTHERWISE && wait_for_definition(worker, error) != 0)) {
+        return -1;
+    }
+    return wait_for_later(worker, snapshot, error);
 }
 
 static int do_job(Worker *worker, const Job *job, Error *error)

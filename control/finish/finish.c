@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "confirm.h"
 #include "lock.h"
 #include "option.h"
@@ -28,6 +29,7 @@ typedef struct FinishResult {
     bool nothing; /* there was no such migration, as says … */
     Error missing;
     bool slot_dropped;
+    bool capture_removed, capture_kept; /* the event triggers; kept for another migration of the source */
     FinishFence source, target;
     char source_database[64], target_database[64];
     char report[4096]; /* "": none was written */
@@ -44,6 +46,10 @@ static int clean_source(const Settings *settings, const Migration *migration, co
         return error_hint(error, "If the source is gone for good, give --skip-source.");
     }
     int status = reverse_unsubscribe(source, migration, error);
+    if (status == 0 && strcmp(migration->ddl, ddl_mode_name(DDL_CAPTURE)) == 0) {
+        status = capture_remove(source, migration->slot_name, &result->capture_removed, &result->capture_kept,
+                                error);
+    }
     if (status == 0) {
         status = finish_slot(source, migration, options->wait_seconds, &result->slot_dropped, error);
     }
@@ -174,10 +180,11 @@ static int finish(const Settings *settings, const FinishOptions *options, Finish
 
 static void print_json(const Settings *settings, const FinishResult *result, const FinishOptions *options)
 {
-    json_t *document = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b}", "migration", settings->migration,
-                                 "nothing_to_do", result->nothing, "slot_dropped", result->slot_dropped,
-                                 "journal_kept", options->keep_journal, "source_fenced",
-                                 result->source.stands, "target_fenced", result->target.stands);
+    json_t *document =
+        json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:b}", "migration", settings->migration, "nothing_to_do",
+                  result->nothing, "slot_dropped", result->slot_dropped, "capture_removed",
+                  result->capture_removed, "journal_kept", options->keep_journal, "source_fenced",
+                  result->source.stands, "target_fenced", result->target.stands);
     json_dumpf(document, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(document);
@@ -193,6 +200,10 @@ static void print_result(const Settings *settings, const FinishResult *result, c
     printf("source      %s\n", options->skip_source   ? "not touched"
                                : result->slot_dropped ? "the slot is dropped"
                                                       : "the slot was gone already");
+    if (result->capture_removed || result->capture_kept) {
+        printf("            what captured DDL %s\n",
+               result->capture_removed ? "is removed" : "stays: another migration of this database uses it");
+    }
     printf("target      %s\n", options->keep_journal ? "only the journal is left of schema penstock"
                                                      : "nothing is left of the migration in schema penstock");
     if (result->report[0] != '\0') {

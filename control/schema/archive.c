@@ -130,6 +130,10 @@ static int dump(const Archive *archive, Error *error)
     if (options->no_privileges) {
         add(&arguments, "--no-privileges");
     }
+    if (archive->road->snapshot != NULL) {
+        add(&arguments, "--snapshot");
+        add(&arguments, archive->road->snapshot);
+    }
     add(&arguments, "--file");
     add(&arguments, archive->path);
     int status = run_dump(archive->road, &arguments, &out, error);

@@ -45,6 +45,7 @@ typedef struct SchemaRoad {
     Database *source;       /* for catalogs */
     Database *target;       /* for catalogs and state */
     const LeftBehind *left; /* what stays behind, and is hidden in source; NULL: nothing */
+    const char *snapshot;   /* exported at the source, to dump under; NULL: pg_dump takes its own */
     int jobs;               /* sessions that make post-data objects at a time */
     SchemaOptions options;
     void (*idle)(

@@ -203,6 +203,14 @@ static char *parse_header(char *at, SchemaObject *object)
 
 /* --- objects --- */
 
+/* What captures DDL at the source (control/ddl/capture.sql): their functions' schema is left out of the dump. */
+static bool is_ours(const SchemaObject *object)
+{
+    static const char prefix[] = "penstock_ddl_", owned[] = "EVENT TRIGGER penstock_ddl_";
+    return (strcmp(object->kind, "EVENT TRIGGER") == 0 && begins(object->name, prefix)) ||
+           begins(object->name, owned);
+}
+
 static bool everywhere(const SchemaObject *object)
 {
     bool on_schema = strcmp(object->kind, "COMMENT") == 0 || strcmp(object->kind, "ACL") == 0;
@@ -288,7 +296,7 @@ static void add_object(Parse *parse, SchemaObject *object, char *body)
         *settings = '\0';
         take_settings(parse, settings + 1);
     }
-    if (everywhere(object) || *object->sql == '\0') {
+    if (everywhere(object) || is_ours(object) || *object->sql == '\0') {
         free(object->needs);
     } else {
         script_add(parse->script, object);

@@ -42,7 +42,7 @@ typedef struct SchemaScript {
 /*
  * Takes text (NULL: nothing), which becomes the script's and is changed, apart. Left out is what every target has already: the
  * comment and grants of schema public (rights.h brings those), and comments on extensions, which CREATE EXTENSION sets.
- * ERROR_PROTOCOL when it does not look like such a script.
+ * So is what captures DDL for a migration. ERROR_PROTOCOL when it does not look like such a script.
  */
 int script_parse(char *text, SchemaScript *out, Error *error) MUST_CHECK;
 

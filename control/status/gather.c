@@ -36,6 +36,8 @@ static const char source_sql[] =
     "'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'temporary', temporary, "
     "  'database', database) ORDER BY slot_name), '[]') FROM pg_replication_slots WHERE plugin = "
     "'penstock'), "
+    "'event_triggers', (SELECT coalesce(json_agg(evtname ORDER BY evtname), '[]') FROM pg_event_trigger "
+    "  WHERE evtname ~ '^penstock_ddl_'), "
     "'subscriptions', (SELECT coalesce(json_agg(s.subname ORDER BY s.subname), '[]') FROM pg_subscription s "
     "  WHERE s.subname ~ '^penstock_reverse_' AND s.subdbid = "
     "  (SELECT oid FROM pg_database WHERE datname = current_database())))::text "
@@ -262,6 +264,13 @@ static void list_made(json_t *document)
                  status_true(slot, "temporary") ? "temporary " : "", status_text(slot, "name"));
         add_made(made, "source", what);
     }
+    json_array_foreach(json_object_get(json_object_get(document, "source"), "event_triggers"), index, name)
+    {
+        snprintf(what, sizeof what,
+                 "event trigger %s, which captures DDL, with its function in schema penstock",
+                 json_string_value(name));
+        add_made(made, "source", what);
+    }
     if (status_true(document, "source.fenced")) {
         add_made(made, "source", "fence: connection limit 0 and read-only by default on the database");
     }
@@ -283,6 +292,7 @@ static void list_made(json_t *document)
     json_object_set_new(document, "made", made);
     json_object_del(document, "schema");
     json_object_del(json_object_get(document, "source"), "slots");
+    json_object_del(json_object_get(document, "source"), "event_triggers");
     json_object_del(json_object_get(document, "source"), "subscriptions");
 }
 
@@ -303,6 +313,11 @@ int status_gather(StatusSession *session, json_t **document, Error *error)
     json_object_del(source, "lag_bytes");
     json_object_del(source, "lag_seconds");
     list_made(*document);
+    if (status_gather_schema(session, *document, error) != 0) {
+        json_decref(*document);
+        *document = NULL;
+        return -1;
+    }
     json_object_set_new(*document, "health", status_health(*document));
     json_object_set_new(*document, "may_cut_over", status_ready(*document));
     json_object_set_new(*document, "next", json_string(status_next(*document)));

@@ -116,6 +116,32 @@ static void say_blocked(const json_t *document, char *out, size_t size)
              status_number(first, "pid"), status_text(first, "relation"));
 }
 
+static bool ddl_waits(const json_t *document)
+{
+    return followed(document) && json_is_object(status_at(document, "ddl.waiting")) &&
+           status_text(document, "ddl.waiting.decision")[0] == '\0';
+}
+
+static void say_ddl_waits(const json_t *document, char *out, size_t size)
+{
+    snprintf(out, size, "DDL %.0f (%s) waits for a decision: penstock ddl list",
+             status_number(document, "ddl.waiting.id"), status_text(document, "ddl.waiting.tag"));
+}
+
+static bool drifted(const json_t *document)
+{
+    return json_array_size(status_at(document, "drift")) > 0;
+}
+
+static void say_drifted(const json_t *document, char *out, size_t size)
+{
+    size_t count = json_array_size(status_at(document, "drift"));
+    bool captured = strcmp(status_text(document, "migration.ddl"), "capture") == 0;
+    snprintf(out, size, "%zu definition%s differ%s, which the cutover refuses%s", count,
+             count == 1 ? "" : "s", count == 1 ? "s" : "",
+             captured ? ", unless it is still to come in the stream" : "");
+}
+
 static bool copy_again(const json_t *document)
 {
     return followed(document) && json_array_size(status_at(document, "copy.again")) > 0;
@@ -188,6 +214,8 @@ static const struct {
     {"applier-silent", applier_silent, NULL, say_applier_silent},
     {"applier-waiting", applier_waits, NULL, say_applier_waits},
     {"applier-blocked", blocked, NULL, say_blocked},
+    {"ddl-waits", ddl_waits, NULL, say_ddl_waits},
+    {"drift", drifted, NULL, say_drifted},
     {"copy-again", copy_again, NULL, say_copy_again},
     {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},
     {"way-back-stopped", way_back_stands_still,

@@ -576,6 +576,36 @@ static void print_moving(FILE *out, const json_t *document)
     }
 }
 
+#define DIFFERENCES_SHOWN 30
+
+static void print_ddl(FILE *out, const json_t *document)
+{
+    const json_t *list = status_at(document, "drift"), *text;
+    size_t i;
+    double came = status_number(document, "ddl.applied") + status_number(document, "ddl.left_out") +
+                  status_number(document, "ddl.skipped");
+    if (came > 0) {
+        label(out, "DDL");
+        fprintf(out, "%.0f applied, %.0f left out, %.0f skipped; penstock ddl list shows it\n",
+                status_number(document, "ddl.applied"), status_number(document, "ddl.left_out"),
+                status_number(document, "ddl.skipped"));
+    }
+    if (list != NULL) {
+        label(out, "schema");
+        fprintf(out, "%zu difference%s\n", json_array_size(list), json_array_size(list) == 1 ? "" : "s");
+    }
+    json_array_foreach((json_t *)list, i, text)
+    {
+        if (i == DIFFERENCES_SHOWN) {
+            label(out, "");
+            fprintf(out, "and %zu more: penstock status --schema --json\n", json_array_size(list) - i);
+            break;
+        }
+        label(out, "");
+        fprintf(out, "%s\n", json_string_value(text));
+    }
+}
+
 void status_print(FILE *out, const json_t *document, bool brief)
 {
     bool known = !status_in_phase(document, "none");
@@ -600,6 +630,7 @@ void status_print(FILE *out, const json_t *document, bool brief)
         print_conflicts(out, document);
         print_verified(out, document);
         print_reverse(out, document);
+        print_ddl(out, document);
     }
     if (!brief) {
         print_standing(out, document, known);

@@ -17,6 +17,7 @@ typedef struct StatusOptions {
     bool tables;
     bool all;
     bool exit_code;
+    bool schema;
 } StatusOptions;
 
 /* Returns early when a signal comes. */
@@ -96,19 +97,23 @@ static ExitStatus watch(StatusSession *session)
 static ExitStatus run(const Settings *settings, void *input, Error *error)
 {
     const StatusOptions *options = input;
-    StatusSession session = {
-        .settings = settings, .tables = options->tables || options->all, .all_tables = options->all};
+    StatusSession session = {.settings = settings,
+                             .schema = options->schema,
+                             .once = !options->watch,
+                             .tables = options->tables || options->all,
+                             .all_tables = options->all};
     ExitStatus status = options->watch ? watch(&session) : look_once(&session, options->exit_code, error);
     status_close(&session);
     return status;
 }
 
-enum { OPTION_EXIT_CODE = 256 };
+enum { OPTION_EXIT_CODE = 256, OPTION_SCHEMA };
 
 static const struct argp_option options[] = {
     {"watch", 'w', NULL, 0, "Look again each second until Ctrl-C", 0},
     {"tables", 't', NULL, 0, "List the 20 busiest tables, with their lanes", 0},
     {"all", 'a', NULL, 0, "List all tables", 0},
+    {"schema", OPTION_SCHEMA, NULL, 0, "Compare what is defined on both sides", 0},
     {"exit-code", OPTION_EXIT_CODE, NULL, 0,
      "End with 1 when something needs attention, for cron and monitoring", 0},
     {0},
@@ -127,6 +132,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'a':
         parsed->all = true;
+        return 0;
+    case OPTION_SCHEMA:
+        parsed->schema = true;
         return 0;
     case OPTION_EXIT_CODE:
         parsed->exit_code = true;

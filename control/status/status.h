@@ -22,6 +22,8 @@ typedef struct StatusSession {
     Database *source;
     bool tables;     /* add the list of tables: the busiest */
     bool all_tables; /* or all of them */
+    bool schema;     /* compare what is defined … */
+    bool once;       /* … which is done unasked where DDL is only watched */
 } StatusSession;
 
 /*
@@ -29,6 +31,9 @@ typedef struct StatusSession {
  * owns *document.
  */
 int status_gather(StatusSession *session, json_t **document, Error *error) MUST_CHECK;
+
+/* Adds "drift", the differences of the two schemas as texts, where it is wanted. In schema.c. */
+int status_gather_schema(const StatusSession *session, json_t *document, Error *error) MUST_CHECK;
 void status_close(StatusSession *session);
 
 /* Adds "proxy_files" of a migration that is switched: [{"file", "as_switched": true, false or null, "says"}]; see files.c. */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "cutover.h"
 #include "drift.h"
+#include "mend.h"
 #include "fence_sql.h"
 #include "hand_over.h"
 #include "left.h"
@@ -71,9 +72,15 @@ static int check_drift(Cutover *cutover, Error *error)
     Text first = {0};
     size_t count = differences.count;
     for (size_t i = 0; i < count && i < DRIFT_SAID; i++) {
-        Text line = {0};
+        Error ignored;
+        Text line = {0}, mend = {0};
         drift_describe(&differences.list[i], &line);
-        cutover_warn(cutover, "%s", line.data);
+        if (drift_mend(cutover->source, cutover->target, &differences.list[i], &mend, &ignored) != 0) {
+            mend.size = 0; /* the difference itself is what counts */
+        }
+        cutover_warn(cutover, "%s%s%s", line.data, mend.size > 0 ? "; to mend it: " : "",
+                     mend.size > 0 ? mend.data : "");
+        text_free(&mend);
         if (i < 3) {
             text_printf(&first, "%s%s", i > 0 ? "; " : "", line.data);
         }
@@ -85,7 +92,7 @@ static int check_drift(Cutover *cutover, Error *error)
         error_set(error, ERROR_STATE, "the two sides differ in %zu definition%s: %.800s%s", count,
                   count == 1 ? "" : "s", first.data, count > 3 ? "; ..." : "");
         status = error_hint(
-            error, "DDL does not travel: make the target as the source is, by the same statements. penstock "
+            error, "Make the target as the source is; the warnings say how, where that is known. penstock "
                    "check lists every difference; --accept-drift switches all the same. Rows that changed "
                    "in a table while it was unlogged need to be copied again.");
     }

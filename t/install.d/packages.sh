@@ -21,6 +21,7 @@ libxxhash-dev        # hashing of keys to lanes
 libuv1-dev           # event loop
 libjansson-dev       # JSON
 libmicrohttpd-dev    # the page of `penstock serve`
+libpg-query-dev      # takes DDL apart
 uthash-dev           # hash tables
 libcmocka-dev        # unit tests
 postgresql-15        # a server of a later major; initdb, contrib

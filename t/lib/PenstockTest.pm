@@ -109,7 +109,7 @@ sub start_pgbouncer
     return PenstockTest::PgBouncer->start_new(@_);
 }
 
-# migration(SOURCE, TARGET, database => 'postgres', name => undef, user => undef)
+# migration(SOURCE, TARGET, database => 'postgres', name => undef, user => undef, ddl => 'off', or 'default': what copy chooses)
 sub migration
 {
     return PenstockTest::Migration->new(@_);

@@ -17,6 +17,7 @@ sub new
         database => $options{database} // 'postgres',
         name     => $options{name},
         user     => $options{user},
+        ddl      => $options{ddl} // 'off',
     }, $class;
 }
 
@@ -30,6 +31,8 @@ sub command
         '--target' => $self->{target}->uri($self->{database}, @user),
     );
     push @options, '--migration' => $self->{name} if defined $self->{name};
+    # Most tests define things at the source that must not travel, so that what the applier says of them is seen.
+    push @options, '--ddl' => $self->{ddl} if $command eq 'copy' && $self->{ddl} ne 'default';
     return (PenstockTest::Program::path('penstock'), $command, @options, @arguments);
 }
 

@@ -1,0 +1,153 @@
+/*
+ * One row for each kind of difference: whom to ask, and what. $1 is the object's name and $2 its part's, as the comparison gives them;
+ * sessions have the search_path pg_catalog, so that every other name comes with its schema.
+ */
+#include "mend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum Case { MISSING, EXTRA, DIFFERS } Case; /* on the target */
+
+typedef struct Row {
+    const char *kind;
+    const char *part; /* the words that it begins with; NULL: the object as a whole */
+    Case is;
+    bool ask_target;
+    const char *sql;
+} Row;
+
+#define RELATION                                                                                             \
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE concat(n.nspname, '.', "           \
+    "c.relname) = $1"
+/* An index of a constraint is mended with that. */
+#define INDEX RELATION " AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)"
+#define OF_TABLE(catalog, table, name)                                                                       \
+    " FROM " catalog " o JOIN pg_class c ON c.oid = o." table                                                \
+    " JOIN pg_namespace n ON n.oid = c.relnamespace "                                                        \
+    "WHERE concat(n.nspname, '.', c.relname, ' ', o." name ") = $1"
+#define CONSTRAINT OF_TABLE("pg_constraint", "conrelid", "conname")
+#define TRIGGER OF_TABLE("pg_trigger", "tgrelid", "tgname")
+#define RULE OF_TABLE("pg_rewrite", "ev_class", "rulename")
+#define FUNCTION                                                                                             \
+    " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE concat(n.nspname, '.', p.proname, " \
+    "'(', "                                                                                                  \
+    "pg_get_function_identity_arguments(p.oid), ')') = $1 AND p.prokind IN ('f', 'p', 'w')"
+#define COLUMN                                                                                               \
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = "    \
+    "c.oid "                                                                                                 \
+    "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE concat(n.nspname, '.', "  \
+    "c.relname) = $1 "                                                                                       \
+    "AND a.attname = $2 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
+#define DEFINED_FUNCTION "SELECT rtrim(pg_get_functiondef(p.oid), chr(10))" FUNCTION
+
+/* One of a constraint comes with that, but for a partition's, whose constraint comes from its parent. */
+#define MISSING_INDEX                                                                                        \
+    "SELECT CASE WHEN k.oid IS NULL THEN pg_get_indexdef(c.oid) WHEN h.inhparent IS NOT NULL THEN "          \
+    "format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s; ALTER INDEX %I.%I ATTACH PARTITION %I.%I', "            \
+    "tn.nspname, "                                                                                           \
+    "t.relname, k.conname, pg_get_constraintdef(k.oid), pn.nspname, p.relname, n.nspname, c.relname) END "   \
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid " \
+    "JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace "                 \
+    "LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.conrelid = t.oid AND k.contype IN ('p', 'u', "    \
+    "'x') "                                                                                                  \
+    "LEFT JOIN pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = h.inhparent "             \
+    "LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace WHERE concat(n.nspname, '.', c.relname) = $1"
+
+static const Row rows[] = {
+    {"index", NULL, MISSING, false, MISSING_INDEX},
+    {"index", NULL, EXTRA, true, "SELECT format('DROP INDEX %I.%I', n.nspname, c.relname)" INDEX},
+    {"index", "definition", DIFFERS, false,
+     "SELECT format('DROP INDEX %I.%I; %s', n.nspname, c.relname, pg_get_indexdef(c.oid))" INDEX},
+    {"constraint", NULL, MISSING, false,
+     "SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, o.conname, "
+     "pg_get_constraintdef(o.oid))" CONSTRAINT},
+    {"constraint", NULL, EXTRA, true,
+     "SELECT format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, o.conname)" CONSTRAINT},
+    {"constraint", "definition", DIFFERS, false,
+     "SELECT format('ALTER TABLE %1$I.%2$I DROP CONSTRAINT %3$I, ADD CONSTRAINT %3$I %4$s', n.nspname, "
+     "c.relname, o.conname, "
+     "pg_get_constraintdef(o.oid))" CONSTRAINT},
+    {"trigger", NULL, MISSING, false, "SELECT pg_get_triggerdef(o.oid)" TRIGGER},
+    {"trigger", NULL, EXTRA, true,
+     "SELECT format('DROP TRIGGER %I ON %I.%I', o.tgname, n.nspname, c.relname)" TRIGGER},
+    {"trigger", "definition", DIFFERS, false,
+     "SELECT format('DROP TRIGGER %I ON %I.%I; %s', o.tgname, n.nspname, c.relname, "
+     "pg_get_triggerdef(o.oid))" TRIGGER},
+    {"trigger", "enabled", DIFFERS, false,
+     "SELECT format('ALTER TABLE %I.%I %s TRIGGER %I', n.nspname, c.relname, CASE o.tgenabled WHEN 'O' THEN "
+     "'ENABLE' WHEN 'D' THEN "
+     "'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, o.tgname)" TRIGGER},
+    {"rule", NULL, MISSING, false, "SELECT rtrim(pg_get_ruledef(o.oid), ';')" RULE},
+    {"rule", NULL, EXTRA, true,
+     "SELECT format('DROP RULE %I ON %I.%I', o.rulename, n.nspname, c.relname)" RULE},
+    {"function", NULL, MISSING, false, DEFINED_FUNCTION},
+    {"function", NULL, EXTRA, true, "SELECT format('DROP ROUTINE %s', p.oid::regprocedure)" FUNCTION},
+    {"function", "definition", DIFFERS, false, DEFINED_FUNCTION},
+    {"function", "body", DIFFERS, false, DEFINED_FUNCTION},
+    {"table", "column ", MISSING, false,
+     "SELECT format('ALTER TABLE %I.%I ADD COLUMN %I %s%s%s', n.nspname, c.relname, a.attname, "
+     "format_type(a.atttypid, "
+     "a.atttypmod), CASE WHEN d.oid IS NOT NULL THEN concat(' DEFAULT ', pg_get_expr(d.adbin, d.adrelid)) "
+     "END, CASE WHEN a.attnotnull THEN ' NOT "
+     "NULL' END)" COLUMN},
+    {"table", "column ", EXTRA, true,
+     "SELECT format('ALTER TABLE %I.%I DROP COLUMN %I', n.nspname, c.relname, a.attname)" COLUMN},
+    {"table", "column ", DIFFERS, false,
+     "SELECT format('ALTER TABLE %1$I.%2$I ALTER %3$I TYPE %4$s, ALTER %3$I %5$s NOT NULL, ALTER %3$I %6$s', "
+     "n.nspname, c.relname, "
+     "a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'SET' ELSE 'DROP' END, "
+     "CASE WHEN d.oid IS NULL "
+     "THEN 'DROP DEFAULT' ELSE concat('SET DEFAULT ', pg_get_expr(d.adbin, d.adrelid)) END)" COLUMN},
+    {"table", "definition", DIFFERS, false,
+     "SELECT format('CREATE OR REPLACE VIEW %I.%I AS %s', n.nspname, c.relname, rtrim(pg_get_viewdef(c.oid), "
+     "';'))" RELATION " AND c.relkind = 'v'"},
+    {"table", "owner", DIFFERS, false,
+     "SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, "
+     "pg_get_userbyid(c.relowner))" RELATION},
+    {"table", "comment", MISSING, false,
+     "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "
+     "'MATERIALIZED VIEW' ELSE 'TABLE' "
+     "END, n.nspname, c.relname, obj_description(c.oid, 'pg_class'))" RELATION},
+    {"table", "comment", DIFFERS, false,
+     "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "
+     "'MATERIALIZED VIEW' ELSE 'TABLE' "
+     "END, n.nspname, c.relname, obj_description(c.oid, 'pg_class'))" RELATION},
+};
+
+static const Row *row_of(const CatalogDifference *difference)
+{
+    Case is = difference->target == NULL ? MISSING : difference->source == NULL ? EXTRA : DIFFERS;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Row *row = &rows[i];
+        bool part = row->part == NULL ? difference->part == NULL
+                                      : difference->part != NULL &&
+                                            strncmp(difference->part, row->part, strlen(row->part)) == 0;
+        if (part && row->is == is && strcmp(row->kind, difference->kind) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+int drift_mend(Database *source, Database *target, const CatalogDifference *difference, Text *out,
+               Error *error)
+{
+    const Row *row = row_of(difference);
+    char *statement = NULL;
+    if (row == NULL) {
+        return 0;
+    }
+    bool column = row->part != NULL && strcmp(row->part, "column ") == 0;
+    Database *asked = row->ask_target ? target : source;
+    int status = column ? database_value(asked, &statement, error, row->sql, 2, difference->object,
+                                         difference->part + strlen(row->part))
+                        : database_value(asked, &statement, error, row->sql, 1, difference->object);
+    if (status == 0 && statement != NULL) {
+        text_append(out, statement);
+    }
+    free(statement);
+    return status == 0
+               ? 0
+               : error_context(error, "looking how %s %s is defined", difference->kind, difference->object);
+}
