@@ -32,6 +32,19 @@ const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error)
     return NULL;
 }
 
+int proxy_found(const ProxyContext *context, int status, Error *error)
+{
+    if (status == 0) {
+        return 0;
+    }
+    if (context->problem == NULL || error->code == ERROR_CONNECTION || error->code == ERROR_INTERRUPTED) {
+        return -1;
+    }
+    context->problem(context->problem_context, error);
+    *error = (Error){.code = ERROR_NONE};
+    return 0;
+}
+
 void proxy_warn(ProxyReport *report, const char *format, ...)
 {
     size_t used = strlen(report->warning);

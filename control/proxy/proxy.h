@@ -57,6 +57,10 @@ typedef struct ProxyContext {
     /* Several proxies may share a file here, or one that they include: who changes one has this lock until that is in
      * force. NULL: nobody else is at work. */
     pthread_mutex_t *files;
+    /* For inspect: hears of each thing that would not work, and inspect goes on; NULL: the first one is its error. */
+    void (*problem)(void *context, const Error *problem);
+    void *problem_context;
+    bool before_copy; /* what a login calls in the database may not be on the target yet */
 } ProxyContext;
 
 /* What inspect found out that is worth telling. */
@@ -68,6 +72,12 @@ typedef struct ProxyReport {
     int port;           /* where clients come in, when several processes listen there; else 0 */
     int processes;      /* … and how many they are */
 } ProxyReport;
+
+/*
+ * One check of inspect has ended with status: what it found is told to context->problem, so that the next can be made. Returns
+ * -1, with error as it was, where nobody listens, and for what ends an inspection: the proxy is gone, or the operator ends it.
+ */
+int proxy_found(const ProxyContext *context, int status, Error *error) MUST_CHECK;
 
 /* One more sentence in report->warning. */
 void proxy_warn(ProxyReport *report, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -26,14 +26,19 @@ static bool machine_stop(void *context)
     return interrupted();
 }
 
-static int confirm_plan(const Cutover *cutover, Error *error)
+/* Whoever is asked knows what was found. The checks are made again as the first step: an answer may take its time. */
+static int confirm_plan(Cutover *cutover, Error *error)
 {
     if (cutover->options->yes || cutover->options->mode == CUTOVER_UNDO ||
         cutover->options->mode == CUTOVER_RESUME) {
         return 0;
     }
     if (confirm_possible(cutover->settings)) {
+        if (cutover->road->preflight(cutover, error) != 0) {
+            return error_context(error, "preflight");
+        }
         cutover_print_plan(cutover);
+        printf("\nAll checks passed: %s.\n", cutover->note);
     }
     return confirm(cutover->settings, cutover->road->operation, "\nGo on?",
                    "Give --yes if it is meant; --plan and --dry-run show what it would do.", error);

@@ -15,6 +15,7 @@
 #include "machine.h"
 #include "moment.h"
 #include "options.h"
+#include "preflight.h"
 #include "proxy.h"
 #include "state.h"
 
@@ -110,8 +111,9 @@ typedef struct Cutover {
     int64_t hold_ended;
     char note[512]; /* what the step under way has to say */
     char limit_text[32];
-    json_t *told;   /* array: the steps, for --json */
-    Ticker *ticker; /* redraws the line of the step under way; NULL without a terminal */
+    Preflight *preflight; /* while its checks run, who hears of what they find; else NULL */
+    json_t *told;         /* array: the steps, for --json */
+    Ticker *ticker;       /* redraws the line of the step under way; NULL without a terminal */
 } Cutover;
 
 extern const Road road_cutover, road_rollback;
@@ -123,6 +125,11 @@ extern const Road road_cutover, road_rollback;
  */
 int cutover_open(Cutover *cutover, CutoverOptions *options, Error *error) MUST_CHECK;
 void cutover_close(Cutover *cutover);
+
+/* Parts of it, for who has other servers at hand: where the sides are, by the options; one proxy of them. */
+int cutover_choose_sides(Cutover *cutover, Error *error) MUST_CHECK;
+int cutover_open_proxy(Cutover *cutover, const char *text, Error *error) MUST_CHECK;
+void cutover_close_proxies(Cutover *cutover);
 
 /* Makes one connection, and sees that it is the right server; both sides' pointers follow. */
 int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error *error) MUST_CHECK;
@@ -180,7 +187,7 @@ void cutover_tell(void *context, const Step *step, StepEvent event, double elaps
 /* "of 10 s", or "". */
 void cutover_limit_text(const Cutover *cutover, const Step *step, char out[32]);
 
-/* A warning for the operator, beside the line of the step under way. */
+/* A warning for the operator, beside the line of the step under way; in the preflight, one of its findings. */
 void cutover_warn(Cutover *cutover, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints the steps with all values filled in. */

@@ -42,7 +42,8 @@ enum {
     OPTION_HAND_OVER,
 };
 
-static const struct argp_option common_options[] = {
+/* What both roads, and the checks that come long before, depend on. */
+static const struct argp_option look_options[] = {
     {"proxy", OPTION_PROXY, "KIND:...", 0,
      "What holds and leads the clients: pgbouncer:ADMIN_URI[,config=FILE][,database=NAME], the same with "
      "pgcat, or none. May be "
@@ -52,15 +53,37 @@ static const struct argp_option common_options[] = {
      "A connection through the proxy, to look at the other side after the switch", 0},
     {"drain-limit", OPTION_DRAIN_LIMIT, "SECONDS", 0, "How long to wait for open transactions (10)", 0},
     {"hold-limit", OPTION_HOLD_LIMIT, "SECONDS", 0, "How long clients may be held in all (30)", 0},
+    {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
+    {"end-writers", OPTION_END_WRITERS, NULL, 0,
+     "Stop who would go on writing behind the fence: disable subscriptions of the side that clients leave",
+     0},
+    {0}};
+
+/* The same of the road there alone. */
+static const struct argp_option way_options[] = {
+    {"target-address", OPTION_TARGET_ADDRESS, "HOST:PORT", 0,
+     "The target as the proxy reaches it (default: as --target says)", 0},
+    {"reverse-conninfo", OPTION_REVERSE_CONNINFO, "CONNINFO", 0,
+     "The target as the server of the source reaches it, for the way back; stays in pg_subscription there "
+     "(default: as --target says)",
+     0},
+    {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
+    {"hand-over-slot", OPTION_HAND_OVER, "NAME", 0,
+     "Make a slot of that name on the target, for the consumer of that slot of the source; it begins where "
+     "both sides are equal. "
+     "May be repeated",
+     0},
+    {"accept-settings", OPTION_ACCEPT_SETTINGS, NULL, 0,
+     "Switch although the servers, or roles, have other settings that applications notice, such as TimeZone",
+     0},
+    {0}};
+
+static const struct argp_option common_options[] = {
     {"prepare-limit", OPTION_PREPARE_LIMIT, "SECONDS", 0,
      "How long to wait, before clients are held, for transactions that the slot of the next stream waits for "
      "(60)",
      0},
     {"max-lag", OPTION_MAX_LAG, "BYTES", 0, "Do not start when the other side is further behind (8388608)",
-     0},
-    {"max-transaction-age", OPTION_MAX_AGE, "SECONDS", 0, "Do not start when a transaction is older (60)", 0},
-    {"end-writers", OPTION_END_WRITERS, NULL, 0,
-     "Stop who would go on writing behind the fence: disable subscriptions of the side that clients leave",
      0},
     {"leave-readers", OPTION_LEAVE_READERS, NULL, 0,
      "A fence that lets readers in, and those of hot standbys go on: whoever connects is read-only, but can "
@@ -79,8 +102,6 @@ static const struct argp_option common_options[] = {
     {0}};
 
 static const struct argp_option cutover_options[] = {
-    {"target-address", OPTION_TARGET_ADDRESS, "HOST:PORT", 0,
-     "The target as the proxy reaches it (default: as --target says)", 0},
     {"verify", OPTION_VERIFY, NULL, 0, "Compare both sides at the switch point, after the release", 0},
     {"jobs", OPTION_JOBS, "N", 0, "Tables compared at the same time (4)", 0},
     {"require-verified", OPTION_REQUIRE_VERIFIED, "AGE", 0,
@@ -93,10 +114,6 @@ static const struct argp_option cutover_options[] = {
      "source reads most",
      0},
     {"warm-up-limit", OPTION_WARM_UP_LIMIT, "SECONDS", 0, "How long that may take (60)", 0},
-    {"reverse-conninfo", OPTION_REVERSE_CONNINFO, "CONNINFO", 0,
-     "The target as the server of the source reaches it, for the way back; stays in pg_subscription there "
-     "(default: as --target says)",
-     0},
     {"accept-drift", OPTION_ACCEPT_DRIFT, NULL, 0,
      "Switch although tables, constraints, sequences or other objects are not defined on the target as they "
      "are at the "
@@ -106,15 +123,6 @@ static const struct argp_option cutover_options[] = {
      "Switch although relations of the source stay behind, or their rows, by the choice that the copy was "
      "given",
      0},
-    {"hand-over-slot", OPTION_HAND_OVER, "NAME", 0,
-     "Make a slot of that name on the target, for the consumer of that slot of the source; it begins where "
-     "both sides are equal. "
-     "May be repeated",
-     0},
-    {"accept-settings", OPTION_ACCEPT_SETTINGS, NULL, 0,
-     "Switch although the servers, or roles, have other settings that applications notice, such as TimeZone",
-     0},
-    {"no-reverse", OPTION_NO_REVERSE, NULL, 0, "Go without a way back: there will be no rollback", 0},
     {0}};
 
 static const struct argp_option rollback_options[] = {
@@ -200,7 +208,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     CutoverOptions *options = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        if (state->root_argp != NULL && state->child_inputs != NULL) {
+        if (state->child_inputs != NULL) { /* each has one child, or none */
             state->child_inputs[0] = options;
         }
         return 0;
@@ -260,8 +268,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp common_argp = {.options = common_options, .parser = parse_option};
-static const struct argp_child common_children[] = {{.argp = &common_argp}, {0}};
+/* cutover and rollback ──► what both have ──► what the checks depend on, of the road there ──► ... of both roads. */
+static const struct argp look_argp = {.options = look_options, .parser = parse_option};
+static const struct argp_child look_children[] = {{.argp = &look_argp}, {0}};
+const struct argp preflight_argp = {
+    .options = way_options, .parser = parse_option, .children = look_children};
+static const struct argp_child preflight_children[] = {{.argp = &preflight_argp}, {0}};
+static const struct argp there_argp = {
+    .options = common_options, .parser = parse_option, .children = preflight_children};
+static const struct argp back_argp = {
+    .options = common_options, .parser = parse_option, .children = look_children};
+static const struct argp_child cutover_children[] = {{.argp = &there_argp}, {0}};
+static const struct argp_child rollback_children[] = {{.argp = &back_argp}, {0}};
 
 #define SWITCH_DOC                                                                                           \
     "Every step is journaled before it is done. Up to the release of the clients, whatever fails and "       \
@@ -271,13 +289,13 @@ static const struct argp_child common_children[] = {{.argp = &common_argp}, {0}}
 const struct argp cutover_argp = {
     .options = cutover_options,
     .parser = parse_option,
-    .children = common_children,
+    .children = cutover_children,
     .doc = "\vMoves the applications to the target: holds them at the proxy, closes the source for writes, "
            "waits "
            "for the last change, sets the sequences, and lets them go on. " SWITCH_DOC};
 const struct argp rollback_argp = {.options = rollback_options,
                                    .parser = parse_option,
-                                   .children = common_children,
+                                   .children = rollback_children,
                                    .doc = "\vMoves the applications back to the source after a cutover, with "
                                           "everything that was written to the "
                                           "target meanwhile. " SWITCH_DOC};

@@ -1,5 +1,5 @@
 /*
- * The command lines of penstock cutover and penstock rollback. Private to this folder.
+ * The command lines of penstock cutover and penstock rollback, and what of them the checks before a switch depend on.
  */
 #pragma once
 
@@ -56,3 +56,6 @@ typedef struct CutoverOptions {
 } CutoverOptions;
 
 extern const struct argp cutover_argp, rollback_argp;
+
+/* Of them, what the checks before a switch depend on, for commands that make them long before; input: CutoverOptions. */
+extern const struct argp preflight_argp;

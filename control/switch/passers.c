@@ -162,13 +162,10 @@ int passers_check_prepared(Database *database, const char *side, Error *error)
     return status;
 }
 
-int passers_check(Database *database, const char *side, Error *error)
+int passers_check_subscriptions(Database *database, const char *side, Error *error)
 {
     char *names = NULL;
-    int status = passers_check_prepared(database, side, error);
-    if (status == 0) {
-        status = database_value(database, &names, error, "SELECT string_agg(s.subname, ', ')" ENABLED, 0);
-    }
+    int status = database_value(database, &names, error, "SELECT string_agg(s.subname, ', ')" ENABLED, 0);
     if (status == 0 && names != NULL) {
         error_set(error, ERROR_STATE, "subscriptions write to the %s behind any fence: %.300s", side, names);
         status = error_hint(
@@ -178,6 +175,13 @@ int passers_check(Database *database, const char *side, Error *error)
     }
     free(names);
     return status;
+}
+
+int passers_check(Database *database, const char *side, Error *error)
+{
+    return passers_check_prepared(database, side, error) == 0
+               ? passers_check_subscriptions(database, side, error)
+               : -1;
 }
 
 int passers_name(Database *database, char **who, Error *error)

@@ -33,6 +33,7 @@ int passers_restore(Database *database, const json_t *detail, Error *error) MUST
 /* ERROR_STATE, naming them, when there are prepared transactions, or a subscription that is enabled. */
 int passers_check(Database *database, const char *side, Error *error) MUST_CHECK;
 int passers_check_prepared(Database *database, const char *side, Error *error) MUST_CHECK;
+int passers_check_subscriptions(Database *database, const char *side, Error *error) MUST_CHECK;
 
 /* Background workers, and roles with a default of their own; NULL: none. The caller frees *who. */
 int passers_name(Database *database, char **who, Error *error) MUST_CHECK;

@@ -1,448 +1,365 @@
 /*
- * Everything that can be known before clients are held: a table of checks, run in order, the first failure
- * ends it. None changes anything.
+ * The tables of both roads, and the one loop that runs them.
  */
+#include "preflight.h"
+
+#include "preflight_rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "activity.h"
-#include "clock.h"
-#include "cutover.h"
-#include "drift.h"
-#include "mend.h"
-#include "fence_sql.h"
 #include "hand_over.h"
+#include "kept.h"
 #include "left.h"
 #include "losses.h"
-#include "measure.h"
 #include "named.h"
-#include "passers.h"
-#include "reverse.h"
-#include "tables.h"
-#include "together.h"
+#include "ticker.h"
 #include "unlike.h"
-#include "warm.h"
 
-#define LAG_PATIENCE_MS 20000
-#define STREAM_ROLE                                                                                          \
-    "the stream from the %s is read by role %s, which is no superuser: the fence would shut it out if its "  \
-    "connection broke while clients are held"
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static int check_phase(Cutover *cutover, Error *error)
+static const char *skip_without_way_back(const Cutover *cutover)
 {
-    if (cutover->migration.phase == PHASE_COPIED) {
-        return 0;
-    }
-    error_set(error, ERROR_STATE, "migration \"%s\" is in phase %s, not copied", cutover->migration.name,
-              state_phase_name(cutover->migration.phase));
-    return error_hint(error, cutover->migration.phase > PHASE_COPIED ? "It has been switched already."
-                                                                     : "Let penstock copy end first.");
+    return cutover->options->no_reverse ? "as --no-reverse says" : NULL;
 }
 
-/* What the applier leaves out, and what was made since the copy, is not on the target. */
-static int check_nothing_missing(Cutover *cutover, Error *error)
+/* Only superusers make subscriptions. */
+static const char *skip_login(const Cutover *cutover)
 {
-    char *tables = NULL;
-    int status = tables_missing(cutover->source, cutover->target, cutover->migration.name, &tables, error);
-    if (status == 0 && tables != NULL) {
-        error_set(error, ERROR_STATE, "not all tables of the source are on the target: to be copied: %.700s",
-                  tables);
-        status =
-            error_hint(error, "Make those that are new on the target, as they are on the source. Then stop "
-                              "penstock follow, run penstock copy, start penstock follow; penstock status "
-                              "--tables says why.");
-    }
-    free(tables);
-    return status;
-}
-
-/*
- * DDL is not in the stream: a partition that was attached, a table that was unlogged for an hour, a sequence that counts in
- * other steps. Each difference is said, at most so many; the first are in the error, too.
- */
-#define DRIFT_SAID 40
-
-static int check_drift(Cutover *cutover, Error *error)
-{
-    CatalogDifferences differences;
-    if (drift_find(cutover->source, cutover->target, cutover->migration.name, &differences, error) != 0) {
-        return -1;
-    }
-    Text first = {0};
-    size_t count = differences.count;
-    for (size_t i = 0; i < count && i < DRIFT_SAID; i++) {
-        Error ignored;
-        Text line = {0}, mend = {0};
-        drift_describe(&differences.list[i], &line);
-        if (drift_mend(cutover->source, cutover->target, &differences.list[i], &mend, &ignored) != 0) {
-            mend.size = 0; /* the difference itself is what counts */
-        }
-        cutover_warn(cutover, "%s%s%s", line.data, mend.size > 0 ? "; to mend it: " : "",
-                     mend.size > 0 ? mend.data : "");
-        text_free(&mend);
-        if (i < 3) {
-            text_printf(&first, "%s%s", i > 0 ? "; " : "", line.data);
-        }
-        text_free(&line);
-    }
-    catalog_differences_free(&differences);
-    int status = 0;
-    if (count > 0 && !cutover->options->accept_drift) {
-        error_set(error, ERROR_STATE, "the two sides differ in %zu definition%s: %.800s%s", count,
-                  count == 1 ? "" : "s", first.data, count > 3 ? "; ..." : "");
-        status = error_hint(
-            error, "Make the target as the source is; the warnings say how, where that is known. penstock "
-                   "check lists every difference; --accept-drift switches all the same. Rows that changed "
-                   "in a table while it was unlogged need to be copied again.");
-    }
-    text_free(&first);
-    return status;
-}
-
-/* What the stream has brought since is not part of that answer: it is said, and --verify compares it at the switch. */
-static int name_written_since(Cutover *cutover, Error *error)
-{
-    PGresult *row = NULL;
-    if (database_query(
-            cutover->target, &row, error,
-            "SELECT count(*), to_char(max(p.ended_at), 'YYYY-MM-DD HH24:MI:SS')"
-            "  FROM penstock.applied a JOIN penstock.relation r ON r.id = a.relation AND r.migration = $1,"
-            "       (SELECT started_at, ended_at FROM penstock.verify_pass"
-            "         WHERE migration = $1 AND state = 'done' AND scope = '' ORDER BY id DESC LIMIT 1) p"
-            " WHERE a.counted_at > p.started_at",
-            1, cutover->migration.name) != 0) {
-        return -1;
-    }
-    if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
-        cutover_warn(cutover, "%s table(s) were written since the last comparison, which ended at %s%s",
-                     PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1),
-                     cutover->options->verify ? "; --verify compares all at the switch"
-                                              : "; --verify would compare them at the switch");
-    }
-    PQclear(row);
-    return 0;
-}
-
-/* Whether the last full comparison is recent enough and found nothing. What changed since is the comparison's at the switch. */
-static int check_verified(Cutover *cutover, Error *error)
-{
-    PGresult *row = NULL;
-    char age[32];
-    double asked = cutover->options->require_verified;
-    if (asked <= 0) {
-        return 0;
-    }
-    snprintf(age, sizeof age, "%.3f", asked);
-    if (database_query(
-            cutover->target, &row, error,
-            "SELECT different + unanswered, ended_at > clock_timestamp() - $2::float8 * interval '1 s',"
-            "       to_char(ended_at, 'YYYY-MM-DD HH24:MI:SS')"
-            "  FROM penstock.verify_pass WHERE migration = $1 AND state = 'done' AND scope = ''"
-            " ORDER BY id DESC LIMIT 1",
-            2, cutover->migration.name, age) != 0) {
-        return -1;
-    }
-    int status = 0;
-    if (PQntuples(row) == 0) {
-        status = error_set(error, ERROR_STATE, "--require-verified: nothing was compared yet");
-    } else if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
-        status = error_set(
-            error, ERROR_STATE,
-            "--require-verified: the last full comparison, which ended at %s, found %s difference(s)",
-            PQgetvalue(row, 0, 2), PQgetvalue(row, 0, 0));
-    } else if (PQgetvalue(row, 0, 1)[0] != 't') {
-        status = error_set(error, ERROR_STATE,
-                           "--require-verified: the last full comparison ended at %s, more than %.0f s ago",
-                           PQgetvalue(row, 0, 2), asked);
-    }
-    PQclear(row);
-    return status == 0
-               ? name_written_since(cutover, error)
-               : error_hint(error, "penstock verify compares both sides while clients go on; --verify "
-                                   "compares them once more at the switch itself");
-}
-
-static int check_superuser(Database *database, const char *side, Error *error)
-{
-    char *super = NULL;
-    int status = database_value(database, &super, error,
-                                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", 0);
-    if (status == 0 && (super == NULL || *super != 't')) {
-        error_set(error, ERROR_STATE, "the role of --%s is not superuser", side);
-        status = error_hint(error, "The fence would shut it out: only superusers pass CONNECTION LIMIT 0.");
-    }
-    free(super);
-    return status;
-}
-
-static int check_leaving(Cutover *cutover, Error *error)
-{
-    const char *from = cutover->road->from;
-    if (check_superuser(cutover->leaving, from, error) != 0) {
-        return -1;
-    }
-    return cutover->options->end_writers ? passers_check_prepared(cutover->leaving, from, error)
-                                         : passers_check(cutover->leaving, from, error);
-}
-
-/* What the fence changes beside the database. */
-static int name_passers(Cutover *cutover, Error *error)
-{
-    char *who = NULL;
-    if (passers_name(cutover->leaving, &who, error) != 0) {
-        return -1;
-    }
-    if (who != NULL) {
-        cutover_warn(cutover, "on the %s: %s", cutover->road->from, who);
-    }
-    free(who);
-    return 0;
-}
-
-static int check_slot(Cutover *cutover, Error *error)
-{
-    char *active = NULL;
-    if (database_value(cutover->source, &active, error,
-                       "SELECT active FROM pg_replication_slots WHERE slot_name = $1", 1,
-                       cutover->migration.slot_name) != 0) {
-        return -1;
-    }
-    bool streaming = active != NULL && *active == 't';
-    bool exists = active != NULL;
-    free(active);
-    if (streaming) {
-        return 0;
-    }
-    error_set(error, ERROR_STATE, "slot \"%s\" %s", cutover->migration.slot_name,
-              exists ? "is not in use" : "does not exist on the source");
-    return exists ? error_hint(error, "Start penstock follow and let it catch up.")
-                  : error_hint(error,
-                               "The changes since it was lost are gone: penstock finish --abandon, empty the "
-                               "target, and penstock copy again.");
-}
-
-/*
- * CONNECTION LIMIT 0 turns walsenders away, too (postinit.c, CheckMyDatabase), unless they are a superuser's: should the
- * connection of the stream break while clients are held, it would not come back. On the way back, where nobody may be kept from
- * going, that is said and no more.
- */
-static int check_stream_role(Cutover *cutover, Error *error)
-{
-    bool forward = cutover->road == &road_cutover;
-    char name[64], *role = NULL;
-    if ((!forward && reverse_name(&cutover->migration, name, error) != 0) ||
-        named_stream_role(cutover->leaving, forward ? cutover->migration.slot_name : name, &role, error) !=
-            0) {
-        return -1;
-    }
-    if (role == NULL) {
-        return 0;
-    }
-    int status = 0;
-    if (forward) {
-        error_set(error, ERROR_STATE, STREAM_ROLE, cutover->road->from, role);
-        status =
-            error_hint(error, "Start penstock follow again with a superuser in --source, for the switch.");
-    } else {
-        cutover_warn(cutover, STREAM_ROLE, cutover->road->from, role);
-    }
-    free(role);
-    return status;
-}
-
-/* Nobody is held yet, so a lag that is a little too high may go down by itself. */
-static int check_lag(Cutover *cutover, Error *error)
-{
-    for (int64_t deadline = clock_ms() + LAG_PATIENCE_MS;; clock_pause_ms(100)) {
-        int64_t bytes;
-        if (measure_lag(cutover, &bytes, error) != 0) {
-            return -1;
-        }
-        cutover_note(cutover, "lag %lld bytes", (long long)bytes);
-        if (bytes <= cutover->options->max_lag) {
-            return 0;
-        }
-        if (interrupted()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
-        }
-        if (clock_ms() > deadline) {
-            error_set(error, ERROR_STATE, "the %s is %lld bytes behind, more than --max-lag (%lld)",
-                      cutover->road->to, (long long)bytes, (long long)cutover->options->max_lag);
-            return error_hint(error, "Wait until it has caught up (penstock status --watch), or allow more.");
-        }
-    }
-}
-
-static int check_transactions(Cutover *cutover, Error *error)
-{
-    return activity_check_age(cutover->leaving, cutover->options->max_transaction_age, error);
-}
-
-/* Superusers pass the fence if they insist: not an error, but it must be said. */
-static int name_superusers(Cutover *cutover, Error *error)
-{
-    char *who = NULL;
-    if (database_value(cutover->leaving, &who, error,
-                       "SELECT string_agg(format('pid %s: %s, %s', a.pid, a.usename,"
-                       "   coalesce(nullif(a.application_name, ''), 'without application_name')), '; ')"
-                       "  FROM pg_stat_activity a"
-                       "  JOIN pg_roles r ON r.rolname = a.usename AND r.rolsuper"
-                       " WHERE a.datname = current_database() AND a.backend_type = 'client backend'"
-                       "   AND a.pid <> pg_backend_pid() AND a.application_name NOT LIKE 'penstock %'",
-                       0) != 0) {
-        return -1;
-    }
-    if (who != NULL) {
-        cutover_warn(cutover,
-                     "superusers are connected to the %s (%s): the fence ends their sessions and makes new "
-                     "ones read-only, but cannot keep them out, nor from writing when they say so (SET "
-                     "transaction_read_only); that would be noticed, and undo the switch or be said",
-                     cutover->road->from, who);
-    }
-    free(who);
-    return 0;
-}
-
-static int name_without_statistics(Cutover *cutover, Error *error)
-{
-    char *names = NULL;
-    if (warm_without_statistics(cutover, &names, error) != 0) {
-        return -1;
-    }
-    if (names != NULL && !cutover->options->warm_up) {
-        cutover_warn(cutover,
-                     "the target has no statistics of these tables, and would plan badly: %s. ANALYZE them, "
-                     "or give --warm-up",
-                     names);
-    }
-    free(names);
-    return 0;
-}
-
-static int check_proxies(Cutover *cutover, Error *error)
-{
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        CutoverProxy *proxy = &cutover->proxies[i];
-        if (proxy->operations->inspect(proxy->proxy, &cutover->context, &proxy->report, error) != 0) {
-            return -1;
-        }
-        if (*proxy->report.warning != '\0') {
-            cutover_warn(cutover, "%s", proxy->report.warning);
-        }
-        if (proxy->operations->holds && *proxy->report.probe == '\0' && cutover->options->probe == NULL) {
-            cutover_warn(cutover,
-                         "no way through the proxy for a probe after the switch: no user of it with a known "
-                         "password; --probe "
-                         "takes a connection string");
-        }
-        size_t used = strlen(cutover->note);
-        snprintf(cutover->note + used, sizeof cutover->note - used, "; %s", proxy->report.summary);
-    }
-    const ProxyReport *reports[MAX_PROXIES];
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        reports[i] = &cutover->proxies[i].report;
-    }
-    return together_check(reports, cutover->proxy_count, error);
-}
-
-/* --- the way back --- */
-
-static int check_reverse(Cutover *cutover, Error *error)
-{
-    char warning[1600];
+    bool super = false;
+    Error ignored;
     if (cutover->options->no_reverse) {
-        return 0;
+        return skip_without_way_back(cutover);
     }
-    if (reverse_check(cutover->source, cutover->target, &cutover->migration, &cutover->reverse_conninfo,
-                      warning, sizeof warning, error) != 0) {
-        return -1;
-    }
-    if (*warning != '\0') {
-        cutover_warn(cutover, "the way back: %s", warning);
-    }
-    return 0;
+    return database_found(cutover->source, &super, &ignored,
+                          "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper",
+                          0) == 0 &&
+                   super
+               ? NULL
+               : "it takes a superuser as --source to try it";
 }
 
-static int check_entering(Cutover *cutover, Error *error)
+static const PreflightRow cutover_rows[] = {
+    {.id = "switch-phase", .check = check_phase, .ends = true},
+    {.id = "switch-left-behind", .check = left_check},
+    {.id = "switch-tables", .check = check_nothing_missing},
+    {.id = "switch-drift", .check = check_drift},
+    {.id = "switch-verified", .check = check_verified},
+    {.id = "server-settings",
+     .title = "Settings that applications would find different",
+     .advice =
+         "Settings of the servers themselves are not moved; those of the database, and of roles that are "
+         "made, are.",
+     .early = EARLY,
+     .check = unlike_settings},
+    {.id = "source-superuser",
+     .title = "Right to fence the source",
+     .advice = "Copy and follow work without; the cutover takes a superuser, who closes the source to other "
+               "writers. What else it needs is only seen by one: run the check once as that role.",
+     .early = EARLY_AS_A_WARNING,
+     .check = check_leaving},
+    {.id = "switch-prepared",
+     .title = "Prepared transactions that no fence would stop",
+     .advice = "Applications that use two-phase commit have to rest for the moment of the switch.",
+     .early = EARLY_AS_A_WARNING,
+     .check = check_prepared},
+    {.id = "subscriptions",
+     .title = "Subscriptions that write to the source",
+     .advice = "What they bring is moved as other writes are; on the target they have to be made anew after "
+               "the switch.",
+     .early = EARLY,
+     .check = check_writers},
+    {.id = "switch-slot", .check = check_slot, .stream = true},
+    {.id = "switch-stream-role", .check = check_stream_role},
+    {.id = "switch-lag", .check = check_lag, .stream = true},
+    {.id = "hand-over-slots",
+     .title = "Slots of other consumers that are to be handed over (--hand-over-slot)",
+     .advice = "Name slots that are on the source, and whose names are free on the target.",
+     .early = EARLY,
+     .check = hand_over_check},
+    {.id = "way-back-servers",
+     .title = "What the way back needs of both servers",
+     .advice =
+         "The restart is cheaper now than on the night of the switch. --no-reverse goes without a way back, "
+         "and so without a rollback.",
+     .early = EARLY,
+     .skip = skip_without_way_back,
+     .check = check_reverse_servers},
+    {.id = "way-back-connection",
+     .title = "Connection of the source's server to the target, for the way back",
+     .advice =
+         "--reverse-conninfo says how the source's server reaches the target, with its user, password and "
+         "TLS; pg_hba.conf of the target has to let it in. --no-reverse goes without.",
+     .early = EARLY,
+     .skip = skip_login,
+     .check = check_reverse_login},
+    {.id = "way-back-tables",
+     .title = "Tables of which not everything would come back in a rollback",
+     .advice = "Give them a primary key, or a replica identity that can be compared, while that is easy.",
+     .early = EARLY,
+     .skip = skip_without_way_back,
+     .check = name_reverse_limits},
+    {.id = "old-transactions",
+     .title = "Transactions older than the switch would wait for",
+     .advice = "Clients that leave transactions open for so long block the drain: let them end, or raise "
+               "--max-transaction-age.",
+     .early = EARLY_AS_A_WARNING,
+     .check = check_transactions},
+    {.id = "switch-superusers",
+     .title = "Superusers at work in the database",
+     .advice = "Let applications connect as a role that is no superuser.",
+     .early = EARLY,
+     .check = name_superusers},
+    {.id = "switch-passers",
+     .title = "Background workers, and roles with a read-only default of their own",
+     .advice = "Nothing to do, if you know them.",
+     .early = EARLY,
+     .check = name_passers},
+    {.id = "switch-others",
+     .title = "Others whom the switch touches: standbys, consumers of changes, listeners",
+     .advice = "Know beforehand where each of them goes.",
+     .early = EARLY,
+     .check = named_others},
+    {.id = "switch-statistics", .check = name_without_statistics},
+    {.id = "proxy",
+     .title = "Proxies: reachable, changeable, patient, and their users at the target",
+     .advice = "Clients of the proxy would see errors, or wait for ever.",
+     .early = EARLY,
+     .check = check_proxies},
+    {.id = "probe",
+     .title = "The connection through the proxy that looks after the switch (--probe)",
+     .advice = "Without it the switch cannot know that it succeeded.",
+     .early = EARLY,
+     .check = check_probe},
+};
+
+static const PreflightRow rollback_rows[] = {
+    {.id = "source-superuser", .check = check_entering},
+    {.id = "target-superuser", .check = check_leaving},
+    {.id = "switch-prepared", .check = check_prepared},
+    {.id = "subscriptions", .check = check_writers},
+    {.id = "switch-fence", .check = check_fence},
+    {.id = "way-back-losses", .check = losses_check},
+    {.id = "way-back-stream", .check = check_way_back, .stream = true},
+    {.id = "switch-stream-role", .check = check_stream_role},
+    {.id = "server-settings", .check = unlike_settings},
+    {.id = "old-transactions", .check = check_transactions},
+    {.id = "switch-superusers", .check = name_superusers},
+    {.id = "switch-passers", .check = name_passers},
+    {.id = "switch-others", .check = named_others},
+    {.id = "proxy", .check = check_proxies},
+    {.id = "probe", .check = check_probe},
+};
+
+/* --- telling --- */
+
+static void tell(Preflight *preflight, PreflightWeight weight, const char *words, const char *hint,
+                 const char *fix)
 {
-    return check_superuser(cutover->entering, cutover->road->to, error);
+    const PreflightFinding finding = {.weight = weight, .words = words, .hint = hint, .fix = fix};
+    preflight->tell(preflight->context, preflight->row, &finding);
 }
 
-/* The fence has stood since the cutover, or what is on the source is not what the way back thinks it is. */
-static int check_fence(Cutover *cutover, Error *error)
+void preflight_warning(Cutover *cutover, const char *words)
 {
-    bool stands;
-    if (database_found(cutover->source, &stands, error, "SELECT true WHERE " FENCE_STANDS, 0) != 0) {
-        return -1;
-    }
-    if (stands) {
-        return 0;
-    }
-    error_set(error, ERROR_STATE, "the source is not fenced any more");
-    return error_hint(error,
-                      "Find out what was written there since. When it may stay: ALTER DATABASE … CONNECTION "
-                      "LIMIT 0, ALTER DATABASE … SET default_transaction_read_only = on, and again.");
+    tell(cutover->preflight, PREFLIGHT_WARNING, words, "", NULL);
 }
 
-static int check_way_back(Cutover *cutover, Error *error)
+void preflight_problem(Cutover *cutover, const Error *problem, const char *fix)
 {
-    for (int64_t deadline = clock_ms() + LAG_PATIENCE_MS;; clock_pause_ms(100)) {
-        ReverseState state;
-        if (reverse_state(cutover->target, &cutover->migration, &state, error) != 0) {
-            return -1;
-        }
-        if (state.active || !state.exists) {
-            return check_lag(cutover, error);
-        }
-        if (interrupted()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
-        }
-        if (clock_ms() > deadline) {
-            error_set(error, ERROR_STATE, "the subscription on the source does not run, %lld bytes behind",
-                      (long long)state.lag);
-            return error_hint(error, "The log of the source says why.");
-        }
-    }
+    Preflight *preflight = cutover->preflight;
+    bool mild = preflight->early && preflight->row->early == EARLY_AS_A_WARNING;
+    preflight->problems++;
+    tell(preflight, mild ? PREFLIGHT_WARNING : PREFLIGHT_PROBLEM, problem->message, problem->hint, fix);
 }
 
-static int run_checks(Cutover *cutover, int (*const *checks)(Cutover *, Error *), size_t count, Error *error)
+/* What a server refused to tell is no answer; all else that a check ends with is what it has found. */
+static void tell_failure(Cutover *cutover, const Error *failure)
 {
+    bool unknown =
+        failure->code == ERROR_CONNECTION || failure->code == ERROR_TRANSIENT ||
+        failure->code == ERROR_SYSTEM ||
+        ((failure->code == ERROR_SOURCE || failure->code == ERROR_TARGET) && failure->sqlstate[0] != '\0');
+    if (!unknown) {
+        preflight_problem(cutover, failure, NULL);
+        return;
+    }
+    cutover->preflight->problems++;
+    tell(cutover->preflight, PREFLIGHT_UNKNOWN, failure->message, failure->hint, NULL);
+}
+
+/* --- one run --- */
+
+/* True when the rest has to be left. */
+static bool run_row(Cutover *cutover, const PreflightRow *row, bool *stream_refused)
+{
+    Preflight *preflight = cutover->preflight;
+    Error failure = {.code = ERROR_NONE};
+    size_t before = preflight->problems;
+    if (row->stream && *stream_refused) {
+        return false;
+    }
+    preflight->row = row;
+    tell(preflight, PREFLIGHT_BEGINS, "", "", NULL);
+    if (row->check(cutover, &failure) != 0 && !interrupted()) {
+        tell_failure(cutover, &failure);
+    }
+    bool refused = preflight->problems > before;
+    *stream_refused = *stream_refused || (row->stream && refused);
+    return interrupted() || (refused && row->ends) || failure.code == ERROR_CONNECTION;
+}
+
+static void run_rows(Cutover *cutover, const PreflightRow *rows, size_t count)
+{
+    bool stream_refused = false;
     for (size_t i = 0; i < count; i++) {
-        if (checks[i](cutover, error) != 0) {
-            return -1;
+        if (run_row(cutover, &rows[i], &stream_refused)) {
+            return;
         }
     }
-    return 0;
+}
+
+/* --- before a switch --- */
+
+typedef struct Said {
+    Cutover *cutover;
+    Error first; /* the problem that the run ends with; the others are said when they are found */
+    size_t more;
+} Said;
+
+static void say(void *context, const PreflightRow *row, const PreflightFinding *finding)
+{
+    Said *said = context;
+    const Log *log = &said->cutover->settings->log;
+    (void)row;
+    if (finding->weight == PREFLIGHT_BEGINS) {
+        return;
+    }
+    ticker_interrupt(said->cutover->ticker);
+    if (finding->weight == PREFLIGHT_WARNING) {
+        log_line(log, LOG_WARNING, "%s", finding->words);
+        return;
+    }
+    Error problem;
+    error_set(&problem, ERROR_STATE, "%s", finding->words);
+    error_hint(&problem, "%s%s%s", finding->hint, *finding->hint != '\0' && finding->fix != NULL ? " " : "",
+               finding->fix != NULL ? finding->fix : "");
+    if (said->first.code == ERROR_NONE) {
+        said->first = problem;
+        return;
+    }
+    said->more++;
+    log_error(log, &problem);
+}
+
+static int run(Cutover *cutover, const PreflightRow *rows, size_t count, Error *error)
+{
+    Said said = {.cutover = cutover, .first = {.code = ERROR_NONE}};
+    Preflight preflight = {.tell = say, .context = &said};
+    cutover->preflight = &preflight;
+    run_rows(cutover, rows, count);
+    cutover->preflight = NULL;
+    if (interrupted()) {
+        return error_set(error, ERROR_INTERRUPTED, "interrupted");
+    }
+    if (preflight.problems == 0) {
+        return 0;
+    }
+    *error = said.first;
+    return said.more > 0 ? error_context(error, "%zu problems, this and those above", said.more + 1) : -1;
 }
 
 int cutover_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {check_phase,
-                                                        left_check,
-                                                        check_nothing_missing,
-                                                        check_drift,
-                                                        check_verified,
-                                                        unlike_settings,
-                                                        check_leaving,
-                                                        check_slot,
-                                                        check_stream_role,
-                                                        check_lag,
-                                                        hand_over_check,
-                                                        check_reverse,
-                                                        check_transactions,
-                                                        name_superusers,
-                                                        name_passers,
-                                                        named_others,
-                                                        name_without_statistics,
-                                                        check_proxies};
-    return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
+    return run(cutover, cutover_rows, COUNT(cutover_rows), error);
 }
 
 int rollback_preflight(Cutover *cutover, Error *error)
 {
-    static int (*const checks[])(Cutover *, Error *) = {
-        check_leaving,   check_entering,     check_fence,     losses_check, check_way_back, check_stream_role,
-        unlike_settings, check_transactions, name_superusers, name_passers, named_others,   check_proxies};
-    return run_checks(cutover, checks, sizeof checks / sizeof *checks, error);
+    return run(cutover, rollback_rows, COUNT(rollback_rows), error);
+}
+
+/* --- before the copy --- */
+
+static const char *reason_to_skip(const Cutover *cutover, const PreflightRow *row)
+{
+    return cutover->source == NULL   ? "the source is not reachable"
+           : cutover->target == NULL ? "the target is not reachable"
+           : row->skip != NULL       ? row->skip(cutover)
+                                     : NULL;
+}
+
+/* What keeps a proxy from being opened is told with what is found of the others. */
+static void open_proxies(Cutover *cutover)
+{
+    const CutoverOptions *options = cutover->options;
+    if (options->proxy_count == 0) {
+        tell(cutover->preflight, PREFLIGHT_NOTE,
+             "no --proxy is named: what the switch needs of it was not looked at",
+             "Name it with --proxy, or say --proxy none.", NULL);
+    }
+    for (size_t i = 0; i < options->proxy_count; i++) {
+        Error failure;
+        if (cutover_open_proxy(cutover, options->proxies[i], &failure) != 0) {
+            preflight_problem(cutover, &failure, NULL);
+        }
+    }
+}
+
+static void run_early(Cutover *cutover, const PreflightRow *row)
+{
+    Preflight *preflight = cutover->preflight;
+    Error failure = {.code = ERROR_NONE};
+    preflight->row = row;
+    tell(preflight, PREFLIGHT_BEGINS, "", "", NULL);
+    const char *skip = reason_to_skip(cutover, row);
+    if (skip != NULL) {
+        tell(preflight, PREFLIGHT_SKIPPED, skip, "", NULL);
+        return;
+    }
+    if (row->check == check_proxies) {
+        open_proxies(cutover);
+    }
+    if (row->check(cutover, &failure) != 0 && !interrupted()) {
+        tell_failure(cutover, &failure);
+    }
+}
+
+/* A migration that is to be, or is under way. */
+static void name_migration(Cutover *cutover)
+{
+    Migration *migration = &cutover->migration;
+    migration->phase = PHASE_COPIED;
+    snprintf(migration->name, sizeof migration->name, "%s", cutover->settings->migration);
+    snprintf(migration->slot_name, sizeof migration->slot_name, "penstock_%.54s", migration->name);
+}
+
+void preflight_early(const Settings *settings, CutoverOptions *options, Database *source, Database *target,
+                     PreflightTell tell_one, void *context)
+{
+    Preflight preflight = {.tell = tell_one, .context = context, .early = true};
+    Cutover cutover = {.settings = settings,
+                       .options = options,
+                       .road = &road_cutover,
+                       .source = source,
+                       .target = target,
+                       .preflight = &preflight};
+    Error failure;
+    kept_fill(NULL, options);
+    name_migration(&cutover);
+    cutover_assign_sides(&cutover);
+    cutover.context.before_copy = true;
+    bool sides = source == NULL || target == NULL || cutover_choose_sides(&cutover, &failure) == 0;
+    for (size_t i = 0; i < COUNT(cutover_rows) && !interrupted(); i++) {
+        if (cutover_rows[i].early != NOT_EARLY) {
+            run_early(&cutover, &cutover_rows[i]);
+        }
+        if (!sides) { /* a wrong --target-address: said with the first row, and the rest cannot be known */
+            tell_failure(&cutover, &failure);
+            break;
+        }
+    }
+    cutover_close_proxies(&cutover);
+    free(cutover.reverse_conninfo);
 }

@@ -70,6 +70,10 @@ void cutover_warn(Cutover *cutover, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (cutover->preflight != NULL) {
+        preflight_warning(cutover, text);
+        return;
+    }
     ticker_interrupt(cutover->ticker);
     log_line(&cutover->settings->log, LOG_WARNING, "%s", text);
 }

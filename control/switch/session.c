@@ -36,20 +36,28 @@ static int set_address(const Road *road, const char *address, Endpoint *to, Erro
     return 0;
 }
 
+int cutover_open_proxy(Cutover *cutover, const char *text, Error *error)
+{
+    CutoverProxy *proxy = &cutover->proxies[cutover->proxy_count];
+    if (proxy_spec_parse(text, &proxy->spec, error) != 0) {
+        return -1;
+    }
+    cutover->proxy_count++;
+    proxy->operations = proxy_operations(&proxy->spec, error);
+    if (proxy->operations == NULL ||
+        proxy->operations->open(&proxy->spec, cutover->context.from.database, &proxy->proxy, error) != 0) {
+        return -1;
+    }
+    cutover->holds = cutover->holds || proxy->operations->holds;
+    return 0;
+}
+
 static int open_proxies(Cutover *cutover, Error *error)
 {
     for (size_t i = 0; i < cutover->options->proxy_count; i++) {
-        CutoverProxy *proxy = &cutover->proxies[i];
-        if (proxy_spec_parse(cutover->options->proxies[i], &proxy->spec, error) != 0) {
+        if (cutover_open_proxy(cutover, cutover->options->proxies[i], error) != 0) {
             return -1;
         }
-        cutover->proxy_count++;
-        proxy->operations = proxy_operations(&proxy->spec, error);
-        if (proxy->operations == NULL || proxy->operations->open(&proxy->spec, cutover->context.from.database,
-                                                                 &proxy->proxy, error) != 0) {
-            return -1;
-        }
-        cutover->holds = cutover->holds || proxy->operations->holds;
     }
     return 0;
 }
@@ -254,7 +262,7 @@ static int find_endpoint(const Cutover *cutover, DatabaseEnd end, Endpoint *out,
                            database_end_name(end));
 }
 
-static int choose_sides(Cutover *cutover, Error *error)
+int cutover_choose_sides(Cutover *cutover, Error *error)
 {
     const CutoverOptions *options = cutover->options;
     bool forward = cutover->road->leaving == DATABASE_SOURCE;
@@ -311,12 +319,12 @@ int cutover_open(Cutover *cutover, CutoverOptions *options, Error *error)
     cutover->regime = options->mode == CUTOVER_UNDO ? REGIME_UNDO : REGIME_BEFORE;
     cutover->source_regime = cutover->target_regime = REGIMES;
     return open_servers(cutover, error) == 0 && load_round(cutover, options, error) == 0 &&
-                   choose_sides(cutover, error) == 0
+                   cutover_choose_sides(cutover, error) == 0
                ? open_proxies(cutover, error)
                : -1;
 }
 
-void cutover_close(Cutover *cutover)
+void cutover_close_proxies(Cutover *cutover)
 {
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         if (cutover->proxies[i].proxy != NULL) {
@@ -324,6 +332,11 @@ void cutover_close(Cutover *cutover)
         }
         proxy_spec_free(&cutover->proxies[i].spec);
     }
+}
+
+void cutover_close(Cutover *cutover)
+{
+    cutover_close_proxies(cutover);
     database_close(cutover->guard);
     /* What was to be compared, and was not, may be yet: by --resume. */
     (cutover->released && cutover->moment.source[0] != '\0' ? moment_leave : moment_end)(cutover->keeper);

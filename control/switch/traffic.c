@@ -7,6 +7,7 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
+#include "hold_watch.h"
 #include "query.h"
 #include "reverse.h"
 #include "steps.h"
@@ -43,11 +44,14 @@ int step_hold(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
+    HoldWatch *watch = cutover->holds ? hold_watch_start(cutover) : NULL;
     if (cutover_begin_hold(cutover, error) != 0) {
+        hold_watch_end(watch);
         return -1;
     }
     cutover->context.drain_limit_ms = (int)(cutover->options->drain_limit * 1000);
     int status = together(cutover->proxy_count, hold_one, cutover, error);
+    hold_watch_end(watch);
     if (status != 0 && error->code == ERROR_LIMIT) {
         activity_name_blockers(cutover->leaving, error);
     }
@@ -85,14 +89,8 @@ void advise_let_go(void *context, const json_t *detail, char *out, size_t size)
     }
 }
 
-int step_drain(void *context, json_t *detail, Error *error)
+static int drain(Cutover *cutover, Error *error)
 {
-    Cutover *cutover = context;
-    (void)detail;
-    if (!cutover->holds) {
-        cutover_note(cutover, "nothing holds the traffic: the fence will end what is open");
-        return 0;
-    }
     int64_t deadline = clock_ms() + (int64_t)(cutover->options->drain_limit * 1000);
     for (int quiet = 0, busy; quiet < 2;) {
         if (activity_busy(cutover->leaving, cutover->options->leave_readers, &busy, error) != 0) {
@@ -112,6 +110,20 @@ int step_drain(void *context, json_t *detail, Error *error)
         clock_pause_ms(quiet < 2 ? DRAIN_STEP_MS : 0);
     }
     return 0;
+}
+
+int step_drain(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    if (!cutover->holds) {
+        cutover_note(cutover, "nothing holds the traffic: the fence will end what is open");
+        return 0;
+    }
+    HoldWatch *watch = hold_watch_start(cutover);
+    int status = drain(cutover, error);
+    hold_watch_end(watch);
+    return status;
 }
 
 static int point_one(void *context, size_t number, Error *error)

@@ -63,17 +63,35 @@ static const char compare_sql[] =
              "     ELSE coalesce(t.role, h.role) = ANY ($5::text[])"
              "       AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = coalesce(t.role, h.role) AND "
              "r.rolcanlogin) END"
+             "   AND NOT (coalesce(t.role, h.role) = '' AND lower(coalesce(t.name, h.name)) = ANY "
+             "($6::text[]))"
              " ORDER BY 1, 2";
+
+/* What the database itself sets at the source: the copy brings it, so that before it nothing can be said of that. */
+static const char own_sql[] =
+    "SELECT coalesce(array_agg(lower(split_part(c, '=', 1))), '{}') FROM pg_db_role_setting o, "
+    "unnest(o.setconfig) c WHERE o.setrole = 0"
+    "   AND o.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+static bool is_early(const Cutover *cutover)
+{
+    return cutover->preflight != NULL && cutover->preflight->early;
+}
 
 static int find(Cutover *cutover, PGresult **out, Error *error)
 {
     PGresult *there;
+    char *own = NULL;
     if (database_query(cutover->leaving, &there, error, gather_sql, 0) != 0) {
         return -1;
     }
-    int status = database_query(cutover->entering, out, error, compare_sql, 5, PQgetvalue(there, 0, 0),
+    int status = is_early(cutover) ? database_value(cutover->leaving, &own, error, own_sql, 0) : 0;
+    if (status == 0) {
+        status = database_query(cutover->entering, out, error, compare_sql, 6, PQgetvalue(there, 0, 0),
                                 PQgetvalue(there, 0, 1), PQgetvalue(there, 0, 2), PQgetvalue(there, 0, 3),
-                                PQgetvalue(there, 0, 4));
+                                PQgetvalue(there, 0, 4), own != NULL ? own : "{}");
+    }
+    free(own);
     PQclear(there);
     return status;
 }
@@ -89,12 +107,31 @@ static void describe(const Cutover *cutover, const PGresult *rows, int row, Text
                 cutover->road->to);
 }
 
+/* Before the copy each is a problem of its own, with the statement that mends it. */
+static void tell_early(Cutover *cutover, const PGresult *rows)
+{
+    for (int row = 0; row < PQntuples(rows); row++) {
+        Text line = {0};
+        Error problem;
+        describe(cutover, rows, row, &line);
+        error_set(&problem, ERROR_STATE, "%s", line.data);
+        error_hint(&problem, "On the %s; or --accept-settings.", cutover->road->to);
+        preflight_problem(cutover, &problem, PQgetvalue(rows, row, 4));
+        text_free(&line);
+    }
+}
+
 int unlike_settings(Cutover *cutover, Error *error)
 {
     PGresult *rows;
     bool accepted = cutover->options->accept_settings || cutover->road != &road_cutover;
     if (find(cutover, &rows, error) != 0) {
         return -1;
+    }
+    if (is_early(cutover) && !accepted) {
+        tell_early(cutover, rows);
+        PQclear(rows);
+        return 0;
     }
     Text first = {0};
     int count = PQntuples(rows), status = 0;

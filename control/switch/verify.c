@@ -2,6 +2,7 @@
  * The switch point, proven: both sides as they were just before the release, by snapshots taken then; after it both go on,
  * the source by the way back. Sequences were compared during the hold already: they know no snapshots.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #define KEYS_SHOWN 10
 #define GUARD_LIMIT_MS 1000
+#define EQUAL_SHOWN 20
+#define OTHERS_SHOWN 500
 
 /* text for JSON: as it is, or, where its bytes are no UTF-8 (SQL_ASCII), with \xNN for those beyond ASCII. NULL gives null. */
 static json_t *text_json(const char *text)
@@ -66,6 +69,30 @@ static void print_table(const CompareTable *table)
     }
 }
 
+/* Those that are equal, or those that are not; at most so many. */
+static void print_some(const CompareResult *result, bool equal, size_t most)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->table_count; i++) {
+        if (result->tables[i].equal == equal && count++ < most) {
+            print_table(&result->tables[i]);
+        }
+    }
+    if (count > most) {
+        printf("  and %zu more that are %s\n", count - most, equal ? "equal" : "not, all of them in --json");
+    }
+}
+
+/* What somebody has to look at comes last, where the eye is when it has ended. */
+static void print_result(const Cutover *cutover, const CompareResult *result)
+{
+    bool everything = cutover->settings->log.level == LOG_DEBUG;
+    print_some(result, true, everything ? SIZE_MAX : EQUAL_SHOWN);
+    print_some(result, false, everything ? SIZE_MAX : OTHERS_SHOWN);
+    printf("%zu tables, %lld rows: %zu different, %zu without an answer\n", result->table_count,
+           (long long)result->rows, result->different, result->rewritten + result->unreadable);
+}
+
 static CompareOptions compare_options(Cutover *cutover)
 {
     return (CompareOptions){.source_uri = cutover->settings->source,
@@ -110,17 +137,13 @@ int cutover_verify(Cutover *cutover, json_t **out, bool *different, Error *error
         json_t *tables = json_array();
         for (size_t i = 0; i < result.table_count; i++) {
             json_array_append_new(tables, table_json(&result.tables[i]));
-            if (!cutover->settings->json) {
-                print_table(&result.tables[i]);
-            }
         }
         *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "tables_compared", (json_int_t)result.table_count,
                          "tables_different", (json_int_t)result.different, "tables_rewritten",
                          (json_int_t)result.rewritten, "tables_unreadable", (json_int_t)result.unreadable,
                          "rows", (json_int_t)result.rows, "tables", tables);
         if (!cutover->settings->json) {
-            printf("%zu tables, %lld rows: %zu different, %zu without an answer\n", result.table_count,
-                   (long long)result.rows, result.different, result.rewritten + result.unreadable);
+            print_result(cutover, &result);
         }
     }
     compare_free(&result);

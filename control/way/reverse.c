@@ -9,10 +9,9 @@
 
 #include "reverse_parts.h"
 
-/* The tables of the migration on the target, with what can become of each; $1 is the migration. */
-#define TABLES                                                                                               \
-    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid,"                             \
-    "  CASE WHEN c.relkind <> 'r' OR c.relpersistence <> 'p' THEN 'nothing'"                                 \
+/* What can come back of table c. */
+#define COMES_BACK                                                                                           \
+    "CASE WHEN c.relkind <> 'r' OR c.relpersistence <> 'p' THEN 'nothing'"                                   \
     "   WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"               \
     "    AND i.indisreplident) THEN 'all'"                                                                   \
     "   WHEN c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"               \
@@ -22,7 +21,11 @@
     "    AND t.typcategory = 'A' WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
     "    AND coalesce(e.oid, nullif(t.typbasetype, 0), t.oid) = ANY ('{json,xml,point,line,lseg,box,path,"   \
     "polygon,circle}'::regtype[])) THEN 'all'"                                                               \
-    "   ELSE 'inserts' END AS comes_back"                                                                    \
+    "   ELSE 'inserts' END AS comes_back"
+
+/* The tables of the migration on the target, with what can become of each; $1 is the migration. */
+#define TABLES                                                                                               \
+    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid, " COMES_BACK                 \
     "  FROM penstock.relation r JOIN pg_class c"                                                             \
     "   ON c.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.migration = $1) t"
 
@@ -83,6 +86,28 @@ int reverse_limits(Database *target, const Migration *migration, char *inserts, 
     free(some);
     free(none);
     return status;
+}
+
+int reverse_source_limits(Database *source, char *inserts, char *nothing, size_t size, Error *error)
+{
+    PGresult *row = NULL;
+    if (database_query(
+            source, &row, error,
+            "SELECT string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'inserts'),"
+            "       string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'nothing')"
+            "  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, " COMES_BACK
+            "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+            "     AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
+            "     AND n.nspname NOT IN ('information_schema', 'penstock')"
+            "     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass"
+            "       AND e.objid = c.oid AND e.deptype = 'e')) t",
+            0) != 0) {
+        return -1;
+    }
+    snprintf(inserts, size, "%s", PQgetvalue(row, 0, 0));
+    snprintf(nothing, size, "%s", PQgetvalue(row, 0, 1));
+    PQclear(row);
+    return 0;
 }
 
 /* --- publications --- */

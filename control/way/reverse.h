@@ -27,13 +27,28 @@
 /* The name of slot, subscription and publication. ERROR_USAGE when the migration's name is too long for one. */
 int reverse_name(const Migration *migration, char out[64], Error *error) MUST_CHECK;
 
+/* Hears of each thing that is wrong; fix is the statement that mends it. */
+typedef struct ReverseListener {
+    void (*found)(void *context, const Error *problem, const char *fix);
+    void *context;
+} ReverseListener;
+
+/* What can be known beforehand: settings and rights of both servers. */
+int reverse_check_servers(Database *source, Database *target, const Migration *migration,
+                          const ReverseListener *listener, Error *error) MUST_CHECK;
+
 /*
- * What can be known beforehand: settings of both servers, and a login at the target from the source, done there. Where the
- * source's server finds the password of *conninfo by itself (a passfile, a service file), *conninfo becomes one without it. What
- * will not come back, and a password that has to be stored, is written to warning, "" when there is nothing to say.
+ * A login at the target from the source, done there; takes a superuser of the source. Where the source's server finds the password
+ * of *conninfo by itself (a passfile, a service file), *conninfo becomes one without it; *stored: it has to be kept with the
+ * subscription.
  */
-int reverse_check(Database *source, Database *target, const Migration *migration, char **conninfo,
-                  char *warning, size_t size, Error *error) MUST_CHECK;
+int reverse_check_login(Database *source, const Migration *migration, char **conninfo, bool *stored,
+                        Error *error) MUST_CHECK;
+
+/* What will not come back is written to warning, "" when everything will. target NULL: there is no copy yet, and the tables of
+ * the source are asked. */
+int reverse_name_limits(Database *source, Database *target, const Migration *migration, char *warning,
+                        size_t size, Error *error) MUST_CHECK;
 
 /* The tables of which only INSERT and TRUNCATE come back, and those of which nothing does; "" for none. */
 int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,

@@ -8,60 +8,81 @@
 
 #include "reverse_parts.h"
 
-/* A condition that one of the servers must meet; the query gives NULL, or what is wrong. */
+#define LOGIN_LIMIT "15s"
+
+/* A condition that one of the servers must meet; the query gives no row, or what is wrong and the statement that mends it. */
 typedef struct Need {
     DatabaseEnd end;
     const char *query;
 } Need;
 
 static const Need needs[] = {
-    {DATABASE_TARGET, "SELECT format('the target has wal_level = %s, not logical', s)"
+    {DATABASE_TARGET, "SELECT format('the target has wal_level = %s, not logical', s),"
+                      " 'ALTER SYSTEM SET wal_level = logical'"
                       " FROM current_setting('wal_level') s WHERE s <> 'logical'"},
+    {DATABASE_TARGET, "SELECT 'the target has no replication slot left: raise max_replication_slots',"
+                      " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
+                      " FROM (SELECT count(*) AS u FROM pg_replication_slots) s"
+                      " WHERE u >= current_setting('max_replication_slots')::int"},
+    {DATABASE_TARGET, "SELECT 'the target has no WAL sender left: raise max_wal_senders',"
+                      " format('ALTER SYSTEM SET max_wal_senders = %s', u + 4)"
+                      " FROM (SELECT count(*) AS u FROM pg_stat_replication) s"
+                      " WHERE u >= current_setting('max_wal_senders')::int"},
     {DATABASE_TARGET,
-     "SELECT 'the target has no replication slot left: raise max_replication_slots'"
-     " WHERE (SELECT count(*) FROM pg_replication_slots) >= current_setting('max_replication_slots')::int"},
-    {DATABASE_TARGET,
-     "SELECT 'the target has no WAL sender left: raise max_wal_senders'"
-     " WHERE (SELECT count(*) FROM pg_stat_replication) >= current_setting('max_wal_senders')::int"},
-    {DATABASE_SOURCE, "SELECT 'the source allows no more logical replication: raise "
-                      "max_logical_replication_workers'"
-                      " WHERE (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)"
-                      "  >= current_setting('max_logical_replication_workers')::int"},
+     "SELECT format('the role of --target, %I, is neither superuser nor REPLICATION', rolname),"
+     " format('ALTER ROLE %I REPLICATION', rolname)"
+     " FROM pg_roles WHERE rolname = current_user AND NOT rolsuper AND NOT rolreplication"},
     {DATABASE_SOURCE,
-     "SELECT 'the source can start no more background workers: raise max_worker_processes'"
-     " WHERE (SELECT count(*) FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', 'walsender',"
-     "  'walreceiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer',"
-     "  'walwriter', 'startup', 'archiver', 'parallel worker'))"
-     "  >= current_setting('max_worker_processes')::int"},
+     "SELECT 'the source allows no more logical replication: raise max_logical_replication_workers',"
+     " format('ALTER SYSTEM SET max_logical_replication_workers = %s', u + 4)"
+     " FROM (SELECT count(*) AS u FROM pg_stat_subscription WHERE pid IS NOT NULL) s"
+     " WHERE u >= current_setting('max_logical_replication_workers')::int"},
     {DATABASE_SOURCE,
-     "SELECT 'the source can follow no more origins: raise max_replication_slots'"
-     " WHERE (SELECT count(*) FROM pg_replication_origin) >= current_setting('max_replication_slots')::int"},
+     "SELECT 'the source can start no more background workers: raise max_worker_processes',"
+     " format('ALTER SYSTEM SET max_worker_processes = %s', u + 8)"
+     " FROM (SELECT count(*) AS u FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', "
+     "'walsender', 'walreceiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
+     "'checkpointer', 'walwriter', 'startup', 'archiver', 'parallel worker')) s"
+     " WHERE u >= current_setting('max_worker_processes')::int"},
+    {DATABASE_SOURCE, "SELECT 'the source can follow no more origins: raise max_replication_slots',"
+                      " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
+                      " FROM (SELECT count(*) AS u FROM pg_replication_origin) s"
+                      " WHERE u >= current_setting('max_replication_slots')::int"},
 };
 
-static int check_needs(Database *source, Database *target, Error *error)
+static void found_one(const ReverseListener *listener, const char *words, const char *fix)
 {
+    Error problem;
+    error_set(&problem, ERROR_STATE, "the way back: %s", words);
+    error_hint(&problem, "Or go without a way back: --no-reverse.");
+    listener->found(listener->context, &problem, fix);
+}
+
+int reverse_check_servers(Database *source, Database *target, const Migration *migration,
+                          const ReverseListener *listener, Error *error)
+{
+    char name[64];
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-        char *wrong = NULL;
-        if (database_value(needs[i].end == DATABASE_SOURCE ? source : target, &wrong, error, needs[i].query,
+        PGresult *wrong = NULL;
+        if (database_query(needs[i].end == DATABASE_SOURCE ? source : target, &wrong, error, needs[i].query,
                            0) != 0) {
             return -1;
         }
-        if (wrong != NULL) {
-            error_set(error, ERROR_STATE, "the way back: %s", wrong);
-            free(wrong);
-            return error_hint(error, "Or go without a way back: --no-reverse.");
+        if (PQntuples(wrong) > 0) {
+            found_one(listener, PQgetvalue(wrong, 0, 0), PQgetvalue(wrong, 0, 1));
         }
+        PQclear(wrong);
     }
-    return 0;
+    return reverse_name(migration, name, error);
 }
 
-/* The server itself makes the connection that the subscription will make, and everything is rolled back. */
+/* What a firewall swallows is given up after a while: the server's own connection has no limit. */
 static int try_login(Database *source, const char *name, const char *conninfo, Error *error)
 {
     char rest[256];
     snprintf(rest, sizeof rest,
              "PUBLICATION %s WITH (enabled = false, create_slot = false, copy_data = false)", name);
-    if (database_execute(source, error, "BEGIN", 0) != 0) {
+    if (database_execute(source, error, "BEGIN; SET LOCAL statement_timeout = '" LOGIN_LIMIT "'", 0) != 0) {
         return -1;
     }
     return reverse_rollback(source, reverse_create_subscription(source, name, conninfo, rest, error));
@@ -79,19 +100,36 @@ static bool has_password(const char *conninfo)
 }
 
 /* Without its password first: what is not needed is not stored. */
-static int check_login(Database *source, const char *name, char **conninfo, Error *error)
+static int try_both(Database *source, const char *name, char **conninfo, bool *stored, Error *error)
 {
     char *without = has_password(*conninfo) ? database_redact(*conninfo) : NULL;
     Error ignored;
+    *stored = without != NULL;
     if (without != NULL && try_login(source, name, without, &ignored) == 0) {
         free(*conninfo);
         *conninfo = without;
+        *stored = false;
         return 0;
     }
     free(without);
-    if (try_login(source, name, *conninfo, error) == 0) {
+    return try_login(source, name, *conninfo, error);
+}
+
+/* The server itself makes the connection that the subscription will make, and everything is rolled back. */
+int reverse_check_login(Database *source, const Migration *migration, char **conninfo, bool *stored,
+                        Error *error)
+{
+    char name[64];
+    if (reverse_name(migration, name, error) != 0) {
+        return -1;
+    }
+    if (try_both(source, name, conninfo, stored, error) == 0) {
         return 0;
     }
+    if (strcmp(error->sqlstate, "57014") == 0) {
+        error_set(error, ERROR_STATE, "no answer within " LOGIN_LIMIT);
+    }
+    error->code = error->code == ERROR_SOURCE ? ERROR_STATE : error->code;
     error_context(error, "the way back: from the source to the target");
     return error_hint(error, "--reverse-conninfo says how the source reaches the target; without a way back: "
                              "--no-reverse.");
@@ -113,27 +151,20 @@ static void warn(char *warning, size_t size, const char *what, const char *table
     }
 }
 
-int reverse_check(Database *source, Database *target, const Migration *migration, char **conninfo,
-                  char *warning, size_t size, Error *error)
+int reverse_name_limits(Database *source, Database *target, const Migration *migration, char *warning,
+                        size_t size, Error *error)
 {
-    char name[64], inserts[512], nothing[512];
+    char inserts[512], nothing[512];
     char *triggers = NULL;
     *warning = '\0';
-    if (reverse_name(migration, name, error) != 0 || check_needs(source, target, error) != 0 ||
-        check_login(source, name, conninfo, error) != 0 ||
-        reverse_limits(target, migration, inserts, nothing, sizeof inserts, error) != 0 ||
-        name_triggers(source, &triggers, error) != 0) {
+    int status = target != NULL ? reverse_limits(target, migration, inserts, nothing, sizeof inserts, error)
+                                : reverse_source_limits(source, inserts, nothing, sizeof inserts, error);
+    if (status != 0 || name_triggers(source, &triggers, error) != 0) {
         return -1;
     }
     warn(warning, size,
          "no replica identity that the source can use, only INSERT and TRUNCATE will come back", inserts);
     warn(warning, size, "unlogged, nothing will come back", nothing);
-    if (has_password(*conninfo)) {
-        warn(warning, size, "stored in pg_subscription on the source, where superusers can read it",
-             "the password of --reverse-conninfo. Better: put it into ~/.pgpass, or a service file, of the "
-             "user that "
-             "the source's server runs as, and leave it out");
-    }
     warn(warning, size, "triggers that fire for replication and must not write behind the fence", triggers);
     free(triggers);
     return 0;

@@ -27,3 +27,7 @@ int reverse_table_list(Database *target, const Migration *migration, const char 
 /* The tables of which not everything comes back: name, comes_back ("inserts", "nothing"), file node, bytes. */
 int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out,
                            Error *error) MUST_CHECK;
+
+/* The same as reverse_limits before there is a copy, of the tables of the source. */
+int reverse_source_limits(Database *source, char *inserts, char *nothing, size_t size,
+                          Error *error) MUST_CHECK;

@@ -46,15 +46,8 @@ static int check_mode(Proxy *proxy, const char *entry, const char *user, const c
     return error_hint(error, SESSION_HINT);
 }
 
-static int check_entry(Proxy *proxy, const PGresult *config, const PGresult *databases, const char *entry,
-                       ProxyReport *report, Error *error)
+static int check_awake(const PGresult *databases, int row, const char *entry, Error *error)
 {
-    int row = console_row(databases, "name", entry);
-    const char *mode = console_field(databases, row, "pool_mode");
-    mode = *mode != '\0' ? mode : pgbouncer_setting(config, "pool_mode");
-    if (check_mode(proxy, entry, NULL, mode, error) != 0) {
-        return -1;
-    }
     if (number_int(console_field(databases, row, "paused")) != 0) {
         error_set(error, ERROR_STATE, "\"%s\" is paused in PgBouncer already", entry);
         return error_hint(error, "Find out by whom; then RESUME it, or penstock cutover --undo.");
@@ -62,6 +55,19 @@ static int check_entry(Proxy *proxy, const PGresult *config, const PGresult *dat
     if (number_int(console_field(databases, row, "disabled")) != 0) {
         error_set(error, ERROR_STATE, "\"%s\" is disabled in PgBouncer", entry);
         return error_hint(error, "Clients are turned away already: ENABLE it, or see why.");
+    }
+    return 0;
+}
+
+static int check_entry(Proxy *proxy, const ProxyContext *context, const PGresult *config,
+                       const PGresult *databases, const char *entry, ProxyReport *report, Error *error)
+{
+    int row = console_row(databases, "name", entry);
+    const char *mode = console_field(databases, row, "pool_mode");
+    mode = *mode != '\0' ? mode : pgbouncer_setting(config, "pool_mode");
+    if (proxy_found(context, check_mode(proxy, entry, NULL, mode, error), error) != 0 ||
+        proxy_found(context, check_awake(databases, row, entry, error), error) != 0) {
+        return -1;
     }
     if (proxy->ends_sessions) {
         proxy_warn(report,
@@ -93,11 +99,22 @@ static void warn_of_others(Proxy *proxy, ProxyReport *report)
 
 /* --- the users --- */
 
+/* A user's pool has the mode of its entry, unless the user has one of its own: that alone is new here. */
+static int check_user_mode(Proxy *proxy, const PGresult *config, const char *entry, const char *line,
+                           const char *user, const char *mode, Error *error)
+{
+    char *own = ini_line_setting(line, "pool_mode");
+    bool same = strcmp(own != NULL ? own : pgbouncer_setting(config, "pool_mode"), mode) == 0;
+    free(own);
+    return same ? 0 : check_mode(proxy, entry, user, mode, error);
+}
+
 /* A route to be visited for each user. */
 typedef struct Routes {
     Proxy *proxy;
     RouteVisit visit;
     const ProxyContext *context;
+    const PGresult *config;
     ProxyReport *report;
 } Routes;
 
@@ -112,9 +129,16 @@ static int visit_route(void *context, const EntryUser *user, Error *error)
                        .password = user->password,
                        .server_name = user->name,
                        .server_password = user->password};
-    return check_mode(routes->proxy, user->entry, user->name, user->pool_mode, error) == 0
-               ? routes->visit(&routes->proxy->console, routes->context, &route, routes->report, error)
-               : -1;
+    int status = proxy_found(routes->context,
+                             check_user_mode(routes->proxy, routes->config, user->entry, user->line,
+                                             user->name, user->pool_mode, error),
+                             error);
+    if (status != 0) {
+        return -1;
+    }
+    return proxy_found(routes->context,
+                       routes->visit(&routes->proxy->console, routes->context, &route, routes->report, error),
+                       error);
 }
 
 int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, ProxyReport *report,
@@ -131,7 +155,8 @@ int pgbouncer_visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *co
         status = pgbouncer_entries(proxy, &entries, error);
     }
     if (status == 0) {
-        Routes routes = {.proxy = proxy, .visit = visit, .context = context, .report = report};
+        Routes routes = {
+            .proxy = proxy, .visit = visit, .context = context, .config = config, .report = report};
         status = pgbouncer_walk_users(proxy, config, files.flat, entries, visit_route, &routes, error);
     }
     ini_names_free(entries);
@@ -194,7 +219,7 @@ static int check_entries(Proxy *proxy, const ProxyContext *context, const PGresu
     }
     int status = 0;
     for (size_t i = 0; status == 0 && entries[i] != NULL; i++) {
-        status = check_entry(proxy, config, databases, entries[i], report, error);
+        status = check_entry(proxy, context, config, databases, entries[i], report, error);
     }
     PQclear(databases);
     return status;
@@ -224,20 +249,27 @@ static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *co
                    char *const *entries, ProxyReport *report, Error *error)
 {
     PGresult *databases = NULL;
+    bool editable = true; /* the rehearsal writes to the file */
     int status = check_entries(proxy, context, config, files, entries, report, error);
     if (status == 0) {
-        status = pgbouncer_check_processes(proxy, config, report, error);
+        status = proxy_found(context, pgbouncer_check_processes(proxy, config, report, error), error);
     }
     if (status == 0) {
-        status = check_files(proxy, context, config, files, entries, error);
+        editable = check_files(proxy, context, config, files, entries, error) == 0;
+        status = proxy_found(context, editable ? 0 : -1, error);
     }
     if (status == 0) {
         warn_of_others(proxy, report);
-        Routes routes = {.proxy = proxy, .visit = route_inspect_way, .context = context, .report = report};
+        Routes routes = {.proxy = proxy,
+                         .visit = route_inspect_way,
+                         .context = context,
+                         .config = config,
+                         .report = report};
         status = pgbouncer_walk_users(proxy, config, files->flat, entries, visit_route, &routes, error);
     }
-    if (status == 0) {
-        status = pgbouncer_rehearse(proxy, context, config, files->flat, entries, report, error);
+    if (status == 0 && editable) {
+        status = proxy_found(
+            context, pgbouncer_rehearse(proxy, context, config, files->flat, entries, report, error), error);
     }
     if (status == 0) {
         status = console_run(&proxy->console, "SHOW DATABASES", &databases, error);

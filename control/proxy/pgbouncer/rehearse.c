@@ -59,6 +59,7 @@ void rehearsal_dismiss(Rehearsal *all)
     }
     free(all->players);
     text_free(&all->untried);
+    text_free(&all->later);
 }
 
 /* --- the play --- */
@@ -132,6 +133,12 @@ static bool asks_at_the_server(const Rehearsal *all, const Player *player)
     return asks;
 }
 
+/* Before the copy, what auth_query calls is not on the target yet: that it does not run there says nothing. */
+static bool comes_with_copy(const Rehearsal *all, const Player *player)
+{
+    return all->context->before_copy && asks_at_the_server(all, player);
+}
+
 static Outcome play(const Rehearsal *all, size_t number, Error *error)
 {
     const Player *player = &all->players[number];
@@ -161,32 +168,45 @@ static int refused(const Rehearsal *all, const Player *player, Error *error)
                "(--source-address on the way back) says how the proxy reaches that server.");
 }
 
+/* The error of one who would not get in, ERROR_NONE else; who could not be tried is noted. */
+static void play_one(Rehearsal *all, size_t number, bool fenced, ProxyReport *report, Error *error)
+{
+    const Player *player = &all->players[number];
+    Outcome outcome = play(all, number, error);
+    bool later = outcome != GETS_IN && comes_with_copy(all, player);
+    bool is_refused = outcome == IS_REFUSED && !fenced && !later;
+    if (is_refused && !(player->unseen && all->proxy->accepts_untried)) {
+        refused(all, player, error);
+        return;
+    }
+    *error = (Error){.code = ERROR_NONE}; /* of what did not go through on the way there */
+    if (player->unseen && outcome != GETS_IN) {
+        if (is_refused) {
+            proxy_warn(report, "accepted: \"%s\" of auth_file cannot log in there", player->user);
+        }
+        return; /* may be no user of this database at all */
+    }
+    if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
+        return;
+    }
+    if (outcome == UNTRIED || later) {
+        Text *names = later ? &all->later : &all->untried;
+        text_printf(names, "%s\"%s\" of \"%s\"", names->size > 0 ? ", " : "", player->user, player->entry);
+    }
+}
+
 static int play_all(Rehearsal *all, ProxyReport *report, Error *error)
 {
     /* It turns everybody away, and what PgBouncer says of that has no SQLSTATE: then we log in ourselves. */
     bool fenced = credentials_fenced(all->context->target, all->context->to.database);
     for (size_t i = 0; i < all->count && !all->silent; i++) {
-        const Player *player = &all->players[i];
         if (all->context->stop != NULL && all->context->stop()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
-        Outcome outcome = play(all, i, error);
-        if (outcome == IS_REFUSED && !fenced && !(player->unseen && all->proxy->accepts_untried)) {
-            return refused(all, player, error);
-        }
-        *error = (Error){.code = ERROR_NONE}; /* of what did not go through on the way there */
-        if (player->unseen && outcome != GETS_IN) {
-            if (outcome == IS_REFUSED && !fenced) {
-                proxy_warn(report, "accepted: \"%s\" of auth_file cannot log in there", player->user);
-            }
-            continue; /* may be no user of this database at all */
-        }
-        if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
+        error->code = ERROR_NONE;
+        play_one(all, i, fenced, report, error);
+        if (proxy_found(all->context, error->code == ERROR_NONE ? 0 : -1, error) != 0) {
             return -1;
-        }
-        if (outcome == UNTRIED) {
-            text_printf(&all->untried, "%s\"%s\" of \"%s\"", all->untried.size > 0 ? ", " : "", player->user,
-                        player->entry);
         }
     }
     return 0;
@@ -249,6 +269,13 @@ static int perform(Rehearsal *all, ProxyReport *report, Error *error)
 
 static int tell_untried(const Rehearsal *all, ProxyReport *report, Error *error)
 {
+    if (all->later.size > 0) {
+        proxy_warn(
+            report,
+            "whether PgBouncer can log in at %s:%s for %.300s shows only after the copy, which brings what "
+            "auth_query calls",
+            all->context->to.host, all->context->to.port, all->later.data);
+    }
     if (all->untried.size == 0) {
         return 0;
     }

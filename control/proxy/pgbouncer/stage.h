@@ -25,6 +25,7 @@ typedef struct Rehearsal {
     bool silent;     /* nobody to log in as: the lines are there, and nobody uses them */
     char target[32]; /* its system identifier */
     Text untried;
+    Text later; /* who can only be tried after the copy */
 } Rehearsal;
 
 /* The name of an entry for the number-th player: as is "" where the line forces the user, "_plain" where a client comes under

@@ -37,7 +37,7 @@ static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *conte
                                .password = user.password,
                                .server_name = user.server_name,
                                .server_password = user.server_password};
-            status = visit(&proxy->console, context, &route, report, error);
+            status = proxy_found(context, visit(&proxy->console, context, &route, report, error), error);
             pgcat_user_free(&user);
         }
     }
@@ -102,30 +102,52 @@ static int check_logins(Proxy *proxy, const ProxyContext *context, const char *t
         0) {
         return -1;
     }
-    return fenced ? 0 : pgcat_rehearse(proxy, context, text, plan, error);
+    return fenced ? 0 : proxy_found(context, pgcat_rehearse(proxy, context, text, plan, error), error);
 }
 
-int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+/* A listener that counts what it hands on. */
+typedef struct Counting {
+    const ProxyContext *outer;
+    size_t problems;
+} Counting;
+
+static void count(void *context, const Error *problem)
+{
+    Counting *counting = context;
+    counting->problems++;
+    counting->outer->problem(counting->outer->problem_context, problem);
+}
+
+int pgcat_inspect(Proxy *proxy, const ProxyContext *outer, ProxyReport *report, Error *error)
 {
     char *text, *edited = NULL;
     json_t *plan;
+    Counting counting = {.outer = outer};
+    ProxyContext listening = *outer;
+    const ProxyContext *context = &listening;
+    if (outer->problem != NULL) {
+        listening.problem = count;
+        listening.problem_context = &counting;
+    }
     *report = (ProxyReport){0};
     if (check_files(proxy, error) != 0 || pgcat_end_look(proxy, error) != 0 ||
         pgcat_read_plan(proxy, &text, &plan, error) != 0) {
         return -1;
     }
-    int status = pgcat_check_settings(text, plan, context->hold_limit_ms, error);
+    int status = pgcat_check_settings(text, plan, context, error);
     if (status == 0) {
-        status = check_gate(text, plan, error);
+        status = proxy_found(context, check_gate(text, plan, error), error);
     }
     /* The edit of the switch, made for nothing: what cannot be edited must show now. */
     if (status == 0) {
-        status = pgcat_point(text, plan, &context->to, pgcat_timeout_ms(context), &edited, error);
+        status = proxy_found(
+            context, pgcat_point(text, plan, &context->to, pgcat_timeout_ms(context), &edited, error), error);
     }
     if (status == 0) {
-        status = pgcat_check_shown(proxy, plan, error);
+        status = proxy_found(context, pgcat_check_shown(proxy, plan, error), error);
     }
-    if (status == 0) {
+    /* The rehearsal reloads: over a pool that is paused, or from a file that is not what runs, that would do harm. */
+    if (status == 0 && counting.problems == 0) {
         status = check_logins(proxy, context, text, plan, report, error);
     }
     if (status == 0) {

@@ -128,7 +128,7 @@ static int enter_all(Proxy *proxy, const ProxyContext *context, const char *text
         for (size_t number = 0; status == 0 && pgcat_user(text, pool, number, &user); number++) {
             status = context->stop != NULL && context->stop()
                          ? error_set(error, ERROR_INTERRUPTED, "interrupted")
-                         : enter(proxy, context, i, pool, &user, system, error);
+                         : proxy_found(context, enter(proxy, context, i, pool, &user, system, error), error);
             pgcat_user_free(&user);
         }
     }

@@ -52,21 +52,23 @@ static bool refuses(const Rule *rule, const char *value, int hold_limit_ms)
     return false;
 }
 
-static int check_table(const char *text, const char *const *table, Where where, int hold_limit_ms,
+static int check_table(const char *text, const char *const *table, Where where, const ProxyContext *context,
                        Error *error)
 {
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof rules / sizeof *rules; i++) {
         char *value = rules[i].where & where ? toml_text(text, table, rules[i].key) : NULL;
-        bool refused = value != NULL && refuses(&rules[i], value, hold_limit_ms);
+        bool refused = value != NULL && refuses(&rules[i], value, context->hold_limit_ms);
         free(value);
         if (refused) {
             error_set(error, ERROR_STATE, "pgcat's %s in [%s%s%s] does not allow a hold: %s", rules[i].key,
                       table[0], table[1] != NULL ? "." : "", table[1] != NULL ? table[1] : "",
                       rules[i].reason);
-            return error_hint(error, "Change it in pgcat's file and RELOAD before the cutover.");
+            error_hint(error, "Change it in pgcat's file and RELOAD before the cutover.");
+            status = proxy_found(context, -1, error);
         }
     }
-    return 0;
+    return status;
 }
 
 /* With validate_config, a pool with min_pool_size makes RELOAD wait for servers, and fail half-way. */
@@ -87,36 +89,35 @@ static int check_minimum(const char *text, const char *const *user, Error *error
                       "min_pool_size out, and RELOAD.");
 }
 
-static int check_users(const char *text, const char *pool, int hold_limit_ms, Error *error)
+static int check_users(const char *text, const char *pool, const ProxyContext *context, Error *error)
 {
     const char *const users[] = {"pools", pool, "users", NULL};
     int status = 0;
     char *name;
     for (size_t i = 0; status == 0 && (name = toml_child(text, users, i)) != NULL; i++) {
         const char *const user[] = {"pools", pool, "users", name, NULL};
-        status = check_table(text, user, IN_USER, hold_limit_ms, error);
+        status = check_table(text, user, IN_USER, context, error);
         if (status == 0) {
-            status = check_minimum(text, user, error);
+            status = proxy_found(context, check_minimum(text, user, error), error);
         }
         free(name);
     }
     return status;
 }
 
-int pgcat_check_settings(const char *text, const json_t *plan, int hold_limit_ms, Error *error)
+int pgcat_check_settings(const char *text, const json_t *plan, const ProxyContext *context, Error *error)
 {
-    int status = check_table(text, general_path, IN_GENERAL, hold_limit_ms, error);
+    int status = check_table(text, general_path, IN_GENERAL, context, error);
     size_t i;
     json_t *one;
     json_array_foreach(json_object_get(plan, "pools"), i, one)
     {
         const char *pool = json_string_value(json_object_get(one, "pool"));
         if (status == 0) {
-            status =
-                check_table(text, (const char *const[]){"pools", pool, NULL}, IN_POOL, hold_limit_ms, error);
+            status = check_table(text, (const char *const[]){"pools", pool, NULL}, IN_POOL, context, error);
         }
         if (status == 0) {
-            status = check_users(text, pool, hold_limit_ms, error);
+            status = check_users(text, pool, context, error);
         }
     }
     return status;

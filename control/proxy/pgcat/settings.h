@@ -6,6 +6,8 @@
 #include <jansson.h>
 
 #include "error.h"
+#include "proxy.h"
 
-/* Refuses such settings; plan is of this text. */
-int pgcat_check_settings(const char *text, const json_t *plan, int hold_limit_ms, Error *error) MUST_CHECK;
+/* Refuses such settings, one by one (proxy_found); plan is of this text. Of context, hold_limit_ms counts. */
+int pgcat_check_settings(const char *text, const json_t *plan, const ProxyContext *context,
+                         Error *error) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include "pgcat/settings.h"
 #include "toml.h"
 
+static const ProxyContext context = {.hold_limit_ms = 30000};
 static const Endpoint target = {.host = "10.0.0.2", .port = "5414"};
 static const Endpoint renamed = {.host = "10.0.0.2", .port = "5414", .database = "new \"app\""};
 
@@ -40,7 +41,7 @@ static void check_refused(const char *text, const char *reason)
     json_t *plan = NULL;
     int status = pgcat_plan(text, "app", NULL, &plan, &error);
     if (status == 0) {
-        status = pgcat_check_settings(text, plan, 30000, &error);
+        status = pgcat_check_settings(text, plan, &context, &error);
     }
     json_decref(plan);
     assert_int_equal(status, -1);
@@ -135,6 +136,27 @@ static void settings_that_do_not_allow_a_hold_are_refused(void **state)
     check_refused(APP SERVER "[pools.app.users.1]\nmin_pool_size = 2\n", "min_pool_size");
 }
 
+static void count(void *context, const Error *problem)
+{
+    (void)problem;
+    ++*(int *)context;
+}
+
+static void whoever_listens_hears_of_each_setting(void **state)
+{
+    (void)state;
+    static const char text[] = "[general]\nautoreload = 15000\nverify_server_certificate = true\n" APP SERVER
+                               "[pools.app.users.0]\npool_mode = \"session\"\nmin_pool_size = 2\n";
+    Error error;
+    json_t *plan;
+    int problems = 0;
+    const ProxyContext listening = {.hold_limit_ms = 30000, .problem = count, .problem_context = &problems};
+    assert_int_equal(pgcat_plan(text, "app", NULL, &plan, &error), 0);
+    assert_int_equal(pgcat_check_settings(text, plan, &listening, &error), 0);
+    assert_int_equal(problems, 4);
+    json_decref(plan);
+}
+
 static void settings_that_do_no_harm_are_not(void **state)
 {
     (void)state;
@@ -145,7 +167,7 @@ static void settings_that_do_no_harm_are_not(void **state)
     Error error;
     json_t *plan;
     assert_int_equal(pgcat_plan(text, "app", NULL, &plan, &error), 0);
-    assert_int_equal(pgcat_check_settings(text, plan, 30000, &error), 0);
+    assert_int_equal(pgcat_check_settings(text, plan, &context, &error), 0);
     json_decref(plan);
 }
 
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(text_in_strings_is_no_structure),
         cmocka_unit_test(what_cannot_be_moved_is_refused),
         cmocka_unit_test(settings_that_do_not_allow_a_hold_are_refused),
+        cmocka_unit_test(whoever_listens_hears_of_each_setting),
         cmocka_unit_test(settings_that_do_no_harm_are_not),
         cmocka_unit_test(users_are_read),
     };
