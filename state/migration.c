@@ -32,6 +32,19 @@ static int parse_phase(const char *text, Phase *out, Error *error)
                      text);
 }
 
+int state_slot_name(const char *migration, char out[64], Error *error)
+{
+    size_t size = strlen(migration);
+    if (size == 0 || size > 63 - strlen("penstock_") ||
+        strspn(migration, "abcdefghijklmnopqrstuvwxyz0123456789_") != size) {
+        error_set(error, ERROR_USAGE, "the migration's name \"%s\" cannot name a replication slot",
+                  migration);
+        return error_hint(error, "use lower-case letters, digits and _, 54 at most");
+    }
+    snprintf(out, 64, "penstock_%s", migration);
+    return 0;
+}
+
 /* Names those that are there, for whoever mistyped it. */
 static int no_such_migration(Database *target, const char *name, Error *error)
 {

@@ -372,6 +372,16 @@ CREATE TABLE penstock.ddl (
     UNIQUE (migration, commit_lsn, sequence)
 );
 
+-- Problems that penstock check had found, and that the operator went on with (copy --force).
+CREATE TABLE penstock.accepted (
+    migration   text NOT NULL,               -- its row may come later
+    check_id    text NOT NULL,
+    object      text NOT NULL,               -- '': whatever the check finds
+    detail      text NOT NULL,               -- what it had to say then
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (migration, check_id, object)
+);
+
 -- Every step of every operation that changes something: written before it is done and again when it is.
 CREATE TABLE IF NOT EXISTS penstock.journal (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -112,6 +112,7 @@ static int forget(Database *target, const char *name, bool keep_journal, Error *
     char *others = NULL;
     size_t triggers;
     if (state_unsilence(target, name, &triggers, error) != 0 ||
+        database_execute(target, error, "DELETE FROM penstock.accepted WHERE migration = $1", 1, name) != 0 ||
         database_execute(target, error, "DELETE FROM penstock.migration WHERE name = $1", 1, name) != 0 ||
         (!keep_journal && database_execute(target, error, "DELETE FROM penstock.journal WHERE migration = $1",
                                            1, name) != 0) ||

@@ -107,6 +107,9 @@ int state_drop(Database *target, Error *error) MUST_CHECK;
 /* The migration called name; ERROR_STATE, with what to do, when there is none. */
 int state_load(Database *target, const char *name, Migration *out, Error *error) MUST_CHECK;
 
+/* "penstock_NAME", or ERROR_USAGE when that is no name for a slot. */
+int state_slot_name(const char *migration, char out[64], Error *error) MUST_CHECK;
+
 /* Inserts migration and its lanes, all at position (slot_lsn, 0). */
 int state_insert(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 
@@ -169,6 +172,13 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
  */
 int state_report_counts(Database *target, const char *name, const char *lanes, const TableCount *tables,
                         size_t count, Error *error) MUST_CHECK;
+
+/*
+ * Problems of the check that the operator goes on with: findings is a JSON array of {check_id, object, detail}. And those that
+ * were kept, as a JSON object of arrays of objects by check; NULL for none, or where there is no state. The caller frees *out.
+ */
+int state_accept(Database *target, const char *name, const char *findings, Error *error) MUST_CHECK;
+int state_accepted(Database *target, const char *name, char **out, Error *error) MUST_CHECK;
 
 /*
  * Workers of the migration that have waited for a lock for a second or longer, and who holds it, other workers of it left

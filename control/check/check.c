@@ -12,6 +12,7 @@
 typedef struct CheckOptions {
     Selection selection;
     Tablespaces tablespaces;
+    CutoverOptions ahead; /* what the switch will be called with */
     bool no_trial;
     const char *grants; /* only print what the role of this name needs */
 } CheckOptions;
@@ -41,6 +42,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     if (key == ARGP_KEY_INIT) {
         state->child_inputs[0] = &options->selection;
         state->child_inputs[1] = &options->tablespaces;
+        state->child_inputs[2] = &options->ahead;
         return 0;
     }
     if (key == OPTION_GRANTS) {
@@ -60,14 +62,12 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
                    ? EXIT_DONE
                    : (ExitStatus)error_exit_status(error);
     }
-    CheckContext context = {.settings = settings,
-                            .selection = &check_options->selection,
-                            .tablespaces = &check_options->tablespaces,
-                            .no_trial = check_options->no_trial};
-    json_t *outcomes = check_run(&context);
-    database_close(context.source);
-    database_close(context.target);
-    left_behind_free(&context.left);
+    const CheckRequest request = {.settings = settings,
+                                  .ahead = &check_options->ahead,
+                                  .selection = &check_options->selection,
+                                  .tablespaces = &check_options->tablespaces,
+                                  .no_trial = check_options->no_trial};
+    json_t *outcomes = check_run(&request);
     selection_free(&check_options->selection);
     tablespaces_free(&check_options->tablespaces);
     ExitStatus status = check_exit_status(outcomes);
@@ -87,15 +87,23 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
     return status;
 }
 
-static const struct argp_child children[] = {{.argp = &selection_argp}, {.argp = &tablespaces_argp}, {0}};
+static const struct argp_child children[] = {{.argp = &selection_argp},
+                                             {.argp = &tablespaces_argp},
+                                             {.argp = &preflight_argp,
+                                              .header =
+                                                  "What the switch will be called with, to see now what "
+                                                  "it would refuse:",
+                                              .group = 1},
+                                             {0}};
 
 static const struct argp argp = {
     .options = argp_options,
-    .children = children,
     .parser = parse_option,
-    .doc = "\vLooks at both servers and names what would not work, object by object. Changes nothing; the "
-           "schema is "
-           "tried in a database of its own on the target, which is dropped again. "
+    .children = children,
+    .doc = "\vLooks at both servers and at the proxies, and names what would not work, object by object, in "
+           "the copy, the stream, the switch and the way back. Changes nothing; the schema is tried in a "
+           "database of its own on the target, which is dropped again, and a proxy's file is replaced by "
+           "itself and reloaded, as the switch's own rehearsal does. "
            "Exit status: 0 no problem, 1 problems or checks that could not be made. "
            "--verbose lists every object, else the first 20 of each kind are shown; --quiet only problems."};
 

@@ -1,8 +1,10 @@
 /*
- * The preflight: a table of checks, one row each, that are run one after another and never stop each other.
+ * What would go wrong, before anything is copied: a table of checks, one row each, that are run one after another and never stop
+ * each other. What the cutover needs is asked of its own preflight (switch.c), so that it meets nothing new days later.
  *
  *     rows_*.c ──► run.c ──► outcomes (JSON) ──► print.c
- *     probes.c ──┘
+ *     probes.c ──┤
+ *     switch.c ──┘
  *
  * A row either holds SQL or names a function. SQL gives one row per finding: object, detail, fix (a statement
  * to run, or NULL). Where `gather` is set it runs on the source first and gives one JSON value, which is $1
@@ -18,14 +20,17 @@
 #include "database.h"
 #include "left_behind.h"
 #include "tablespaces.h"
+#include "options.h"
+#include "schema.h"
 
 typedef enum CheckStatus {
     CHECK_OK,
-    CHECK_NOTE,    /* worth knowing */
-    CHECK_WARNING, /* works, but with a consequence that someone must accept */
-    CHECK_PROBLEM, /* the migration would fail, or lose something */
-    CHECK_ERROR,   /* the check itself could not be made */
-    CHECK_SKIPPED, /* its server is not reachable, or it does not apply to these versions */
+    CHECK_NOTE,     /* worth knowing */
+    CHECK_WARNING,  /* works, but with a consequence that someone must accept */
+    CHECK_PROBLEM,  /* the migration would fail, or lose something */
+    CHECK_ERROR,    /* the check itself could not be made */
+    CHECK_SKIPPED,  /* its server is not reachable, or it does not apply to these versions */
+    CHECK_ACCEPTED, /* a problem that the operator has accepted for this migration (copy --force) */
     CHECK_STATUSES,
 } CheckStatus;
 
@@ -33,16 +38,27 @@ typedef enum CheckSide { ON_SOURCE, ON_TARGET } CheckSide;
 
 enum { NEEDS_SOURCE = 1, NEEDS_TARGET = 2 };
 
+/* What is asked for; all of it is borrowed. */
+typedef struct CheckRequest {
+    const Settings *settings;
+    CutoverOptions *ahead;          /* how the cutover will be called; is filled */
+    const Selection *selection;     /* what is moved, of the command line; NULL: all */
+    const Tablespaces *tablespaces; /* the same; NULL: as they are */
+    const SchemaOptions *schema;    /* how the copy will make the schema; NULL: as it is */
+    const char *const
+        *settled;  /* ids of checks that options of the copy have settled, up to NULL; NULL: none */
+    bool no_trial; /* the schema is not to be tried */
+} CheckRequest;
+
 typedef struct CheckContext {
     const Settings *settings;
+    const CheckRequest *request;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
-    const Selection *selection;     /* of the command line */
-    const Tablespaces *tablespaces; /* the same */
-    LeftBehind left;                /* what stays behind; hidden in source */
-    bool no_trial;                  /* the schema is not to be tried */
-    bool same_database;             /* both lead to one database */
-    bool plugin_waited;             /* the plugin could be loaded, but not be asked for its version in time */
+    LeftBehind left;    /* what stays behind; hidden in source */
+    bool same_database; /* both lead to one database */
+    bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
+    size_t constraints_left, toast_left; /* what the probes of rows had no time or no right for */
 } CheckContext;
 
 /* Adds findings with finding_add; fails only when the check cannot be made, or with check_skip. */
@@ -68,7 +84,7 @@ typedef struct CheckGroup {
 } CheckGroup;
 
 extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
-    check_target_rows, check_both_rows, check_left_rows;
+    check_target_rows, check_both_rows, check_left_rows, check_data_rows;
 
 /* The functions behind the rows that are no SQL: probes.c, plugin.c and money.c. */
 int probe_left_behind(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
@@ -88,6 +104,16 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error) MUST_CHEC
 int probe_drift(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
+int probe_migration_name(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+
+/* Those that look at rows, for a limited time (data_probe.c), and at what text is sorted and searched by (text_probe.c). */
+int probe_constraints(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_large_values(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_wal_rate(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_dictionaries(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_collations(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+
 /* The check does not apply, for this reason. Returns -1. */
 int check_skip(Error *error, const char *why);
 
@@ -96,11 +122,29 @@ void finding_add(json_t *findings, const char *object, const char *detail, const
 
 /*
  * Runs every check. The result, which the caller owns, is an array of objects {id, group, title, status,
- * count, findings: [{object, detail, fix}], advice, error}, in the order of the tables.
+ * count, findings: [{object, detail, fix}], advice, error}, in the order of the tables. A finding of the cutover's preflight may
+ * have a "hint", and a "severity" where that is less than its check's status; one that was accepted is "accepted": true.
  */
-json_t *check_run(CheckContext *context);
+json_t *check_run(const CheckRequest *request);
+
+/* The parts of it: what the cutover would refuse (switch.c); the problems that were accepted (accepted.c). */
+void check_switch(CheckContext *context, json_t *outcomes);
+void check_mark_accepted(CheckContext *context, json_t *outcomes);
+
+/* Remembers the problems of outcomes as accepted for the migration, in the state on target. */
+int check_accept(Database *target, const char *migration, const json_t *outcomes, Error *error) MUST_CHECK;
+
+/* The group of those that check_switch adds. */
+#define CHECK_SWITCH_GROUP "The switch"
+
+/* An outcome with these findings, which it takes over; advice and error may be NULL. */
+json_t *check_outcome(const char *id, const char *group, const char *title, CheckStatus status,
+                      json_t *findings, const char *advice, const char *error);
 
 const char *check_status_name(CheckStatus status);
+
+/* How many outcomes have that status. */
+size_t check_count(const json_t *outcomes, CheckStatus status);
 
 /* 0 when no outcome is a problem or an error, else 1. */
 ExitStatus check_exit_status(const json_t *outcomes);

@@ -17,9 +17,15 @@ static const char *text_of(const json_t *object, const char *key)
 static void print_finding(FILE *out, const json_t *finding)
 {
     const char *detail = text_of(finding, "detail");
-    const char *fix = text_of(finding, "fix");
-    fprintf(out, "               %s%s%s\n", text_of(finding, "object"), detail != NULL ? ": " : "",
-            detail != NULL ? detail : "");
+    const char *fix = text_of(finding, "fix"), *hint = text_of(finding, "hint");
+    const char *severity = text_of(finding, "severity");
+    bool accepted = json_is_true(json_object_get(finding, "accepted"));
+    fprintf(out, "               %s%s%s%s%s%s\n", accepted ? "(accepted) " : "",
+            severity != NULL ? severity : "", severity != NULL ? ": " : "", text_of(finding, "object"),
+            detail != NULL ? ": " : "", detail != NULL ? detail : "");
+    if (hint != NULL) {
+        fprintf(out, "                 %s\n", hint);
+    }
     if (fix != NULL) {
         fprintf(out, "                 %s\n", fix);
     }
@@ -63,17 +69,6 @@ static void print_outcome(FILE *out, const json_t *outcome, size_t limit)
     print_findings(out, outcome, limit);
 }
 
-static size_t count_status(const json_t *outcomes, CheckStatus status)
-{
-    size_t index, count = 0;
-    json_t *outcome;
-    json_array_foreach(outcomes, index, outcome)
-    {
-        count += is_status(outcome, status);
-    }
-    return count;
-}
-
 /* "1 problem", "2 problems". */
 static void print_count(FILE *out, const char *before, size_t count, const char *what)
 {
@@ -82,13 +77,16 @@ static void print_count(FILE *out, const char *before, size_t count, const char 
 
 static void print_summary(FILE *out, const json_t *outcomes)
 {
-    size_t problems = count_status(outcomes, CHECK_PROBLEM);
-    size_t skipped = count_status(outcomes, CHECK_SKIPPED);
-    size_t errors = count_status(outcomes, CHECK_ERROR);
-    fprintf(out, "\n%zu ok", count_status(outcomes, CHECK_OK));
-    print_count(out, ", ", count_status(outcomes, CHECK_NOTE), "note");
-    print_count(out, ", ", count_status(outcomes, CHECK_WARNING), "warning");
+    size_t problems = check_count(outcomes, CHECK_PROBLEM);
+    size_t skipped = check_count(outcomes, CHECK_SKIPPED);
+    size_t errors = check_count(outcomes, CHECK_ERROR);
+    fprintf(out, "\n%zu ok", check_count(outcomes, CHECK_OK));
+    print_count(out, ", ", check_count(outcomes, CHECK_NOTE), "note");
+    print_count(out, ", ", check_count(outcomes, CHECK_WARNING), "warning");
     print_count(out, ", ", problems, "problem");
+    if (check_count(outcomes, CHECK_ACCEPTED) > 0) {
+        fprintf(out, ", %zu accepted", check_count(outcomes, CHECK_ACCEPTED));
+    }
     if (errors > 0) {
         fprintf(out, ", %zu not checked", errors);
     }

@@ -157,3 +157,13 @@ int probe_target_empty(CheckContext *context, json_t *findings, Error *error)
     PQclear(result);
     return 0;
 }
+
+int probe_migration_name(CheckContext *context, json_t *findings, Error *error)
+{
+    char slot[64];
+    if (state_slot_name(context->settings->migration, slot, error) != 0) {
+        finding_add(findings, error->message, error->hint, NULL);
+        error->code = ERROR_NONE;
+    }
+    return 0;
+}

@@ -3,7 +3,6 @@
  * target because a server is set up in another way: all of it can be seen before anything is copied.
  */
 #include "check.h"
-#include "noticed.h"
 #include "sql.h"
 
 /* How many locks a server has room for; n of them are to be had at once, and a quarter more is left to others. */
@@ -17,15 +16,15 @@
     "format('%s %s, room for %s locks', n::text, '" what "', room::text),"                                   \
     " format('ALTER SYSTEM SET max_locks_per_transaction = %s', ceil(n * 1.25 / sessions + 1)::text)"
 
-/* Words that collations sort in different ways, and that every encoding has. */
-#define SORTED                                                                                               \
-    "(SELECT string_agg(w, ' < ' ORDER BY w) FROM unnest(ARRAY['a', 'A', 'b', 'B', 'ab', 'a b', 'a-b', "     \
-    "'a_b', 'aB', 'Ab', 'AB',"                                                                               \
-    " 'a.b', 'a,b', 'a1', 'a10', 'a2', '1a', '10', '2', '-1', '+1', '_a', '@a', '#a', '(a)', 'a''b', "       \
-    "'a\"b', 'a/b', 'a\\b', 'a:b',"                                                                          \
-    " 'a;b', 'co-op', 'coop', 'co op', 'CO-OP', 'resume', 'Resume', 'zz', 'Z', 'z', '~', '|', 'a~', 'a|', "  \
-    "'$1', '%', '&', '*', '=',"                                                                              \
-    " '<', '>']) w)"
+#define SORTED "(SELECT string_agg(w, ' < ' ORDER BY w) FROM unnest(ARRAY[" SORTED_WORDS "]) w)"
+
+/* Who owns the database, and what was granted on it, as one text; the cluster's own role has another name on each server. */
+#define DATABASE_RIGHTS                                                                                      \
+    "SELECT to_json(format('owner %s, rights %s', CASE WHEN d.datdba = 10 THEN 'of the cluster' ELSE "       \
+    "d.datdba::regrole::text END, coalesce((SELECT string_agg(format('%s of %s', a.privilege_type, CASE "    \
+    "a.grantee WHEN 0 THEN 'PUBLIC' WHEN 10 THEN 'the cluster''s role' ELSE a.grantee::regrole::text END), " \
+    "', ' ORDER BY 1) FROM aclexplode(d.datacl) a WHERE a.grantee <> d.datdba), 'as usual'))) FROM "         \
+    "pg_database d WHERE d.datname = current_database()"
 
 static const CheckRow rows[] = {
     {.id = "programs",
@@ -34,6 +33,11 @@ static const CheckRow rows[] = {
      .function = probe_programs,
      .needs = NEEDS_TARGET,
      .advice = "Install the client programs of the target's major on this machine."},
+    {.id = "migration-name",
+     .title = "The migration's name, after which the slot is called",
+     .severity = CHECK_PROBLEM,
+     .function = probe_migration_name,
+     .advice = "Choose another name: --migration."},
     {.id = "row-security",
      .title = "Tables whose policies hide rows from the role of --source",
      .severity = CHECK_PROBLEM,
@@ -63,34 +67,6 @@ static const CheckRow rows[] = {
                                                                                "AS n) t, " LOCKS
                                                                                " WHERE n * 1.25 > room",
      .advice = "It takes a restart of the target, better now than before the cutover."},
-    {.id = "target-wal-level",
-     .title = "wal_level of the target, for the way back",
-     .severity = CHECK_WARNING,
-     .side = ON_TARGET,
-     .sql = "SELECT 'wal_level', current_setting('wal_level'), 'ALTER SYSTEM SET wal_level = logical' "
-            "WHERE current_setting('wal_level') <> 'logical'",
-     .advice = "Without it there is no rollback after the cutover (--no-reverse). It takes a restart of the "
-               "target, better now."},
-    {.id = "target-slots",
-     .title = "Free replication slots and WAL senders of the target, for the way back",
-     .severity = CHECK_WARNING,
-     .side = ON_TARGET,
-     .sql = "SELECT name, format('%s, %s in use', setting, used::text), format('ALTER SYSTEM SET %I = %s', "
-            "name, (used + 4)::text) "
-            "FROM (SELECT s.name, s.setting, CASE s.name WHEN 'max_replication_slots' THEN (SELECT count(*) "
-            "FROM pg_replication_slots) "
-            "ELSE (SELECT count(*) FROM pg_stat_replication) END AS used FROM pg_settings s "
-            "WHERE s.name IN ('max_replication_slots', 'max_wal_senders')) u WHERE setting::int8 <= used",
-     .advice =
-         "The cutover makes a slot there, which the source reads from. It takes a restart of the target."},
-    {.id = "source-workers",
-     .title = "Logical replication workers of the source, for the way back",
-     .severity = CHECK_WARNING,
-     .side = ON_SOURCE,
-     .sql = "SELECT name, setting, format('ALTER SYSTEM SET %I = 4', name) FROM pg_settings WHERE "
-            "setting::int8 < 1 "
-            "AND name IN ('max_logical_replication_workers', 'max_worker_processes')",
-     .advice = "The source's subscription runs in one. It takes a restart of the source."},
     {.id = "fewer-connections",
      .title = "Connections that the target allows",
      .severity = CHECK_WARNING,
@@ -101,22 +77,6 @@ static const CheckRow rows[] = {
             " format('ALTER SYSTEM SET max_connections = %s', $1::json #>> '{}')"
             " WHERE current_setting('max_connections')::int8 < ($1::json #>> '{}')::int8",
      .advice = "After the switch clients may find no place. It takes a restart of the target."},
-    {.id = "server-settings",
-     .title = "Settings that applications would find different",
-     .severity = CHECK_WARNING,
-     .side = ON_TARGET,
-     .gather =
-         "SELECT coalesce(json_object_agg(name, json_build_object('value', reset_val, 'built_in', reset_val "
-         "= boot_val)), '{}') FROM pg_settings s WHERE name IN " NOTICED
-         " AND NOT EXISTS (SELECT FROM pg_db_role_setting d, unnest(d.setconfig) u WHERE split_part(u, '=', "
-         "1) = s.name"
-         "   AND d.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))",
-     .sql = "SELECT name, format('%s, %s at the source', reset_val, $1::json -> name ->> 'value'),"
-            " format('ALTER DATABASE %I SET %I = %L', current_database(), name, $1::json -> name ->> 'value')"
-            " FROM pg_settings WHERE ($1::json -> name ->> 'value') <> reset_val"
-            /* What both majors have built in is a matter of release notes. */
-            " AND NOT (($1::json -> name ->> 'built_in')::boolean AND reset_val = boot_val) ORDER BY 1",
-     .advice = "Settings of the server itself are not moved; those of the database and of roles in it are."},
     {.id = "sort-order",
      .title = "The order of fifty words on both sides",
      .severity = CHECK_WARNING,
@@ -149,10 +109,67 @@ static const CheckRow rows[] = {
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
      .sql = "SELECT format('extension %I', extname), NULL, NULL FROM pg_extension WHERE extname IN "
-            "('pg_cron', 'pg_partman', 'timescaledb', 'pglogical', 'pg_timetable', 'pgagent', 'citus', "
-            "'bucardo') ORDER BY 1",
+            "('pg_cron', 'pg_partman', 'pglogical', 'pg_timetable', 'pgagent', 'bucardo') ORDER BY 1",
      .advice = "Their jobs would run on both sides: keep them off on the target until the switch, and off at "
-               "the source behind it."},
+               "the source behind it. What makes tables by itself (pg_partman) has to make those of the "
+               "coming days before the copy: DDL does not travel."},
+    {.id = "own-storage",
+     .title = "Extensions that keep tables in a way of their own",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('extension %I', extname), NULL, NULL FROM pg_extension WHERE extname IN "
+            "('timescaledb', 'citus', 'pg_pathman', 'columnar') ORDER BY 1",
+     .advice = "Their tables are made and filled by the extension, and not by copying what is in the "
+               "catalogs: turn them into ordinary or partitioned ones first, or use the extension's own way "
+               "to another major."},
+    {.id = "database-rights",
+     .title = "Owner and rights of the target database that the copy will change",
+     .severity = CHECK_NOTE,
+     .side = ON_TARGET,
+     .gather = DATABASE_RIGHTS,
+     .sql = "SELECT format('database %I', current_database()), format('%s; as at the source it will be: %s', "
+            "here, there), NULL FROM (SELECT ($1::json #>> '{}') AS there, r #>> '{}' AS here FROM "
+            "(" DATABASE_RIGHTS ") q (r)) b WHERE here <> there AND here <> 'owner of the cluster, rights as "
+            "usual'",
+     .advice = "--no-owner and --no-privileges leave them as they are."},
+    {.id = "function-search-path",
+     .title = "Functions in indexes, constraints and materialized views that need a search_path",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql =
+         "WITH used AS (SELECT DISTINCT d.refobjid AS function, CASE WHEN d.classid = "
+         "'pg_constraint'::regclass "
+         "THEN (SELECT format('constraint %I', conname) FROM pg_constraint WHERE oid = d.objid) WHEN "
+         "d.classid = "
+         "'pg_class'::regclass THEN format('index %s', d.objid::regclass) WHEN d.classid = "
+         "'pg_rewrite'::regclass THEN (SELECT format('materialized view %s', v.oid::regclass) FROM "
+         "pg_rewrite w "
+         "JOIN pg_class v ON v.oid = w.ev_class AND v.relkind = 'm' WHERE w.oid = d.objid) ELSE 'a column' "
+         "END "
+         "AS caller FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid >= 16384 AND "
+         "d.classid IN ('pg_constraint'::regclass, 'pg_class'::regclass, 'pg_rewrite'::regclass, "
+         "'pg_attrdef'::regclass)), "
+         "names AS (SELECT c.relname::text AS name, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+         "c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND " USER_SCHEMA
+         " UNION SELECT p.proname, n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+         "WHERE " USER_SCHEMA
+         " UNION SELECT t.typname, n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = "
+         "t.typnamespace WHERE t.typtype IN ('e', 'd') AND " USER_SCHEMA ") "
+         "SELECT p.oid::regprocedure::text, format('called by %s; its body names %s without a schema', "
+         "(SELECT "
+         "string_agg(u.caller, ', ') FROM (SELECT caller FROM used WHERE function = p.oid ORDER BY 1 LIMIT "
+         "3) u), "
+         "string_agg(DISTINCT m.name, ', ')), format('ALTER FUNCTION %s SET search_path = %s', "
+         "p.oid::regprocedure, string_agg(DISTINCT quote_ident(m.nspname::text), ', ')) FROM pg_proc p JOIN "
+         "pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql'), LATERAL (SELECT DISTINCT "
+         "names.name, names.nspname FROM regexp_matches(p.prosrc, "
+         "'(?<![\\w.\"$])([[:alpha:]_]\\w*)(?![\\w.\"])', 'g') f (word) JOIN names ON names.name = "
+         "lower(f.word[1]) WHERE names.name <> p.proname::text) m WHERE p.oid IN (SELECT function FROM used "
+         "WHERE "
+         "caller IS NOT NULL) AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s ~ '^search_path=') "
+         "AND NOT " IN_EXTENSION("pg_proc", "p.oid") " GROUP BY p.oid, p.proname ORDER BY 1",
+     .advice = "pg_restore, ANALYZE from 17 on, and whoever has another search_path would not find what they "
+               "name: give each function its own search_path, at the source."},
 };
 
 const CheckGroup check_both_rows = {"Copy, cutover and way back", rows, sizeof rows / sizeof rows[0]};

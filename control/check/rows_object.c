@@ -160,14 +160,6 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('publication %I', pubname), NULL, NULL FROM pg_publication ORDER BY 1",
      .advice = "Their subscribers follow the old server: point them to the target after the switch, with a "
                "new slot."},
-    {.id = "subscriptions",
-     .title = "Subscriptions",
-     .severity = CHECK_WARNING,
-     .side = ON_SOURCE,
-     .sql = "SELECT format('subscription %I', subname), NULL, NULL FROM pg_subscription WHERE subdbid = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1",
-     .advice =
-         "What they bring in is moved as other writes are; subscribe anew on the target after the switch."},
     /* A worker of logical replication has the client_encoding of its database's settings, and reads names as being in that. */
     {.id = "way-back-encoding",
      .title = "Names that the way back would not find, for client_encoding as a setting of the database",

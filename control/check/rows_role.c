@@ -26,25 +26,23 @@ static const CheckRow rows[] = {
             "format('ALTER ROLE %I REPLICATION', rolname) "
             "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper AND NOT rolreplication",
      .advice = "Give it the attribute, as a superuser of the source."},
-    {.id = "source-superuser",
-     .title = "Right to fence the source",
-     .severity = CHECK_WARNING,
-     .side = ON_SOURCE,
-     .sql = "SELECT format('role %I', rolname), 'it is not a superuser', format('ALTER ROLE %I SUPERUSER', "
-            "rolname) "
-            "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
-     .advice =
-         "Copy and follow work without; the cutover needs a superuser to close the source to other writers."},
     {.id = "source-select",
      .title = "Right to read every table at the source",
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
-     .sql = "SELECT " RELATION_NAME ", 'no SELECT on the table or no USAGE on its schema', "
-            "format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I', n.nspname, current_user, "
-            "n.nspname, c.relname, current_user) FROM " USER_RELATIONS " WHERE c.relkind IN ('r', 'p', 'S') "
-            "AND c.relpersistence <> 't' "
-            "AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))",
-     .advice = "Grant it, or connect as a superuser."},
+     .sql =
+         "SELECT format('schema %I', nspname), concat(CASE WHEN NOT usage THEN 'no USAGE; ' END, format('no "
+         "SELECT on %s of its tables and sequences, such as %I', count(*)::text, min(relname::text))), "
+         "concat(CASE WHEN NOT usage THEN format('GRANT USAGE ON SCHEMA %I TO %I; ', nspname, current_user) "
+         "END, CASE WHEN bool_or(relkind <> 'S') THEN format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I; "
+         "', "
+         "nspname, current_user) END, CASE WHEN bool_or(relkind = 'S') THEN format('GRANT SELECT ON ALL "
+         "SEQUENCES IN SCHEMA %I TO %I;', nspname, current_user) END) FROM (SELECT n.nspname, c.relname, "
+         "c.relkind, has_schema_privilege(n.oid, 'USAGE') AS usage FROM " USER_RELATIONS
+         " WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' AND NOT "
+         "(has_schema_privilege(n.oid, "
+         "'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) t GROUP BY nspname, usage ORDER BY nspname",
+     .advice = "Grant it, or connect as a superuser. Tables that are made later need the same."},
     {.id = "target-create",
      .title = "Right to create schemas on the target",
      .severity = CHECK_PROBLEM,

@@ -66,6 +66,19 @@ static const CheckRow rows[] = {
             " FROM (" UNIDENTIFIED ") u WHERE changed = 0 ORDER BY name",
      .advice = "Inserts are followed; the first update or delete would stop the stream. Give them an "
                "identity unless you are sure."},
+    {.id = "always-triggers",
+     .title = "Triggers and rules that fire for replicated rows, too (ENABLE ALWAYS, ENABLE REPLICA)",
+     .severity = CHECK_WARNING,
+     .side = ON_SOURCE,
+     .sql = "SELECT format('%s %I on %s', kind, name, " RELATION_NAME
+            "), CASE mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM (SELECT 'trigger' AS kind, "
+            "tgname AS name, tgrelid AS relation, tgenabled AS mode FROM pg_trigger WHERE NOT tgisinternal "
+            "UNION ALL SELECT 'rule', rulename, ev_class, ev_enabled FROM pg_rewrite WHERE rulename <> "
+            "'_RETURN') t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = "
+            "c.relnamespace AND " USER_SCHEMA " WHERE mode IN ('A', 'R') ORDER BY 1",
+     .advice = "What they write is in the stream already, so the copy disables them on the target, and the "
+               "switch enables them again. On the way back those of the source fire, and may not write "
+               "behind its fence: let them do nothing there, or disable them before the switch."},
     {.id = "unlogged-tables",
      .title = "Unlogged tables",
      .severity = CHECK_WARNING,

@@ -76,29 +76,6 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('collation %I', name), NULL, NULL FROM json_array_elements_text($1::json) name "
             "WHERE NOT EXISTS (SELECT FROM pg_collation WHERE collname = name) ORDER BY name",
      .advice = "Install the locale on the target's machine and run pg_import_system_collations there."},
-    {.id = "database-settings",
-     .title = "Settings of the database that the target lacks",
-     .severity = CHECK_WARNING,
-     .side = ON_TARGET,
-     .gather =
-         "SELECT coalesce(json_agg(json_build_object('role', r.rolname, 'setting', setting)), '[]') "
-         "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting "
-         "WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())",
-     .sql = "SELECT split_part(g.setting, '=', 1), concat(CASE WHEN g.role IS NOT NULL THEN format('for role "
-            "%s: ', g.role) END, g.setting), "
-            "format('ALTER %s SET %s TO %s', CASE WHEN g.role IS NULL THEN format('DATABASE %I', "
-            "current_database()) ELSE format('ROLE %I IN DATABASE %I', g.role, current_database()) END, "
-            "split_part(g.setting, '=', 1), "
-            /* Lists of names are stored as they are written, quotes included. */
-            "CASE WHEN split_part(g.setting, '=', 1) IN ('search_path', 'temp_tablespaces', "
-            "'local_preload_libraries', 'session_preload_libraries') "
-            "THEN substr(g.setting, strpos(g.setting, '=') + 1) "
-            "ELSE quote_literal(substr(g.setting, strpos(g.setting, '=') + 1)) END) "
-            "FROM json_to_recordset($1::json) AS g(role text, setting text) WHERE NOT EXISTS (SELECT "
-            "FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database()) "
-            "AND r.rolname IS NOT DISTINCT FROM g.role AND g.setting = ANY (s.setconfig)) ORDER BY 1",
-     .advice = "They are not part of a dump of one database: run the statements on the target."},
 };
 
 const CheckGroup check_target_rows = {"Target database", rows, sizeof rows / sizeof rows[0]};

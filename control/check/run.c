@@ -11,12 +11,17 @@
 
 static const CheckGroup *const groups[] = {
     &check_server_rows, &check_role_rows,  &check_target_rows, &check_both_rows,
-    &check_left_rows,   &check_table_rows, &check_object_rows,
+    &check_left_rows,   &check_table_rows, &check_data_rows,   &check_object_rows,
 };
 
 static const char *const status_names[CHECK_STATUSES] = {
-    [CHECK_OK] = "ok",           [CHECK_NOTE] = "note",   [CHECK_WARNING] = "warning",
-    [CHECK_PROBLEM] = "problem", [CHECK_ERROR] = "error", [CHECK_SKIPPED] = "skipped",
+    [CHECK_OK] = "ok",
+    [CHECK_NOTE] = "note",
+    [CHECK_WARNING] = "warning",
+    [CHECK_PROBLEM] = "problem",
+    [CHECK_ERROR] = "error",
+    [CHECK_SKIPPED] = "skipped",
+    [CHECK_ACCEPTED] = "accepted",
 };
 
 const char *check_status_name(CheckStatus status)
@@ -124,10 +129,20 @@ int check_skip(Error *error, const char *why)
     return error_set(error, ERROR_NONE, "%s", why);
 }
 
+static bool is_settled(const CheckContext *context, const char *id)
+{
+    const char *const *settled = context->request->settled;
+    while (settled != NULL && *settled != NULL && strcmp(*settled, id) != 0) {
+        settled++;
+    }
+    return settled != NULL && *settled != NULL;
+}
+
 static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *findings, Error *error)
 {
-    const char *skip =
-        applies(row, context) ? reason_to_skip(row, context) : "nothing changed between these versions";
+    const char *skip = is_settled(context, row->id) ? "settled by an option of the copy"
+                       : applies(row, context)      ? reason_to_skip(row, context)
+                                                    : "nothing changed between these versions";
     if (skip != NULL) {
         error_set(error, ERROR_NONE, "%s", skip);
         return CHECK_SKIPPED;
@@ -144,47 +159,64 @@ static CheckStatus run_row(const CheckRow *row, CheckContext *context, json_t *f
     return json_array_size(findings) > 0 ? row->severity : CHECK_OK;
 }
 
+json_t *check_outcome(const char *id, const char *group, const char *title, CheckStatus status,
+                      json_t *findings, const char *advice, const char *error)
+{
+    json_t *outcome = json_object();
+    json_object_set_new(outcome, "id", json_string(id));
+    json_object_set_new(outcome, "group", json_string(group));
+    json_object_set_new(outcome, "title", json_string(title));
+    json_object_set_new(outcome, "status", json_string(check_status_name(status)));
+    json_object_set_new(outcome, "count", json_integer((json_int_t)json_array_size(findings)));
+    json_object_set_new(outcome, "findings", findings);
+    json_object_set_new(outcome, "advice", string_or_null(advice));
+    json_object_set_new(outcome, "error", string_or_null(error));
+    return outcome;
+}
+
 static json_t *make_outcome(const CheckGroup *group, const CheckRow *row, CheckContext *context)
 {
     Error error = {.code = ERROR_NONE};
     json_t *findings = json_array();
     CheckStatus status = run_row(row, context, findings, &error);
     bool found = status == CHECK_NOTE || status == CHECK_WARNING || status == CHECK_PROBLEM;
-    json_t *outcome = json_object();
-    json_object_set_new(outcome, "id", json_string(row->id));
-    json_object_set_new(outcome, "group", json_string(group->title));
-    json_object_set_new(outcome, "title", json_string(row->title));
-    json_object_set_new(outcome, "status", json_string(check_status_name(status)));
-    json_object_set_new(outcome, "count", json_integer((json_int_t)json_array_size(findings)));
-    json_object_set_new(outcome, "findings", findings);
-    json_object_set_new(outcome, "advice", string_or_null(found ? row->advice : NULL));
-    json_object_set_new(
-        outcome, "error",
-        string_or_null(status == CHECK_ERROR || status == CHECK_SKIPPED ? error.message : NULL));
-    return outcome;
+    return check_outcome(row->id, group->title, row->title, status, findings, found ? row->advice : NULL,
+                         status == CHECK_ERROR || status == CHECK_SKIPPED ? error.message : NULL);
 }
 
-json_t *check_run(CheckContext *context)
+json_t *check_run(const CheckRequest *request)
 {
+    CheckContext context = {.settings = request->settings, .request = request};
     json_t *outcomes = json_array();
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
         for (size_t i = 0; i < groups[g]->count && !interrupted(); i++) {
-            json_array_append_new(outcomes, make_outcome(groups[g], &groups[g]->rows[i], context));
+            json_array_append_new(outcomes, make_outcome(groups[g], &groups[g]->rows[i], &context));
         }
     }
+    if (!interrupted()) {
+        check_switch(&context, outcomes);
+    }
+    check_mark_accepted(&context, outcomes);
+    left_behind_free(&context.left);
+    database_close(context.source);
+    database_close(context.target);
     return outcomes;
+}
+
+size_t check_count(const json_t *outcomes, CheckStatus status)
+{
+    size_t index, count = 0;
+    json_t *outcome;
+    json_array_foreach(outcomes, index, outcome)
+    {
+        const char *name = json_string_value(json_object_get(outcome, "status"));
+        count += strcmp(name, check_status_name(status)) == 0;
+    }
+    return count;
 }
 
 ExitStatus check_exit_status(const json_t *outcomes)
 {
-    size_t index;
-    json_t *outcome;
-    json_array_foreach(outcomes, index, outcome)
-    {
-        const char *status = json_string_value(json_object_get(outcome, "status"));
-        if (strcmp(status, "problem") == 0 || strcmp(status, "error") == 0) {
-            return EXIT_ANSWER_NO;
-        }
-    }
-    return EXIT_DONE;
+    return check_count(outcomes, CHECK_PROBLEM) + check_count(outcomes, CHECK_ERROR) > 0 ? EXIT_ANSWER_NO
+                                                                                         : EXIT_DONE;
 }

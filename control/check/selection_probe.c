@@ -38,7 +38,7 @@ int probe_left_behind(CheckContext *context, json_t *findings, Error *error)
     if (load_selection(context, &kept, error) != 0) {
         return -1;
     }
-    const Selection *selection = kept.count > 0 ? &kept : context->selection;
+    const Selection *selection = kept.count > 0 ? &kept : context->request->selection;
     int status = 0;
     if (selection != NULL && selection->count > 0) {
         status = left_behind_find(context->source, selection, NULL, &context->left, error);
@@ -100,7 +100,9 @@ int probe_tablespaces(CheckContext *context, json_t *findings, Error *error)
     int status = 0;
     for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
         const char *from = PQgetvalue(rows, i, 0);
-        const char *to = context->tablespaces != NULL ? tablespaces_map(context->tablespaces, from) : from;
+        const char *to = context->request->tablespaces != NULL
+                             ? tablespaces_map(context->request->tablespaces, from)
+                             : from;
         status = *to != 0 ? look_on_target(context, findings, from, to, error) : 0;
     }
     PQclear(rows);

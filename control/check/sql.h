@@ -22,3 +22,13 @@
 
 /* A query that looks like one line, at most 60 characters long. */
 #define SHORT_QUERY "left(regexp_replace(query, '\\s+', ' ', 'g'), 60)"
+
+/* Words that collations sort in different ways, and that every encoding has. */
+#define SORTED_WORDS                                                                                         \
+    "'a', 'A', 'b', 'B', 'ab', 'a b', 'a-b', "                                                               \
+    "'a_b', 'aB', 'Ab', 'AB',"                                                                               \
+    " 'a.b', 'a,b', 'a1', 'a10', 'a2', '1a', '10', '2', '-1', '+1', '_a', '@a', '#a', '(a)', 'a''b', "       \
+    "'a\"b', 'a/b', 'a\\b', 'a:b',"                                                                          \
+    " 'a;b', 'co-op', 'coop', 'co op', 'CO-OP', 'resume', 'Resume', 'zz', 'Z', 'z', '~', '|', 'a~', 'a|', "  \
+    "'$1', '%', '&', '*', '=',"                                                                              \
+    " '<', '>'"

@@ -22,19 +22,21 @@ static int is_copied(CheckContext *context, bool *copied, Error *error)
 
 int probe_trial(CheckContext *context, json_t *findings, Error *error)
 {
-    const SchemaRoad road = {.source_uri = context->settings->source,
-                             .target_uri = context->settings->target,
-                             .migration = context->settings->migration,
-                             .source = context->source,
-                             .target = context->target,
-                             .left = &context->left,
-                             .options = {.tablespaces = context->tablespaces},
-                             .jobs = 1,
-                             .refused = refused,
-                             .context = findings};
+    const SchemaOptions *schema = context->request->schema;
+    const SchemaRoad road = {
+        .source_uri = context->settings->source,
+        .target_uri = context->settings->target,
+        .migration = context->settings->migration,
+        .source = context->source,
+        .target = context->target,
+        .left = &context->left,
+        .jobs = 1,
+        .options = schema != NULL ? *schema : (SchemaOptions){.tablespaces = context->request->tablespaces},
+        .refused = refused,
+        .context = findings};
     const char *why_not = NULL;
     bool copied = false;
-    if (context->no_trial || context->same_database) {
+    if (context->request->no_trial || context->same_database) {
         return check_skip(error, "as --no-trial says");
     }
     if (is_copied(context, &copied, error) != 0) {

@@ -34,6 +34,8 @@ enum OptionKey {
     OPTION_ROLES,
     OPTION_DDL,
     OPTION_SKIP_LARGE_OBJECTS,
+    OPTION_FORCE,
+    OPTION_NO_TRIAL,
 };
 
 static const struct argp_option argp_options[] = {
@@ -88,6 +90,12 @@ static const struct argp_option argp_options[] = {
          "Make this foreign key or check NOT VALID: rows that break it stay, new ones cannot. Named as for "
          "--leave-out. May be repeated"},
     {.name = "skip-large-objects", .key = OPTION_SKIP_LARGE_OBJECTS, .doc = "Leave large objects behind"},
+    {.name = "force",
+     .key = OPTION_FORCE,
+     .doc = "Go on although the check that comes first has found problems; they are remembered as accepted"},
+    {.name = "no-trial",
+     .key = OPTION_NO_TRIAL,
+     .doc = "In that check, do not try the schema in a database of its own on the target"},
     {0},
 };
 
@@ -104,6 +112,8 @@ static const OptionField fields[] = {
     OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, schema.no_privileges),
     OPTION_FLAG(OPTION_NO_TABLESPACES, CopyOptions, schema.no_tablespaces),
     OPTION_FLAG(OPTION_SKIP_LARGE_OBJECTS, CopyOptions, skip_large_objects),
+    OPTION_FLAG(OPTION_FORCE, CopyOptions, force),
+    OPTION_FLAG(OPTION_NO_TRIAL, CopyOptions, no_trial),
 };
 
 /* One more of a list; what does not fit is said as a wrong use. */
@@ -126,6 +136,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->selection;
         state->child_inputs[1] = &options->tablespaces;
+        state->child_inputs[2] = &options->ahead;
         options->schema.tablespaces = &options->tablespaces;
         return 0;
     case OPTION_DDL:
@@ -146,13 +157,20 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{.argp = &selection_argp}, {.argp = &tablespaces_argp}, {0}};
+static const struct argp_child children[] = {
+    {.argp = &selection_argp},
+    {.argp = &tablespaces_argp},
+    {.argp = &preflight_argp,
+     .header = "For the check that comes first, what the switch will be called with:",
+     .group = 1},
+    {0}};
 
 static const struct argp copy_argp = {
     .options = argp_options,
-    .children = children,
     .parser = parse_option,
+    .children = children,
     .doc = "Copies schema, rows and sequences into an empty target while the source is in use.\v"
+           "penstock check comes first, and what it calls a problem ends the copy before it makes anything. "
            "The replication slot is made first, so that nothing written during the copy is lost: penstock "
            "follow brings it over afterwards. Run again while penstock follow is stopped, it copies the "
            "tables anew that "
@@ -228,8 +246,9 @@ static int run_copy(Copy *copy, Error *error)
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
         session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
-        make_roles(copy, error) != 0 || start_copy(copy, error) != 0 || begin_telling(copy) != 0 ||
-        steps_run(copy, error) != 0 || jobs_totals(copy->target, migration, &totals, error) != 0 ||
+        make_roles(copy, error) != 0 || copy_look_first(copy, error) != 0 || start_copy(copy, error) != 0 ||
+        copy_remember(copy, error) != 0 || begin_telling(copy) != 0 || steps_run(copy, error) != 0 ||
+        jobs_totals(copy->target, migration, &totals, error) != 0 ||
         count_sequences(copy, &sequences, error) != 0) {
         return -1;
     }
@@ -265,6 +284,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     selection_free(&copy.selection);
     selection_free(&copy_options->selection);
     tablespaces_free(&copy_options->tablespaces);
+    json_decref(copy.accepted);
     if (status == 0) {
         return copy_options->follow ? go_on(settings, error) : EXIT_DONE;
     }

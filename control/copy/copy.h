@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "capture.h"
@@ -20,6 +21,7 @@
 #include "database.h"
 #include "left_behind.h"
 #include "progress.h"
+#include "options.h"
 #include "schema.h"
 #include "state.h"
 
@@ -41,11 +43,14 @@ typedef struct CopyOptions {
     Selection selection;     /* of the command line; owned, as the next */
     Tablespaces tablespaces; /* schema's point here */
     DdlMode ddl;             /* DDL_UNSET: as the source allows */
+    CutoverOptions ahead;    /* what the switch will be called with, for the check that comes first */
+    bool force;              /* goes on despite the problems that it finds */
+    bool no_trial;           /* it does not try the schema */
 } CopyOptions;
 
 typedef struct Copy {
     const Settings *settings;
-    const CopyOptions *options;
+    CopyOptions *options;
     Database *source;
     Database *target; /* holds the migration's lock */
     Migration migration;
@@ -57,10 +62,18 @@ typedef struct Copy {
     Progress *progress;
     struct Teller *teller; /* NULL before the first step; owned */
     Database *holder;      /* of the snapshot that the schema is dumped under, where DDL is captured */
+    json_t *accepted;      /* outcomes of the check with the problems that are gone on with; NULL: none */
 } Copy;
 
 /* Whether DDL is captured. */
 bool copy_captures(const Copy *copy);
+
+/*
+ * Before a new migration: penstock check. ERROR_STATE when it has found problems, unless options->force says to go on; then they are
+ * to be remembered (copy_remember), once there is a state.
+ */
+int copy_look_first(Copy *copy, Error *error) MUST_CHECK;
+int copy_remember(Copy *copy, Error *error) MUST_CHECK;
 
 /*
  * The steps, in the order above. repeated: an earlier run began this one and did not come to its end, so that

@@ -26,19 +26,6 @@
 #define MOST_LANES 256
 #define TABLES_OF_LANE 400
 
-int start_slot_name(const char *migration, char out[64], Error *error)
-{
-    size_t size = strlen(migration);
-    if (size == 0 || size > 63 - strlen("penstock_") ||
-        strspn(migration, "abcdefghijklmnopqrstuvwxyz0123456789_") != size) {
-        error_set(error, ERROR_USAGE, "the migration's name \"%s\" cannot name a replication slot",
-                  migration);
-        return error_hint(error, "use lower-case letters, digits and _, 54 at most");
-    }
-    snprintf(out, 64, "penstock_%s", migration);
-    return 0;
-}
-
 static int end_leftovers(Copy *copy, Error *error)
 {
     for (int tries = 0;; tries++) {
@@ -192,7 +179,7 @@ static int describe(Copy *copy, Migration *out, Error *error)
                        .target_version = database_version(copy->target)};
     snprintf(out->name, sizeof(out->name), "%s", copy->settings->migration);
     if (choose_lanes(copy, &out->lanes, error) != 0 ||
-        start_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
+        state_slot_name(out->name, out->slot_name, error) != 0 || identify_source(copy, out, error) != 0 ||
         database_value(copy->source, &encoding, error,
                        "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
                        " WHERE datname = pg_catalog.current_database()",

@@ -8,6 +8,3 @@
 
 /* Fills copy->migration from the state, or anew. copy's connections are open. */
 int start_copy(Copy *copy, Error *error) MUST_CHECK;
-
-/* "penstock_NAME", or ERROR_USAGE when that is no name for a slot. */
-int start_slot_name(const char *migration, char out[64], Error *error) MUST_CHECK;

@@ -13,7 +13,8 @@
 #include "check.h"
 
 static const CheckGroup *const groups[] = {
-    &check_server_rows, &check_role_rows, &check_target_rows, &check_table_rows, &check_object_rows,
+    &check_server_rows, &check_role_rows, &check_target_rows, &check_both_rows,
+    &check_table_rows,  &check_data_rows, &check_object_rows,
 };
 
 #define GROUPS (sizeof groups / sizeof groups[0])

@@ -1,0 +1,188 @@
+/*
+ * Questions to the rows, each a query that the source writes itself from its catalogs. Only tables that are small enough are read,
+ * the smallest first, within limits of the server's and of ours; what is left is counted.
+ */
+#include "check.h"
+#include "sql.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define MOST_PAGES "12800" /* 100 MB */
+#define LARGE_TOAST "268435456"
+#define LARGE_CHUNK "131072" /* of about 2 kB: 256 MB as it is stored */
+#define ONE_LIMIT "3s"
+#define ALL_LIMIT_MS 10000
+
+#define TABLE "format('%I.%I', t.nspname, t.relname)"
+#define MADE_NOT_VALID                                                                                       \
+    "format('ALTER TABLE %I.%I DROP CONSTRAINT %I, ADD CONSTRAINT %I %s NOT VALID', t.nspname, t.relname, "  \
+    "k.conname, k.conname, pg_get_constraintdef(k.oid))"
+
+/* Of foreign keys, by the operators that the key itself compares with. */
+#define FOREIGN_KEYS                                                                                         \
+    "SELECT concat(" TABLE ", ' ', k.conname) AS object, 'a row refers to none' AS detail, " MADE_NOT_VALID  \
+    " AS fix, format('SELECT 1 FROM ONLY %I.%I f WHERE %s AND NOT EXISTS (SELECT FROM %s%I.%I p WHERE %s) "  \
+    "LIMIT 1', t.nspname, t.relname, (SELECT string_agg(format('f.%I IS NOT NULL', a.attname), ' AND ') "    \
+    "FROM unnest(k.conkey) u (n) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n), CASE "  \
+    "WHEN r.relkind = 'p' THEN '' ELSE 'ONLY ' END, rn.nspname, r.relname, (SELECT "                         \
+    "string_agg(format('p.%I OPERATOR(%I.%s) f.%I', b.attname, os.nspname, o.oprname, a.attname), ' AND ') " \
+    "FROM unnest(k.conkey, k.confkey, k.conpfeqop) u (f, p, o) JOIN pg_attribute a ON a.attrelid = "         \
+    "k.conrelid AND a.attnum = u.f JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.p JOIN " \
+    "pg_operator o ON o.oid = u.o JOIN pg_namespace os ON os.oid = o.oprnamespace)) AS query, t.relpages + " \
+    "r.relpages AS pages FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'f' AND "         \
+    "k.convalidated JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace"
+
+#define CHECKS                                                                                               \
+    "SELECT concat(" TABLE ", ' ', k.conname), 'a row does not fulfil it', " MADE_NOT_VALID ", "             \
+    "format('SELECT 1 FROM ONLY %I.%I WHERE NOT (%s) LIMIT 1', t.nspname, t.relname, pg_get_expr(k.conbin, " \
+    "k.conrelid)), t.relpages FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'c' AND "    \
+    "k.convalidated"
+
+/* A unique index of text may have been broken by a change of the locale's rules: the rows are asked, not the index. */
+#define KEYS                                                                                                 \
+    "SELECT concat(" TABLE ", ' ', x.relname), 'two rows have the same key', NULL, format('SELECT 1 FROM "   \
+    "ONLY %I.%I WHERE %s GROUP BY %s HAVING count(*) > 1 LIMIT 1', t.nspname, t.relname, (SELECT "           \
+    "string_agg(format('%I IS NOT NULL', a.attname), ' AND ') FROM pg_attribute a WHERE a.attrelid = t.oid " \
+    "AND a.attnum = ANY (i.indkey)), (SELECT string_agg(quote_ident(a.attname::text), ', ') FROM "           \
+    "pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey))), t.relpages FROM t JOIN "       \
+    "pg_index i ON i.indrelid = t.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND "         \
+    "i.indexprs IS NULL AND i.indnkeyatts = i.indnatts JOIN pg_class x ON x.oid = i.indexrelid WHERE "       \
+    "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey) AND "         \
+    "a.attcollation <> 0)"
+
+/* Rows of object, what is wrong when the query finds something, the statement that mends it, the query. */
+static const char constraint_queries[] =
+    "WITH t AS (SELECT c.oid, n.nspname, c.relname, c.relpages FROM " USER_RELATIONS
+    " WHERE c.relkind = 'r' AND "
+    "c.relpersistence <> 't'), q AS (" FOREIGN_KEYS " UNION ALL " CHECKS " UNION ALL " KEYS ") "
+    "SELECT object, detail, fix, CASE WHEN pages <= " MOST_PAGES
+    " THEN query END FROM q ORDER BY pages, object";
+
+static const char toast_queries[] =
+    "SELECT " RELATION_NAME
+    ", 'has a value of more than 256 MB as it is stored', NULL, format('SELECT 1 FROM %s "
+    "WHERE chunk_seq = " LARGE_CHUNK " LIMIT 1', x.oid::regclass) FROM " USER_RELATIONS
+    " JOIN pg_class x ON x.oid = c.reltoastrelid WHERE pg_relation_size(x.oid) > " LARGE_TOAST " ORDER BY 1";
+
+/* In a session of their own. */
+static const char prepare[] =
+    "SET statement_timeout = '" ONE_LIMIT "'; SET lock_timeout = '1s'; SET "
+    "enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
+
+/* Whether there is an answer to query number i, and which. */
+static bool ask_one(Database *session, PGresult *queries, int i, int64_t deadline, bool *found, Error *error)
+{
+    return !PQgetisnull(queries, i, 3) && clock_ms() <= deadline &&
+           database_found(session, found, error, PQgetvalue(queries, i, 3), 0) == 0;
+}
+
+static int ask_all(Database *session, PGresult *queries, json_t *findings, size_t *left, Error *error)
+{
+    int64_t deadline = clock_ms() + ALL_LIMIT_MS;
+    for (int i = 0; i < PQntuples(queries); i++) {
+        bool found = false;
+        Error refused = {.code = ERROR_NONE};
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+        }
+        if (!ask_one(session, queries, i, deadline, &found, &refused)) {
+            ++*left;
+        }
+        if (refused.code == ERROR_CONNECTION) {
+            *error = refused;
+            return -1;
+        }
+        if (found) {
+            finding_add(findings, PQgetvalue(queries, i, 0), PQgetvalue(queries, i, 1),
+                        PQgetisnull(queries, i, 2) ? NULL : PQgetvalue(queries, i, 2));
+        }
+    }
+    return 0;
+}
+
+static int ask(CheckContext *context, const char *list, json_t *findings, size_t *left, Error *error)
+{
+    Database *session = NULL;
+    PGresult *queries = NULL;
+    if (database_query(context->source, &queries, error, list, 0) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (PQntuples(queries) > 0) {
+        status = database_connect(context->settings->source, DATABASE_SOURCE, "check", &session, error);
+        if (status == 0) {
+            status = database_execute(session, error, prepare, 0);
+        }
+        if (status == 0) {
+            status = ask_all(session, queries, findings, left, error);
+        }
+        database_close(session);
+    }
+    PQclear(queries);
+    return status;
+}
+
+int probe_constraints(CheckContext *context, json_t *findings, Error *error)
+{
+    return ask(context, constraint_queries, findings, &context->constraints_left, error);
+}
+
+int probe_large_values(CheckContext *context, json_t *findings, Error *error)
+{
+    return ask(context, toast_queries, findings, &context->toast_left, error);
+}
+
+static void add_left(json_t *findings, const char *what, size_t count)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%zu", count);
+    if (count > 0) {
+        finding_add(findings, what, text, NULL);
+    }
+}
+
+int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error)
+{
+    (void)error;
+    add_left(findings, "constraints of large tables", context->constraints_left);
+    add_left(findings, "tables with large values", context->toast_left);
+    return 0;
+}
+
+/*
+ * The source keeps the WAL of two cycles of the copy, or of as long as its longest job takes: the largest table, at 30 MB/s.
+ * What was written in the last hour is known from the files that are there.
+ */
+static const char wal_sql[] =
+    "SELECT 'pg_wal', format('%s an hour are written; for a copy whose longest job takes %s, %s must fit', "
+    "pg_size_pretty((rate * 3600)::int8), date_trunc('minute', seconds * interval '1 s' + interval '30 s'), "
+    "pg_size_pretty((rate * seconds * 2)::int8)) FROM (SELECT (SELECT coalesce(sum(size), 0) / "
+    "greatest(extract(epoch FROM now() - min(modification)), 300) FROM pg_ls_waldir() WHERE name ~ "
+    "'^[0-9A-F]{24}$' AND modification > now() - interval '1 hour')::float8 AS rate, (SELECT greatest(600, "
+    "max(pg_table_size(c.oid)) / 3e7)::float8 FROM " USER_RELATIONS
+    " WHERE c.relkind = 'r') AS seconds) w WHERE rate * seconds * 2 > 1e10";
+
+int probe_wal_rate(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *row = NULL;
+    bool may = false;
+    if (database_found(context->source, &may, error,
+                       "SELECT 1 WHERE has_function_privilege('pg_ls_waldir()', 'EXECUTE')", 0) != 0) {
+        return -1;
+    }
+    if (!may) {
+        return check_skip(error, "the role may not list the WAL (pg_monitor may)");
+    }
+    if (database_query(context->source, &row, error, wal_sql, 0) != 0) {
+        return -1;
+    }
+    if (PQntuples(row) > 0) {
+        finding_add(findings, PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1), NULL);
+    }
+    PQclear(row);
+    return 0;
+}

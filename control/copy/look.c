@@ -1,0 +1,97 @@
+/*
+ * penstock check, asked by the copy itself before it makes anything: what stands in the way of the switch is not to be learnt
+ * after days of copying. A migration that has begun is not asked again, so that an interrupted copy goes on at once.
+ */
+#include "copy.h"
+
+#include <stdio.h>
+
+#include "check.h"
+#include "ends.h"
+#include "queue.h"
+
+/* Whether the target knows this migration: it was looked at when it began. */
+static int has_begun(Copy *copy, bool *begun, Error *error)
+{
+    *begun = false;
+    if (state_exists(copy->target, begun, error) != 0) {
+        return -1;
+    }
+    return *begun ? queue_migration_exists(copy->target, copy->settings->migration, begun, error) : 0;
+}
+
+/* Checks that the copy's options answer, up to NULL. */
+static void name_settled(const CopyOptions *options, const char *settled[4])
+{
+    size_t count = 0;
+    if (options->skip_large_objects) {
+        settled[count++] = "large-objects-read";
+    }
+    if (options->schema.no_owner && options->schema.no_privileges) {
+        settled[count++] = "roles";
+    }
+    if (options->schema.no_tablespaces) {
+        settled[count++] = "tablespaces";
+    }
+    settled[count] = NULL;
+}
+
+static int judge(Copy *copy, json_t *outcomes, Error *error)
+{
+    size_t problems = check_count(outcomes, CHECK_PROBLEM) + check_count(outcomes, CHECK_ERROR);
+    if (problems == 0) {
+        progress_warn(copy->progress, "checked first: no problem, %zu warning%s (penstock check shows all)",
+                      check_count(outcomes, CHECK_WARNING),
+                      check_count(outcomes, CHECK_WARNING) == 1 ? "" : "s");
+        return 0;
+    }
+    if (copy->options->force) {
+        progress_warn(copy->progress,
+                      "going on with %zu problem%s, as --force says (penstock check shows them)", problems,
+                      problems == 1 ? "" : "s");
+        copy->accepted = json_incref(outcomes);
+        return 0;
+    }
+    check_print(stderr, outcomes, CHECK_PROBLEMS_ONLY);
+    fputc('\n', stderr);
+    error_set(error, ERROR_STATE, "the check before the copy has found %zu problem%s; nothing was copied",
+              problems, problems == 1 ? "" : "s");
+    return error_hint(error,
+                      "Solve %s and give the same command again; or --force: then the copy goes on, and "
+                      "remembers what was accepted.",
+                      problems == 1 ? "it" : "them");
+}
+
+int copy_look_first(Copy *copy, Error *error)
+{
+    bool begun;
+    const char *settled[4];
+    if (ends_differ(copy->source, copy->target, error) != 0 || has_begun(copy, &begun, error) != 0) {
+        return -1;
+    }
+    if (begun) {
+        return 0;
+    }
+    name_settled(copy->options, settled);
+    progress_phase(copy->progress, "check");
+    const CheckRequest request = {.settings = copy->settings,
+                                  .ahead = &copy->options->ahead,
+                                  .selection = &copy->options->selection,
+                                  .tablespaces = &copy->options->tablespaces,
+                                  .schema = &copy->options->schema,
+                                  .settled = settled,
+                                  .no_trial = copy->options->no_trial};
+    json_t *outcomes = check_run(&request);
+    int status = interrupted()
+                     ? error_set(error, ERROR_INTERRUPTED, "interrupted in the check before the copy")
+                     : judge(copy, outcomes, error);
+    json_decref(outcomes);
+    return status;
+}
+
+int copy_remember(Copy *copy, Error *error)
+{
+    return copy->accepted != NULL
+               ? check_accept(copy->target, copy->settings->migration, copy->accepted, error)
+               : 0;
+}
