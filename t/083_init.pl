@@ -39,10 +39,10 @@ like($text, qr/^proxy = none$/m, 'and the proxy');
 is($exit, 2, 'a file that is there is not replaced');
 
 # By asking; a wrong answer is asked for again.
-($said, $exit) = run_penstock('postgresql:///a?x=y\nhost=s dbname=a\nhost=t dbname=b\nnone\n\n\n', 'init');
+($said, $exit) = run_penstock('postgresql:///a?x=y\nhost=s dbname=a\nhost=t dbname=b\nshop\nnone\n\n\nsoon\n20\n', 'init');
 is($exit, 0, 'by asking');
 like($said, qr/cannot be read.*Target, an empty database/s, 'a wrong answer is said to be so');
-like(slurp_file("$folder/penstock.conf"), qr/^source = host=s dbname=a\n.*^target = host=t dbname=b\n.*^proxy = none\n/ms,
+like(slurp_file("$folder/penstock.conf"), qr/^source = host=s dbname=a\n.*^target = host=t dbname=b\n.*^migration = shop\n.*^proxy = none\n.*^hold-limit = 20\n/ms,
     'the answers are written');
 
 # The file is enough.

@@ -76,6 +76,16 @@ $migration->follow;
 $migration->wait_until_caught_up;
 my $dry = $migration->ok('cutover', @ahead, '--max-lag' => 1e9, '--dry-run');
 is($dry->{stderr}, '', 'cutover --dry-run has nothing new to say') or diag $dry->{stdout};
+
+# A transaction that does not end keeps the clients waiting: whose it is is said meanwhile, and not only behind the limit.
+my $blocker = PenstockTest::Blocker->start($source, 'app', 'SELECT', $proxy->uri('app'));
+my $held = $migration->exits(3, 'cutover', @ahead, '--max-lag' => 1e9, '--drain-limit' => 3, '--yes');
+like($held->{stderr}, qr/clients wait; in the way on the source since \d+\.\d s: pid \d+ \(app\), active/, 'who is in the way is said');
+$blocker->end;
+
+# A secret is in no message, even where the string cannot be read.
+unlike($migration->exits(2, 'cutover', @ahead, '--reverse-conninfo' => 'host=x password=hush hush', '--dry-run')->{stderr}, qr/hush/,
+    'no secret in an error');
 $migration->{applier}->stop;
 
 # What is accepted is remembered: check knows it again, and does not say no any more.

@@ -108,6 +108,21 @@ static int make_slot(Database *session, const char *slot, Error *error)
                             1, slot);
 }
 
+/* LOAD takes a superuser; who is none learns it when slots can be made. */
+static int look_for_file(Database *session, json_t *findings, Error *error)
+{
+    Error why = {.code = ERROR_NONE};
+    error->code = ERROR_NONE;
+    if (database_execute(session, &why, "LOAD 'penstock'", 0) == 0) {
+        return 0;
+    }
+    if (strcmp(why.sqlstate, "42501") == 0) {
+        return check_skip(error, "it can be tried when wal_level is logical");
+    }
+    finding_add(findings, "plugin penstock", why.message, NULL);
+    return 0;
+}
+
 int probe_plugin(CheckContext *context, json_t *findings, Error *error)
 {
     Database *session = NULL;
@@ -123,6 +138,9 @@ int probe_plugin(CheckContext *context, json_t *findings, Error *error)
         context->plugin_waited = true;
         error->code = ERROR_NONE;
         status = 0;
+    } else if (strcmp(error->sqlstate, "55000") == 0) {
+        /* wal_level forbids slots, and is a finding of its own: whether the file is there shows all the same. */
+        status = look_for_file(session, findings, error);
     } else if (strcmp(error->sqlstate, "58P01") == 0 || strcmp(error->sqlstate, "42883") == 0 ||
                strcmp(error->sqlstate, "XX000") == 0) {
         finding_add(findings, "plugin penstock", error->message, NULL);

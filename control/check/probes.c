@@ -21,6 +21,9 @@ static void connect_or_find(const char *uri, DatabaseEnd end, Database **out, js
     if (database_connect(uri, end, "check", out, &error) != 0) {
         *out = NULL;
         finding_add(findings, end == DATABASE_SOURCE ? "source" : "target", error.message, NULL);
+        if (error.hint[0] != '\0') {
+            json_object_set_new(json_array_get(findings, 0), "hint", json_string(error.hint));
+        }
         return;
     }
 }

@@ -32,7 +32,8 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .function = probe_programs,
      .needs = NEEDS_TARGET,
-     .advice = "Install the client programs of the target's major on this machine."},
+     .advice = "Install the client programs of the target's major, or of a newer one, on this machine: "
+               "postgresql-client-15 or the like."},
     {.id = "migration-name",
      .title = "The migration's name, after which the slot is called",
      .severity = CHECK_PROBLEM,

@@ -72,13 +72,18 @@ static const CheckRow rows[] = {
      .title = "Owners and grantees of the source that the target lacks",
      .severity = CHECK_PROBLEM,
      .side = ON_TARGET,
-     .gather = "SELECT coalesce(json_agg(rolname), '[]') FROM pg_roles r "
-               "WHERE oid IN (SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass "
-               "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) "
-               "OR oid = 10 AND EXISTS (SELECT FROM pg_class WHERE relowner = 10 AND oid >= 16384)",
-     .sql = "SELECT format('role %I', name), NULL, format('CREATE ROLE %I', name) "
-            "FROM json_array_elements_text($1::json) name "
-            "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) ORDER BY name",
+     .gather =
+         "SELECT coalesce(json_object_agg(rolname, concat_ws(' ', CASE WHEN rolsuper THEN 'SUPERUSER' END, "
+         "CASE WHEN rolcanlogin THEN 'LOGIN' END)), '{}') FROM pg_roles r "
+         "WHERE oid IN (SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass "
+         "AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) "
+         "OR oid = 10 AND EXISTS (SELECT FROM pg_class WHERE relowner = 10 AND oid >= 16384)",
+     .sql =
+         "SELECT format('role %I', r.key), CASE WHEN r.value ~ 'LOGIN' THEN 'it logs in; penstock roles "
+         "brings "
+         "its password, too' END, rtrim(format('CREATE ROLE %I %s', r.key, r.value)) FROM "
+         "json_each_text($1::json) r WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r.key) ORDER BY "
+         "r.key",
      .advice =
          "penstock roles, or copy --roles, makes those that are missing, with their rights and passwords."},
     {.id = "role-attributes",

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "tools.h"
 #include "trial.h"
 
 static void refused(void *context, const char *object, const char *words)
@@ -36,8 +37,13 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
         .context = findings};
     const char *why_not = NULL;
     bool copied = false;
+    Tools tools;
+    Error no_tools;
     if (context->request->no_trial || context->same_database) {
         return check_skip(error, "as --no-trial says");
+    }
+    if (tools_find(database_version(context->target) / 10000, &tools, &no_tools) != 0) {
+        return check_skip(error, "there is no pg_dump that fits the target");
     }
     if (is_copied(context, &copied, error) != 0) {
         return -1;

@@ -106,8 +106,9 @@ static const struct argp_option options[] = {
      0},
     {"skip-lsn", KEY_SKIP_LSN, "LSN", 0,
      "Leave out what is left of the source transaction that the applier stopped at", 0},
-    {"on-undecodable", KEY_ON_UNDECODABLE, "error|recopy", 0,
-     "When the source cannot send a change, or a row comes of a table made after the copy: stop (default), "
+    {"on-undecodable", KEY_ON_UNDECODABLE, "WHAT", 0,
+     "error or recopy: when the source cannot send a change, or a row comes of a table made after the copy: "
+     "stop (default), "
      "or "
      "go on without the table until `penstock copy` has copied it",
      0},

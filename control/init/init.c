@@ -45,7 +45,7 @@ static const InitRow rows[ROWS] = {
     [ROW_SOURCE] = {"source", "Source, as postgresql://user@host:port/dbname", true, false,
                     "The database that is moved. Passwords are better in ~/.pgpass."},
     [ROW_TARGET] = {"target", "Target, an empty database", true, false, "The database that it is moved to."},
-    [ROW_MIGRATION] = {"migration", NULL, false, false,
+    [ROW_MIGRATION] = {"migration", "Name of the migration; empty for \"default\"", false, false,
                        "The name of the migration; \"default\" unless said."},
     [ROW_PROXY] = {"proxy",
                    "Proxy, as pgbouncer:ADMIN_URI,config=FILE or pgcat:…; empty for none, or no more", false,
@@ -59,8 +59,8 @@ static const InitRow rows[ROWS] = {
     [ROW_REVERSE] = {"reverse-conninfo",
                      "Target as the server of the source reaches it, for the way back; empty: as above",
                      false, false, "The target as the server of the source reaches it, for the way back."},
-    [ROW_HOLD_LIMIT] = {"hold-limit", NULL, false, false,
-                        "How long clients may be held in all, in seconds; then all is undone."},
+    [ROW_HOLD_LIMIT] = {"hold-limit", "How long clients may be held at the switch, in seconds; empty for 30",
+                        false, false, "How long clients may be held in all, in seconds; then all is undone."},
     [ROW_DRAIN_LIMIT] = {"drain-limit", NULL, false, false,
                          "How long the switch waits for open transactions, in seconds."},
 };
@@ -80,10 +80,16 @@ static int check_value(const InitRow *row, const char *value, Error *error)
         return error_set(error, ERROR_USAGE, "%s is one line of at most %d bytes", row->name,
                          ANSWER_SIZE - 1);
     }
-    if (row != &rows[ROW_SOURCE] && row != &rows[ROW_TARGET]) {
-        return 0;
+    if (row == &rows[ROW_HOLD_LIMIT] || row == &rows[ROW_DRAIN_LIMIT]) {
+        char *end;
+        return strtod(value, &end) > 0 && *end == '\0'
+                   ? 0
+                   : error_set(error, ERROR_USAGE, "%s is a number of seconds, not \"%s\"", row->name, value);
     }
-    return conninfo_check(value, row->name, error);
+    return row == &rows[ROW_SOURCE] || row == &rows[ROW_TARGET] || row == &rows[ROW_PROBE] ||
+                   row == &rows[ROW_REVERSE]
+               ? conninfo_check(value, row->name, error)
+               : 0;
 }
 
 static int add_value(InitOptions *options, int row, const char *value, Error *error)
@@ -229,8 +235,10 @@ static const struct argp_option argp_options[] = {
      0},
     {"probe", KEY_ROW + ROW_PROBE, "URI", 0,
      "A connection through the proxy, to look at the other side after the switch", 0},
-    {"target-address", KEY_ROW + ROW_TARGET_ADDRESS, "HOST:PORT", 0, "The target as the proxy reaches it", 0},
-    {"source-address", KEY_ROW + ROW_SOURCE_ADDRESS, "HOST:PORT", 0, "The source as the proxy reaches it", 0},
+    {"target-address", KEY_ROW + ROW_TARGET_ADDRESS, "HOSTNAME:PORT", 0, "The target as the proxy reaches it",
+     0},
+    {"source-address", KEY_ROW + ROW_SOURCE_ADDRESS, "HOSTNAME:PORT", 0, "The source as the proxy reaches it",
+     0},
     {"reverse-conninfo", KEY_ROW + ROW_REVERSE, "CONNINFO", 0,
      "The target as the server of the source reaches it, for the way back", 0},
     {"hold-limit", KEY_ROW + ROW_HOLD_LIMIT, "SECONDS", 0, "How long clients may be held in all", 0},

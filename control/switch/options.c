@@ -61,7 +61,7 @@ static const struct argp_option look_options[] = {
 
 /* The same of the road there alone. */
 static const struct argp_option way_options[] = {
-    {"target-address", OPTION_TARGET_ADDRESS, "HOST:PORT", 0,
+    {"target-address", OPTION_TARGET_ADDRESS, "HOSTNAME:PORT", 0,
      "The target as the proxy reaches it (default: as --target says)", 0},
     {"reverse-conninfo", OPTION_REVERSE_CONNINFO, "CONNINFO", 0,
      "The target as the server of the source reaches it, for the way back; stays in pg_subscription there "
@@ -126,7 +126,7 @@ static const struct argp_option cutover_options[] = {
     {0}};
 
 static const struct argp_option rollback_options[] = {
-    {"source-address", OPTION_SOURCE_ADDRESS, "HOST:PORT", 0,
+    {"source-address", OPTION_SOURCE_ADDRESS, "HOSTNAME:PORT", 0,
      "The source as the proxy reaches it (default: as --source says)", 0},
     {"accept-loss", OPTION_ACCEPT_LOSS, NULL, 0,
      "Go back although updates and deletes of some tables cannot come back", 0},

@@ -27,6 +27,33 @@ int check_reverse_servers(Cutover *cutover, Error *error)
     return reverse_check_servers(cutover->source, cutover->target, &cutover->migration, &listener, error);
 }
 
+/* Who copies and follows need not be able to: then somebody else makes the switch. */
+int check_reverse_role(Cutover *cutover, Error *error)
+{
+    char *role = NULL;
+    if (cutover->options->no_reverse) {
+        return 0;
+    }
+    if (database_value(
+            cutover->target, &role, error,
+            "SELECT quote_ident(rolname) FROM pg_catalog.pg_roles WHERE rolname = current_user AND "
+            "NOT rolsuper AND NOT rolreplication",
+            0) != 0) {
+        return -1;
+    }
+    if (role != NULL) {
+        Error problem;
+        char fix[160];
+        error_set(&problem, ERROR_STATE, "the role of --target, %s, is neither superuser nor REPLICATION",
+                  role);
+        error_hint(&problem, "The slot of the way back takes that.");
+        snprintf(fix, sizeof fix, "ALTER ROLE %s REPLICATION;", role);
+        preflight_problem(cutover, &problem, fix);
+    }
+    free(role);
+    return 0;
+}
+
 int check_reverse_login(Cutover *cutover, Error *error)
 {
     bool stored = false;

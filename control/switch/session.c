@@ -266,6 +266,11 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
 {
     const CutoverOptions *options = cutover->options;
     bool forward = cutover->road->leaving == DATABASE_SOURCE;
+    if ((options->reverse_conninfo != NULL &&
+         conninfo_check(options->reverse_conninfo, "reverse-conninfo", error) != 0) ||
+        (options->probe != NULL && conninfo_check(options->probe, "probe", error) != 0)) {
+        return -1;
+    }
     cutover->reverse_conninfo = options->reverse_conninfo != NULL ? strdup(options->reverse_conninfo)
                                 : cutover->target != NULL         ? default_conninfo(cutover)
                                                                   : NULL;

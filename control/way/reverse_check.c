@@ -28,10 +28,6 @@ static const Need needs[] = {
                       " format('ALTER SYSTEM SET max_wal_senders = %s', u + 4)"
                       " FROM (SELECT count(*) AS u FROM pg_stat_replication) s"
                       " WHERE u >= current_setting('max_wal_senders')::int"},
-    {DATABASE_TARGET,
-     "SELECT format('the role of --target, %I, is neither superuser nor REPLICATION', rolname),"
-     " format('ALTER ROLE %I REPLICATION', rolname)"
-     " FROM pg_roles WHERE rolname = current_user AND NOT rolsuper AND NOT rolreplication"},
     {DATABASE_SOURCE,
      "SELECT 'the source allows no more logical replication: raise max_logical_replication_workers',"
      " format('ALTER SYSTEM SET max_logical_replication_workers = %s', u + 4)"
@@ -131,6 +127,12 @@ int reverse_check_login(Database *source, const Migration *migration, char **con
     }
     error->code = error->code == ERROR_SOURCE ? ERROR_STATE : error->code;
     error_context(error, "the way back: from the source to the target");
+    if (strstr(error->message, "no password supplied") != NULL) {
+        return error_hint(
+            error, "The source's server makes that connection: its user there needs the password, in "
+                   "~/.pgpass of the user that the server runs as, or in --reverse-conninfo. Or go without "
+                   "a way back: --no-reverse.");
+    }
     return error_hint(error, "--reverse-conninfo says how the source reaches the target; without a way back: "
                              "--no-reverse.");
 }
