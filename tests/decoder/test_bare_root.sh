@@ -46,10 +46,11 @@ if find "$root" -name 'libzstd*' -o -name 'libxxhash*' -o -name 'libprotobuf*' |
     exit 1
 fi
 
-enter /pg/native/bin/initdb -D /data -A trust --no-sync --no-locale -E UTF8 >/dev/null
+enter /pg/native/bin/initdb -D /data -A trust --no-sync --no-locale -E UTF8 >/dev/null 2>&1
 enter /pg/native/bin/pg_ctl -D /data -w -l /data/log -o "-c wal_level=logical -c fsync=off -c listen_addresses= -k /tmp" start >/dev/null ||
     { cat "$root/data/log"; exit 1; }
-sql() { enter /pg/native/bin/psql -h /tmp -U postgres -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
+# The tree has no psql: this machine's asks, from outside, over the socket.
+sql() { PATH=$PATH:/usr/lib/postgresql/15/bin psql -h "$root/tmp" -U postgres -XAtq -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
 sql "CREATE TABLE t (id int PRIMARY KEY, v text)"
 sql "SELECT pg_create_logical_replication_slot('s', 'penstock')" >/dev/null || { cat "$root/data/log"; exit 1; }
 sql "INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 1000) g"
