@@ -290,10 +290,10 @@ const CatalogQuery catalog_queries[] = {
                                      " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
                                      "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
     {"event trigger",
-     "WITH o AS (SELECT e.oid, e.evtname::text AS object, e.evtevent, e.evtfoid, e.evtenabled, e.evttags, "
-     "e.evtowner"
-     "   FROM pg_event_trigger e WHERE e.evtname !~ '^penstock' AND " NOT_OF_EXTENSION(
-         "pg_event_trigger", "e.oid") ")"
+     "WITH o AS (SELECT v.oid, v.evtname::text AS object, v.evtevent, v.evtfoid, v.evtenabled, v.evttags, "
+     "v.evtowner"
+     "   FROM pg_event_trigger v WHERE v.evtname !~ '^penstock' AND " NOT_OF_EXTENSION(
+         "pg_event_trigger", "v.oid") ")"
                                       " SELECT object, 'definition', concat(evtevent::text, ' ', "
                                       "evtfoid::regproc::text, ' ', array_to_string(evttags, ', '))"
                                       "   FROM o UNION ALL SELECT object, 'enabled', CASE evtenabled WHEN "
