@@ -21,6 +21,7 @@
 struct Board {
     const Settings *settings;
     StatusSession session; /* the thread's own */
+    Notify *notify;        /* the same; NULL: nobody is told */
     pthread_t thread;
 
     pthread_mutex_t mutex; /* of what follows */
@@ -43,6 +44,9 @@ static void look(Board *board)
         json_decref(document);
         document = NULL;
         log_error(&board->settings->log, &error);
+    }
+    if (board->notify != NULL) {
+        notify_look(board->notify, document, clock_seconds());
     }
     pthread_mutex_lock(&board->mutex);
     json_decref(board->document);
@@ -68,7 +72,7 @@ static void *watch(void *argument)
     return NULL;
 }
 
-int board_start(const Settings *settings, Board **out, Error *error)
+int board_start(const Settings *settings, const NotifyOptions *notify, Board **out, Error *error)
 {
     Board *board = calloc(1, sizeof *board);
     *out = NULL;
@@ -77,11 +81,13 @@ int board_start(const Settings *settings, Board **out, Error *error)
     }
     board->settings = settings;
     board->session = (StatusSession){.settings = settings};
+    board->notify = notify->to != NULL ? notify_new(notify) : NULL;
     pthread_mutex_init(&board->mutex, NULL);
     pthread_mutex_init(&board->reading, NULL);
     clock_condition(&board->wake);
     int status = pthread_create(&board->thread, NULL, watch, board);
     if (status != 0) {
+        notify_free(board->notify);
         free(board);
         return error_set(error, ERROR_SYSTEM, "cannot start a thread: %s", strerror(status));
     }
@@ -100,6 +106,7 @@ void board_stop(Board *board)
     pthread_mutex_unlock(&board->mutex);
     pthread_join(board->thread, NULL);
     status_close(&board->session);
+    notify_free(board->notify);
     database_close(board->database);
     json_decref(board->document);
     free(board->failure);

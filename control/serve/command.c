@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "option.h"
 #include "serve.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:9466"
@@ -16,6 +17,10 @@
 typedef struct ServeOptions {
     const char *listen;
     const char *token_file;
+    const char *notify;
+    int notify_after;
+    int notify_lag;
+    int notify_wal_mb;
 } ServeOptions;
 
 /* "HOST:PORT", "[HOST]:PORT" or ":PORT" in two. */
@@ -56,11 +61,12 @@ static int read_token(const char *path, char token[TOKEN_SIZE], Error *error)
     return 0;
 }
 
-static ExitStatus serve(const Settings *settings, const HttpOptions *options, Error *error)
+static ExitStatus serve(const Settings *settings, const HttpOptions *options, const NotifyOptions *notify,
+                        Error *error)
 {
     Board *board = NULL;
     Http *http = NULL;
-    if (board_start(settings, &board, error) != 0) {
+    if (board_start(settings, notify, &board, error) != 0) {
         return EXIT_FAILED;
     }
     if (http_start(options, board, &http, error) != 0) {
@@ -94,10 +100,30 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
         error_hint(error, "Give one with --token-file; whoever has it may see names of tables and errors.");
         return EXIT_USAGE;
     }
-    return serve(settings, &http, error);
+    const NotifyOptions notify = {
+        .to = options->notify,
+        .after = options->notify_after,
+        .lag_seconds = options->notify_lag,
+        .wal_bytes = (double)options->notify_wal_mb * (1 << 20),
+        .log = &settings->log,
+    };
+    return serve(settings, &http, &notify, error);
 }
 
-enum { OPTION_LISTEN = 256, OPTION_TOKEN_FILE };
+enum {
+    OPTION_LISTEN = 256,
+    OPTION_TOKEN_FILE,
+    OPTION_NOTIFY,
+    OPTION_NOTIFY_AFTER,
+    OPTION_NOTIFY_LAG,
+    OPTION_NOTIFY_WAL,
+};
+
+static const OptionField fields[] = {
+    OPTION_NUMBER(OPTION_NOTIFY_AFTER, "notify-after", ServeOptions, notify_after, 0, 86400),
+    OPTION_NUMBER(OPTION_NOTIFY_LAG, "notify-lag", ServeOptions, notify_lag, 1, 31536000),
+    OPTION_NUMBER(OPTION_NOTIFY_WAL, "notify-wal", ServeOptions, notify_wal_mb, 1, 1 << 30),
+};
 
 static const struct argp_option options[] = {
     {"listen", OPTION_LISTEN, "HOST:PORT", 0, "Where to listen (" DEFAULT_LISTEN ")", 0},
@@ -105,6 +131,11 @@ static const struct argp_option options[] = {
      "A token that has to be given to see anything; needed for every address that is not of this machine "
      "alone",
      0},
+    {"notify", OPTION_NOTIFY, "COMMAND|URL", 0,
+     "Run COMMAND, or POST to URL, when something needs attention, no longer does, or the phase changes", 0},
+    {"notify-after", OPTION_NOTIFY_AFTER, "SECONDS", 0, "Tell what has stood for so long (10)", 0},
+    {"notify-lag", OPTION_NOTIFY_LAG, "SECONDS", 0, "Tell when the target is further behind", 0},
+    {"notify-wal", OPTION_NOTIFY_WAL, "MB", 0, "Tell when the source keeps more WAL", 0},
     {0},
 };
 
@@ -112,14 +143,22 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     ServeOptions *parsed = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        parsed->notify_after = 10;
+        return 0;
     case OPTION_LISTEN:
         parsed->listen = argument;
         return 0;
     case OPTION_TOKEN_FILE:
         parsed->token_file = argument;
         return 0;
+    case OPTION_NOTIFY:
+        parsed->notify = argument;
+        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)
+                   ? 0
+                   : ARGP_ERR_UNKNOWN;
     }
 }
 

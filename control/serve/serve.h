@@ -3,6 +3,7 @@
  * well.
  *
  *     board.c  a thread looks at both servers each two seconds ──► the latest document, as JSON and as metrics
+ *     notify.c whoever is to be told of a change is told from that thread
  *     http.c   libmicrohttpd's thread answers from there; history, tables and journal are read when they are asked for
  *     page.html  the page: one file, nothing from elsewhere
  *
@@ -21,6 +22,7 @@
 
 #include "command.h"
 #include "database.h"
+#include "notify.h"
 
 #define BOARD_SECONDS 2
 
@@ -28,8 +30,8 @@
 
 typedef struct Board Board;
 
-/* Starts the thread. settings live as long as the board. The caller ends it with board_stop. */
-int board_start(const Settings *settings, Board **out, Error *error) MUST_CHECK;
+/* Starts the thread. settings and what notify points to live as long as the board. The caller ends it with board_stop. */
+int board_start(const Settings *settings, const NotifyOptions *notify, Board **out, Error *error) MUST_CHECK;
 void board_stop(Board *board);
 
 /* What is asked for. Each gives a text that the caller frees; any thread. */
