@@ -169,15 +169,16 @@ subtest 'a target that crashes before the way back flows' => sub {
     $migration->ok($migration->rollback_words($proxy), '--yes');
     follow();
     $journal->kill_behind('cutover hold begin', $migration->command($migration->cutover_words($proxy), '--yes', '--no-helper'));
-    $source->sql('app', 'INSERT INTO written (client, n) VALUES (2, 1)');
+    $source->sql('app', 'INSERT INTO written (client, n) VALUES (-2, 1)');
     my $held = $journal->stand_at('cutover gone begin', $migration->command('cutover', '--resume', '--no-helper'));
     $target->stop('immediate');
     $target->start;
     $journal->go_on;
     is($held->wait, 3, 'the cutover stops there');
-    $target->sql('app', 'INSERT INTO written (client, n) VALUES (2, 2)');
-    $migration->ok('cutover', '--resume', '--probe' => $proxy->uri('app'));
-    wait_until('what was written to come back', sub { $source->sql('app', 'SELECT count(*) FROM written WHERE client = 2') == 2 });
+    $target->sql('app', 'INSERT INTO written (client, n) VALUES (-2, 2)');
+    # 1: the applier, which lost its server, may be silent yet, and does not see that nobody has passed the fence.
+    like($migration->run('cutover', '--resume', '--probe' => $proxy->uri('app'))->{status}, qr/^[01]$/, 'and is carried on with');
+    wait_until('what was written to come back', sub { $source->sql('app', 'SELECT count(*) FROM written WHERE client = -2') == 2 });
     unlike(slurp_file($source->logfile), qr/duplicate key/, 'and nothing twice');
 };
 done_testing();
