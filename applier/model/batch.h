@@ -77,7 +77,8 @@ typedef struct Batch {
     size_t spread_tables; /* that several lanes may have changes of … */
     size_t spread_locks;  /* … and the locks that they take */
     bool tied;            /* some change concerns two lanes: its lanes cannot be taken apart */
-    uint64_t opened_usec; /* monotonic time of its first change */
+    uint64_t opened_usec; /* monotonic time of its first change … */
+    uint64_t added_usec;  /* … and of its last */
 
     /* Filled by the worker. */
     uint64_t statements; /* that were sent */

@@ -16,7 +16,7 @@
  *
  * 3. What a batch costs the target is above all its statements, one or more for each table, and what a session has to look up
  *    when it meets the table for the first time. So while a batch has few changes for each of its tables it goes on beyond
- *    its number of rows, as long as its worker has other things to do and memory lasts; closed, it is taken apart by lanes into
+ *    its number of rows, as long as changes keep coming, or its worker has other things to do, and memory lasts; closed, it is taken apart by lanes into
  *    transactions that take no more locks, and meet no more tables, than they may (split.h). One with a change that
  *    concerns two lanes stays together, and within the ordinary limits.
  */
@@ -29,6 +29,9 @@
 /* Above so many changes for each table, more gain nothing; nor where this part of the tables that a transaction may meet is not reached. */
 #define CHANGES_PER_TABLE 16
 #define FEW_TABLES 8
+/* How long such a batch waits, in times of the linger: since its last change, and since its first (0.5 and 5 s by default). */
+#define PAUSE_LINGERS 25
+#define MOST_LINGERS 250
 
 struct Batcher {
     BatcherOptions options;
@@ -291,6 +294,21 @@ void batcher_commit(Batcher *batcher, uint64_t now_usec)
 
 /* When. */
 
+/*
+ * A batch that gains from more changes (rule 3) waits while they keep coming: those of the same tables that come a moment later
+ * would cost the target as much again.
+ */
+static uint64_t patience(const Batcher *batcher, const Batch *batch)
+{
+    uint64_t linger = batcher->options.linger_usec;
+    if (!may_go_on(batcher, batch)) {
+        return batch->opened_usec + linger;
+    }
+    uint64_t pause = batch->added_usec + linger * PAUSE_LINGERS;
+    uint64_t most = batch->opened_usec + linger * MOST_LINGERS;
+    return pause < most ? pause : most;
+}
+
 /* A batch of whole transactions that is open in a transaction waits for the commit, however old it is. */
 static bool may_fall_due(const Batcher *batcher)
 {
@@ -300,7 +318,7 @@ static bool may_fall_due(const Batcher *batcher)
 static uint64_t due(const Batcher *batcher, const Batch *batch)
 {
     bool may = batch != NULL && !(batcher->busy[batch->worker] && !batch->barrier);
-    return may ? batch->opened_usec + batcher->options.linger_usec : UINT64_MAX;
+    return may ? patience(batcher, batch) : UINT64_MAX;
 }
 
 void batcher_close_due(Batcher *batcher, uint64_t now_usec)

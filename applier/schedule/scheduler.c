@@ -122,6 +122,7 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     batch_add_frame(batch, frame);
     batch_add_change(batch, change);
     batch->bytes += bytes;
+    batch->added_usec = now_usec;
     batcher_added(scheduler->batcher, batch);
 }
 

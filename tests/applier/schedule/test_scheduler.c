@@ -170,7 +170,12 @@ static void batch_of_many_tables_grows_and_is_cut_by_lanes(void **state)
     insert_into_many(fixture, tables, 1, 2);
     assert_null(scheduler_take(fixture->scheduler));
     assert_int_not_equal(scheduler_footprint(fixture->scheduler), 0);
-    scheduler_close(fixture->scheduler, 0, true);
+    /* It waits for more, but not for ever. */
+    assert_true(scheduler_deadline(fixture->scheduler) > fixture->options.linger_usec);
+    scheduler_close(fixture->scheduler, fixture->options.linger_usec, false);
+    assert_null(scheduler_take(fixture->scheduler));
+    assert_true(scheduler_deadline(fixture->scheduler) <= 1000 * fixture->options.linger_usec);
+    scheduler_close(fixture->scheduler, scheduler_deadline(fixture->scheduler), false);
     size_t changes = 0;
     uint64_t numbers[2] = {0};
     int parts[2] = {0};
