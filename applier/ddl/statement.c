@@ -131,6 +131,13 @@ static int take_number(const DdlMessage *message, const PgQuery__ParseResult *tr
 static int find_in_string(const DdlMessage *message, Text *out, Error *error)
 {
     PgQuery__ParseResult *tree;
+    if (message->query[0] == '\0') {
+        return error_set(
+            error, ERROR_STATE,
+            "the string that the client sent was too long to come with each of its statements, of which "
+            "this was number %d",
+            message->number);
+    }
     int status = parse(message->query, &tree, error);
     if (status == 0) {
         status = take_number(message, tree, out, error);

@@ -150,7 +150,9 @@ BEGIN
     END IF;
 
     body := convert_to(jsonb_strip_nulls(jsonb_build_object(
-        'version', 1, 'event', happened, 'tag', tag, 'query', query, 'number', count, 'stack', nullif(stack, ''),
+        -- A long string is sent with each of its statements only so far: ten thousand of them would fill the WAL.
+        'version', 1, 'event', happened, 'tag', tag, 'number', count,
+        'query', CASE WHEN length(query) <= 10000 OR stack = '' AND count::int8 * length(query) <= 67108864 THEN query END, 'stack', nullif(stack, ''),
         'role', outer_role, 'acting', nullif(acting, outer_role), 'path', path, 'objects', objects, 'dropped', dropped,
         'tables', tables, 'rewritten', rewritten, 'xid', txid_current(), 'at', extract(epoch FROM clock_timestamp()),
         'settings', (SELECT jsonb_object_agg(s.name, current_setting(s.name, true))
