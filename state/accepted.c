@@ -1,6 +1,6 @@
 /*
  * What the operator has accepted of the check's problems. It is written before the migration has its row, so that a copy that is
- * killed at once does not ask again.
+ * killed at once does not ask again. A check may find several things in one object.
  */
 #include "state.h"
 
@@ -9,8 +9,8 @@ int state_accept(Database *target, const char *name, const char *findings, Error
     return database_execute(
         target, error,
         "INSERT INTO penstock.accepted (migration, check_id, object, detail)"
-        " SELECT $1, f.check_id, f.object, f.detail"
-        " FROM json_to_recordset($2::json) AS f(check_id text, object text, detail text)"
+        " SELECT $1, f.check_id, f.object, coalesce(string_agg(f.detail, '; '), '')"
+        " FROM json_to_recordset($2::json) AS f(check_id text, object text, detail text) GROUP BY 2, 3"
         " ON CONFLICT (migration, check_id, object) DO UPDATE SET detail = EXCLUDED.detail",
         2, name, findings);
 }
