@@ -165,6 +165,7 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
 typedef struct Retreat {
     bool clients_stay; /* a step that leads could not be undone */
     bool again;        /* its failures have been told already */
+    bool waits;        /* it will be tried again: clients may wait for a step that opens */
     Error safety, cleanup, unwritten;
 } Retreat;
 
@@ -216,7 +217,7 @@ static void retreat(const Step *step, StepRecord *record, const MachineHooks *ho
         }
         if (status != 0) {
             keep(step->safety ? &out->safety : &out->cleanup, &error);
-            out->clients_stay = out->clients_stay || step->leads;
+            out->clients_stay = out->clients_stay || step->leads || (step->opens && out->waits);
             return;
         }
     }
@@ -240,12 +241,12 @@ static void retreat_all(const Step *steps, size_t count, StepRecord *records, bo
 MachineResult machine_undo(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                            Error *error)
 {
-    Retreat came = {.clients_stay = false};
     int64_t end = clock_ms() + hooks->again_ms;
+    Retreat came = {.waits = hooks->again_ms > 0};
     retreat_all(steps, count, records, true, hooks, &came);
-    while (came.safety.code != ERROR_NONE && clock_ms() < end) {
+    while (came.safety.code != ERROR_NONE && came.waits) {
         clock_pause_ms(AGAIN_PAUSE_MS);
-        came = (Retreat){.again = true};
+        came = (Retreat){.again = true, .waits = clock_ms() < end};
         retreat_all(steps, count, records, true, hooks, &came);
     }
     retreat_all(steps, count, records, false, hooks, &came);

@@ -296,6 +296,37 @@ static void safety_is_tried_again_later(void **state)
         &error);
 }
 
+/* Who would meet a closed door is kept while it is opened, and let go when that takes too long. */
+static void nobody_is_let_go_to_a_door_that_is_being_opened(void **state)
+{
+    (void)state;
+    static const Step door[] = {
+        {.name = "a", .prepare = prepare_a, .perform = do_a, .undo = undo_a, .safety = true, .lets_go = true},
+        {.name = "c", .perform = do_c, .undo = undo_c, .safety = true, .opens = true},
+        {.name = "d", .perform = do_d},
+    };
+    static const struct {
+        int fails;
+        const char *log;
+    } rows[] = {
+        {4, "undo c, undo c, undo c, undoing c, undo c, undo c, undone c, undoing a, undo a, undone a"},
+        {0, "undo c, undo c, undo c, undoing a, undo a, undone a"}};
+    for (size_t i = 0; i < 2; i++) {
+        StepRecord records[3] = {0};
+        Script script = {.fail = 'd', .fail_undo = 'c', .undo_fails = rows[i].fails};
+        Error error = {.code = ERROR_NONE};
+        const MachineHooks hooks = {.context = &script,
+                                    .journal = journal,
+                                    .tell = tell,
+                                    .stop = stop,
+                                    .again_ms = rows[i].fails > 0 ? 10000 : 300};
+        assert_int_equal(machine_run(door, 3, records, &hooks, &error),
+                         rows[i].fails > 0 ? MACHINE_UNDONE : MACHINE_STUCK);
+        assert_non_null(strstr(script.log, rows[i].log));
+        step_records_free(records, 3);
+    }
+}
+
 static void a_failed_proof_goes_back_when_nothing_was_written(void **state)
 {
     (void)state;
@@ -474,6 +505,7 @@ int main(void)
         cmocka_unit_test(what_was_made_and_stays_keeps_nobody),
         cmocka_unit_test(clients_that_would_be_led_wrong_are_kept),
         cmocka_unit_test(safety_is_tried_again_later),
+        cmocka_unit_test(nobody_is_let_go_to_a_door_that_is_being_opened),
         cmocka_unit_test(a_failed_proof_goes_back_when_nothing_was_written),
         cmocka_unit_test(a_killed_run_is_carried_on),
         cmocka_unit_test(what_died_with_the_process_is_done_again),
