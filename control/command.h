@@ -45,7 +45,7 @@ typedef struct Command {
  */
 bool interrupted(void);
 
-extern const Command command_init, command_check, command_copy, command_follow, command_status, command_serve,
-    command_report, command_verify, command_cutover, command_rollback, command_finish, command_proxy,
-    command_roles;
+extern const Command command_init, command_check, command_copy, command_throttle, command_pause,
+    command_resume, command_follow, command_status, command_serve, command_report, command_verify,
+    command_cutover, command_rollback, command_finish, command_proxy, command_roles;
 extern const Command command_ddl;

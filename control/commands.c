@@ -3,9 +3,9 @@
 #include <string.h>
 
 const Command *const commands[] = {
-    &command_init,   &command_check,  &command_copy,   &command_follow,  &command_status,
-    &command_serve,  &command_report, &command_verify, &command_cutover, &command_rollback,
-    &command_finish, &command_proxy,  &command_roles,  &command_ddl,     NULL,
+    &command_init,     &command_check,  &command_copy,  &command_throttle, &command_pause,  &command_resume,
+    &command_follow,   &command_status, &command_serve, &command_report,   &command_verify, &command_cutover,
+    &command_rollback, &command_finish, &command_proxy, &command_roles,    &command_ddl,    NULL,
 };
 
 size_t commands_count(void)

@@ -95,10 +95,12 @@ CREATE TABLE penstock.snapshot (
     number       int NOT NULL,
     seen         text,                       -- txid_current_snapshot() of it; null: it sees what committed before end_lsn
     end_lsn      pg_lsn NOT NULL,            -- it sees nothing that committed there or behind
-    exported     text,                       -- its name at the source, while it can be taken over
+    exported     text,                       -- its name where it was taken, while it can be taken over ...
+    exported_by  text,                       -- ... and which server that is: whether it is a standby, and since when it runs
     taken_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at timestamptz,
     reached_at   timestamptz,                -- the applier has all that it may have under this one, every lane at one point, and waits
+    wanted_later boolean NOT NULL DEFAULT false, -- a process that copies along cannot read a table under it: it waits for the next
     retired      boolean NOT NULL DEFAULT false, -- a later one is published: nothing is copied under this any more
     PRIMARY KEY (migration, number)
 );
@@ -134,6 +136,34 @@ CREATE INDEX ON penstock.job_relation (job);
 -- The OID first: with the migration first, and no statistics yet, it would be taken for a look-up by name and be read whole.
 CREATE INDEX ON penstock.relation (source_oid, migration);
 
+-- Processes that copy along (penstock copy --join), on whatever hosts. One that has not been seen for a minute is given up: its
+-- sessions on the target are ended, and what they were at is for others.
+CREATE TABLE penstock.copier (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
+    host         text NOT NULL,
+    pid          int NOT NULL,
+    sessions     int[] NOT NULL DEFAULT '{}', -- their processes on the target
+    joined_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What slows the copy down, or stops it between two jobs: read by all who copy once a second (penstock throttle, pause, resume).
+CREATE TABLE penstock.throttle (
+    migration        text PRIMARY KEY REFERENCES penstock.migration ON DELETE CASCADE,
+    paused           boolean NOT NULL DEFAULT false,
+    jobs             int,                    -- at a time, in each process that copies; null: as it was started
+    bytes_per_second bigint,                 -- of each process
+    max_wal          bigint,                 -- that the source keeps for the slot
+    max_lag          bigint,                 -- by which one of the standbys is behind, in bytes of WAL
+    standbys         text[],                 -- their application_name; null: all that there are
+    max_sessions     int,                    -- of applications, active at the source
+    max_xmin_age     bigint,                 -- transactions since the oldest snapshot of the source
+    min_free         bigint,                 -- bytes that are free where the target's data are
+    held_since       timestamptz,            -- no job is begun since then, because of ...
+    reason           text                    -- ... in words; or what it is slowed down by
+);
+
 -- What of the schema is made after the rows, and what the target refused of all the rest. Written by the copy.
 CREATE TABLE penstock.schema_object (
     migration    text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
@@ -142,13 +172,17 @@ CREATE TABLE penstock.schema_object (
     dump_id      int NOT NULL,
     needs        int[] NOT NULL,             -- dump_ids of what has to be there before
     tables       int[] NOT NULL,             -- dump_ids of the tables that making it locks
+    table_oids   oid[] NOT NULL DEFAULT '{}', -- and their OIDs at the source
     class_oid    oid NOT NULL,               -- its catalog and its OID at the source, 0 for what is no object of its own
     object_oid   oid NOT NULL,
     kind         text NOT NULL,              -- INDEX, FK CONSTRAINT, ...
     schema_name  text NOT NULL,
     object_name  text NOT NULL,
     statements   bytea,                      -- null where they may hold a password: then they come from the source again
-    state        text NOT NULL CHECK (state IN ('waiting', 'made', 'refused', 'left out')),
+    state        text NOT NULL CHECK (state IN ('waiting',
+                     'building',             -- an index, beside the stream: what is there of it is ours
+                     'not valid',            -- a constraint is there, and its rows have not been looked at
+                     'made', 'refused', 'left out')),
     sqlstate     text,                       -- why it was refused, and the words of the server
     words        text,
     source_bytes bigint,                     -- of an index, or the one of a constraint, that is made after the rows

@@ -99,6 +99,28 @@ sub one_round
     return same_rows($source, $target, $database, "round $round");
 }
 
+# The copy, while clients are at work; killed at any moment, with all that it has begun, and begun again: each run has another
+# snapshot, and the stream beside from the second on.
+sub copied
+{
+    my ($random, $migration, $lanes, @tables) = @_;
+    my @copy = ('copy', '--lanes' => $lanes, '--cycle' => 1, '--jobs' => $random->pick(1, 2, 4));
+    my @clients = map { client($migration->{database}, "copy_client_$_", $random->session(90 + $_, 60, @tables)) } 1 .. 2;
+    foreach my $kill (1 .. $random->pick(0, 1, 2, 4)) {
+        my $copy = background('copy', $migration->command(@copy));
+        usleep(1000 * $random->below(1500));
+        last if !$copy->is_running;
+        note('disaster: the copy is killed');
+        $copy->kill9;
+        $target->crash_and_restart if $random->below(4) == 0;
+    }
+    my $copied = $target->sql($migration->{database}, q{SELECT to_regclass('penstock.migration') IS NOT NULL}) eq 't'
+      && $target->sql($migration->{database}, 'SELECT phase FROM penstock.migration') eq 'copied';
+    $migration->ok(@copy) if !$copied;
+    $_->wait foreach @clients;
+    return;
+}
+
 # One schema, copied and then followed through some rounds.
 sub world
 {
@@ -112,10 +134,13 @@ sub world
     my $migration = migration($source, $target, database => $database);
     $source->sql($database, $random->schema_sql(@tables));
     client($database, 'client_0', $random->session(0, 60, @tables))->wait;
-    $migration->ok('copy', '--lanes', $lanes);
+    copied($random, $migration, $lanes, @tables);
+    $migration->follow(settings($random));
+    $migration->wait_until_caught_up;
+    my $good = same_rows($source, $target, $database, 'after the copy');
+    $migration->{applier}->stop;
     $target->sql($database, $random->bend_sql(@tables));
     $migration->follow(settings($random));
-    my $good = same_rows($source, $target, $database, 'after the copy');
     for (my $round = 1; $good && $round <= $rounds; $round++) {
         $good = one_round($random, $migration, $round, @tables);
     }

@@ -26,12 +26,16 @@ void beside_close(Beside *beside)
     *beside = (Beside){0};
 }
 
+/* Or the stream may be at a later point than all that was copied. */
 int beside_needed(const Copy *copy, bool *needed, Error *error)
 {
     return database_found(
         copy->target, needed, error,
-        "SELECT 1 FROM penstock.job WHERE migration = $1 HAVING count(DISTINCT snapshot) > 1", 1,
-        copy->settings->migration);
+        "SELECT 1 FROM (SELECT count(DISTINCT snapshot) AS count, max(snapshot) AS newest FROM penstock.job"
+        "                WHERE migration = $1) j"
+        " WHERE j.count > 1 OR EXISTS (SELECT FROM penstock.snapshot s WHERE s.migration = $1"
+        "       AND s.published_at IS NOT NULL AND s.number > j.newest)",
+        1, copy->settings->migration);
 }
 
 int beside_tend(Beside *beside, bool advancing, Error *error)
@@ -75,6 +79,17 @@ static int look(const Beside *beside, const char *sql, Place *out, Error *error)
     return 0;
 }
 
+static int has_stalled(const Beside *beside, const Place *place, const char *what, Error *error)
+{
+    error_set(error, ERROR_LIMIT,
+              "the stream has not moved for %d s, and %s is waited for; it is at %s, the applier is %s%s%s",
+              beside->copy->options->stall_timeout, what,
+              place->low_water[0] != '\0' ? place->low_water : "its beginning",
+              place->state[0] != '\0' ? place->state : "silent", place->message[0] != '\0' ? ": " : "",
+              place->message);
+    return error_hint(error, "see to the applier (penstock status), then run the same command again");
+}
+
 /* Waits for the place that sql asks for, in words what; stays as long as the low-water mark moves. */
 static int wait_for(Beside *beside, const char *sql, const char *what, bool advancing, bool *give_up,
                     Error *error)
@@ -101,13 +116,7 @@ static int wait_for(Beside *beside, const char *sql, const char *what, bool adva
             moved_at = clock_seconds();
         }
         if (clock_seconds() - moved_at > beside->copy->options->stall_timeout) {
-            error_set(
-                error, ERROR_LIMIT,
-                "the stream has not moved for %d s, and %s is waited for; it is at %s, the applier is %s%s%s",
-                beside->copy->options->stall_timeout, what, last[0] != '\0' ? last : "its beginning",
-                place.state[0] != '\0' ? place.state : "silent", place.message[0] != '\0' ? ": " : "",
-                place.message);
-            return error_hint(error, "see to the applier (penstock status), then run the same command again");
+            return has_stalled(beside, &place, what, error);
         }
         progress_note(beside->copy->progress, "waiting for %s; it is at %s", what,
                       last[0] != '\0' ? last : "its beginning");
@@ -129,22 +138,46 @@ int beside_pass(Beside *beside, bool *passed, Error *error)
     return status;
 }
 
+static const char stands_sql[] =
+    "SELECT s.published_at IS NOT NULL AND (s.reached_at IS NOT NULL OR coalesce(a.low_water_lsn >= "
+    "s.end_lsn, false)),"
+    "       a.low_water_lsn, a.state, a.error ->> 'message'"
+    "  FROM penstock.snapshot s LEFT JOIN penstock.applier a ON a.migration = s.migration"
+    " WHERE s.migration = $1 ORDER BY s.number DESC LIMIT 1";
+
+static const char standing[] = "the stream to stand at one point";
+
 int beside_hold(Beside *beside, Error *error)
 {
-    static const char sql[] =
-        "SELECT s.published_at IS NOT NULL AND (s.reached_at IS NOT NULL OR coalesce(a.low_water_lsn >= "
-        "s.end_lsn, false)),"
-        "       a.low_water_lsn, a.state, a.error ->> 'message'"
-        "  FROM penstock.snapshot s LEFT JOIN penstock.applier a ON a.migration = s.migration"
-        " WHERE s.migration = $1 ORDER BY s.number DESC LIMIT 1";
     bool give_up = false;
     if (snapshots_advance(beside->snapshots, error) != 0) {
         return -1;
     }
-    if (wait_for(beside, sql, "the stream to stand at one point", false, &give_up, error) != 0) {
+    if (wait_for(beside, stands_sql, standing, false, &give_up, error) != 0) {
         return -1;
     }
     return !give_up ? 0
                     : error_set(error, ERROR_STATE,
                                 "something has to be copied anew, though the stream had passed it");
+}
+
+int beside_stands(Beside *beside, double since, bool *stands, Error *error)
+{
+    Place place;
+    if (interrupted()) {
+        return error_set(error, ERROR_INTERRUPTED, "interrupted while waiting for %s", standing);
+    }
+    if (look(beside, stands_sql, &place, error) != 0) {
+        return -1;
+    }
+    *stands = place.there;
+    return place.there || clock_seconds() - since <= beside->copy->options->stall_timeout
+               ? 0
+               : has_stalled(beside, &place, standing, error);
+}
+
+int beside_go_on(Beside *beside, Error *error)
+{
+    beside->advanced_at = clock_seconds();
+    return snapshots_advance(beside->snapshots, error);
 }

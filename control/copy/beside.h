@@ -4,7 +4,8 @@
  *
  *     jobs are done ──► beside_tend, again and again: snapshots are published, the applier follows
  *     all jobs done ──► beside_pass: it passes the last snapshot that something was copied under
- *     constraints   ──► beside_hold: it stands at one point, with every lane, until something is published again
+ *     constraints   ──► beside_hold: it stands at one point, with every lane, until something is published again; the same in
+ *                       steps that wait for nothing: beside_tend, beside_stands, beside_go_on (window.h)
  */
 #pragma once
 
@@ -22,7 +23,7 @@ typedef struct Beside {
 int beside_open(Copy *copy, const atomic_bool *stop, Beside *out, Error *error) MUST_CHECK;
 void beside_close(Beside *beside);
 
-/* Whether tables were copied under more than one snapshot. */
+/* Whether tables were copied under more than one snapshot, or the stream may have gone on past the only one. */
 int beside_needed(const Copy *copy, bool *needed, Error *error) MUST_CHECK;
 
 /*
@@ -39,3 +40,9 @@ int beside_pass(Beside *beside, bool *passed, Error *error) MUST_CHECK;
 
 /* Until the applier has everything that a snapshot of now sees, and waits there. It goes on with the next one published. */
 int beside_hold(Beside *beside, Error *error) MUST_CHECK;
+
+/* Does it stand there, as beside_hold waits for it? ERROR_LIMIT when it has been waited for since (clock_seconds) too long. */
+int beside_stands(Beside *beside, double since, bool *stands, Error *error) MUST_CHECK;
+
+/* It goes on from there. */
+int beside_go_on(Beside *beside, Error *error) MUST_CHECK;

@@ -1,6 +1,7 @@
 /*
  * penstock copy: the initial copy, from an empty target to one that only needs the stream.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,13 +9,16 @@
 #include "ddl_step.h"
 #include "option.h"
 #include "jobs.h"
+#include "join.h"
 #include "queue.h"
 #include "roles.h"
 #include "selection_options.h"
 #include "session.h"
+#include "standby.h"
 #include "start.h"
 #include "steps.h"
 #include "teller.h"
+#include "worker.h"
 
 #define MOST_SECONDS 86400
 
@@ -25,7 +29,12 @@ enum OptionKey {
     OPTION_CYCLE,
     OPTION_PART_SIZE,
     OPTION_FOLLOW,
+    OPTION_JOIN,
     OPTION_STALL_TIMEOUT,
+    OPTION_READ_FROM,
+    OPTION_MAX_WAL,
+    OPTION_MEMORY,
+    OPTION_PARALLEL,
     OPTION_NO_OWNER,
     OPTION_NO_PRIVILEGES,
     OPTION_NO_TABLESPACES,
@@ -59,11 +68,36 @@ static const struct argp_option argp_options[] = {
      .arg = "MB",
      .doc = "Copy tables of twice this size and more in parts of about this size, where they can be cut "
             "(default: 512)"},
+    {.name = "join",
+     .key = OPTION_JOIN,
+     .doc = "Copy along with a penstock copy that runs, from this host or another one: takes tables and "
+            "parts of the same "
+            "queue, --jobs at a time, and does nothing else"},
     {.name = "follow", .key = OPTION_FOLLOW, .doc = "When all is copied, go on as penstock follow"},
     {.name = "stall-timeout",
      .key = OPTION_STALL_TIMEOUT,
      .arg = "SECONDS",
      .doc = "Give up when a table has not moved for so long (default: 900)"},
+    {.name = "read-from",
+     .key = OPTION_READ_FROM,
+     .arg = "URI",
+     .doc = "Read the rows on this physical standby of the source, whose replay is paused for a moment with "
+            "each cycle"},
+    {.name = "max-wal",
+     .key = OPTION_MAX_WAL,
+     .arg = "SIZE",
+     .doc = "Begin nothing while the source keeps more WAL than this for the slot, 50GB for instance; as "
+            "penstock "
+            "throttle sets it (default: no limit)"},
+    {.name = "maintenance-work-mem",
+     .key = OPTION_MEMORY,
+     .arg = "SIZE",
+     .doc = "Memory of the target's for each index that is built, 1GB for instance (default: 256MB, or its "
+            "own setting where that is more)"},
+    {.name = "index-processes",
+     .key = OPTION_PARALLEL,
+     .arg = "N",
+     .doc = "Processes of the target's that build one index (default: as it is set there)"},
     {.name = "roles",
      .key = OPTION_ROLES,
      .doc = "Make the roles that the target lacks first, as penstock roles does"},
@@ -105,8 +139,10 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_SLOT_TIMEOUT, "slot-timeout", CopyOptions, slot_timeout, 1, MOST_SECONDS),
     OPTION_NUMBER(OPTION_CYCLE, "cycle", CopyOptions, cycle, 1, MOST_SECONDS),
     OPTION_NUMBER(OPTION_PART_SIZE, "part-size", CopyOptions, part_mb, 1, 1 << 20),
+    OPTION_FLAG(OPTION_JOIN, CopyOptions, join),
     OPTION_FLAG(OPTION_FOLLOW, CopyOptions, follow),
     OPTION_NUMBER(OPTION_STALL_TIMEOUT, "stall-timeout", CopyOptions, stall_timeout, 1, MOST_SECONDS),
+    OPTION_NUMBER(OPTION_PARALLEL, "index-processes", CopyOptions, schema.parallel, 1, 1024),
     OPTION_FLAG(OPTION_ROLES, CopyOptions, roles),
     OPTION_FLAG(OPTION_NO_OWNER, CopyOptions, schema.no_owner),
     OPTION_FLAG(OPTION_NO_PRIVILEGES, CopyOptions, schema.no_privileges),
@@ -146,6 +182,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_LEAVE_OUT:
         add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
+        return 0;
+    case OPTION_READ_FROM:
+        options->read_from = argument;
+        return 0;
+    case OPTION_MAX_WAL:
+        options->max_wal = argument;
+        return 0;
+    case OPTION_MEMORY:
+        options->schema.memory = argument;
         return 0;
     case OPTION_NOT_VALID:
         add_pattern(argument, options->not_valid, &options->schema.not_valid, state);
@@ -238,6 +283,27 @@ static int begin_telling(Copy *copy)
     return 0;
 }
 
+/* This process's share. */
+static int run_joined(Copy *copy, Error *error)
+{
+    Migration found;
+    JobsTotals totals = {0};
+    if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
+        session_open(copy->settings->target, DATABASE_TARGET, "join control", NULL, &copy->target, error) !=
+            0 ||
+        start_describe(copy, &found, error) != 0 || standby_check(copy, error) != 0 ||
+        join_run(copy, &found, error) != 0 ||
+        jobs_totals(copy->target, copy->settings->migration, &totals, error) != 0) {
+        return -1;
+    }
+    progress_phase(copy->progress, NULL);
+    if (!copy->settings->json) {
+        printf("Nothing is left to copy: %lld tables, %lld rows in all.\n", (long long)totals.tables,
+               (long long)totals.rows);
+    }
+    return 0;
+}
+
 static int run_copy(Copy *copy, Error *error)
 {
     JobsTotals totals = {0};
@@ -246,8 +312,16 @@ static int run_copy(Copy *copy, Error *error)
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy", NULL, &copy->source, error) != 0 ||
         session_open(copy->settings->target, DATABASE_TARGET, "copy control", NULL, &copy->target, error) !=
             0 ||
-        make_roles(copy, error) != 0 || copy_look_first(copy, error) != 0 || start_copy(copy, error) != 0 ||
-        copy_remember(copy, error) != 0 || begin_telling(copy) != 0 || steps_run(copy, error) != 0 ||
+        make_roles(copy, error) != 0 || copy_look_first(copy, error) != 0 || start_copy(copy, error) != 0) {
+        return -1;
+    }
+    if (copy->copied) {
+        return 0;
+    }
+    if (standby_check(copy, error) != 0) {
+        return -1;
+    }
+    if (copy_remember(copy, error) != 0 || begin_telling(copy) != 0 || steps_run(copy, error) != 0 ||
         jobs_totals(copy->target, migration, &totals, error) != 0 ||
         count_sequences(copy, &sequences, error) != 0) {
         return -1;
@@ -273,8 +347,8 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     CopyOptions *copy_options = options;
     set_defaults(copy_options);
     Copy copy = {.settings = settings, .options = copy_options};
-    copy.progress = progress_new(settings, copy_options->jobs);
-    int status = run_copy(&copy, error);
+    copy.progress = progress_new(settings, worker_count(&copy));
+    int status = copy_options->join ? run_joined(&copy, error) : run_copy(&copy, error);
     teller_free(copy.teller);
     progress_free(copy.progress);
     ddl_let_go(&copy);
@@ -286,7 +360,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     tablespaces_free(&copy_options->tablespaces);
     json_decref(copy.accepted);
     if (status == 0) {
-        return copy_options->follow ? go_on(settings, error) : EXIT_DONE;
+        return copy_options->follow && !copy_options->join ? go_on(settings, error) : EXIT_DONE;
     }
     if (error->code == ERROR_INTERRUPTED) {
         error_hint(error, "run the same command again: it goes on where it stopped");

@@ -30,10 +30,15 @@
 typedef struct CopyOptions {
     int jobs;
     int lanes;
-    int slot_timeout;  /* seconds to wait for the transactions that run when a slot is made */
-    int cycle;         /* seconds after which jobs are done under a new snapshot */
-    int part_mb;       /* a table of twice so much and more is copied in parts, where it can be */
-    bool follow;       /* goes on as the applier */
+    int slot_timeout; /* seconds to wait for the transactions that run when a slot is made */
+    int cycle;        /* seconds after which jobs are done under a new snapshot */
+    int part_mb;      /* a table of twice so much and more is copied in parts, where it can be */
+    const char *
+        read_from; /* connection string of a standby of the source, on which rows are read; NULL: the source */
+    bool join;     /* copies along with one that runs, and does nothing else */
+    bool follow;   /* goes on as the applier */
+    const char *
+        max_wal; /* that the source may keep while jobs are begun, as the target reads a size; NULL: as it is set */
     int stall_timeout; /* seconds without a byte after which a table's copy gives up */
     SchemaOptions schema;
     const char *leave_out[MOST_PATTERNS]; /* what schema's patterns lie in */
@@ -59,6 +64,7 @@ typedef struct Copy {
     bool again;          /* all was copied once, and some tables wait to be copied again: only that is done */
     bool
         mend; /* all was copied once, and the target refused some objects of the schema: those are tried again */
+    bool copied; /* all was, nothing is left to do, and the command is to go on as the applier */
     Progress *progress;
     struct Teller *teller; /* NULL before the first step; owned */
     Database *holder;      /* of the snapshot that the schema is dumped under, where DDL is captured */

@@ -3,28 +3,70 @@
  * passed the last of them. Then all tables are of one point in time. While the stream goes there, a part may turn out to have
  * to be copied anew: then there are jobs again.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "beside.h"
 #include "clock.h"
+#include "copiers.h"
+#include "governor.h"
+#include "post_data.h"
 #include "steps.h"
 #include "worker.h"
 
 #define PAUSE_MS 200
+#define WATCH_SECONDS 1
+#define BYTES_PER_SECOND (INT64_C(50) << 20)
 
 typedef struct Data {
     WorkerYard yard; /* first: what the workers get is the whole of this */
     Copy *copy;
     Beside beside;
+    SchemaRoad road;
+    Governor *governor;
+    double watched_at;
     atomic_bool stop;
     Error error; /* of what is done beside the workers */
 } Data;
+
+/* Those who copy along, if there are any, copy under snapshots that this process takes. */
+static int tend_others(Data *data, Error *error)
+{
+    Copy *copy = data->copy;
+    bool others = false, wanted = false;
+    if (copiers_tend(copy->target, copy, &others, error) != 0) {
+        return -1;
+    }
+    if (others && jobs_any_free(copy->target, copy->settings->migration, &wanted, error) != 0) {
+        return -1;
+    }
+    return wanted ? snapshots_offer(data->yard.snapshots, error) : 0;
+}
+
+static int watch(Data *data, Error *error)
+{
+    if (clock_seconds() - data->watched_at < WATCH_SECONDS) {
+        return 0;
+    }
+    data->watched_at = clock_seconds();
+    return worker_watch(&data->yard, data->copy->target, error) == 0 ? tend_others(data, error) : -1;
+}
+
+/* Nobody copies, and indexes are built, for instance: the stream need not wait for a job's snapshot to go on. */
+static bool stream_is_alone(Data *data)
+{
+    return atomic_load(&data->yard.busy) == 0 && !data->copy->again &&
+           (snapshots_newest(data->yard.snapshots) > 1 || data->yard.large || governor_holds(data->governor));
+}
 
 /* What is done beside the workers; they are stopped when it fails. */
 static void idle(void *context)
 {
     Data *data = context;
-    if (data->error.code == ERROR_NONE && beside_tend(&data->beside, false, &data->error) != 0) {
+    if (data->error.code == ERROR_NONE &&
+        (governor_tick(data->governor, &data->error) != 0 ||
+         beside_tend(&data->beside, stream_is_alone(data), &data->error) != 0 ||
+         watch(data, &data->error) != 0)) {
         atomic_store(&data->stop, true);
     }
 }
@@ -73,33 +115,59 @@ static int show_totals(const Copy *copy, Error *error)
     return 0;
 }
 
+/* One turn: a crew where there is a job for it, else a look at what the others do. */
+static int work_once(Data *data, Error *error)
+{
+    const Copy *copy = data->copy;
+    bool free_one = false;
+    int status = 0;
+    if (jobs_any_free(copy->target, copy->settings->migration, &free_one, error) != 0) {
+        return -1;
+    }
+    if (free_one || atomic_load(&data->yard.built_next)) {
+        brake_drained(data->yard.brake, false);
+        status = crew_run(worker_count(copy), worker_copy, idle, data, &data->stop, error);
+    } else {
+        idle(data);
+        clock_pause_ms(PAUSE_MS);
+    }
+    if (data->error.code != ERROR_NONE) {
+        *error = data->error;
+        return -1;
+    }
+    return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
+}
+
 /* Until no job is left, those that others have taken included. */
 static int work(Data *data, Error *error)
 {
     const Copy *copy = data->copy;
     for (int64_t left = 1; left > 0;) {
-        int status = crew_run(copy->options->jobs, worker_copy, idle, data, &data->stop, error);
-        if (data->error.code != ERROR_NONE) {
-            *error = data->error;
+        if (work_once(data, error) != 0 ||
+            jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
             return -1;
-        }
-        if (status != 0 || jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
-            return -1;
-        }
-        if (interrupted()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
-        }
-        if (left > 0) {
-            idle(data);
-            clock_pause_ms(PAUSE_MS);
         }
     }
+    return 0;
+}
+
+/* Whether that is more than a cycle's work, by a rate that few machines do not reach. */
+static int is_large(const Copy *copy, bool *large, Error *error)
+{
+    JobsTotals totals = {0};
+    if (jobs_totals(copy->target, copy->settings->migration, &totals, error) != 0) {
+        return -1;
+    }
+    *large = totals.source_bytes - totals.source_bytes_done > copy->options->cycle * BYTES_PER_SECOND;
     return 0;
 }
 
 static int copy_and_pass(Data *data, Error *error)
 {
     Copy *copy = data->copy;
+    if (is_large(copy, &data->yard.large, error) != 0 || governor_tick(data->governor, error) != 0) {
+        return -1;
+    }
     for (bool done = false; !done;) {
         bool needed = false;
         if (show_totals(copy, error) != 0 || work(data, error) != 0 ||
@@ -118,14 +186,22 @@ int copy_step_data(Copy *copy, bool repeated, Error *error)
 {
     Data data = {.copy = copy};
     (void)repeated;
-    if (make_keys_of_parts(copy, error) != 0) {
+    if (make_keys_of_parts(copy, error) != 0 || governor_set(copy, error) != 0) {
         return -1;
     }
     int status = beside_open(copy, &data.stop, &data.beside, error);
-    data.yard = (WorkerYard){.copy = copy, .snapshots = data.beside.snapshots};
+    data.road = post_data_road(copy);
+    data.yard = (WorkerYard){.copy = copy,
+                             .snapshots = data.beside.snapshots,
+                             .road = copy->again ? NULL : &data.road,
+                             .built_next = true};
+    yard_fill(&data.yard);
+    data.governor = governor_new(copy, copy->source, copy->target, data.yard.brake);
     if (status == 0) {
         status = copy_and_pass(&data, error);
     }
     beside_close(&data.beside);
+    governor_free(data.governor);
+    yard_clear(&data.yard);
     return status;
 }

@@ -11,7 +11,24 @@
     "(relation.source_oid <> excluded.source_oid OR " STATE_CHANGED_COLUMN_SQL(                              \
         "relation.source_columns", "excluded.source_columns") " IS NOT NULL)"
 
-int queue_fill(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS], Error *error)
+#define HAS_PLACE                                                                                            \
+    "EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"     \
+    " WHERE n.nspname = s::name AND c.relname = t::name)"
+
+int queue_without_place(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
+                        char **tables, Error *error)
+{
+    return database_value(target, tables, error,
+                          "SELECT string_agg(format('%I.%I', s, t), ', ' ORDER BY s, t)"
+                          "  FROM unnest($2::text[], $3::text[]) AS u (s, t)"
+                          " WHERE NOT " HAS_PLACE
+                          "   AND NOT EXISTS (SELECT FROM penstock.relation r WHERE r.migration = $1"
+                          "       AND r.schema_name = s AND r.table_name = t)",
+                          3, migration, arrays[0], arrays[1]);
+}
+
+int queue_fill(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
+               bool only_with_place, Error *error)
 {
     return database_execute(
         target, error,
@@ -20,6 +37,7 @@ int queue_fill(Database *target, const char *migration, const char *const arrays
         " SELECT $1, s, t, o, b, c::text[] FROM unnest($2::text[], $3::text[], $4::oid[], $5::int8[], "
         "$6::text[])"
         "                            AS u (s, t, o, b, c)"
+        "  WHERE NOT $7::bool OR " HAS_PLACE
         " ON CONFLICT (migration, schema_name, table_name) DO UPDATE SET copy_state = 'pending',"
         "    source_oid = excluded.source_oid, source_columns = excluded.source_columns,"
         "    recopy_lsn = coalesce(relation.recopy_lsn, relation.copy_lsn), recopy_reason ="
@@ -29,7 +47,7 @@ int queue_fill(Database *target, const char *migration, const char *const arrays
         "    copy_lsn = NULL, snapshot = NULL, part_column = NULL"
         "    WHERE relation.copy_state = 'copied' AND (relation.recopy_lsn IS NOT NULL OR " ANOTHER ")"
         "       OR relation.copy_state <> 'copied' AND " ANOTHER,
-        6, migration, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]);
+        7, migration, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], only_with_place ? "t" : "f");
 }
 
 int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],

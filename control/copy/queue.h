@@ -14,10 +14,17 @@
 /*
  * Adds the tables: parallel arrays of array literals. Those that are there already stay as they are, but for one that
  * had been left as dropped and has come back, and one that is another table by now, or has columns that are: these are
- * copied again.
+ * copied again. With only_with_place, those that the target does not have are left out.
  */
 int queue_fill(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
-               Error *error) MUST_CHECK;
+               bool only_with_place, Error *error) MUST_CHECK;
+
+/*
+ * Of these tables those that are not in the list and not on the target either: made at the source since its schema was read. A list
+ * for people, or NULL; the caller frees it.
+ */
+int queue_without_place(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
+                        char **tables, Error *error) MUST_CHECK;
 
 /*
  * Takes tables that wait to be copied again, but are not among these any more, out of the queue. The applier goes on

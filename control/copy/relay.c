@@ -2,9 +2,16 @@
  * libpq hands out a row at a time and would send one at a time; rows are gathered into chunks, because the
  * messages of a COPY need not end where rows do. The target's connection does not block, and no chunk is
  * begun before the last one has left: that is the back-pressure, and what bounds memory.
+ *
+ * A target that refuses a row says so at once, and throws away what comes after it, to the last row; libpq shows its answer
+ * only when the COPY has ended (pqParseInput3, PGASYNC_COPY_IN). While rows are sent it has nothing else to say: notices are off,
+ * and settings are reported between statements. So whatever can be read from it is a refusal, and the COPY is ended there.
+ * libpq itself may have read it, while it waited for room to send (pqSendSome): then somebody else has to see it, at the server
+ * (RelayWatch).
  */
 #include "relay.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +23,19 @@
 typedef struct Relay {
     Database *source, *target;
     const SessionWait *wait;
-    _Atomic int64_t *moving;
+    const RelayRoute *route;
+    int number; /* of this COPY, as the watch knows it */
     Text chunk;
     int64_t bytes;
     double last_progress;
 } Relay;
+
+static bool is_refused(const Relay *relay)
+{
+    struct pollfd fd = {.fd = PQsocket(database_connection(relay->target)), .events = POLLIN};
+    const RelayWatch *watch = relay->route->watch;
+    return poll(&fd, 1, 0) > 0 || (watch != NULL && atomic_load(&watch->refused) == relay->number);
+}
 
 /* One turn of a wait: 1 when there was something, 0 when not yet, -1 when it should end. */
 static int wait_turn(Relay *relay, Database *database, bool for_writing, Error *error)
@@ -35,8 +50,25 @@ static int wait_turn(Relay *relay, Database *database, bool for_writing, Error *
     return ready;
 }
 
+static int flush_target(Relay *relay, bool ending, Error *error);
+
+/* The COPY is ended, and fills error with the target's answer. */
+static int refuse(Relay *relay, Error *error)
+{
+    PGresult *result = NULL;
+    if (PQputCopyEnd(database_connection(relay->target), "the target has refused a row") != 1) {
+        return database_error(relay->target, NULL, error);
+    }
+    if (flush_target(relay, true, error) != 0 ||
+        session_finish(relay->target, relay->wait, &result, error) != 0) {
+        return -1;
+    }
+    PQclear(result);
+    return error_set(error, ERROR_TARGET, "the target ended the COPY without saying why");
+}
+
 /* Waits until everything handed to libpq has left. */
-static int flush_target(Relay *relay, Error *error)
+static int flush_target(Relay *relay, bool ending, Error *error)
 {
     PGconn *connection = database_connection(relay->target);
     int left;
@@ -45,6 +77,9 @@ static int flush_target(Relay *relay, Error *error)
         if (ready < 0) {
             return -1;
         }
+        if (!ending && is_refused(relay)) {
+            return refuse(relay, error);
+        }
         if (ready > 0 && PQconsumeInput(connection) == 0) {
             return database_error(relay->target, NULL, error);
         }
@@ -52,17 +87,35 @@ static int flush_target(Relay *relay, Error *error)
     return left == 0 ? 0 : database_error(relay->target, NULL, error);
 }
 
+/* What the throttle says about bytes that have just gone. */
+static int slow_down(Relay *relay, int64_t bytes, Error *error)
+{
+    int ms = 0;
+    while (relay->route->brake != NULL && (ms = brake_spend(relay->route->brake, bytes)) > 0) {
+        if (session_stopped(relay->wait, error) != 0) {
+            return -1;
+        }
+        bytes = 0;
+        clock_pause_ms(ms);
+        relay->last_progress = clock_seconds();
+    }
+    return 0;
+}
+
 static int put(Relay *relay, const char *data, size_t size, Error *error)
 {
+    if (is_refused(relay)) {
+        return refuse(relay, error);
+    }
     if (size == 0) {
         return 0;
     }
     if (PQputCopyData(database_connection(relay->target), data, (int)size) != 1) {
         return database_error(relay->target, NULL, error);
     }
-    atomic_fetch_add(relay->moving, (int64_t)size);
+    atomic_fetch_add(relay->route->moving, (int64_t)size);
     relay->bytes += (int64_t)size;
-    return flush_target(relay, error);
+    return flush_target(relay, false, error) == 0 ? slow_down(relay, (int64_t)size, error) : -1;
 }
 
 static int put_chunk(Relay *relay, Error *error)
@@ -105,6 +158,9 @@ static int move_rows(Relay *relay, Error *error)
             if (ready > 0 && PQconsumeInput(connection) == 0) {
                 return database_error(relay->source, NULL, error);
             }
+            if (ready == 0 && put_chunk(relay, error) != 0) {
+                return -1;
+            }
         } else {
             return size == -1 ? put_chunk(relay, error) : database_error(relay->source, NULL, error);
         }
@@ -132,7 +188,7 @@ static int end_both(Relay *relay, RelayCount *out, Error *error)
     if (PQputCopyEnd(database_connection(relay->target), NULL) != 1) {
         return database_error(relay->target, NULL, error);
     }
-    if (flush_target(relay, error) != 0 || finish(relay->target, relay->wait, &out->rows, error) != 0) {
+    if (flush_target(relay, true, error) != 0 || finish(relay->target, relay->wait, &out->rows, error) != 0) {
         return -1;
     }
     out->bytes = relay->bytes;
@@ -143,11 +199,14 @@ static int end_both(Relay *relay, RelayCount *out, Error *error)
     return 0;
 }
 
-int relay_rows(Database *source, Database *target, const SessionWait *wait, _Atomic int64_t *moving,
-               RelayCount *out, Error *error)
+int relay_rows(Database *source, Database *target, const RelayRoute *route, RelayCount *out, Error *error)
 {
-    Relay relay = {
-        .source = source, .target = target, .wait = wait, .moving = moving, .last_progress = clock_seconds()};
+    Relay relay = {.source = source,
+                   .target = target,
+                   .wait = route->wait,
+                   .route = route,
+                   .number = route->watch != NULL ? atomic_load(&route->watch->number) : 0,
+                   .last_progress = clock_seconds()};
     PQsetnonblocking(database_connection(target), 1);
     int status = move_rows(&relay, error) == 0 ? end_both(&relay, out, error) : -1;
     PQsetnonblocking(database_connection(target), 0);

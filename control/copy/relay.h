@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "brake.h"
 #include "session.h"
 
 typedef struct RelayCount {
@@ -14,9 +15,29 @@ typedef struct RelayCount {
 } RelayCount;
 
 /*
- * source is in COPY OUT, target in COPY IN. Carries everything over and ends both COPYs. moving is raised by
- * the bytes carried as they go. wait->limit_seconds bounds the time without a byte. Memory: one chunk of 256
- * KiB, or one row where that is larger, on each side. After an error both connections are to be closed.
+ * By what another thread tells a relay that its target has refused a row. It reads number, asks the server whether the
+ * transaction on that connection has failed, and if so sets refused to the number that it read: should another COPY run on the
+ * connection by then, that one has another number.
  */
-int relay_rows(Database *source, Database *target, const SessionWait *wait, _Atomic int64_t *moving,
-               RelayCount *out, Error *error) MUST_CHECK;
+typedef struct RelayWatch {
+    atomic_int pid;    /* of the target's server process; 0: no COPY runs */
+    atomic_int number; /* raised before each COPY begins */
+    atomic_int refused;
+    atomic_int session; /* its process whether a COPY runs or not; 0: not connected */
+} RelayWatch;
+
+typedef struct RelayRoute {
+    const SessionWait *wait; /* limit_seconds bounds the time without a byte */
+    _Atomic int64_t *moving; /* raised by the bytes carried as they go */
+    RelayWatch *watch;       /* or NULL */
+    Brake *brake;            /* bounds the bytes per second; or NULL */
+} RelayRoute;
+
+/*
+ * source is in COPY OUT, target in COPY IN. Carries everything over and ends both COPYs; or ends the target's with its
+ * words, soon after it has refused a row. Memory: one chunk of 256
+ * KiB, or one row where that is larger, on each side. After an error source is to be closed; target is in a failed transaction
+ * where it has refused something, else to be closed as well.
+ */
+int relay_rows(Database *source, Database *target, const RelayRoute *route, RelayCount *out,
+               Error *error) MUST_CHECK;

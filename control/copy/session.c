@@ -55,7 +55,7 @@ int session_open_replication(const char *uri, const char *purpose, Database **ou
     return status;
 }
 
-static int stopped(const SessionWait *wait, Error *error)
+int session_stopped(const SessionWait *wait, Error *error)
 {
     if (interrupted() || (wait->stop != NULL && atomic_load(wait->stop))) {
         return error_set(error, ERROR_INTERRUPTED, "interrupted while %s", wait->what);
@@ -65,7 +65,7 @@ static int stopped(const SessionWait *wait, Error *error)
 
 int session_poll(Database *database, bool for_writing, const SessionWait *wait, Error *error)
 {
-    if (stopped(wait, error) != 0) {
+    if (session_stopped(wait, error) != 0) {
         return -1;
     }
     struct pollfd fd = {.fd = PQsocket(database_connection(database)),
@@ -74,7 +74,7 @@ int session_poll(Database *database, bool for_writing, const SessionWait *wait, 
     if (ready < 0 && errno != EINTR) {
         return error_set(error, ERROR_SYSTEM, "poll: %s", strerror(errno));
     }
-    return ready > 0 ? 1 : stopped(wait, error);
+    return ready > 0 ? 1 : session_stopped(wait, error);
 }
 
 void session_cancel(Database *database)

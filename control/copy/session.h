@@ -33,6 +33,9 @@ typedef struct SessionWait {
     const char *what; /* for the message: "analysing table x" */
 } SessionWait;
 
+/* ERROR_INTERRUPTED when the wait should end. */
+int session_stopped(const SessionWait *wait, Error *error) MUST_CHECK;
+
 /*
  * Waits until the connection can be read, or written when for_writing is set, for at most a second.
  * Gives 1 when it can, 0 when not yet, -1 with ERROR_INTERRUPTED when it should stop.

@@ -139,6 +139,23 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
     }
 }
 
+/* Tables that were made at the source after its schema was read have no place on the target yet. */
+static int warn_without_place(Copy *copy, const char *const arrays[TABLE_ARRAYS], Error *error)
+{
+    char *tables = NULL;
+    if (queue_without_place(copy->target, copy->settings->migration, arrays, &tables, error) != 0) {
+        return -1;
+    }
+    if (tables != NULL) {
+        progress_warn(copy->progress,
+                      "made at the source since the copy began, and not part of it: %.600s. Make them on the "
+                      "target as they are at the source, and run penstock copy again when this one is done",
+                      tables);
+    }
+    free(tables);
+    return 0;
+}
+
 /* The tables of the source as session sees them, into the list of the migration's. */
 static int list_tables(Copy *copy, Database *session, Error *error)
 {
@@ -153,7 +170,15 @@ static int list_tables(Copy *copy, Database *session, Error *error)
     PQclear(rows);
     const char *const parameters[TABLE_ARRAYS] = {arrays[0].data, arrays[1].data, arrays[2].data,
                                                   arrays[3].data, arrays[4].data};
-    int status = queue_fill(copy->target, copy->settings->migration, parameters, error);
+    /*
+     * What is copied again has been made on the target by then: without it, the error says so. Where DDL is captured, the list is
+     * made before the tables, and those that come later come with the stream.
+     */
+    bool only_with_place = !copy->again && !copy_captures(copy);
+    int status = only_with_place ? warn_without_place(copy, parameters, error) : 0;
+    if (status == 0) {
+        status = queue_fill(copy->target, copy->settings->migration, parameters, only_with_place, error);
+    }
     if (status == 0) {
         status = queue_leave_dropped(copy->target, copy->settings->migration, parameters, error);
     }

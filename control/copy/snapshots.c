@@ -20,21 +20,56 @@
 #include "session.h"
 #include "slot.h"
 #include "snapshot.h"
+#include "standby.h"
 
 #define PAUSE_MS 50
+#define SERVER_SIZE 64
+#define FLUSH_MS 10 /* a commit that others are at is on disk by then, as a rule */
 
 struct Snapshots {
     const Copy *copy;
     const atomic_bool *stop;
     pthread_mutex_t mutex;
+    bool joined;      /* another process takes them */
     Database *target; /* for the state */
     Database *holder; /* has the current one exported; NULL when there is none */
     char exported[64];
-    int number; /* of the newest; 0: none was taken by this process */
+    char server[SERVER_SIZE]; /* of a process that copies along: where it reads */
+    int number;               /* of the newest; 0: none was taken by this process */
     bool published;
     bool past_slot; /* known to be past what had begun when the slot was made */
     double made_at;
 };
+
+/*
+ * An earlier run has read on a standby, where a transaction is seen once its commit is in the WAL; at the source it may still wait, for
+ * a synchronous standby, say. The first snapshot of the source's must be past all that had begun by now.
+ */
+static int be_past_standby(Snapshots *snapshots, Error *error)
+{
+    bool standby = false;
+    char *next = NULL;
+    if (database_found(
+            snapshots->target, &standby, error,
+            "SELECT 1 FROM (SELECT seen FROM penstock.snapshot WHERE migration = $1 ORDER BY number DESC"
+            "  LIMIT 1) s WHERE s.seen IS NULL",
+            1, snapshots->copy->settings->migration) != 0) {
+        return -1;
+    }
+    if (!standby) {
+        return 0;
+    }
+    int status =
+        database_value(snapshots->copy->source, &next, error,
+                       "SELECT pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())", 0);
+    if (status == 0) {
+        status = database_execute(snapshots->target, error,
+                                  "UPDATE penstock.migration SET first_xid = $2::int8 WHERE name = $1", 2,
+                                  snapshots->copy->settings->migration, next);
+    }
+    free(next);
+    return status;
+}
 
 int snapshots_new(const Copy *copy, const atomic_bool *stop, Snapshots **out, Error *error)
 {
@@ -59,6 +94,15 @@ int snapshots_new(const Copy *copy, const atomic_bool *stop, Snapshots **out, Er
         return -1;
     }
     *out = snapshots;
+    return copy->options->read_from == NULL ? be_past_standby(snapshots, error) : 0;
+}
+
+int snapshots_new_joined(const Copy *copy, const atomic_bool *stop, Snapshots **out, Error *error)
+{
+    if (snapshots_new(copy, stop, out, error) != 0) {
+        return -1;
+    }
+    (*out)->joined = true;
     return 0;
 }
 
@@ -93,10 +137,26 @@ static int stopped(const Snapshots *snapshots, Error *error)
 
 /* What a snapshot is, as texts. */
 typedef struct Taken {
-    char *seen;
+    char *seen; /* NULL: of a standby */
     char exported[64];
+    char server[SERVER_SIZE];
     char end[LSN_TEXT_SIZE + 8];
 } Taken;
+
+/* Names of exported snapshots mean something to one server alone, and another one may have the same. */
+static int ask_server(Database *database, char out[SERVER_SIZE], Error *error)
+{
+    char *server = NULL;
+    if (database_value(database, &server, error,
+                       "SELECT pg_catalog.concat(pg_catalog.pg_is_in_recovery(), ' ',"
+                       "   pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()))",
+                       0) != 0) {
+        return -1;
+    }
+    snprintf(out, SERVER_SIZE, "%s", server != NULL ? server : "");
+    free(server);
+    return 0;
+}
 
 static int take(Database *holder, Taken *out, Error *error)
 {
@@ -167,15 +227,33 @@ static int take_past_slot(Snapshots *snapshots, Database *holder, Taken *taken, 
     }
 }
 
-/* The WAL writer of an idle server sleeps for up to five seconds (walwriter.c, HIBERNATE_FACTOR); a commit takes all to the disk. */
-static int flush(Snapshots *snapshots, Error *error)
+/*
+ * Where the next record begins (pg_current_wal_insert_lsn) lies behind the header of a page, when the last one ended with the page
+ * before: 24 bytes, 40 at the begin of a segment (SizeOfXLogShortPHD, SizeOfXLogLongPHD). That header is not written before the
+ * record is, which on an idle server may be never.
+ */
+static const char flushed_sql[] =
+    "SELECT 1 WHERE pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, pg_catalog.pg_current_wal_flush_lsn()) "
+    "<="
+    " CASE WHEN pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, '0/0') %"
+    "           pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')) = 40 THEN 40"
+    "      WHEN pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, '0/0') %"
+    "           pg_catalog.current_setting('wal_block_size')::int8 = 24 THEN 24 ELSE 0 END";
+
+/*
+ * What reading has written (a page that was pruned, say) nobody flushes until the next commit, which on an idle source may be a
+ * quarter of a minute away: one of our own, then.
+ */
+static int commit_something(const Snapshots *snapshots, Error *error)
 {
     Database *source = NULL;
     int status =
-        session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy flush", NULL, &source, error);
+        session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy", NULL, &source, error);
     if (status == 0) {
         status = database_execute(source, error,
-                                  "SELECT pg_catalog.pg_logical_emit_message(true, 'penstock', 'flush')", 0);
+                                  "SET synchronous_commit = local;"
+                                  "SELECT pg_catalog.pg_logical_emit_message(true, 'penstock', 'flush')",
+                                  0);
     }
     database_close(source);
     return status;
@@ -183,20 +261,24 @@ static int flush(Snapshots *snapshots, Error *error)
 
 static int wait_until_flushed(Snapshots *snapshots, Database *holder, const char *end, Error *error)
 {
-    for (bool asked = false;; asked = true) {
+    double start = clock_seconds();
+    for (int looks = 0;; looks++) {
         bool flushed = false;
-        if (database_found(holder, &flushed, error,
-                           "SELECT 1 WHERE pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn", 1,
-                           end) != 0) {
+        if (database_found(holder, &flushed, error, flushed_sql, 1, end) != 0) {
             return -1;
         }
         if (flushed) {
             return 0;
         }
-        if (stopped(snapshots, error) != 0 || (!asked && flush(snapshots, error) != 0)) {
+        if (stopped(snapshots, error) != 0 || (looks == 1 && commit_something(snapshots, error) != 0)) {
             return -1;
         }
-        clock_pause_ms(PAUSE_MS);
+        if (clock_seconds() - start > snapshots->copy->options->stall_timeout) {
+            return error_set(error, ERROR_LIMIT,
+                             "the source has not written its WAL to disk up to %s in %d s", end,
+                             snapshots->copy->options->stall_timeout);
+        }
+        clock_pause_ms(looks == 0 ? FLUSH_MS : PAUSE_MS);
     }
 }
 
@@ -204,14 +286,15 @@ static int wait_until_flushed(Snapshots *snapshots, Database *holder, const char
 static int write_down(Snapshots *snapshots, const Taken *taken, Error *error)
 {
     PGresult *row = NULL;
-    if (database_query(
-            snapshots->target, &row, error,
-            "INSERT INTO penstock.snapshot (migration, number, seen, end_lsn, exported, published_at)"
-            " SELECT $1, coalesce(max(number), 0) + 1, $2, $3::pg_lsn, $4,"
-            "        CASE WHEN count(*) = 0 THEN clock_timestamp() END"
-            "   FROM penstock.snapshot WHERE migration = $1"
-            " RETURNING number, published_at IS NOT NULL",
-            4, snapshots->copy->settings->migration, taken->seen, taken->end, taken->exported) != 0) {
+    if (database_query(snapshots->target, &row, error,
+                       "INSERT INTO penstock.snapshot (migration, number, seen, end_lsn, exported, "
+                       "exported_by, published_at)"
+                       " SELECT $1, coalesce(max(number), 0) + 1, $2, $3::pg_lsn, $4, $5,"
+                       "        CASE WHEN count(*) = 0 THEN clock_timestamp() END"
+                       "   FROM penstock.snapshot WHERE migration = $1"
+                       " RETURNING number, published_at IS NOT NULL",
+                       5, snapshots->copy->settings->migration, taken->seen, taken->end, taken->exported,
+                       taken->server) != 0) {
         return error_context(error, "writing down a snapshot");
     }
     snapshots->number = number_int(PQgetvalue(row, 0, 0));
@@ -220,17 +303,55 @@ static int write_down(Snapshots *snapshots, const Taken *taken, Error *error)
     return 0;
 }
 
+/* Each is to see what all before it see: one of a standby, what is behind the last one's end. */
+static int least_replayed(Snapshots *snapshots, Lsn *out, Error *error)
+{
+    char *least = NULL;
+    if (database_value(
+            snapshots->target, &least, error,
+            "SELECT greatest(m.slot_lsn, (SELECT max(end_lsn) FROM penstock.snapshot WHERE migration = $1))"
+            "  FROM penstock.migration m WHERE m.name = $1",
+            1, snapshots->copy->settings->migration) != 0) {
+        return -1;
+    }
+    int status = least != NULL && lsn_parse(least, out)
+                     ? 0
+                     : error_set(error, ERROR_STATE, "the position of the slot is not known");
+    free(least);
+    return status;
+}
+
+static int take_on_standby(Snapshots *snapshots, Database *holder, Taken *taken, Error *error)
+{
+    Lsn least = LSN_INVALID, end = LSN_INVALID;
+    if (least_replayed(snapshots, &least, error) != 0 ||
+        standby_take(snapshots->copy, holder, least, taken->exported, &end, error) != 0) {
+        return -1;
+    }
+    lsn_format(end, taken->end);
+    progress_note(snapshots->copy->progress, "%s", "");
+    return 0;
+}
+
+static int take_at_source(Snapshots *snapshots, Database *holder, Taken *taken, Error *error)
+{
+    return take_past_slot(snapshots, holder, taken, error) == 0
+               ? wait_until_flushed(snapshots, holder, taken->end, error)
+               : -1;
+}
+
 static int make_current(Snapshots *snapshots, Error *error)
 {
     Database *holder = NULL;
     Taken taken = {0};
-    int status = session_open(snapshots->copy->settings->source, DATABASE_SOURCE, "copy snapshot", NULL,
-                              &holder, error);
+    int status =
+        session_open(standby_uri(snapshots->copy), DATABASE_SOURCE, "copy snapshot", NULL, &holder, error);
     if (status == 0) {
-        status = take_past_slot(snapshots, holder, &taken, error);
+        status = (snapshots->copy->options->read_from != NULL ? take_on_standby : take_at_source)(
+            snapshots, holder, &taken, error);
     }
     if (status == 0) {
-        status = wait_until_flushed(snapshots, holder, taken.end, error);
+        status = ask_server(holder, taken.server, error);
     }
     if (status == 0) {
         status = write_down(snapshots, &taken, error);
@@ -246,6 +367,22 @@ static int make_current(Snapshots *snapshots, Error *error)
     return status;
 }
 
+/* invalid_parameter_value, object_not_in_prerequisite_state, undefined_object (from 17 on): nobody has it exported any more. */
+static bool is_gone(const Error *error)
+{
+    return strcmp(error->sqlstate, "22023") == 0 || strcmp(error->sqlstate, "55000") == 0 ||
+           strcmp(error->sqlstate, "42704") == 0;
+}
+
+static int take_over(const Snapshots *snapshots, Database *worker, Error *error)
+{
+    char sql[160];
+    snprintf(sql, sizeof(sql),
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'",
+             snapshots->exported);
+    return database_execute(worker, error, sql, 0);
+}
+
 /* An old one is replaced only once it is published: there are never more than two that somebody copies under. */
 static int adopt(Snapshots *snapshots, Database *worker, int *number, Error *error)
 {
@@ -255,25 +392,101 @@ static int adopt(Snapshots *snapshots, Database *worker, int *number, Error *err
     if (snapshots->holder == NULL && make_current(snapshots, error) != 0) {
         return -1;
     }
-    char sql[160];
-    snprintf(sql, sizeof(sql),
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'",
-             snapshots->exported);
     *number = snapshots->number;
-    return database_execute(worker, error, sql, 0);
+    if (take_over(snapshots, worker, error) == 0) {
+        return 0;
+    }
+    if (!is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
+        return -1;
+    }
+    /* The session that had it exported was ended: a standby's, by replay. */
+    drop_current(snapshots);
+    *error = (Error){0};
+    if (make_current(snapshots, error) != 0) {
+        return -1;
+    }
+    *number = snapshots->number;
+    return take_over(snapshots, worker, error);
+}
+
+/* The newest that is exported, as far as its row says. */
+static int find_exported(Snapshots *snapshots, Error *error)
+{
+    PGresult *row = NULL;
+    if (database_query(snapshots->target, &row, error,
+                       "SELECT number, exported FROM penstock.snapshot WHERE migration = $1 AND NOT retired"
+                       "   AND exported IS NOT NULL AND exported_by = $2 ORDER BY number DESC LIMIT 1",
+                       2, snapshots->copy->settings->migration, snapshots->server) != 0) {
+        return error_context(error, "looking for a snapshot to copy under");
+    }
+    bool found = PQntuples(row) == 1;
+    snapshots->number = found ? number_int(PQgetvalue(row, 0, 0)) : 0;
+    snprintf(snapshots->exported, sizeof snapshots->exported, "%s", found ? PQgetvalue(row, 0, 1) : "");
+    PQclear(row);
+    return 0;
+}
+
+static int adopt_joined(Snapshots *snapshots, Database *worker, int *number, Error *error)
+{
+    double start = clock_seconds();
+    int limit = snapshots->copy->options->stall_timeout;
+    if (snapshots->server[0] == '\0' && ask_server(worker, snapshots->server, error) != 0) {
+        return -1;
+    }
+    while (stopped(snapshots, error) == 0) {
+        if (find_exported(snapshots, error) != 0) {
+            return -1;
+        }
+        *number = snapshots->number;
+        if (*number > 0) {
+            if (take_over(snapshots, worker, error) == 0) {
+                return 0;
+            }
+            if (!is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
+                return -1;
+            }
+            *error = (Error){0};
+        }
+        if (clock_seconds() - start > limit) {
+            error_set(error, ERROR_LIMIT, "nobody has taken a snapshot to copy under for %d s", limit);
+            return error_hint(error, "penstock copy without --join does, on the server that it reads from: "
+                                     "--source, or --read-from, must lead to "
+                                     "the same");
+        }
+        clock_pause_ms(PAUSE_MS * 4);
+    }
+    return -1;
 }
 
 int snapshots_adopt(Snapshots *snapshots, Database *worker, int *number, Error *error)
 {
     pthread_mutex_lock(&snapshots->mutex);
-    int status = adopt(snapshots, worker, number, error);
+    int status = snapshots->joined ? adopt_joined(snapshots, worker, number, error)
+                                   : adopt(snapshots, worker, number, error);
     pthread_mutex_unlock(&snapshots->mutex);
     return status;
 }
 
+static int ask_for_later(Snapshots *snapshots, int number, Error *error)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    return database_execute(snapshots->target, error,
+                            "UPDATE penstock.snapshot SET wanted_later = true"
+                            " WHERE migration = $1 AND number = $2::int AND NOT wanted_later",
+                            2, snapshots->copy->settings->migration, text);
+}
+
 bool snapshots_pass(Snapshots *snapshots, int number)
 {
+    Error ignored;
     pthread_mutex_lock(&snapshots->mutex);
+    if (snapshots->joined) {
+        bool later = ask_for_later(snapshots, number, &ignored) != 0 ||
+                     find_exported(snapshots, &ignored) != 0 || snapshots->number > number;
+        pthread_mutex_unlock(&snapshots->mutex);
+        return later;
+    }
     bool passed = snapshots->number > number;
     if (!passed && snapshots->published) {
         drop_current(snapshots);
@@ -338,6 +551,29 @@ int snapshots_tick(Snapshots *snapshots, Error *error)
     }
     if (snapshots->published && is_old(snapshots)) {
         drop_current(snapshots);
+    }
+    pthread_mutex_unlock(&snapshots->mutex);
+    return status;
+}
+
+int snapshots_offer(Snapshots *snapshots, Error *error)
+{
+    int status = 0;
+    if (pthread_mutex_trylock(&snapshots->mutex) != 0) {
+        return 0;
+    }
+    bool wanted = false;
+    char number[16];
+    snprintf(number, sizeof number, "%d", snapshots->number);
+    status = database_found(
+        snapshots->target, &wanted, error,
+        "SELECT 1 FROM penstock.snapshot WHERE migration = $1 AND number = $2::int AND wanted_later", 2,
+        snapshots->copy->settings->migration, number);
+    if (snapshots->published && (wanted || is_old(snapshots))) {
+        drop_current(snapshots);
+    }
+    if (status == 0 && snapshots->holder == NULL) {
+        status = make_current(snapshots, error);
     }
     pthread_mutex_unlock(&snapshots->mutex);
     return status;

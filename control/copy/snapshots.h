@@ -24,6 +24,12 @@ typedef struct Snapshots Snapshots;
 
 /* copy is borrowed, and is read for connection strings and limits. The caller frees *out with snapshots_free. */
 int snapshots_new(const Copy *copy, const atomic_bool *stop, Snapshots **out, Error *error) MUST_CHECK;
+
+/*
+ * For a process that copies along: those that another one takes are taken over. adopt waits for one, as long as the stall timeout;
+ * snapshots_tick, _advance and _offer are not for it.
+ */
+int snapshots_new_joined(const Copy *copy, const atomic_bool *stop, Snapshots **out, Error *error) MUST_CHECK;
 void snapshots_free(Snapshots *snapshots);
 
 /*
@@ -46,6 +52,9 @@ int snapshots_join(Database *target, const char *migration, int number, bool *op
 
 /* Publishes what can be published, and lets a snapshot go that has got old. A few times a second, while workers work. */
 int snapshots_tick(Snapshots *snapshots, Error *error) MUST_CHECK;
+
+/* Sees to it that there is one to copy under, for others who copy along: takes one where the last is gone, or old and published. */
+int snapshots_offer(Snapshots *snapshots, Error *error) MUST_CHECK;
 
 /* Takes and publishes one more, under which nothing will be copied, so that the stream can go on. While nobody copies. */
 int snapshots_advance(Snapshots *snapshots, Error *error) MUST_CHECK;

@@ -171,7 +171,7 @@ static int choose_lanes(Copy *copy, int *lanes, Error *error)
     return 0;
 }
 
-static int describe(Copy *copy, Migration *out, Error *error)
+int start_describe(Copy *copy, Migration *out, Error *error)
 {
     char *encoding = NULL;
     *out = (Migration){.phase = PHASE_CREATED,
@@ -235,6 +235,8 @@ static int resume_copied(Copy *copy, Error *error)
     int status = find_refused(copy, error);
     if (status == 0 && copy->again) {
         status = keep_applier_away(copy, tables, error);
+    } else if (status == 0 && !copy->mend && copy->options->follow && copy->migration.phase == PHASE_COPIED) {
+        copy->copied = true;
     } else if (status == 0 && !copy->mend) {
         error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy",
                   copy->migration.name, state_phase_name(copy->migration.phase));
@@ -318,7 +320,7 @@ int start_copy(Copy *copy, Error *error)
     Migration found;
     bool exists = false, recorded = false, made = false;
     char event[16] = "";
-    if (ends_differ(copy->source, copy->target, error) != 0 || describe(copy, &found, error) != 0 ||
+    if (ends_differ(copy->source, copy->target, error) != 0 || start_describe(copy, &found, error) != 0 ||
         check_money(copy, error) != 0 || lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;

@@ -8,3 +8,6 @@
 
 /* Fills copy->migration from the state, or anew. copy's connections are open. */
 int start_copy(Copy *copy, Error *error) MUST_CHECK;
+
+/* What a migration from this source would be. copy's connections are open. */
+int start_describe(Copy *copy, Migration *out, Error *error) MUST_CHECK;

@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "beside.h"
 #include "ddl_step.h"
+#include "post_data.h"
 #include "queue.h"
 #include "sequences.h"
-#include "silence.h"
 #include "text.h"
 #include "statements.h"
 
@@ -33,39 +32,6 @@ static const Step steps[] = {
 static const Step again = {"again", copy_step_again}, objects = {"objects", copy_step_objects};
 
 #define STEPS (sizeof(steps) / sizeof(*steps))
-
-static void tick(void *context)
-{
-    progress_tick(context);
-}
-
-static void doing(void *context, int job, const char *object)
-{
-    progress_job(context, job, object, 0);
-}
-
-static void refused(void *context, const char *object, const char *words)
-{
-    progress_warn(context, "%s: the target refuses it: %s", object, words);
-}
-
-static SchemaRoad schema_road(const Copy *copy)
-{
-    return (SchemaRoad){
-        .source_uri = copy->settings->source,
-        .target_uri = copy->settings->target,
-        .migration = copy->settings->migration,
-        .source = copy->source,
-        .target = copy->target,
-        .left = &copy->left,
-        .jobs = copy->options->jobs,
-        .options = copy->options->schema,
-        .idle = tick,
-        .doing = doing,
-        .refused = refused,
-        .context = copy->progress,
-    };
-}
 
 /* What of the schema goes with what stays behind, and was not named for that by anybody. */
 static int tell_left_out(Copy *copy, Error *error)
@@ -92,7 +58,7 @@ static int tell_left_out(Copy *copy, Error *error)
 
 int copy_step_schema(Copy *copy, bool repeated, Error *error)
 {
-    SchemaRoad road = schema_road(copy);
+    SchemaRoad road = post_data_road(copy);
     char snapshot[64];
     (void)repeated;
     if (copy_captures(copy)) {
@@ -103,124 +69,6 @@ int copy_step_schema(Copy *copy, bool repeated, Error *error)
         road.snapshot = snapshot;
     }
     return schema_restore_pre_data(&road, error) == 0 ? tell_left_out(copy, error) : -1;
-}
-
-/* What of it would act on the rows that the stream brings. */
-static int silence(Copy *copy, Error *error)
-{
-    size_t count = 0;
-    if (state_silence(copy->target, copy->settings->migration, &count, error) != 0) {
-        return -1;
-    }
-    if (count > 0) {
-        progress_warn(copy->progress,
-                      "%zu trigger(s) and rule(s) ENABLE ALWAYS or REPLICA are disabled on the target until "
-                      "the cutover: "
-                      "what they do is in the stream (penstock.silenced)",
-                      count);
-    }
-    return 0;
-}
-
-/* What a program or a crew of the schema's is waited for with, while the stream goes on beside. */
-typedef struct BesideSchema {
-    Beside beside;
-    Error error; /* the first */
-} BesideSchema;
-
-static void tend(void *context)
-{
-    BesideSchema *schema = context;
-    if (schema->error.code == ERROR_NONE && beside_tend(&schema->beside, true, &schema->error) != 0) {
-        progress_warn(schema->beside.copy->progress, "%s", schema->error.message);
-    }
-}
-
-static void doing_beside(void *context, int job, const char *object)
-{
-    doing(((BesideSchema *)context)->beside.copy->progress, job, object);
-}
-
-static void refused_beside(void *context, const char *object, const char *words)
-{
-    refused(((BesideSchema *)context)->beside.copy->progress, object, words);
-}
-
-/*
- * Tables were copied under several snapshots, and the stream goes on: it makes them agree with each other, and has passed the
- * last of these snapshots by now. What looks at one table alone is made meanwhile; what looks at several, while the stream stands
- * at one point.
- */
-static int post_data_beside(BesideSchema *schema, Error *error)
-{
-    SchemaRoad road = schema_road(schema->beside.copy);
-    bool passed = false;
-    road.idle = tend;
-    road.doing = doing_beside;
-    road.refused = refused_beside;
-    road.context = schema;
-    road.options.rows_differ = true;
-    if (schema_restore_post_data(&road, error) != 0) {
-        return -1;
-    }
-    if (schema->error.code != ERROR_NONE) {
-        *error = schema->error;
-        return -1;
-    }
-    if (beside_pass(&schema->beside, &passed, error) != 0 || beside_hold(&schema->beside, error) != 0) {
-        return -1;
-    }
-    road = schema_road(schema->beside.copy);
-    return schema_restore_post_data(&road, error);
-}
-
-/* What DDL has changed meanwhile is no longer what the dump says: once more, as the source has it now. */
-static int renew_refused(Copy *copy, Error *error)
-{
-    PGresult *rows = NULL;
-    SchemaRoad road = schema_road(copy);
-    if (!copy_captures(copy)) {
-        return 0;
-    }
-    if (schema_refused(copy->target, copy->settings->migration, &rows, error) != 0) {
-        return -1;
-    }
-    int refused = PQntuples(rows);
-    PQclear(rows);
-    return refused > 0 ? schema_restore_refused(&road, error) : 0;
-}
-
-int copy_step_post_data(Copy *copy, bool repeated, Error *error)
-{
-    SchemaRoad road = schema_road(copy);
-    BesideSchema schema = {0};
-    bool needed = false;
-    (void)repeated;
-    if (beside_needed(copy, &needed, error) != 0) {
-        return -1;
-    }
-    if (!needed) {
-        return schema_restore_post_data(&road, error) == 0 ? silence(copy, error) : -1;
-    }
-    int status = beside_open(copy, NULL, &schema.beside, error);
-    if (status == 0) {
-        status = post_data_beside(&schema, error);
-    }
-    if (status == 0) {
-        status = renew_refused(copy, error);
-    }
-    if (status == 0) {
-        status = silence(copy, error); /* while the stream stands */
-    }
-    beside_close(&schema.beside);
-    return status;
-}
-
-int copy_step_objects(Copy *copy, bool repeated, Error *error)
-{
-    SchemaRoad road = schema_road(copy);
-    (void)repeated;
-    return schema_restore_refused(&road, error) == 0 ? silence(copy, error) : -1;
 }
 
 int copy_check_objects(Copy *copy, Error *error)
@@ -311,7 +159,11 @@ int copy_step_again(Copy *copy, bool repeated, Error *error)
         queue_analyze(copy->target, copy->settings->migration, &rows, error) != 0) {
         return -1;
     }
-    int status = copy_step_data(copy, false, error);
+    /* Those that were made on the target since may have triggers that fire for rows that are copied. */
+    int status = post_data_silence(copy, error);
+    if (status == 0) {
+        status = copy_step_data(copy, false, error);
+    }
     if (status == 0) {
         status = run_rows(copy, rows, error);
     } else if (strcmp(error->sqlstate, "42P01") == 0) {

@@ -20,19 +20,35 @@
 #include <string.h>
 
 #include "clock.h"
-#include "relay.h"
+#include "number.h"
 #include "session.h"
+#include "setback.h"
+#include "standby.h"
 #include "table.h"
+#include "text.h"
 
 #define PAUSE_MS 50
 #define DEFINITION_PAUSES 10
 
+/* Indexes of tables from this size on, or of which a part is, are built while others are copied. */
+#define LARGE_BYTES (8 << 20)
+
+/* How often a job is tried again that a standby's replay, or a deadlock, has ended. */
+#define MOST_CONFLICTS 50
+
+/* How long a table that somebody has locked is waited for before others have their turn. */
+#define SOURCE_LOCK_TIMEOUT "5s"
+
 typedef struct Worker {
-    const WorkerYard *yard;
+    WorkerYard *yard;
     const CrewMember *member;
     Database *source, *target;
+    Database *builder; /* NULL: has built nothing yet */
     JobsCursor cursor;
-    TableFit fit; /* of the last table: whether it can be read under the snapshot */
+    TableFit fit;        /* of the last table: whether it can be read under the snapshot */
+    int64_t locked;      /* the job that was told to wait for a lock last; 0: none */
+    int conflicts;       /* that a job has met in a row */
+    double locked_since; /* nothing but locked tables has been met since; 0: that is not so */
     SessionWait wait;
 } Worker;
 
@@ -66,8 +82,16 @@ static int move_rows(Worker *worker, const TableCopy *table, RelayCount *count, 
         run(worker, worker->source, table->out.data, error) != 0) {
         return -1;
     }
-    return relay_rows(worker->source, worker->target, &worker->wait,
-                      progress_moving(worker->yard->copy->progress, worker->member->number), count, error);
+    RelayWatch *watch = &worker->yard->watches[worker->member->number];
+    const RelayRoute route = {.wait = &worker->wait,
+                              .moving = progress_moving(worker->yard->copy->progress, worker->member->number),
+                              .watch = watch,
+                              .brake = worker->yard->brake};
+    atomic_fetch_add(&watch->number, 1);
+    atomic_store(&watch->pid, PQbackendPID(database_connection(worker->target)));
+    int status = relay_rows(worker->source, worker->target, &route, count, error);
+    atomic_store(&watch->pid, 0);
+    return status;
 }
 
 static int make_key(Worker *worker, const Job *job, const PGresult *tables, int row, Error *error)
@@ -176,7 +200,7 @@ static int copy_tables(Worker *worker, const Job *job, int snapshot, Error *erro
 /* Begins on both ends; *held is false when somebody else has the job, *open when a later snapshot is published already. */
 static int begin(Worker *worker, const Job *job, int *snapshot, bool *held, bool *open, Error *error)
 {
-    const WorkerYard *yard = worker->yard;
+    WorkerYard *yard = worker->yard;
     *held = *open = false;
     if (snapshots_adopt(yard->snapshots, worker->source, snapshot, error) != 0 ||
         database_execute(worker->target, error, "BEGIN", 0) != 0 ||
@@ -269,45 +293,192 @@ static int do_job(Worker *worker, const Job *job, Error *error)
 static void give_back(Worker *worker, const Job *job, const Error *why)
 {
     Error ignored;
-    if (PQtransactionStatus(database_connection(worker->target)) == PQTRANS_INERROR &&
+    PGTransactionStatusType status = PQtransactionStatus(database_connection(worker->target));
+    if ((status == PQTRANS_INERROR || status == PQTRANS_INTRANS) &&
         database_execute(worker->target, &ignored, "ROLLBACK", 0) == 0) {
         (void)!jobs_return(worker->target, job, why->message, &ignored);
     }
 }
 
+/* Several scans of a table at a time would else begin where another one is, and its rows come out of their order. */
+static int open_source(Worker *worker, Error *error)
+{
+    const Copy *copy = worker->yard->copy;
+    return session_open(standby_uri(copy), DATABASE_SOURCE, "copy", copy->migration.source_encoding,
+                        &worker->source, error) == 0
+               ? database_execute(
+                     worker->source, error,
+                     "SET synchronize_seqscans = off; SET lock_timeout = '" SOURCE_LOCK_TIMEOUT "'", 0)
+               : -1;
+}
+
+static int open_both(Worker *worker, Error *error)
+{
+    const Copy *copy = worker->yard->copy;
+    if (worker->source == NULL && open_source(worker, error) != 0) {
+        return -1;
+    }
+    if (worker->target == NULL && worker_open_target(copy, SESSION_COPIES, copy->migration.source_encoding,
+                                                     &worker->target, error) != 0) {
+        return -1;
+    }
+    atomic_store(&worker->yard->watches[worker->member->number].session,
+                 PQbackendPID(database_connection(worker->target)));
+    return 0;
+}
+
+/* Tells it once for each job, and goes on with the next one in the queue. */
+static int pass_locked(Worker *worker, const Job *job, Error *error)
+{
+    double now = clock_seconds();
+    worker->cursor.rank = job->rank + 1;
+    worker->locked_since = worker->locked_since > 0 ? worker->locked_since : now;
+    if (now - worker->locked_since > worker->wait.limit_seconds) {
+        error_hint(error, "pg_locks and pg_stat_activity of the source say who has it locked");
+        return error_context(error, "nothing else is left to copy for %d s", worker->wait.limit_seconds);
+    }
+    if (worker->locked != job->id) {
+        worker->locked = job->id;
+        progress_warn(worker->yard->copy->progress, "%s: it is copied later", error->message);
+    }
+    return 0;
+}
+
+static void block_for_room(Worker *worker, const Error *error)
+{
+    if (brake_block(worker->yard->brake, worker->member->number)) {
+        progress_warn(worker->yard->copy->progress,
+                      "the copy waits until the target has room, and then goes on by itself: %s",
+                      error->message);
+    }
+}
+
+/* The job could not be done: 0 when it is to be tried again, later, and then error is cleared. */
+static int set_back(Worker *worker, const Job *job, Error *error)
+{
+    Setback setback = setback_of(error);
+    give_back(worker, job, error);
+    if (setback == SETBACK_NONE || interrupted() || atomic_load(worker->member->stop)) {
+        return -1;
+    }
+    if (setback == SETBACK_RECOVERY && ++worker->conflicts > MOST_CONFLICTS) {
+        return error_context(error, "%d times in a row", worker->conflicts);
+    }
+    if (setback == SETBACK_LOCKED && pass_locked(worker, job, error) != 0) {
+        return -1;
+    }
+    if (setback == SETBACK_NO_ROOM) {
+        block_for_room(worker, error);
+    }
+    progress_job(worker->yard->copy->progress, worker->member->number, NULL, 0);
+    database_close(worker->source);
+    worker->source = NULL;
+    if (PQtransactionStatus(database_connection(worker->target)) != PQTRANS_IDLE) {
+        database_close(worker->target);
+        worker->target = NULL;
+    }
+    *error = (Error){0};
+    return open_both(worker, error);
+}
+
+static int do_or_set_back(Worker *worker, const Job *job, Error *error)
+{
+    WorkerYard *yard = worker->yard;
+    atomic_fetch_add(&yard->busy, 1);
+    int status = do_job(worker, job, error);
+    if (status == 0 && job->source_bytes >= LARGE_BYTES) {
+        atomic_store(&yard->built_next, true);
+    }
+    atomic_fetch_sub(&yard->busy, 1);
+    if (status != 0) {
+        return set_back(worker, job, error);
+    }
+    worker->locked_since = 0;
+    worker->conflicts = 0;
+    brake_release(yard->brake, worker->member->number);
+    return 0;
+}
+
+/* An index of a table that has all its rows, if there is one to build. */
+static int build_early(Worker *worker, bool *built, Error *error)
+{
+    WorkerYard *yard = worker->yard;
+    *built = false;
+    if (yard->road == NULL || !atomic_exchange(&yard->built_next, false)) {
+        return 0;
+    }
+    SchemaRoad road = *yard->road;
+    road.options.beside = yard->large || snapshots_newest(yard->snapshots) > 1;
+    if (worker->builder == NULL && schema_open_builder(&road, &worker->builder, error) != 0) {
+        return -1;
+    }
+    atomic_store(&yard->built_next, true); /* others look for one of their own meanwhile */
+    int status = schema_build_early(&road, worker->builder, worker->member->number, worker->member->stop,
+                                    built, error);
+    if (status == 0 && !*built) {
+        atomic_store(&yard->built_next, false);
+    }
+    return status;
+}
+
+/* Does what is next; *left when there is nothing to do, now or later. */
+static int take_turn(Worker *worker, bool *left, Error *error)
+{
+    WorkerYard *yard = worker->yard;
+    bool found = false;
+    Job job;
+    *left = false;
+    if (open_both(worker, error) != 0 || build_early(worker, &found, error) != 0) {
+        return -1;
+    }
+    if (found) {
+        return 0;
+    }
+    if (jobs_claim(worker->target, yard->copy->settings->migration, &worker->cursor, &job, &found, error) !=
+        0) {
+        return -1;
+    }
+    if (found) {
+        return do_or_set_back(worker, &job, error);
+    }
+    /* Whoever is at a table may finish it, and its indexes are then for all to build. */
+    if (yard->road != NULL && (atomic_load(&yard->busy) > 0 || atomic_load(&yard->built_next))) {
+        clock_pause_ms(PAUSE_MS);
+        return 0;
+    }
+    brake_drained(yard->brake, true);
+    *left = true;
+    return 0;
+}
+
 static int drain_queue(Worker *worker, Error *error)
 {
-    for (;;) {
-        Job job;
-        bool found = false;
-        if (atomic_load(worker->member->stop)) {
-            return 0;
-        }
+    for (bool left = false; !left && !atomic_load(worker->member->stop);) {
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
-        if (jobs_claim(worker->target, worker->yard->copy->settings->migration, &worker->cursor, &job, &found,
-                       error) != 0) {
-            return -1;
-        }
-        if (!found) {
+        BrakeAnswer answer = brake_wait(worker->yard->brake, worker->member->number);
+        if (answer == BRAKE_END) {
             return 0;
         }
-        if (do_job(worker, &job, error) != 0) {
-            give_back(worker, &job, error);
+        if (answer == BRAKE_GO && take_turn(worker, &left, error) != 0) {
             return -1;
         }
     }
+    return 0;
 }
 
 int worker_open_target(const Copy *copy, SessionKind kind, const char *encoding, Database **out, Error *error)
 {
     char purpose[96];
-    snprintf(purpose, sizeof(purpose), "copy %s", copy->settings->migration);
+    snprintf(purpose, sizeof(purpose), "%s %s", copy->options->join ? "join" : "copy",
+             copy->settings->migration);
     if (session_open_as(kind, copy->settings->target, DATABASE_TARGET, purpose, encoding, out, error) != 0) {
         return -1;
     }
-    return database_execute(*out, error, "SET session_replication_role = replica", 0);
+    return schema_set_resources(&copy->options->schema, *out, error) == 0
+               ? database_execute(*out, error, "SET session_replication_role = replica", 0)
+               : -1;
 }
 
 int worker_make_key(Database *target, const char *relation, const char *sql, const SessionWait *wait,
@@ -331,35 +502,76 @@ int worker_make_key(Database *target, const char *relation, const char *sql, con
     return status == 0 ? 0 : error_context(error, "the index of its key");
 }
 
-/* Several scans of a table at a time would else begin where another one is, and its rows come out of their order. */
-static int open_source(Worker *worker, Error *error)
+int worker_count(const Copy *copy)
 {
-    const Copy *copy = worker->yard->copy;
-    return session_open(copy->settings->source, DATABASE_SOURCE, "copy", copy->migration.source_encoding,
-                        &worker->source, error) == 0
-               ? database_execute(worker->source, error, "SET synchronize_seqscans = off", 0)
-               : -1;
+    return copy->options->jobs > WORKERS_READY ? copy->options->jobs : WORKERS_READY;
+}
+
+void yard_fill(WorkerYard *yard)
+{
+    yard->brake = brake_new(yard->copy->options->jobs);
+    yard->watches = calloc((size_t)worker_count(yard->copy), sizeof(RelayWatch));
+    if (yard->watches == NULL) {
+        abort();
+    }
+}
+
+void yard_clear(WorkerYard *yard)
+{
+    brake_free(yard->brake);
+    free(yard->watches);
+}
+
+static void append_pids(const WorkerYard *yard, int *numbers, Text *out)
+{
+    for (int i = 0; i < worker_count(yard->copy); i++) {
+        char text[16];
+        numbers[i] = atomic_load(&yard->watches[i].number);
+        snprintf(text, sizeof text, "%d", atomic_load(&yard->watches[i].pid));
+        text_array_add(out, text);
+    }
+    text_array_end(out);
+}
+
+int worker_watch(const WorkerYard *yard, Database *target, Error *error)
+{
+    PGresult *rows = NULL;
+    Text pids = {0};
+    int *numbers = calloc((size_t)worker_count(yard->copy), sizeof *numbers);
+    if (numbers == NULL) {
+        abort();
+    }
+    append_pids(yard, numbers, &pids);
+    int status =
+        database_query(target, &rows, error,
+                       "SELECT p.number - 1 FROM unnest($1::int[]) WITH ORDINALITY AS p (pid, number)"
+                       "  JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid"
+                       " WHERE a.state = 'idle in transaction (aborted)'",
+                       1, pids.data);
+    for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
+        int worker = number_int(PQgetvalue(rows, i, 0));
+        atomic_store(&yard->watches[worker].refused, numbers[worker]);
+    }
+    PQclear(rows);
+    text_free(&pids);
+    free(numbers);
+    return status;
 }
 
 int worker_copy(const CrewMember *member, Error *error)
 {
-    const WorkerYard *yard = member->context;
+    WorkerYard *yard = member->context;
     const Copy *copy = yard->copy;
     Worker worker = {.yard = yard,
                      .member = member,
                      .wait = {.stop = member->stop,
                               .limit_seconds = copy->options->stall_timeout,
                               .what = "copying rows"}};
-    int status = open_source(&worker, error);
-    if (status == 0) {
-        status =
-            worker_open_target(copy, SESSION_COPIES, copy->migration.source_encoding, &worker.target, error);
-    }
-    if (status == 0) {
-        status = drain_queue(&worker, error);
-    }
+    int status = drain_queue(&worker, error);
+    brake_release(yard->brake, member->number);
     progress_job(copy->progress, member->number, NULL, 0);
     database_close(worker.source);
     database_close(worker.target);
+    database_close(worker.builder);
     return status;
 }

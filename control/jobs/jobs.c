@@ -60,6 +60,14 @@ int jobs_left(Database *target, const char *migration, int64_t *out, Error *erro
     return 0;
 }
 
+int jobs_any_free(Database *target, const char *migration, bool *found, Error *error)
+{
+    return database_found(target, found, error,
+                          "SELECT 1 FROM penstock.job WHERE migration = $1 AND state <> 'done' LIMIT 1"
+                          " FOR UPDATE SKIP LOCKED",
+                          1, migration);
+}
+
 /* MATERIALIZED: as a plain subquery the choice could be made once per row of a join, and claim several. */
 #define CLAIM(state)                                                                                         \
     "WITH next AS MATERIALIZED ("                                                                            \
@@ -76,6 +84,7 @@ int jobs_left(Database *target, const char *migration, int64_t *out, Error *erro
 static void read_job(const PGresult *row, Job *out)
 {
     *out = (Job){.id = strtoll(PQgetvalue(row, 0, 0), NULL, 10),
+                 .rank = number_int(PQgetvalue(row, 0, 2)),
                  .anew = PQgetvalue(row, 0, 5)[0] == 't',
                  .source_bytes = strtoll(PQgetvalue(row, 0, 6), NULL, 10)};
     for (int kind = 0; kind < (int)(sizeof kinds / sizeof *kinds); kind++) {
@@ -98,8 +107,8 @@ static int claim(Database *target, const char *migration, const char *sql, int f
     }
     *found = PQntuples(row) == 1;
     if (*found) {
-        cursor->rank = number_int(PQgetvalue(row, 0, 2));
         read_job(row, out);
+        cursor->rank = out->rank;
     }
     PQclear(row);
     return 0;

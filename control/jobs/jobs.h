@@ -30,6 +30,7 @@ typedef enum JobKind { JOB_TABLE, JOB_TABLES, JOB_PART } JobKind;
 typedef struct Job {
     int64_t id;
     JobKind kind;
+    int rank;                         /* in the queue */
     char first_key[24], last_key[24]; /* of a part; "" where it is open */
     bool anew;                        /* rows have to be removed first */
     int64_t source_bytes;
@@ -48,6 +49,9 @@ int jobs_totals(Database *target, const char *migration, JobsTotals *out, Error 
 
 /* How many jobs are not done. */
 int jobs_left(Database *target, const char *migration, int64_t *out, Error *error) MUST_CHECK;
+
+/* Whether there is one that nobody is at. */
+int jobs_any_free(Database *target, const char *migration, bool *found, Error *error) MUST_CHECK;
 
 /* Claims the first job that nobody is at; *found is false when there is none. */
 int jobs_claim(Database *target, const char *migration, JobsCursor *cursor, Job *out, bool *found,

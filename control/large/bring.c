@@ -68,7 +68,8 @@ static int carry(Bringing *bringing, Database *from, Database *to, const char *o
                        PGRES_COPY_IN, error);
     }
     if (status == 0) {
-        status = relay_rows(from, to, &wait, &bringing->bytes, &count, error);
+        const RelayRoute route = {.wait = &wait, .moving = &bringing->bytes};
+        status = relay_rows(from, to, &route, &count, error);
     }
     text_free(&out);
     return status;

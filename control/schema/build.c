@@ -31,6 +31,27 @@ void refusal_free(Refusal *refusal)
     *refusal = (Refusal){0};
 }
 
+int schema_set_resources(const SchemaOptions *options, Database *session, Error *error)
+{
+    char workers[16];
+    snprintf(workers, sizeof workers, "%d", options->parallel - 1);
+    if (database_execute(
+            session, error,
+            "SELECT pg_catalog.set_config('maintenance_work_mem', coalesce($1::text,"
+            "  CASE WHEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem'))"
+            "            < pg_catalog.pg_size_bytes('256MB') THEN '256MB'"
+            "       ELSE pg_catalog.current_setting('maintenance_work_mem') END), false)",
+            1, options->memory) != 0) {
+        return error_context(error, "setting --maintenance-work-mem");
+    }
+    return options->parallel == 0
+               ? 0
+               : database_execute(
+                     session, error,
+                     "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', $1::text, false)", 1,
+                     workers);
+}
+
 int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out, Error *error)
 {
     char purpose[96];
@@ -38,7 +59,8 @@ int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, 
     if (session_open_as(SESSION_BUILDS, uri, DATABASE_TARGET, purpose, encoding, &out->session, error) != 0) {
         return -1;
     }
-    if (database_execute(out->session, error, preamble, 0) == 0) {
+    if (database_execute(out->session, error, preamble, 0) == 0 &&
+        schema_set_resources(&road->options, out->session, error) == 0) {
         return 0;
     }
     database_close(out->session);
@@ -143,10 +165,11 @@ static void statements_of(const SchemaObject *object, const char *search_path, T
 
 int builder_begin(Builder *builder, bool commit, Error *error)
 {
+    char sql[128];
     builder->saved = true;
-    return database_execute(
-        builder->session, error,
-        commit ? "COMMIT; BEGIN; SAVEPOINT penstock_object" : "BEGIN; SAVEPOINT penstock_object", 0);
+    snprintf(sql, sizeof sql, "%sBEGIN; %sSAVEPOINT penstock_object", commit ? "COMMIT; " : "",
+             builder->hurried ? "SET LOCAL lock_timeout = '2s'; " : "");
+    return database_execute(builder->session, error, sql, 0);
 }
 
 /* Tries it once. After a refusal the transaction is as it was. */
@@ -177,6 +200,36 @@ static bool lacks_a_name(const Refusal *refusal)
         }
     }
     return false;
+}
+
+static int run_alone(Builder *builder, const char *settings, const char *search_path, const char *sql,
+                     Refusal *refusal, Error *error)
+{
+    Text before = {0};
+    Error ignored;
+    text_printf(&before,
+                "SET lock_timeout = 0; SET standard_conforming_strings TO DEFAULT; SET search_path %s;%s",
+                search_path, settings != NULL ? settings : "");
+    int status = database_execute(builder->session, error, before.data, 0);
+    text_free(&before);
+    if (status == 0) {
+        status = builder_run(builder, sql, refusal, error);
+    }
+    int after = PQstatus(database_connection(builder->session)) == CONNECTION_OK
+                    ? database_execute(builder->session, status == 0 ? error : &ignored,
+                                       "RESET default_tablespace; RESET default_table_access_method; SET "
+                                       "search_path = ''; SET standard_conforming_strings = on",
+                                       0)
+                    : 0;
+    return status == 0 ? after : status;
+}
+
+int builder_run_alone(Builder *builder, const char *settings, const char *sql, Refusal *refusal, Error *error)
+{
+    int status = run_alone(builder, settings, "= ''", sql, refusal, error);
+    return status == 0 && lacks_a_name(refusal)
+               ? run_alone(builder, settings, "TO DEFAULT", sql, refusal, error)
+               : status;
 }
 
 int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal, Error *error)

@@ -21,6 +21,7 @@ typedef struct Builder {
     Database *session;
     const atomic_bool *stop; /* somebody else has failed, or NULL */
     bool saved;              /* the savepoint stands, and nothing was done behind it */
+    bool hurried; /* in a transaction no lock is waited for longer than a moment: others queue up behind us */
 } Builder;
 
 /*
@@ -35,6 +36,13 @@ int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, 
  * former content is freed, and is no error. An error is what stops all work: no connection, no room, a signal, a stop.
  */
 int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error) MUST_CHECK;
+
+/*
+ * Runs one statement by itself, outside of a transaction, with settings before it (NULL: none), which are taken back; under
+ * the database's own search_path where a name is not found without. Waits for locks for as long as it takes.
+ */
+int builder_run_alone(Builder *builder, const char *settings, const char *sql, Refusal *refusal,
+                      Error *error) MUST_CHECK;
 
 /* Begins a transaction, in the place of one that is open when commit is set. */
 int builder_begin(Builder *builder, bool commit, Error *error) MUST_CHECK;

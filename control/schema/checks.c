@@ -7,6 +7,7 @@
 #include "checks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "left_behind.h"
 
@@ -14,7 +15,7 @@ static const char checks_sql[] =
     "SELECT c.oid, n.nspname, pg_catalog.concat(t.relname, ' ', c.conname),"
     "       pg_catalog.format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, c.conname),"
     "       pg_catalog.format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s;', n.nspname, t.relname, c.conname,"
-    "                         pg_catalog.pg_get_constraintdef(c.oid))"
+    "                         pg_catalog.pg_get_constraintdef(c.oid)), t.oid"
     "  FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) c.conrelid"
     "  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace"
     " WHERE c.contype OPERATOR(pg_catalog.=) 'c' AND c.conislocal AND c.coninhcount OPERATOR(pg_catalog.=) 0"
@@ -37,6 +38,22 @@ static const char checks_sql[] =
                  "OPERATOR(pg_catalog.>=) 16384::oid)"
                  " ORDER BY 1";
 
+/* The check needs its table, and locks it. */
+static void need_table(SchemaObject *object, const SchemaScript *pre, uint32_t table)
+{
+    for (size_t i = 0; i < pre->count; i++) {
+        if (pre->objects[i].object_id == table && strcmp(pre->objects[i].kind, "TABLE") == 0) {
+            object->needs = malloc(sizeof *object->needs);
+            if (object->needs == NULL) {
+                abort();
+            }
+            object->needs[0] = pre->objects[i].dump_id;
+            object->need_count = 1;
+            return;
+        }
+    }
+}
+
 int checks_move(const SchemaRoad *road, SchemaScript *pre, SchemaScript *post, Error *error)
 {
     PGresult *rows = NULL;
@@ -57,7 +74,10 @@ int checks_move(const SchemaRoad *road, SchemaScript *pre, SchemaScript *post, E
                                .schema = PQgetvalue(rows, i, 1),
                                .name = PQgetvalue(rows, i, 2),
                                .sql = PQgetvalue(rows, i, 4)};
+        need_table(&object, pre, (uint32_t)strtoul(PQgetvalue(rows, i, 5), NULL, 10));
         script_add(post, &object);
+        object.needs = NULL;
+        object.need_count = 0;
         object.kind = "CHECK CONSTRAINT, for later,";
         object.sql = PQgetvalue(rows, i, 3);
         script_add(pre, &object);

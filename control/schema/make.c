@@ -11,28 +11,21 @@
 #include "clock.h"
 #include "crew.h"
 #include "order.h"
+#include "present.h"
+#include "statement.h"
 
-/* deadlock_detected and lock_not_available: with the applier, or with somebody who looks at the target. */
+/* After a deadlock with the applier, say; and for a lock of somebody's who looks at the target, a moment each. */
 #define TRIES 5
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_MS 500
 
 ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Text *statements)
 {
     if (object->left != NULL || object_fits(object, &road->options.leave_out)) {
         return OBJECT_LEFT_OUT;
     }
-    bool constraint =
-        strcmp(object->kind, "FK CONSTRAINT") == 0 || strcmp(object->kind, "CHECK CONSTRAINT") == 0;
-    const char *end = object->sql != NULL ? strrchr(object->sql, ';') : NULL;
-    if (constraint && end != NULL &&
-        (object->not_valid != NULL || object_fits(object, &road->options.not_valid))) {
-        static const char already[] = " NOT VALID";
-        size_t size = (size_t)(end - object->sql);
-        text_append_bytes(statements, object->sql, size);
-        if (size < sizeof already - 1 ||
-            strncmp(end - (sizeof already - 1), already, sizeof already - 1) != 0) {
-            text_append(statements, already);
-        }
-        text_append(statements, ";");
+    if (object->sql != NULL && (object->not_valid != NULL || object_fits(object, &road->options.not_valid))) {
+        (void)!statement_not_valid(object->sql, statements);
     }
     return OBJECT_WAITING;
 }
@@ -77,37 +70,226 @@ static void tell_refused(const SchemaRoad *road, const SchemaObject *object, con
     }
 }
 
-static bool worth_another_try(const Refusal *refusal)
+/* Whether it is to be tried once more; waits where that takes patience. */
+static bool try_again(const Mason *mason, const Refusal *refusal, int tries)
 {
-    return strcmp(refusal->sqlstate, "40P01") == 0 || strcmp(refusal->sqlstate, "55P03") == 0;
+    if (strcmp(refusal->sqlstate, "55P03") == 0 && tries < LOCK_TRIES && !atomic_load(mason->member->stop)) {
+        clock_pause_ms(LOCK_PAUSE_MS);
+        return true;
+    }
+    return strcmp(refusal->sqlstate, "40P01") == 0 && tries < TRIES;
 }
 
-static int make_within(Mason *mason, const PlannedObject *planned, const SchemaObject *object, bool not_valid,
-                       Refusal *refusal, Error *error)
+static bool taken_name(const Refusal *refusal)
+{
+    return strcmp(refusal->sqlstate, "42P07") == 0 || strcmp(refusal->sqlstate, "42710") == 0;
+}
+
+/* Writes how it ended, and ends the transaction. What somebody has made by hand, just as it is at the source, counts as made. */
+static int end_turn(Mason *mason, const PlannedObject *planned, const SchemaObject *object, ObjectState state,
+                    Refusal *refusal, Error *error)
 {
     const char *migration = mason->site->road->migration;
     Database *session = mason->builder.session;
-    for (int tries = 1;; tries++) {
-        if (builder_begin(&mason->builder, false, error) != 0 ||
-            builder_make(&mason->builder, object, refusal, error) != 0) {
+    if (taken_name(refusal)) {
+        bool same = false;
+        if (present_same(session, object, &same, error) != 0) {
             return -1;
         }
-        if (tries == TRIES || !worth_another_try(refusal)) {
-            break;
-        }
-        if (database_execute(session, error, "ROLLBACK", 0) != 0) {
-            return -1;
+        if (same) {
+            refusal_free(refusal);
         }
     }
-    bool made = refusal->sqlstate[0] == '\0';
-    if (made && not_valid) {
-        text_append(&refusal->words, "NOT VALID");
-    }
-    if (objects_write(session, migration, planned, made ? OBJECT_MADE : OBJECT_REFUSED, refusal, error) !=
-        0) {
+    if (objects_write(session, migration, planned, refusal->sqlstate[0] == '\0' ? state : OBJECT_REFUSED,
+                      refusal, error) != 0) {
         return -1;
     }
-    return database_execute(session, error, "COMMIT", 0);
+    return PQtransactionStatus(database_connection(session)) == PQTRANS_IDLE
+               ? 0
+               : database_execute(session, error, "COMMIT", 0);
+}
+
+/*
+ * Once, within a transaction of its own. patient: what the statement locks is in nobody's way, neither when it has it nor while it
+ * waits for it.
+ */
+static int make_once(Mason *mason, const SchemaObject *object, bool patient, Refusal *refusal, Error *error)
+{
+    mason->builder.hurried = mason->site->road->options.beside && !patient;
+    return builder_begin(&mason->builder, false, error) == 0
+               ? builder_make(&mason->builder, object, refusal, error)
+               : -1;
+}
+
+/* The same, and once more where that helps. */
+static int make_within(Mason *mason, const SchemaObject *object, bool patient, Refusal *refusal, Error *error)
+{
+    int status = make_once(mason, object, patient, refusal, error);
+    for (int tries = 1; status == 0 && try_again(mason, refusal, tries); tries++) {
+        status = database_execute(mason->builder.session, error, "ROLLBACK", 0);
+        status = status == 0 ? make_once(mason, object, patient, refusal, error) : -1;
+    }
+    return status;
+}
+
+static int enter(const Mason *mason, bool whole, Error *error)
+{
+    const SchemaRoad *road = mason->site->road;
+    return road->enter == NULL
+               ? 0
+               : road->enter(road->context, mason->member->number,
+                             PQbackendPID(database_connection(mason->builder.session)), whole, error);
+}
+
+static void leave(const Mason *mason)
+{
+    const SchemaRoad *road = mason->site->road;
+    if (road->leave != NULL) {
+        road->leave(road->context, mason->member->number);
+    }
+}
+
+/* --- beside the stream --- */
+
+static int drop_broken(Mason *mason, const SchemaObject *object, const char *index, Presence *presence,
+                       Error *error)
+{
+    Database *session = mason->builder.session;
+    Text sql = {0};
+    if (present_index(session, object, index, presence, error) != 0) {
+        return -1;
+    }
+    if (*presence != PRESENT_BROKEN) {
+        return 0;
+    }
+    char *schema = database_quote(object->schema), *name = database_quote(index);
+    text_printf(&sql, "DROP INDEX CONCURRENTLY %s.%s", schema, name);
+    int status = database_execute(session, error, sql.data, 0);
+    free(schema);
+    free(name);
+    text_free(&sql);
+    *presence = PRESENT_NOT;
+    return status;
+}
+
+/* What a run that died has left of it is finished, or begun again. */
+static int build(Mason *mason, const PlannedObject *planned, const SchemaObject *object,
+                 const StatementPair *pair, Refusal *refusal, Error *error)
+{
+    Presence presence = PRESENT_NOT;
+    if (planned->state == OBJECT_BUILDING &&
+        drop_broken(mason, object, pair->index.data, &presence, error) != 0) {
+        return -1;
+    }
+    for (int tries = 1; presence != PRESENT_WHOLE; tries++) {
+        if (builder_run_alone(&mason->builder, pair->settings.data, pair->build.data, refusal, error) != 0) {
+            return -1;
+        }
+        if (refusal->sqlstate[0] == '\0') {
+            return 0;
+        }
+        /* The name was free, or else taken by something that is not broken off: what is broken is ours. */
+        if (!taken_name(refusal) && drop_broken(mason, object, pair->index.data, &presence, error) != 0) {
+            return -1;
+        }
+        if (!try_again(mason, refusal, tries)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The index by itself, then in a transaction what makes it what it is to be. */
+static int build_and_attach(Mason *mason, const PlannedObject *planned, const SchemaObject *object,
+                            const StatementPair *pair, Refusal *refusal, Error *error)
+{
+    if (objects_write(mason->builder.session, mason->site->road->migration, planned, OBJECT_BUILDING, NULL,
+                      error) != 0 ||
+        build(mason, planned, object, pair, refusal, error) != 0) {
+        return -1;
+    }
+    if (refusal->sqlstate[0] == '\0' && pair->rest.size > 0) {
+        SchemaObject rest = *object;
+        rest.sql = pair->rest.data;
+        rest.tablespace = rest.access_method = NULL;
+        return make_within(mason, &rest, false, refusal, error);
+    }
+    return 0;
+}
+
+/* An index of a table that the stream writes to, where the server can build it meanwhile. */
+static int fits_beside(Mason *mason, const SchemaObject *object, const StatementPair *pair, bool *fits,
+                       Error *error)
+{
+    return database_found(
+        mason->builder.session, fits, error,
+        "SELECT 1 FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1) AND relkind = 'r'"
+        "   AND pg_catalog.strpos($2, '?') = 0",
+        2, pair->relation.data, object->name);
+}
+
+static int make_beside(Mason *mason, const PlannedObject *planned, const SchemaObject *object, bool *done,
+                       Refusal *refusal, Error *error)
+{
+    StatementPair pair = {0};
+    bool index = strcmp(object->kind, "INDEX") == 0 || strcmp(object->kind, "CONSTRAINT") == 0;
+    int status = 0;
+    *done = index && statement_pair(object->sql, &pair);
+    if (*done) {
+        status = fits_beside(mason, object, &pair, done, error);
+    }
+    if (status == 0 && *done) {
+        status = build_and_attach(mason, planned, object, &pair, refusal, error);
+    }
+    statement_pair_free(&pair);
+    return status;
+}
+
+/* --- */
+
+static bool looks_at_several(const SchemaObject *object)
+{
+    return (strcmp(object->kind, "FK CONSTRAINT") == 0 && strstr(object->sql, " NOT VALID;") == NULL) ||
+           strcmp(object->kind, "MATERIALIZED VIEW DATA") == 0;
+}
+
+/* As the object is at the source. A foreign key that could not be made NOT VALID has the stream stand still until it is made. */
+static int make_plain(Mason *mason, const SchemaObject *object, Refusal *refusal, Error *error)
+{
+    bool point = looks_at_several(object);
+    if (point && enter(mason, strcmp(object->kind, "FK CONSTRAINT") == 0, error) != 0) {
+        return -1;
+    }
+    int status =
+        make_within(mason, object, strcmp(object->kind, "MATERIALIZED VIEW DATA") == 0, refusal, error);
+    if (point) {
+        leave(mason);
+    }
+    return status;
+}
+
+static int make_somehow(Mason *mason, const PlannedObject *planned, SchemaObject *object, ObjectState *state,
+                        Refusal *refusal, Error *error)
+{
+    const SchemaOptions *options = &mason->site->road->options;
+    Text statements = {0};
+    bool done = false;
+    int status = 0;
+    if ((options->beside || planned->state == OBJECT_BUILDING) && object->sql != NULL) {
+        status = make_beside(mason, planned, object, &done, refusal, error);
+    }
+    if (status == 0 && !done) {
+        SchemaObject made = *object;
+        if (options->beside && statement_not_valid(object->sql, &statements)) {
+            made.sql = statements.data;
+            *state = OBJECT_NOT_VALID;
+            status = make_within(mason, &made, false, refusal, error);
+        } else {
+            status = make_plain(mason, &made, refusal, error);
+        }
+    }
+    text_free(&statements);
+    return status;
 }
 
 static int make_chosen(Mason *mason, const PlannedObject *planned, SchemaObject *object, Error *error)
@@ -115,18 +297,89 @@ static int make_chosen(Mason *mason, const PlannedObject *planned, SchemaObject 
     const SchemaRoad *road = mason->site->road;
     Text statements = {0};
     Refusal refusal = {0};
+    ObjectState state = OBJECT_MADE;
     int status;
     if (object_choice(road, object, &statements) == OBJECT_LEFT_OUT) {
         status =
             objects_write(mason->builder.session, road->migration, planned, OBJECT_LEFT_OUT, NULL, error);
     } else {
         object->sql = statements.data != NULL ? statements.data : object->sql;
-        status = make_within(mason, planned, object, statements.data != NULL, &refusal, error);
+        status = make_somehow(mason, planned, object, &state, &refusal, error);
+        if (status == 0 && statements.data != NULL && refusal.sqlstate[0] == '\0') {
+            text_append(&refusal.words, "NOT VALID"); /* as it was chosen */
+        }
+        if (status == 0) {
+            status = end_turn(mason, planned, object, state, &refusal, error);
+        }
     }
     if (status == 0 && refusal.sqlstate[0] != '\0') {
         tell_refused(road, object, &refusal);
     }
     text_free(&statements);
+    refusal_free(&refusal);
+    return status;
+}
+
+/*
+ * A check looks at its own table, as a rule: nothing has to be held for it. A foreign key has the stream at one point when it takes
+ * its snapshot. And should that not do, once more: where the stream can be held, at one point for as long as it takes. Where it
+ * cannot, some more times: a row may have come before the one that it points to.
+ */
+static int try_to_validate(Mason *mason, const SchemaObject *object, Refusal *refusal, Error *error)
+{
+    bool holds = mason->site->road->enter != NULL, foreign = strcmp(object->kind, "FK CONSTRAINT") == 0;
+    int most = holds ? 2 : TRIES, status = 0;
+    for (int tries = 0, locks = 1;
+         status == 0 && (tries == 0 || refusal->sqlstate[0] != '\0') && tries < most;) {
+        bool point = foreign || tries > 0;
+        if (PQtransactionStatus(database_connection(mason->builder.session)) != PQTRANS_IDLE) {
+            status = database_execute(mason->builder.session, error, "ROLLBACK", 0);
+        }
+        if (tries > 0 && !holds) {
+            clock_pause_ms(LOCK_PAUSE_MS);
+        }
+        if (status == 0 && point) {
+            status = enter(mason, tries > 0, error);
+        }
+        if (status == 0) {
+            status = make_once(mason, object, !point, refusal, error);
+        }
+        if (point) {
+            leave(mason);
+        }
+        /* Whoever has the table locked is waited for outside, where the stream goes on. */
+        bool locked =
+            status == 0 && strcmp(refusal->sqlstate, "55P03") == 0 && try_again(mason, refusal, locks);
+        *(locked ? &locks : &tries) += 1;
+    }
+    return status;
+}
+
+static int validate(Mason *mason, const PlannedObject *planned, SchemaObject *object, Error *error)
+{
+    const SchemaRoad *road = mason->site->road;
+    Text statement = {0};
+    Refusal refusal = {0};
+    int status = 0;
+    if (!statement_validate(object->sql, &statement)) {
+        return error_set(error, ERROR_STATE,
+                         "it was added NOT VALID, and its statement is none that adds a constraint");
+    }
+    SchemaObject made = *object;
+    made.sql = statement.data;
+    status = try_to_validate(mason, &made, &refusal, error);
+    if (status == 0) {
+        bool valid = refusal.sqlstate[0] == '\0';
+        status = objects_write(mason->builder.session, road->migration, planned,
+                               valid ? OBJECT_MADE : OBJECT_NOT_VALID, &refusal, error);
+    }
+    if (status == 0) {
+        status = database_execute(mason->builder.session, error, "COMMIT", 0);
+    }
+    if (status == 0 && refusal.sqlstate[0] != '\0') {
+        tell_refused(road, object, &refusal);
+    }
+    text_free(&statement);
     refusal_free(&refusal);
     return status;
 }
@@ -143,7 +396,8 @@ static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
         }
         object.sql = sql;
     }
-    int status = make_chosen(mason, planned, &object, error);
+    int status = planned->state == OBJECT_NOT_VALID ? validate(mason, planned, &object, error)
+                                                    : make_chosen(mason, planned, &object, error);
     free(sql);
     if (status != 0) {
         Text name = {0};
@@ -151,6 +405,17 @@ static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
         error_context(error, "making %s", name.data);
         text_free(&name);
     }
+    return status;
+}
+
+int make_single(const SchemaRoad *road, Database *session, int job, const atomic_bool *stop,
+                const PlannedObject *planned, Error *error)
+{
+    Site site = {.road = road};
+    const CrewMember member = {.number = job, .stop = stop};
+    Mason mason = {.site = &site, .member = &member, .builder = {.session = session, .stop = stop}};
+    int status = make_one(&mason, planned, error);
+    doing(&mason, NULL);
     return status;
 }
 
@@ -201,7 +466,14 @@ static int run_mason(const CrewMember *member, Error *error)
     return status;
 }
 
-static Order *order_of(const ObjectList *list, OrderItem **items)
+/* Two that are built concurrently on one table would wait for each other. */
+static const char *kind_of_turn(const SchemaRoad *road, const PlannedObject *planned)
+{
+    return road->options.beside && strcmp(planned->object.kind, "INDEX") == 0 ? "INDEX CONCURRENTLY"
+                                                                              : planned->object.kind;
+}
+
+static Order *order_of(const SchemaRoad *road, const ObjectList *list, OrderItem **items)
 {
     *items = calloc(list->count + 1, sizeof **items);
     if (*items == NULL) {
@@ -210,7 +482,7 @@ static Order *order_of(const ObjectList *list, OrderItem **items)
     for (size_t i = 0; i < list->count; i++) {
         const PlannedObject *planned = &list->objects[i];
         (*items)[i] = (OrderItem){.dump_id = planned->object.dump_id,
-                                  .kind = planned->object.kind,
+                                  .kind = kind_of_turn(road, planned),
                                   .needs = planned->object.needs,
                                   .need_count = planned->object.need_count,
                                   .tables = planned->tables,
@@ -234,7 +506,7 @@ int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectL
     if (list->count == 0) {
         return 0;
     }
-    site.order = order_of(list, &items);
+    site.order = order_of(road, list, &items);
     pthread_mutex_init(&site.mutex, NULL);
     clock_condition(&site.changed);
     int jobs = list->count < (size_t)road->jobs ? (int)list->count : road->jobs;

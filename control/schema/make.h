@@ -17,3 +17,7 @@ ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Te
  */
 int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectList *list,
                      Error *error) MUST_CHECK;
+
+/* Makes one object with a session of the caller's (builder_open), whose number is job. */
+int make_single(const SchemaRoad *road, Database *session, int job, const atomic_bool *stop,
+                const PlannedObject *planned, Error *error) MUST_CHECK;

@@ -12,13 +12,11 @@
 #include "number.h"
 
 #define AT_A_TIME 1000
-#define COLUMNS 13
+#define COLUMNS 14
 
 static const char *const state_names[] = {
-    [OBJECT_WAITING] = "waiting",
-    [OBJECT_MADE] = "made",
-    [OBJECT_REFUSED] = "refused",
-    [OBJECT_LEFT_OUT] = "left out",
+    [OBJECT_WAITING] = "waiting", [OBJECT_BUILDING] = "building", [OBJECT_NOT_VALID] = "not valid",
+    [OBJECT_MADE] = "made",       [OBJECT_REFUSED] = "refused",   [OBJECT_LEFT_OUT] = "left out",
 };
 
 static const char *section_name(bool post_data)
@@ -132,15 +130,19 @@ static void append_number(Text *array, int number)
 }
 
 /* A foreign key needs the unique constraint that it points to, and locks that one's table. */
-static void append_tables(const Places *places, const SchemaObject *object, bool within, Text *out)
+static void append_tables(const Places *places, const SchemaObject *object, bool within, Text *out,
+                          Text *oids)
 {
     for (size_t i = 0; i < object->need_count; i++) {
         const SchemaObject *need = at_id(places, object->needs[i]);
         if (need != NULL && is_table(need->kind)) {
+            char oid[16];
+            snprintf(oid, sizeof oid, "%u", need->object_id);
             append_number(out, need->dump_id);
+            text_array_add(oids, oid);
         } else if (need != NULL && !within &&
                    (strcmp(need->kind, "CONSTRAINT") == 0 || strcmp(need->kind, "INDEX") == 0)) {
-            append_tables(places, need, true, out);
+            append_tables(places, need, true, out, oids);
         }
     }
 }
@@ -182,13 +184,13 @@ static void append_statements(Database *session, const SchemaObject *object, Tex
 static const char insert_sql[] =
     "INSERT INTO penstock.schema_object (migration, section, number, dump_id, needs, tables, class_oid, "
     "object_oid, kind,"
-    " schema_name, object_name, statements, words, not_valid, state)"
-    " SELECT $1, $2, n, d, needs::int[], tables::int[], c, o, k, s, name, sql, w, v,"
-    "        CASE WHEN w IS NULL THEN $15 ELSE 'left out' END"
+    " schema_name, object_name, statements, words, not_valid, table_oids, state)"
+    " SELECT $1, $2, n, d, needs::int[], tables::int[], c, o, k, s, name, sql, w, v, oids::oid[],"
+    "        CASE WHEN w IS NULL THEN $16 ELSE 'left out' END"
     "   FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::oid[], $8::oid[], $9::text[], "
     "$10::text[],"
-    "               $11::text[], $12::bytea[], $13::text[], $14::text[])"
-    "        AS u (n, d, needs, tables, c, o, k, s, name, sql, w, v)"
+    "               $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[])"
+    "        AS u (n, d, needs, tables, c, o, k, s, name, sql, w, v, oids)"
     " ON CONFLICT DO NOTHING";
 
 typedef struct Arrays {
@@ -199,14 +201,15 @@ static void append_object(Database *session, Arrays *arrays, const PlannedObject
                           const Places *places)
 {
     const SchemaObject *object = &planned->object;
-    Text needs = {0}, tables = {0}, scratch = {0};
+    Text needs = {0}, tables = {0}, oids = {0}, scratch = {0};
     char number[16];
     for (size_t i = 0; i < object->need_count; i++) {
         append_number(&needs, object->needs[i]);
     }
     text_array_end(&needs);
-    append_tables(places, object, false, &tables);
+    append_tables(places, object, false, &tables, &oids);
     text_array_end(&tables);
+    text_array_end(&oids);
     append_number(&arrays->columns[0], planned->number);
     append_number(&arrays->columns[1], object->dump_id);
     text_array_add(&arrays->columns[2], needs.data);
@@ -223,6 +226,8 @@ static void append_object(Database *session, Arrays *arrays, const PlannedObject
                    object->left != NULL ? readable(session, object->left, &scratch) : NULL);
     text_array_add(&arrays->columns[11],
                    object->not_valid != NULL ? readable(session, object->not_valid, &scratch) : NULL);
+    text_array_add(&arrays->columns[12], oids.data);
+    text_free(&oids);
     text_free(&needs);
     text_free(&tables);
     text_free(&scratch);
@@ -237,9 +242,9 @@ static int insert(Database *session, const char *migration, bool post_data, Obje
         values[i] = arrays->columns[i].data;
     }
     int status =
-        database_execute(session, error, insert_sql, 15, migration, section_name(post_data), values[0],
+        database_execute(session, error, insert_sql, 16, migration, section_name(post_data), values[0],
                          values[1], values[2], values[3], values[4], values[5], values[6], values[7],
-                         values[8], values[9], values[10], values[11], state_names[state]);
+                         values[8], values[9], values[10], values[11], values[12], state_names[state]);
     for (int i = 0; i < COLUMNS - 1; i++) {
         text_free(&arrays->columns[i]);
     }
@@ -366,9 +371,21 @@ static int *read_numbers(const char *array, size_t *count)
     return numbers;
 }
 
+static ObjectState read_state(const char *name)
+{
+    for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++) {
+        if (strcmp(state_names[i], name) == 0) {
+            return (ObjectState)i;
+        }
+    }
+    return OBJECT_WAITING;
+}
+
 static void read_row(const PGresult *rows, int row, bool post_data, PlannedObject *out)
 {
-    *out = (PlannedObject){.post_data = post_data, .number = number_int(PQgetvalue(rows, row, 0))};
+    *out = (PlannedObject){.post_data = post_data,
+                           .number = number_int(PQgetvalue(rows, row, 0)),
+                           .state = read_state(PQgetvalue(rows, row, 10))};
     SchemaObject *object = &out->object;
     object->dump_id = number_int(PQgetvalue(rows, row, 1));
     object->needs = read_numbers(PQgetvalue(rows, row, 2), &object->need_count);
@@ -383,27 +400,63 @@ static void read_row(const PGresult *rows, int row, bool post_data, PlannedObjec
     }
 }
 
-int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
-                 Error *error)
+static void read_rows(PGresult *rows, bool post_data, ObjectList *out)
 {
-    *out = (ObjectList){0};
-    if (database_query(
-            session, &out->rows, error,
-            "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name,"
-            "       not_valid FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND state = "
-            "$3"
-            " ORDER BY number",
-            3, migration, section_name(post_data), state_names[state]) != 0) {
-        return -1;
-    }
-    out->count = (size_t)PQntuples(out->rows);
+    out->rows = rows;
+    out->count = (size_t)PQntuples(rows);
     out->objects = calloc(out->count + 1, sizeof *out->objects);
     if (out->objects == NULL) {
         abort();
     }
     for (size_t i = 0; i < out->count; i++) {
-        read_row(out->rows, (int)i, post_data, &out->objects[i]);
+        read_row(rows, (int)i, post_data, &out->objects[i]);
     }
+}
+
+int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
+                 Error *error)
+{
+    PGresult *rows = NULL;
+    *out = (ObjectList){0};
+    if (database_query(session, &rows, error,
+                       "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, "
+                       "object_name, not_valid, state"
+                       "  FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND (state = $3"
+                       "       OR state = 'building' AND $3 = 'waiting') ORDER BY number",
+                       3, migration, section_name(post_data), state_names[state]) != 0) {
+        return -1;
+    }
+    read_rows(rows, post_data, out);
+    return 0;
+}
+
+/* In the order of size: the longest to build first. What a table needs to be whole is not looked at: its rows are there. */
+static const char take_index_sql[] =
+    "WITH next AS MATERIALIZED ("
+    "  SELECT o.number FROM penstock.schema_object o"
+    "    JOIN penstock.relation r ON r.migration = o.migration AND r.source_oid = o.table_oids[1]"
+    "   WHERE o.migration = $1 AND o.section = 'post-data' AND o.state = 'waiting' AND o.kind = 'INDEX'"
+    "     AND r.copy_state = 'copied' AND o.table_oids[1] = ALL (o.table_oids)"
+    "     AND position('CREATE UNIQUE INDEX'::bytea IN o.statements) = 0"
+    "     AND NOT EXISTS (SELECT FROM penstock.schema_object n WHERE n.migration = $1 AND n.section = "
+    "'post-data'"
+    "                        AND n.dump_id = ANY (o.needs) AND n.state <> 'made')"
+    "     AND NOT ($2::bool AND EXISTS (SELECT FROM penstock.schema_object b WHERE b.migration = $1"
+    "          AND b.state = 'building' AND b.table_oids[1] = o.table_oids[1]))"
+    "   ORDER BY r.source_bytes DESC, o.number LIMIT 1 FOR UPDATE OF o SKIP LOCKED)"
+    " UPDATE penstock.schema_object o SET state = 'building' FROM next"
+    "  WHERE o.migration = $1 AND o.section = 'post-data' AND o.number = next.number"
+    " RETURNING o.number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name, "
+    "not_valid, 'waiting'";
+
+int objects_take_index(Database *session, const char *migration, bool alone, ObjectList *out, Error *error)
+{
+    PGresult *rows = NULL;
+    *out = (ObjectList){0};
+    if (database_query(session, &rows, error, take_index_sql, 2, migration, alone ? "t" : "f") != 0) {
+        return -1;
+    }
+    read_rows(rows, true, out);
     return 0;
 }
 
@@ -504,7 +557,8 @@ int schema_refused(Database *target, const char *migration, PGresult **rows, Err
                           "SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
                           "                                    THEN pg_catalog.concat(schema_name, '.') END, "
                           "object_name), words"
-                          "  FROM penstock.schema_object WHERE migration = $1 AND state = 'refused'"
+                          "  FROM penstock.schema_object WHERE migration = $1"
+                          "   AND (state = 'refused' OR state = 'not valid' AND sqlstate IS NOT NULL)"
                           " ORDER BY section DESC, number",
                           1, migration);
 }

@@ -10,8 +10,19 @@
 
 #include "build.h"
 
+/* How an object's turn ended, or how far it is. */
+typedef enum ObjectState {
+    OBJECT_WAITING,
+    OBJECT_BUILDING,  /* an index is built beside the stream; or was, by a run that died */
+    OBJECT_NOT_VALID, /* a constraint is there, and is to be validated */
+    OBJECT_MADE,
+    OBJECT_REFUSED,
+    OBJECT_LEFT_OUT,
+} ObjectState;
+
 typedef struct PlannedObject {
     SchemaObject object; /* sql may be NULL: then it is in the state */
+    ObjectState state;   /* when it was loaded */
     bool post_data;
     int number;  /* in the state, within its section: the order of the script */
     int *tables; /* dump_ids of the tables that making it locks */
@@ -34,9 +45,6 @@ void object_describe(const SchemaObject *object, Text *out);
 
 /* Whether one of the patterns fits the object. */
 bool object_fits(const SchemaObject *object, const SchemaPatterns *patterns);
-
-/* How an object's turn ended. */
-typedef enum ObjectState { OBJECT_WAITING, OBJECT_MADE, OBJECT_REFUSED, OBJECT_LEFT_OUT } ObjectState;
 
 /* All of post as waiting in place of what is there. pre: where the tables are that its objects need. */
 int objects_plan(Database *session, const char *migration, const SchemaScript *pre, const SchemaScript *post,
@@ -63,9 +71,19 @@ int objects_drop(Database *session, const char *migration, const PlannedObject *
 /* Forgets what was written of a section. */
 int objects_forget(Database *session, const char *migration, bool post_data, Error *error) MUST_CHECK;
 
-/* Objects of a section in one state, in order, without statements. The caller frees *out. */
+/*
+ * Objects of a section in one of these states, those of an index in between among those that wait, in order, without statements.
+ * The caller frees *out.
+ */
 int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
                  Error *error) MUST_CHECK;
+
+/*
+ * Takes an index that is not unique, of a table that is copied (alone: and of which no other is being built), and needs nothing that is still to be made: *out has it, or is
+ * empty. It counts as being built from then on, which the caller's transaction decides. The caller frees *out.
+ */
+int objects_take_index(Database *session, const char *migration, bool alone, ObjectList *out,
+                       Error *error) MUST_CHECK;
 
 /* The statements of one of them, read back; the caller frees *sql. */
 int objects_statements(Database *session, const char *migration, const PlannedObject *planned, char **sql,

@@ -14,6 +14,7 @@
 #include "pre_data.h"
 #include "rights.h"
 #include "needed_roles.h"
+#include "statement.h"
 
 typedef struct Sections {
     SchemaScript pre, post;
@@ -61,16 +62,27 @@ int schema_restore_pre_data(const SchemaRoad *road, Error *error)
     return status == 0 ? 0 : error_context(error, "restoring the schema (pre-data)");
 }
 
-/* What looks at the rows of several tables, or may act on the rows that the stream brings before it is silenced. */
-static bool has_to_wait(const PlannedObject *planned)
+/*
+ * Kinds that have to wait, with the stream beside: until it has passed what was copied, those that act on rows that the stream
+ * brings until it stands still, and those that look at the rows of several tables until they agree and it takes as long as it takes.
+ */
+typedef enum Turn { TURN_ANY, TURN_QUICK, TURN_LAST } Turn;
+
+static Turn turn_of(const PlannedObject *planned)
 {
-    static const char *const kinds[] = {"FK CONSTRAINT", "MATERIALIZED VIEW DATA", "TRIGGER", "RULE"};
+    static const struct {
+        const char *kind;
+        Turn turn;
+    } kinds[] = {{"FK CONSTRAINT", TURN_QUICK},
+                 {"TRIGGER", TURN_QUICK},
+                 {"RULE", TURN_QUICK},
+                 {"MATERIALIZED VIEW DATA", TURN_LAST}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(planned->object.kind, kinds[i]) == 0) {
-            return true;
+        if (strcmp(planned->object.kind, kinds[i].kind) == 0) {
+            return kinds[i].turn;
         }
     }
-    return false;
+    return TURN_ANY;
 }
 
 static bool needs_held_back(const PlannedObject *planned, const bool *held, int most)
@@ -84,8 +96,8 @@ static bool needs_held_back(const PlannedObject *planned, const bool *held, int 
     return false;
 }
 
-/* Takes what has to wait, and what needs that, out of the list; needs come before those who need them. */
-static void hold_back(ObjectList *list)
+/* Takes what comes in a later turn, and what needs that, out of the list; needs come before those who need them. */
+static void hold_back(ObjectList *list, Turn turn)
 {
     int most = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -98,7 +110,7 @@ static void hold_back(ObjectList *list)
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
         PlannedObject *planned = &list->objects[i];
-        if (has_to_wait(planned) || needs_held_back(planned, held, most)) {
+        if (turn_of(planned) > turn || needs_held_back(planned, held, most)) {
             held[planned->object.dump_id] = true;
             planned_free(planned);
         } else {
@@ -109,18 +121,88 @@ static void hold_back(ObjectList *list)
     free(held);
 }
 
+static int make_waiting(const SchemaRoad *road, Turn turn, ObjectState state, Error *error)
+{
+    ObjectList list;
+    int status = objects_load(road->target, road->migration, true, state, &list, error);
+    if (status == 0) {
+        hold_back(&list, turn);
+        status = make_in_parallel(road, archive_encoding(road), &list, error);
+    }
+    object_list_free(&list);
+    return status == 0 ? 0 : error_context(error, "restoring the schema (post-data)");
+}
+
 int schema_restore_post_data(const SchemaRoad *road, Error *error)
+{
+    return make_waiting(road, road->options.rows_differ ? TURN_ANY : TURN_LAST, OBJECT_WAITING, error);
+}
+
+/* A foreign key that cannot be NOT VALID looks at all rows: its turn is the last. */
+static int hold_back_partitioned(const SchemaRoad *road, ObjectList *list, Error *error)
+{
+    size_t kept = 0;
+    int status = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        PlannedObject *planned = &list->objects[i];
+        bool quick = strcmp(planned->object.kind, "FK CONSTRAINT") != 0;
+        if (!quick && status == 0) {
+            char *sql = NULL;
+            Text ignored = {0};
+            status = objects_statements(road->target, road->migration, planned, &sql, error);
+            quick = status == 0 && (statement_not_valid(sql, &ignored) || strstr(sql, " NOT VALID;") != NULL);
+            text_free(&ignored);
+            free(sql);
+        }
+        if (quick) {
+            list->objects[kept++] = *planned;
+        } else {
+            planned_free(planned);
+        }
+    }
+    list->count = kept;
+    return status;
+}
+
+int schema_restore_quick(const SchemaRoad *road, Error *error)
 {
     ObjectList list;
     int status = objects_load(road->target, road->migration, true, OBJECT_WAITING, &list, error);
-    if (status == 0 && road->options.rows_differ) {
-        hold_back(&list);
+    if (status == 0) {
+        hold_back(&list, TURN_QUICK);
+        status = hold_back_partitioned(road, &list, error);
     }
     if (status == 0) {
         status = make_in_parallel(road, archive_encoding(road), &list, error);
     }
     object_list_free(&list);
     return status == 0 ? 0 : error_context(error, "restoring the schema (post-data)");
+}
+
+int schema_validate(const SchemaRoad *road, Error *error)
+{
+    return make_waiting(road, TURN_LAST, OBJECT_NOT_VALID, error);
+}
+
+int schema_open_builder(const SchemaRoad *road, Database **out, Error *error)
+{
+    Builder builder = {0};
+    int status = builder_open(road, road->target_uri, archive_encoding(road), &builder, error);
+    *out = builder.session;
+    return status;
+}
+
+int schema_build_early(const SchemaRoad *road, Database *session, int job, const atomic_bool *stop,
+                       bool *built, Error *error)
+{
+    ObjectList list;
+    int status = objects_take_index(session, road->migration, road->options.beside, &list, error);
+    *built = status == 0 && list.count > 0;
+    if (*built) {
+        status = make_single(road, session, job, stop, &list.objects[0], error);
+    }
+    object_list_free(&list);
+    return status;
 }
 
 /* Gives each refused object the statements that the source has for it now; those that are gone there are forgotten. */
@@ -171,6 +253,9 @@ int schema_restore_refused(const SchemaRoad *road, Error *error)
     }
     if (status == 0) {
         status = restore_refused(road, true, &sections.post, error);
+    }
+    if (status == 0) {
+        status = schema_validate(road, error);
     }
     sections_free(&sections);
     return status == 0 ? 0 : error_context(error, "restoring what was refused");

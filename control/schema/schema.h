@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,6 +34,12 @@ typedef struct SchemaOptions {
     const Tablespaces *tablespaces; /* where what is in one goes; NULL: into one of its name */
     bool
         rows_differ; /* the tables do not agree with each other yet: what looks at several of them, or acts on rows, is left for another call */
+    bool
+        beside; /* the stream goes on meanwhile: nothing may lock it out of a table for longer than a moment. Indexes are built
+                   concurrently, constraints are added NOT VALID and validated afterwards */
+    const char *
+        memory; /* maintenance_work_mem of the sessions that build, as the server reads it; NULL: 256 MB, or what the server has if that is more */
+    int parallel; /* processes that build one index: max_parallel_maintenance_workers and one more; 0: as the server has it */
     SchemaPatterns leave_out; /* not made at all */
     SchemaPatterns not_valid; /* constraints that are made without a look at the rows that are there */
 } SchemaOptions;
@@ -53,6 +60,13 @@ typedef struct SchemaRoad {
     void (*doing)(void *context, int job,
                   const char *object); /* what a session makes now, NULL for nothing; any thread */
     void (*refused)(void *context, const char *object, const char *words); /* by the server; any thread */
+    /*
+     * For what looks at the rows of several tables, or NULL where these agree with each other all the time: enter waits until they
+     * do, and keeps it so until the session (pid on the target) has taken its snapshot, or until leave, whichever comes first;
+     * with whole, until leave. -1 when it will not be.
+     */
+    int (*enter)(void *context, int job, int pid, bool whole, Error *error);
+    void (*leave)(void *context, int job);
     void *context;
 } SchemaRoad;
 
@@ -66,6 +80,28 @@ int schema_restore_pre_data(const SchemaRoad *road, Error *error) MUST_CHECK;
 
 /* Makes what is left of post-data, but for options.rows_differ. What is refused is written down and left for later. */
 int schema_restore_post_data(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/*
+ * While the stream stands at one point: of what is left, all that takes only a moment; constraints are added NOT VALID. Triggers
+ * and rules are among it.
+ */
+int schema_restore_quick(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/* Looks at the rows of constraints that were added NOT VALID by the functions above. */
+int schema_validate(const SchemaRoad *road, Error *error) MUST_CHECK;
+
+/*
+ * Builds one index that is not unique, of a table whose rows are there, while others are still copied; *built is false when there is
+ * none. session is of schema_open_builder, and job its number for road->doing.
+ */
+int schema_build_early(const SchemaRoad *road, Database *session, int job, const atomic_bool *stop,
+                       bool *built, Error *error) MUST_CHECK;
+
+/* What of the server's a session uses that builds: options.memory and options.parallel. */
+int schema_set_resources(const SchemaOptions *options, Database *session, Error *error) MUST_CHECK;
+
+/* The caller closes *out. */
+int schema_open_builder(const SchemaRoad *road, Database **out, Error *error) MUST_CHECK;
 
 /*
  * Once more what was refused, as the source has it now; objects that are gone there are forgotten. To be called when the

@@ -6,6 +6,8 @@
 #   $forwarder->silence;    # from now on nothing passes, neither on old nor on new connections
 #   $forwarder->resume;
 #
+#   my $short = PenstockTest::Forwarder->start_new($server, most => 1_000_000);
+#                           # of each connection so many bytes pass from the server to the client, and then none
 #   my $far = PenstockTest::Forwarder->start_new($server, delay => 0.025);    # each byte comes 25 ms late, both ways
 package PenstockTest::Forwarder;
 
@@ -31,7 +33,7 @@ sub start_new
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
-        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port) };
+        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port, $options{most}) };
         POSIX::_exit(0);
     }
     close($listener);
@@ -68,20 +70,25 @@ sub stop
 
 sub _forward
 {
-    my ($listener, $port) = @_;
+    my ($listener, $port, $most) = @_;
     my $select = IO::Select->new($listener);
-    my %other;
+    my (%other, %left);
     for (;;) {
         foreach my $ready ($select->can_read) {
             if ($ready == $listener) {
                 my $client = $listener->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
+                $left{$server} = $most if defined $most;
                 $select->add($client, $server);
                 next;
             }
             my $to = $other{$ready} or next;
             my $count = sysread($ready, my $data, 65536);
+            if ($count && defined $left{$ready} && ($left{$ready} -= $count) < 0) {
+                $select->remove($ready);
+                next;
+            }
             my $sent = $count ? syswrite($to, $data) : undef;
             while (defined $sent && $sent < $count) {
                 my $more = syswrite($to, $data, $count - $sent, $sent) // last;

@@ -91,6 +91,30 @@ sub follow
     return $self->{applier};
 }
 
+# Begins a copy that stops before that step: ($copy, $go); $go->() lets it go on. Its slot waits for a transaction of ours, until
+# the journal is there and has a trigger that waits before the step.
+sub copy_up_to
+{
+    my ($self, $step, @options) = @_;
+    my ($source, $target, $database) = @{$self}{qw(source target database)};
+    my $open = $source->background_psql($database);
+    $open->query_safe('BEGIN; SELECT txid_current()');
+    my $copy = background('copy_up_to', $self->command('copy', @options));
+    wait_until('the journal', sub { !$copy->is_running || $target->sql($database, q{SELECT to_regclass('penstock.journal') IS NOT NULL}) eq 't' });
+    my $gate = $target->background_psql($database);
+    $gate->query_safe(<<"SQL");
+SELECT pg_advisory_lock(77);
+CREATE FUNCTION penstock.stop() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN new; END \$\$;
+CREATE TRIGGER stop BEFORE INSERT ON penstock.journal FOR EACH ROW WHEN (new.step = '$step' AND new.event = 'begin')
+    EXECUTE FUNCTION penstock.stop();
+SQL
+    $open->query_safe('COMMIT');
+    $open->quit;
+    wait_until("the copy to come to the step $step",
+        sub { !$copy->is_running || $target->sql($database, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted}) > 0 });
+    return ($copy, sub { $gate->query_safe('SELECT pg_advisory_unlock(77)'); $gate->quit; return });
+}
+
 # What the applier says of itself in the target: low_water_lsn, state, …
 sub applier_says
 {

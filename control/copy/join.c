@@ -1,0 +1,149 @@
+#include "join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "copiers.h"
+#include "governor.h"
+#include "queue.h"
+
+#define LOOK_SECONDS 1
+#define PAUSE_MS 200
+
+typedef struct Join {
+    WorkerYard yard; /* first: what the workers get is the whole of this */
+    Governor *governor;
+    int64_t id;
+    double looked_at;
+    atomic_bool stop;
+    Error error; /* of what is done beside the workers */
+} Join;
+
+static int look(Join *join, Error *error)
+{
+    Database *target = join->yard.copy->target;
+    if (clock_seconds() - join->looked_at < LOOK_SECONDS) {
+        return 0;
+    }
+    join->looked_at = clock_seconds();
+    return copier_beat(target, join->id, &join->yard, error) == 0 &&
+                   worker_watch(&join->yard, target, error) == 0
+               ? governor_tick(join->governor, error)
+               : -1;
+}
+
+static void idle(void *context)
+{
+    Join *join = context;
+    progress_tick(join->yard.copy->progress);
+    if (join->error.code == ERROR_NONE && look(join, &join->error) != 0) {
+        atomic_store(&join->stop, true);
+    }
+}
+
+/* The source is the one that the copy was begun from, and the copy has not come to its end. */
+static int check(Copy *copy, const Migration *found, Error *error)
+{
+    if (state_load(copy->target, copy->settings->migration, &copy->migration, error) != 0) {
+        return -1;
+    }
+    if (strcmp(copy->migration.source_system, found->source_system) != 0 ||
+        strcmp(copy->migration.source_database, found->source_database) != 0) {
+        error_set(error, ERROR_STATE, "migration \"%s\" is copied from database %s of another system",
+                  copy->migration.name, copy->migration.source_database);
+        return error_hint(error, "join it with the --source that it was begun with");
+    }
+    return copy->migration.phase == PHASE_CREATED || copy->migration.phase == PHASE_COPYING
+               ? 0
+               : error_set(error, ERROR_STATE, "migration \"%s\" is %s: there is nothing left to copy",
+                           copy->migration.name, state_phase_name(copy->migration.phase));
+}
+
+static int wait_for_queue(Copy *copy, Error *error)
+{
+    double start = clock_seconds();
+    for (;;) {
+        char event[16];
+        if (queue_step_event(copy->target, copy->settings->migration, "plan", event, error) != 0) {
+            return -1;
+        }
+        if (strcmp(event, "done") == 0) {
+            return 0;
+        }
+        if (interrupted()) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted while the copy is planned");
+        }
+        if (clock_seconds() - start > copy->options->stall_timeout) {
+            error_set(error, ERROR_LIMIT, "there is nothing to copy yet, after %d s",
+                      copy->options->stall_timeout);
+            return error_hint(error, "penstock copy without --join makes the schema and plans the work");
+        }
+        progress_note(copy->progress, "waiting for the copy to be planned");
+        clock_pause_ms(PAUSE_MS);
+    }
+}
+
+/* One turn: a crew where there is a job for it, else a look at what the others do. */
+static int work_once(Join *join, Error *error)
+{
+    const Copy *copy = join->yard.copy;
+    bool free_one = false;
+    int status = 0;
+    if (jobs_any_free(copy->target, copy->settings->migration, &free_one, error) != 0) {
+        return -1;
+    }
+    if (free_one) {
+        brake_drained(join->yard.brake, false);
+        status = crew_run(worker_count(copy), worker_copy, idle, join, &join->stop, error);
+    } else {
+        idle(join);
+        clock_pause_ms(PAUSE_MS);
+    }
+    if (join->error.code != ERROR_NONE) {
+        *error = join->error;
+        return -1;
+    }
+    return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
+}
+
+static int work(Join *join, Error *error)
+{
+    const Copy *copy = join->yard.copy;
+    for (int64_t left = 1; left > 0;) {
+        if (work_once(join, error) != 0 ||
+            jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int work_joined(Copy *copy, Error *error)
+{
+    Join join = {.yard = {.copy = copy}};
+    Error ignored;
+    int status = snapshots_new_joined(copy, &join.stop, &join.yard.snapshots, error);
+    if (status == 0) {
+        status = copier_enter(copy->target, copy->settings->migration, &join.id, error);
+    }
+    if (status == 0) {
+        yard_fill(&join.yard);
+        join.governor = governor_new(copy, copy->source, copy->target, join.yard.brake);
+        status = work(&join, error);
+        (void)!copier_leave(copy->target, join.id, &ignored);
+        governor_free(join.governor);
+        yard_clear(&join.yard);
+    }
+    snapshots_free(join.yard.snapshots);
+    return status;
+}
+
+int join_run(Copy *copy, const Migration *found, Error *error)
+{
+    if (check(copy, found, error) != 0) {
+        return -1;
+    }
+    progress_phase(copy->progress, "data");
+    return wait_for_queue(copy, error) == 0 ? work_joined(copy, error) : -1;
+}

@@ -1,0 +1,147 @@
+# A copy is slowed down, stopped and let go on while it runs, by hand and by itself, and copied along from elsewhere: it is slow, never
+# wrong. Whoever copies along may die.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use PenstockTest;
+
+use JSON::PP qw(decode_json);
+
+my $source = start_source('source');
+my $target = start_target('target');
+
+# Eight tables of a third of a megabyte. On the target each row waits for whoever has the advisory lock 55, and there is no room
+# while somebody has 56.
+my $schema = <<'SQL';
+CREATE FUNCTION gate() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('server_version_num')::int >= 120000 THEN
+        PERFORM pg_advisory_lock_shared(55), pg_advisory_unlock_shared(55);
+        IF NOT pg_try_advisory_lock_shared(56) THEN
+            RAISE 'could not extend file "base/1/2": No space left on device' USING ERRCODE = 'disk_full';
+        END IF;
+        PERFORM pg_advisory_unlock_shared(56);
+    END IF;
+    RETURN true;
+END $$;
+CREATE DOMAIN gated AS int CHECK (VALUE > 1 OR gate());
+DO $$ BEGIN FOR i IN 1 .. 8 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, v gated, filler text);'
+    'INSERT INTO t%1$s SELECT i, i, repeat(''x'', 900) FROM generate_series(1, %2$s) AS i', i, 400 + i); END LOOP; END $$;
+ANALYZE;
+SQL
+
+sub make_database
+{
+    my ($name) = @_;
+    $_->sql('postgres', "CREATE DATABASE $name") foreach $source, $target;
+    $source->sql($name, $schema);
+    return migration($source, $target, database => $name, name => $name);
+}
+
+sub at_the_gate
+{
+    my ($database) = @_;
+    return $target->sql($database, q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE 'COPY%' AND datname = current_database()});
+}
+
+sub jobs_done
+{
+    my ($database) = @_;
+    return $target->sql($database, q{SELECT count(*) FROM penstock.job WHERE state = 'done'});
+}
+
+subtest 'pause, resume, and more at a time' => sub {
+    my $migration = make_database('paused');
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1);
+    my $gate = $target->background_psql('paused');
+    $gate->query_safe('SELECT pg_advisory_lock(55)');
+    $migration->ok('pause');
+    $go->();
+    wait_until('the copy to say that it is paused', sub { !$copy->is_running || $copy->log_text =~ /held: it is paused/ });
+    like($migration->ok('throttle')->{stdout}, qr/paused: penstock resume/, 'throttle says so');
+    is(jobs_done('paused') + at_the_gate('paused'), '0', 'nothing is begun');
+    $migration->ok('resume');
+    wait_until('one job to run', sub { !$copy->is_running || at_the_gate('paused') == 1 });
+    like($migration->exits(2, 'throttle', 'job=3')->{stderr}, qr/the nearest is jobs/, 'a name that is none is refused');
+    $migration->exits(3, 'throttle', 'rate=much');
+    $migration->ok('throttle', 'jobs=3');
+    wait_until('three jobs to run', sub { !$copy->is_running || at_the_gate('paused') == 3 });
+    ok($copy->is_running, 'jobs can be raised while it runs');
+    $migration->ok('throttle', 'jobs=1', 'rate=200kB');
+    is(decode_json($migration->ok('throttle', '--json')->{stdout})->{bytes_per_second}, 204800, 'what is set is shown');
+    $gate->query_safe('SELECT pg_advisory_unlock(55)');
+    wait_until('the next to run', sub { !$copy->is_running || jobs_done('paused') >= 3 });
+    $migration->ok('throttle', 'rate=off', 'jobs=off');
+    is($copy->wait, 0, 'the copy ends well') or diag($copy->log_tail(20));
+    $gate->quit;
+    cmp_ok($target->sql('paused', q{SELECT max(extract(epoch FROM ended_at - started_at)) FROM penstock.job}), '>', 0.7, 'bytes were counted');
+    same_rows($source, $target, 'paused', 'slow, and right');
+};
+
+subtest 'a full disk' => sub {
+    my $migration = make_database('nospace');
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 3);
+    my $full = $target->background_psql('nospace');
+    $full->query_safe('SELECT pg_advisory_lock(56)');
+    $go->();
+    wait_until('the copy to wait', sub { !$copy->is_running || $copy->log_text =~ /waits until the target has room.*No space left on device/ });
+    is(jobs_done('nospace'), '0', 'nothing is copied without room');
+    $full->query_safe('SELECT pg_advisory_unlock(56)');
+    is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));
+    $full->quit;
+    same_rows($source, $target, 'nospace', 'nothing is missing');
+};
+
+subtest 'WAL that the source keeps' => sub {
+    my $migration = make_database('wal');
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--max-wal', '8MB');
+    my $write = 'CREATE TEMP TABLE w AS SELECT i, repeat(md5(i::text), 30) AS v FROM generate_series(1, 1) AS i;'
+      . "SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 1000000))) FROM generate_series(1, 12)";
+    $source->sql('wal', $write);
+    $go->();
+    wait_until('the copy to be held', sub { !$copy->is_running || $copy->log_text =~ /held: the source keeps [\d.]+ MB of WAL for the slot, and --max-wal is 8\.4 MB/ });
+    is(jobs_done('wal'), '0', 'nothing is begun over the limit');
+    # The stream goes on; what the slot keeps gets less with the source's own records.
+    wait_until('the copy to go on by itself', sub { $source->sql('wal', 'CHECKPOINT'); !$copy->is_running || $copy->log_text =~ /the copy goes on/ });
+    is($copy->wait, 0, 'and ends well') or diag($copy->log_tail(20));
+    my $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'wal', 'nothing is missing');
+    is($applier->stop, 0, 'the applier ends cleanly');
+};
+
+subtest 'others copy along' => sub {
+    my $migration = make_database('joined');
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--cycle', 1);
+    my $gate = $target->background_psql('joined');
+    $gate->query_safe('SELECT pg_advisory_lock(55)');
+    my $second = background('second', $migration->command('copy', '--join', '--jobs', 2));
+    $go->();
+    my $third = background('third', $migration->command('copy', '--join', '--jobs', 1));
+    wait_until('four jobs to run', sub { !$copy->is_running || at_the_gate('joined') == 4 });
+    is($target->sql('joined', 'SELECT count(*) FROM penstock.copier'), '2', 'both have joined');
+    $second->kill9;
+    wait_until('its jobs to be free', sub { !$copy->is_running || at_the_gate('joined') == 2 });
+    # One that hangs, and whose connections stand: it is given up when it has not been seen for a minute.
+    kill('STOP', $third->pid);
+    $target->sql('joined', q{UPDATE penstock.copier SET seen_at = seen_at - interval '1 hour'});
+    wait_until('it to be given up', sub { !$copy->is_running || $target->sql('joined', 'SELECT count(*) FROM penstock.copier') eq '0' && at_the_gate('joined') == 1 });
+    like($copy->log_text, qr/which copied along, was not seen/, 'the copy says so');
+    kill('CONT', $third->pid);
+    is($third->wait, 3, 'when it goes on, it learns that');
+    my $fourth = background('fourth', $migration->command('copy', '--join', '--jobs', 2));
+    wait_until('another one to join', sub { !$copy->is_running || at_the_gate('joined') == 3 });
+    $gate->query_safe('SELECT pg_advisory_unlock(55)');
+    is($fourth->wait, 0, 'who joins ends when nothing is left') or diag($fourth->log_tail(10));
+    is($copy->wait, 0, 'the copy ends well') or diag($copy->log_tail(20));
+    $gate->quit;
+    cmp_ok($target->sql('joined', 'SELECT count(DISTINCT snapshot) FROM penstock.job'), '>', 1, 'under several snapshots');
+    is($target->sql('joined', 'SELECT count(*) FROM penstock.copier'), '0', 'nobody is left behind');
+    my $applier = $migration->follow;
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'joined', 'nothing is missing, nothing twice');
+    is($applier->stop, 0, 'the applier ends cleanly');
+};
+
+done_testing();
