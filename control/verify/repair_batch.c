@@ -157,9 +157,10 @@ static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, 
     const SessionWait wait = {.limit_seconds = STALL_SECONDS, .what = "repairing rows"};
     RelayCount count = {0};
     _Atomic int64_t moving = 0;
+    const RelayRoute route = {.wait = &wait, .moving = &moving};
     int status = !any ? 0
                  : run(batch->target, in.data, error) == 0 && run(batch->source, out.data, error) == 0
-                     ? relay_rows(batch->source, batch->target, &wait, &moving, &count, error)
+                     ? relay_rows(batch->source, batch->target, &route, &count, error)
                      : -1;
     text_free(&out);
     text_free(&in);
