@@ -35,6 +35,12 @@ is($good->{proxy}{status}, 'note', 'but for a proxy that nobody has named');
 like($migration->ok('check')->{stdout}, qr/0 problems\.\nNext: `penstock copy`/, 'and says what comes next');
 is($source->sql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '0', 'no slot is left behind');
 
+# A target that is yet to be made.
+$good = outcomes(1, '--target', $target->uri('not_yet'));
+like(finding($good, 'target-reachable'),
+    qr/database "not_yet" does not exist \| CREATE DATABASE not_yet ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;$/,
+    'a target that is not there is made by the statement that is printed');
+
 # The source as the target, also by another name.
 my $loop = migration($source, $source);
 my $same = decode_json($loop->exits(1, 'check', '--json', '--target', $source->uri('postgres', tcp => 1))->{stdout});

@@ -7,7 +7,8 @@ set -eu
 cd "$1"
 missing=0
 miss() { echo "$1 is not in $2"; missing=1; }
-for library in $(sed -n 's/^pkg_check_modules([A-Z]* REQUIRED \(IMPORTED_TARGET \)\{0,1\}\([a-z]*\))$/\2/p' CMakeLists.txt); do
+for library in $(sed -n 's/^pkg_check_modules([A-Z_]* REQUIRED \(IMPORTED_TARGET \)\{0,1\}\([a-z-]*\))$/\2/p
+    s/^find_library([A-Z_]* \([a-z_]*\) REQUIRED)$/\1/p' CMakeLists.txt | tr _ -); do
     for page in docs/build.md README.md; do
         grep -q "apt-get install .*${library#lib}[0-9]*-dev" "$page" || miss "the package of $library" "$page"
     done

@@ -35,10 +35,47 @@ int probe_source(CheckContext *context, json_t *findings, Error *error)
     return 0;
 }
 
+/* The name of the database that uri leads to, which the caller frees; NULL: libpq's default. */
+static char *database_name(const char *uri)
+{
+    PQconninfoOption *all = PQconninfoParse(uri != NULL ? uri : "", NULL);
+    char *name = NULL;
+    for (const PQconninfoOption *one = all; one != NULL && one->keyword != NULL; one++) {
+        if (strcmp(one->keyword, "dbname") == 0 && one->val != NULL && *one->val != '\0') {
+            name = strdup(one->val);
+        }
+    }
+    PQconninfoFree(all);
+    return name;
+}
+
+/* A database that is yet to be made is made as the source's is. */
+static void advise_to_make(CheckContext *context, json_t *findings)
+{
+    char *name = database_name(context->settings->target), *fix = NULL;
+    Error ignored;
+    json_t *finding = json_array_get(findings, 0);
+    const char *words = json_string_value(json_object_get(finding, "detail"));
+    if (context->source != NULL && name != NULL && words != NULL && strstr(words, "database \"") != NULL &&
+        strstr(words, "\" does not exist") != NULL &&
+        database_value(context->source, &fix, &ignored,
+                       "SELECT format('CREATE DATABASE %I ENCODING %L LC_COLLATE %L LC_CTYPE %L TEMPLATE "
+                       "template0;', $1::text, pg_encoding_to_char(encoding), datcollate, datctype) FROM "
+                       "pg_database WHERE datname = current_database()",
+                       1, name) == 0) {
+        json_object_set_new(finding, "fix", json_string(fix));
+    }
+    free(fix);
+    free(name);
+}
+
 int probe_target(CheckContext *context, json_t *findings, Error *error)
 {
     (void)error;
     connect_or_find(context->settings->target, DATABASE_TARGET, &context->target, findings);
+    if (context->target == NULL) {
+        advise_to_make(context, findings);
+    }
     return 0;
 }
 

@@ -39,10 +39,12 @@ static void name_settled(const CopyOptions *options, const char *settled[4])
 static int judge(Copy *copy, json_t *outcomes, Error *error)
 {
     size_t problems = check_count(outcomes, CHECK_PROBLEM) + check_count(outcomes, CHECK_ERROR);
+    size_t warnings = check_count(outcomes, CHECK_WARNING);
+    if (problems == 0 && warnings > 0) {
+        progress_warn(copy->progress, "%zu warning%s of the check: penstock check shows %s", warnings,
+                      warnings == 1 ? "" : "s", warnings == 1 ? "it" : "them");
+    }
     if (problems == 0) {
-        progress_warn(copy->progress, "checked first: no problem, %zu warning%s (penstock check shows all)",
-                      check_count(outcomes, CHECK_WARNING),
-                      check_count(outcomes, CHECK_WARNING) == 1 ? "" : "s");
         return 0;
     }
     if (copy->options->force) {
