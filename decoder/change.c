@@ -201,19 +201,37 @@ static bool is_undecodable(const Error *error)
     return error->code == ERROR_CONFLICT || error->code == ERROR_SOURCE || error->code == ERROR_LIMIT;
 }
 
+static void send_recopy(const Decoder *decoder, const RelationDefinition *definition, const char *reason)
+{
+    Error error;
+    RecopyRecord recopy = {
+        .relation = definition->id,
+        .lsn = decoder->lsn,
+        .reason = bytes_of(reason, strlen(reason)),
+    };
+    output_check(decoder, writer_recopy(decoder->writer, &recopy, &error), &error);
+}
+
 /* Sends, in the place of a change that could not be, why the relation has to be copied again; or ends decoding. */
 static void give_up(const Decoder *decoder, const RelationDefinition *definition, const Error *why)
 {
     if (decoder->options.on_undecodable != UNDECODABLE_RECOPY || !is_undecodable(why)) {
         output_check(decoder, -1, why);
     }
-    Error error;
-    RecopyRecord recopy = {
-        .relation = definition->id,
-        .lsn = decoder->lsn,
-        .reason = bytes_of(why->message, strlen(why->message)),
-    };
-    output_check(decoder, writer_recopy(decoder->writer, &recopy, &error), &error);
+    send_recopy(decoder, definition, why->message);
+}
+
+void recopy_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
+                  Relation relation, const char *reason)
+{
+    const RelationDefinition *definition = relation_cache_find(decoder->relations, relation);
+    if (!definition->published) {
+        return;
+    }
+    output_begin(decoder, ctx, txn);
+    relation_announce(decoder);
+    send_recopy(decoder, definition, reason);
+    output_flush_full(decoder, ctx);
 }
 
 void change_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn,
@@ -237,6 +255,21 @@ void change_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBu
     output_flush_full(decoder, ctx);
 }
 
+static void note_truncated(Decoder *decoder, Oid relation)
+{
+    if (decoder->truncated_count == decoder->truncated_size) {
+        uint32 size = decoder->truncated_size > 0 ? 2 * decoder->truncated_size : 64;
+        Oid *list = MemoryContextAlloc(decoder->context, (Size)size * sizeof(Oid));
+        if (decoder->truncated != NULL) {
+            memcpy(list, decoder->truncated, (Size)decoder->truncated_count * sizeof(Oid));
+            pfree(decoder->truncated);
+        }
+        decoder->truncated = list;
+        decoder->truncated_size = size;
+    }
+    decoder->truncated[decoder->truncated_count++] = relation;
+}
+
 void truncate_write(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn, int count,
                     Relation *relations, const ReorderBufferChange *change)
 {
@@ -248,6 +281,7 @@ void truncate_write(Decoder *decoder, LogicalDecodingContext *ctx, const Reorder
     };
     for (int i = 0; i < count; i++) {
         const RelationDefinition *definition = relation_cache_find(decoder->relations, relations[i]);
+        note_truncated(decoder, definition->id);
         if (definition->published) {
             output_begin(decoder, ctx, txn);
             relation_announce(decoder);

@@ -7,10 +7,14 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/rmgr.h"
+#include "access/skey.h"
 #include "access/xlog.h"
 #include "access/xlogreader.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
@@ -25,8 +29,10 @@
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
 #include "replication/reorderbuffer.h"
+#include "storage/sinval.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -44,6 +50,17 @@
 #endif
 #if PG_VERSION_NUM >= 150000
 #include "catalog/pg_publication_rel.h"
+#endif
+
+/* 12 moved relations' opening and SnapshotAny, and made the OID of a catalog's row a column like others. */
+#if PG_VERSION_NUM >= 120000
+#include "access/relation.h"
+#include "utils/snapmgr.h"
+#define CLASS_OID_COLUMN Anum_pg_class_oid
+#else
+#include "access/heapam.h"
+#include "utils/tqual.h"
+#define CLASS_OID_COLUMN (-2)
 #endif
 
 /* 12 moved extra_float_digits from builtins.h. */

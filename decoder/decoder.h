@@ -30,6 +30,8 @@ typedef struct Decoder {
     MemoryContext change_context; /* reset after every change */
     RowImage images[2];           /* by RowSide, with room for image_size attributes */
     int image_size;
+    Oid *truncated; /* by the transaction at hand; with room for truncated_size */
+    uint32 truncated_count, truncated_size;
     bool skipped;            /* the transaction at hand came through an origin that is not wanted */
     uint64 left_out;         /* changes and transactions since the last frame that sent nothing */
     TextStyle session_style; /* given back at the end */

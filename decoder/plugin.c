@@ -23,6 +23,7 @@
 #include "change.h"
 #include "decoder.h"
 #include "output.h"
+#include "unseen.h"
 
 PG_MODULE_MAGIC;
 
@@ -150,6 +151,7 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
     Decoder *decoder = scope_enter(&scope, ctx, NULL, txn->first_lsn);
     output_before(decoder, ctx, txn);
     collect_commit(txn);
+    decoder->truncated_count = 0;
     const PatternOption *origins = &decoder->options.skip_origins;
     decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&
                        pattern_list_matches(&origins->list, NULL, output_origin(txn));
@@ -190,6 +192,9 @@ static void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRe
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, commit_lsn);
+    if (!decoder->skipped) {
+        unseen_write(decoder, ctx, txn);
+    }
     bool inside = frame_writer_state(decoder->writer) == STREAM_OPEN;
     /* Of a transaction that was left out the server may tell the reader at once; not before what is in hand. */
     update_progress(ctx, !inside && !frame_writer_pending(decoder->writer));

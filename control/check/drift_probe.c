@@ -30,6 +30,30 @@ static int is_running(CheckContext *context, bool *running, Error *error)
     return 0;
 }
 
+/* Rows that are known to be wrong on the target: no cutover begins before they have been copied again. */
+static int find_marked(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *rows = NULL;
+    if (database_query(context->target, &rows, error,
+                       "SELECT format('table %s.%s', schema_name, table_name), recopy_reason"
+                       "  FROM penstock.relation WHERE migration = $1 AND recopy_lsn IS NOT NULL"
+                       "   AND copy_state <> 'copied' ORDER BY 1",
+                       1, context->settings->migration) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        Text detail = {0};
+        text_printf(
+            &detail,
+            "has to be copied again: %s. Stop penstock follow, run penstock copy, start penstock follow",
+            PQgetvalue(rows, i, 1));
+        finding_add(findings, PQgetvalue(rows, i, 0), detail.data, NULL);
+        text_free(&detail);
+    }
+    PQclear(rows);
+    return 0;
+}
+
 int probe_drift(CheckContext *context, json_t *findings, Error *error)
 {
     bool running = false;
@@ -40,8 +64,9 @@ int probe_drift(CheckContext *context, json_t *findings, Error *error)
     if (!running) {
         return 0;
     }
-    if (drift_find(context->source, context->target, context->settings->migration, &differences, error) !=
-        0) {
+    if (find_marked(context, findings, error) != 0 ||
+        drift_find(context->source, context->target, context->settings->migration, &differences, error) !=
+            0) {
         return -1;
     }
     int status = 0;

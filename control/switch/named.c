@@ -34,6 +34,12 @@ static const Named rows[] = {
      "  AND query ~* '^ *listen '",
      "sessions that LISTEN on the %s: %s. They end with the fence, and a NOTIFY on the other side does not "
      "reach them"},
+    {"SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY n.nspname, c.relname)"
+     "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+     " WHERE $1 <> '' AND c.relkind = 'r' AND c.relpersistence = 'u' AND pg_relation_size(c.oid) > 0"
+     "   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'",
+     "unlogged tables on the %s: %s. What was written to them since they were copied is not on the other "
+     "side: nothing of it is in the WAL"},
 };
 
 int named_others(Cutover *cutover, Error *error)

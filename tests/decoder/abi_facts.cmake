@@ -7,8 +7,10 @@ function(read_rows table)
   set(rows "${rows}" PARENT_SCOPE)
 endfunction()
 
-# The one that has no struct tag.
+# Those that have no struct tag.
 set(typedef_Pg_magic_struct Pg_magic_struct)
+set(typedef_SharedInvalRelcacheMsg SharedInvalRelcacheMsg)
+set(typedef_SharedInvalidationMessage SharedInvalidationMessage)
 
 read_rows(structs)
 string(APPEND out "#define STRUCT_FACTS \\\n")

@@ -6,8 +6,11 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/rmgr.h"
+#include "access/skey.h"
 #include "access/xlog.h"
 #include "access/xlogreader.h"
 #include "catalog/pg_class.h"
@@ -23,6 +26,7 @@
 #include "replication/decode.h"
 #include "replication/logical.h"
 #include "replication/origin.h"
+#include "storage/sinval.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/guc.h"
@@ -34,6 +38,7 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/tqual.h"
 #include "utils/varlena.h"
 
 #include <stdarg.h>

@@ -13,9 +13,15 @@ typedef struct ItemPointerData {
     uint16 ip_posid;
 } ItemPointerData;
 
+typedef struct HeapTupleFields {
+    TransactionId t_xmin;
+    TransactionId t_xmax;
+    CommandId t_cid;
+} HeapTupleFields;
+
 typedef struct HeapTupleHeaderData {
     union {
-        uint32 t_heap[3];
+        HeapTupleFields t_heap;
         uint32 t_datum[3];
     } t_choice;
     ItemPointerData t_ctid;
@@ -35,6 +41,16 @@ typedef struct HeapTupleData {
 } HeapTupleData;
 
 typedef HeapTupleData *HeapTuple;
+
+#define HEAP_XMAX_LOCK_ONLY 0x0080
+#define HEAP_XMIN_COMMITTED 0x0100
+#define HEAP_XMIN_INVALID 0x0200
+#define HEAP_XMIN_FROZEN (HEAP_XMIN_COMMITTED | HEAP_XMIN_INVALID)
+#define HEAP_XMAX_INVALID 0x0800
+#define HEAP_XMAX_IS_MULTI 0x1000
+
+#define HeapTupleHeaderGetRawXmin(header) ((header)->t_choice.t_heap.t_xmin)
+#define HeapTupleHeaderGetRawXmax(header) ((header)->t_choice.t_heap.t_xmax)
 
 #define HeapTupleIsValid(tuple) ((tuple) != NULL)
 #define GETSTRUCT(tuple) ((char *)(tuple)->t_data + (tuple)->t_data->t_hoff)

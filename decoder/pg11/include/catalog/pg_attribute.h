@@ -25,3 +25,6 @@ typedef struct FormData_pg_attribute {
 } FormData_pg_attribute;
 
 typedef FormData_pg_attribute *Form_pg_attribute;
+
+#define AttributeRelationId 1249
+#define Anum_pg_attribute_attrelid 1

@@ -36,9 +36,12 @@ typedef struct FormData_pg_class {
 
 typedef FormData_pg_class *Form_pg_class;
 
+#define RelationRelationId 1259
+
 #define RELKIND_RELATION 'r'
 #define RELKIND_PARTITIONED_TABLE 'p'
 #define RELPERSISTENCE_PERMANENT 'p'
+#define RELPERSISTENCE_UNLOGGED 'u'
 #define REPLICA_IDENTITY_DEFAULT 'd'
 #define REPLICA_IDENTITY_NOTHING 'n'
 #define REPLICA_IDENTITY_FULL 'f'

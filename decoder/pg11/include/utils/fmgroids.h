@@ -1,0 +1,4 @@
+/* PostgreSQL 11: functions by OID. */
+#pragma once
+
+#define F_OIDEQ 184

@@ -1,0 +1,8 @@
+/* PostgreSQL 11: snapshots that are always there. */
+#pragma once
+
+#include "access/genam.h"
+
+extern struct SnapshotData SnapshotAnyData;
+
+#define SnapshotAny (&SnapshotAnyData)
