@@ -176,22 +176,6 @@ static void add_policy(const char *text, ApplierOptions *options, struct argp_st
     }
 }
 
-/* SCHEMA.TABLE, or all. */
-static void add_lossy(const char *text, ApplierOptions *options)
-{
-    LossyTables *lossy = &options->lossy;
-    if (strcmp(text, "all") == 0) {
-        lossy->all = true;
-        return;
-    }
-    const char **names = reallocarray((void *)lossy->names, lossy->count + 1, sizeof *names);
-    if (names == NULL) {
-        abort();
-    }
-    names[lossy->count++] = text;
-    lossy->names = names;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     ApplierOptions *options = state->input;
@@ -225,7 +209,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         }
         return 0;
     case KEY_LOSSY_TYPES:
-        add_lossy(argument, options);
+        fit_add_lossy(&options->lossy, argument);
         return 0;
     case KEY_ON_UNDECODABLE:
         options->recopy = strcmp(argument, "recopy") == 0;

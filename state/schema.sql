@@ -56,7 +56,10 @@ CREATE TABLE penstock.relation (
     key_sql      text,                       -- that makes it on the target
     columns      text,                       -- that are copied, quoted and with commas between
     in_binary    boolean,                    -- and how
+    column_types oid[],                      -- their types at the source, where rows in binary have OIDs of users' types in them
     condition    text,                       -- of an extension's table: which rows are the user's
+    route_schema text,                       -- the partitioned table that its rows go through on the target, where they may
+    route_table  text,                       -- belong into another leaf than at the source; null: its rows are its own
     copied_rows  bigint,
     copied_bytes bigint,
     started_at   timestamptz,

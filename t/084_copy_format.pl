@@ -1,5 +1,6 @@
-# Rows travel in binary wherever the binary form means the same on both sides: a column of an enum, a domain, a range or an
-# extension's type does not make the whole table text, which for large values of bytea cannot even be sent.
+# Rows travel in binary wherever the binary form means the same on both sides, or OIDs in it can be changed on the way: a column of an
+# enum, a domain, a range, an array, a composite or an extension's type does not make the whole table text, which for large values
+# of bytea cannot even be sent. What looks at rows on their way in (a domain's CHECK) has the database's search_path.
 use strict;
 use warnings;
 
@@ -22,17 +23,38 @@ CREATE TYPE pair AS (m mood, n int);
 CREATE TABLE wide (id int PRIMARY KEY, m mood, d moods, s span, h hstore, c citext, one "char", b bytea);
 INSERT INTO wide SELECT i, (enum_range(NULL::mood))[1 + i % 3], (enum_range(NULL::mood))[1 + i % 3], span(i, i + 0.1), hstore('k' || i, NULL),
        'Ab' || i, i::"char", decode(md5(i::text), 'hex') FROM generate_series(-100, 100) i;
-CREATE TABLE as_text (id int PRIMARY KEY, m mood[], p pair);
-INSERT INTO as_text SELECT i, enum_range(NULL::mood), ROW('fine'::mood, i)::pair FROM generate_series(1, 10) i;
+CREATE DOMAIN pairs AS pair[];
+CREATE TYPE deep AS (p pair, ps pairs, s span, note text, gone int, one "char");
+ALTER TYPE deep DROP ATTRIBUTE gone;
+CREATE TYPE moods_range AS RANGE (subtype = mood);
+CREATE TABLE made (id int PRIMARY KEY, m mood[], p pair, ps pairs, d deep, ds deep[], r moods_range, rs moods_range[], h hstore[], w wide, i int[], n numeric, b bytea);
+INSERT INTO made SELECT i, ARRAY[enum_range(NULL::mood), enum_range(NULL::mood)], ROW('fine', i)::pair, ARRAY[ROW('fine', i)::pair, NULL, ROW(NULL, NULL)::pair],
+       ROW(ROW('fine', i), '{}'::pairs, span(i, NULL), 'x', '~'::"char" )::deep, '[3:4]={NULL,NULL}'::deep[], moods_range('fine', 'don''t ask', '[]'),
+       ARRAY[moods_range('fine', NULL), 'empty'::moods_range], ARRAY[hstore('a', i::text)], (SELECT w FROM wide w WHERE id = i), ARRAY[1, NULL, i], i / 3.0, decode(md5(i::text), 'hex')
+  FROM generate_series(1, 10) i;
+INSERT INTO made (id) VALUES (11);
+UPDATE made SET ds[3] = d, ds[4] = NULL WHERE id < 5;
+CREATE SCHEMA app;
+CREATE FUNCTION app.most() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1000';
+CREATE FUNCTION app.is_fine(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 < most(); END';
+ALTER DATABASE postgres SET search_path = public, app;
+CREATE DOMAIN amount AS int CHECK (app.is_fine(VALUE));
+SET search_path = public, app;
+CREATE TABLE checked (id int PRIMARY KEY, a amount);
+INSERT INTO checked SELECT g, g FROM generate_series(1, 10) g;
+CREATE TABLE empty (id int PRIMARY KEY, m mood[]);
+CREATE TABLE as_text (id int PRIMARY KEY, m mood[], r regclass[], x regtype);
+INSERT INTO as_text SELECT i, enum_range(NULL::mood), ARRAY['wide'::regclass], 'mood'::regtype FROM generate_series(1, 10) i;
 SQL
 my $migration = migration($source, $target);
 $migration->ok('copy');
-foreach my $table (qw(wide as_text)) {
+foreach my $table (qw(wide made checked empty as_text)) {
     my $sql = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM $table t";
     is($target->sql('postgres', $sql), $source->sql('postgres', $sql), $table);
 }
 my $log = slurp_file($target->logfile);
 like($log, qr/COPY "public"\."wide" .*FORMAT binary/, 'in binary where that means the same');
-like($log, qr/COPY "public"\."as_text" .*FORMAT text/, 'in text where the form has the OID of a type in it');
+like($log, qr/COPY "public"\."made" .*FORMAT binary/, 'also where OIDs are changed');
+like($log, qr/COPY "public"\."as_text" .*FORMAT text/, 'in text where values are OIDs');
 
 done_testing();

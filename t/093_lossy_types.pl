@@ -1,5 +1,5 @@
-# Values are not bent to fit: where a column of the target may not keep a value of the source as it is, the applier stops,
-# unless it was told that in this table values may change. What keeps every value goes on.
+# Values are not bent to fit: where a column of the target may not keep a value of the source as it is, the applier stops, and so
+# does a table that is copied again, unless it was told that in this table values may change. What keeps every value goes on.
 use strict;
 use warnings;
 
@@ -63,4 +63,20 @@ $source->sql('postgres', q{INSERT INTO narrower (id, amount) VALUES (200, 1.9999
 $migration->wait_until_caught_up;
 is($target->sql('postgres', 'SELECT amount FROM narrower WHERE id = 200'), '2.00', 'told to, it lets them change');
 is($applier->stop, 0, 'the applier ends cleanly');
+
+# Copied again, a table keeps its values, too.
+$source->sql('postgres', 'INSERT INTO narrower (id, amount) VALUES (300, 1.4999)');
+my $copied = q{SELECT amount FROM narrower WHERE id = 300};
+$target->sql('postgres', q{UPDATE penstock.relation SET copy_state = 'pending', copy_lsn = NULL, snapshot = NULL, }
+      . q{recopy_lsn = '0/1', recopy_reason = 'by hand' WHERE table_name = 'narrower'});
+like($migration->exits(3, 'copy')->{stderr}, qr/values of column "amount" of public\.narrower may change on their way: .*numeric\(12,4\) at the source, .*numeric"\(12,2\) on the target.*--lossy-types public\.narrower/s,
+    'a copy refuses a narrower column');
+is($target->sql('postgres', 'SELECT count(*), max(id) FROM narrower'), '9|200', 'and leaves what is there');
+$migration->ok('copy', '--lossy-types', 'public.narrower');
+is($target->sql('postgres', $copied), '1.50', 'told to, it lets them change');
+$target->sql('postgres', 'ALTER TABLE narrower ALTER amount TYPE numeric(14,4)');
+$target->sql('postgres', q{UPDATE penstock.relation SET copy_state = 'pending', copy_lsn = NULL, snapshot = NULL, }
+      . q{recopy_lsn = '0/1', recopy_reason = 'by hand' WHERE table_name = 'narrower'});
+$migration->ok('copy');
+is($target->sql('postgres', $copied), '1.4999', 'a wider one it takes');
 done_testing();

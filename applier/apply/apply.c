@@ -25,7 +25,7 @@
  * transaction cannot be repeated from here, transient errors end the worker.
  *
  * A transaction under session_replication_role = replica does not check foreign keys, so the order between relations
- * is free; that between the changes of one relation is reduce.c's matter. Constraints that the target can defer are
+ * is free, but for those whose rows go through one table (ApplyRelation.route); that between the changes of one relation is reduce.c's matter. Constraints that the target can defer are
  * deferred, because the source may have done so.
  */
 #include "apply.h"
@@ -209,10 +209,52 @@ static Queued queue_segment(Applying *a, Batch *batch, const Segment *segment, S
     return sendable(status, unclear, &error, failure);
 }
 
+/*
+ * Rows of several relations that go through one table on the target are rows of that table: a row that moves from one to the
+ * other is deleted and inserted, and the order between the two is not free. Unless a policy settles what does not fit.
+ */
+static bool goes_in_order(const Applying *a, const ByRows *by_rows, const ApplyRelation *relation)
+{
+    return relation->route != NULL &&
+           (policies_of(a->policies, relation) == POLICY_STOP || !by_rows_has(by_rows, relation));
+}
+
+/* Queues those in the source's order, one by one; *rest are the others. */
+static Queued queue_in_order(Applying *a, Batch *batch, const ByRows *by_rows, const Change **rest,
+                             size_t *count, Failure *failure)
+{
+    Error error;
+    size_t left = 0;
+    Change *others = NULL;
+    for (size_t i = 0; i < *count; i++) {
+        const Change *change = &(*rest)[i];
+        if (goes_in_order(a, by_rows, change->relation)) {
+            if (others == NULL) {
+                others = arena_alloc(a->arena, sizeof *others * *count);
+                memcpy(others, *rest, sizeof *others * i);
+                left = i;
+            }
+            if (rows_queue_change(a->session, a->arena, change, &error) != 0) {
+                return sendable(-1, change, &error, failure);
+            }
+            batch->reduced++;
+        } else if (others != NULL) {
+            others[left++] = *change;
+        }
+    }
+    *rest = others != NULL ? others : *rest;
+    *count = others != NULL ? left : *count;
+    return QUEUED;
+}
+
 static Queued queue_rows(Applying *a, Batch *batch, const ByRows *by_rows, Segment **copies, Failure *failure)
 {
     size_t count;
     const Change *changes = select_changes(a, batch, &count);
+    Queued ordered = queue_in_order(a, batch, by_rows, &changes, &count, failure);
+    if (ordered != QUEUED) {
+        return ordered;
+    }
     const ApplyRelation *done = NULL; /* the segments of one relation stand together */
     for (const Segment *s = reduce(a->arena, changes, count); s != NULL; s = s->next) {
         Queued queued = QUEUED;

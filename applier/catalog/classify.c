@@ -95,6 +95,9 @@ char *classify_whole(const SourceRelation *source, const FoundTable *table, cons
     case MATCH_KEY:
         break;
     }
+    if (table->route_table != NULL) {
+        return say("its rows go through %s, and may belong into other partitions there", table->route_table);
+    }
     if (table->other_unique != NULL) {
         return say("%s is unique besides the key", table->other_unique);
     }

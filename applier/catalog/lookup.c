@@ -28,7 +28,8 @@ static const char lookup_sql[] =
     "'', "
     "  c.attnotnull, c.atthasdef, c.nondeterministic, c.atttypmod, "
     "  (SELECT count(*) >= " MANY
-    " FROM (SELECT FROM penstock.relation WHERE migration = $1::text LIMIT " MANY ") m) "
+    " FROM (SELECT FROM penstock.relation WHERE migration = $1::text LIMIT " MANY
+    ") m), l.route_schema, l.route_table "
     "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
     "LEFT JOIN LATERAL (SELECT r.*, m.phase IN ('created', 'copying') AS copying "
     "  FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration WHERE r.migration = "
@@ -51,10 +52,12 @@ static const char lookup_sql[] =
     "     FROM (SELECT f.oid UNION ALL SELECT relid::oid FROM pg_partition_tree(f.oid) "
     "           WHERE f.relkind = 'p' AND relid <> f.oid) p) AS locks "
     "  FROM (SELECT c.oid, c.relkind, c.relispartition FROM pg_namespace n "
-    "        JOIN LATERAL (SELECT * FROM pg_class k WHERE k.relname = a.table_name::name AND k.relnamespace "
+    "        JOIN LATERAL (SELECT * FROM pg_class k WHERE k.relname = coalesce(l.route_table, "
+    "a.table_name)::name AND k.relnamespace "
     "= n.oid "
     "                      OFFSET 0) c ON true "
-    "        WHERE n.nspname = a.schema_name::name AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't') OFFSET 0) "
+    "        WHERE n.nspname = coalesce(l.route_schema, a.schema_name)::name AND c.relkind NOT IN ('i', 'I', "
+    "'S', 'c', 't') OFFSET 0) "
     "f "
     "  LEFT JOIN LATERAL ( "
     "    SELECT min(x.indexrelid::regclass::text) FILTER (WHERE x.indisexclusion OR NOT x.names @> "
@@ -113,7 +116,9 @@ enum {
     HAS_DEFAULT,
     NONDETERMINISTIC,
     TYPMOD,
-    AMONG_MANY
+    AMONG_MANY,
+    ROUTE_SCHEMA,
+    ROUTE_TABLE
 };
 
 static char *text_of(const PGresult *result, int row, int column)
@@ -167,6 +172,8 @@ static void read_table(FoundTable *table, const PGresult *result, int row)
     table->copying = bool_of(result, row, COPYING);
     table->has_origin = bool_of(result, row, HAS_ORIGIN);
     table->part_column = text_of(result, row, PART_COLUMN);
+    table->route_schema = text_of(result, row, ROUTE_SCHEMA);
+    table->route_table = text_of(result, row, ROUTE_TABLE);
     table->key_indexed = bool_of(result, row, KEY_INDEXED);
     table->indexed = bool_of(result, row, INDEXED);
     table->ruled = bool_of(result, row, RULED);
@@ -285,6 +292,8 @@ void lookup_clear(FoundTable *table)
     free(table->columns);
     free(table->copy_lsn);
     free(table->part_column);
+    free(table->route_schema);
+    free(table->route_table);
     free(table->lane_class);
     free(table->lane_reason);
     free(table->match_class);

@@ -35,10 +35,13 @@ typedef struct FoundTable {
     bool copying;      /* the copy is at work: what is not copied yet will be */
     bool has_origin; /* it was copied under a snapshot that is known by what it sees, or is copied in parts */
     char *part_column; /* by which it is in parts, or NULL */
-    int64_t number;    /* penstock.relation.id */
-    bool among_many;   /* the migration has very many tables (LOOKUP_MANY) */
-    int64_t bytes;     /* its size at the source when it was listed */
-    char *lane_class;  /* what an earlier run decided, or NULL; with its reason, and how rows are found */
+    char *
+        route_schema; /* the table that rows go through, which all of this is about; NULL: the one asked for */
+    char *route_table;
+    int64_t number;   /* penstock.relation.id */
+    bool among_many;  /* the migration has very many tables (LOOKUP_MANY) */
+    int64_t bytes;    /* its size at the source when it was listed */
+    char *lane_class; /* what an earlier run decided, or NULL; with its reason, and how rows are found */
     char *lane_reason;
     char *match_class;
     char *other_unique; /* a unique or exclusion constraint that is not implied by the key, or NULL */

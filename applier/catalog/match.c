@@ -28,6 +28,7 @@ void match_free(ApplyRelation *relation)
     free(relation->columns);
     origin_free(relation->origin);
     free(relation->qualified);
+    free(relation->route);
     free(relation->lane_reason);
     free(relation);
 }
@@ -120,7 +121,17 @@ static int check_cast(Database *target, Types *types, const ApplyRelation *relat
 static int check_fit(const ApplyRelation *relation, const SourceColumn *source, const FoundColumn *found,
                      Error *error)
 {
-    char *loss = fit_loss(source, found);
+    const FitSource from = {.type = source->type,
+                            .base_type = source->base_type,
+                            .typmod = source->typmod,
+                            .type_schema = source->type_schema,
+                            .type_name = source->type_name,
+                            .is_text = source->format == FORMAT_TEXT};
+    const FitTarget to = {.base_type = found->base_type,
+                          .typmod = found->typmod,
+                          .cast = found->cast,
+                          .takes_text = found->takes_text};
+    char *loss = fit_loss(&from, &to);
     if (loss == NULL) {
         return 0;
     }
@@ -168,10 +179,11 @@ static int fill_column(Database *target, Types *types, const ApplyRelation *rela
     return 0;
 }
 
-static char *qualified_name(const SourceRelation *source)
+static char *qualified_name(const SourceRelation *source, const FoundTable *table)
 {
-    char *schema = database_quote(source->schema);
-    char *name = database_quote(source->name);
+    bool routed = table->route_table != NULL;
+    char *schema = database_quote(routed ? table->route_schema : source->schema);
+    char *name = database_quote(routed ? table->route_table : source->name);
     char *text = NULL;
     if (asprintf(&text, "%s.%s", schema, name) < 0) {
         text = NULL;
@@ -200,7 +212,11 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
                          const FoundColumn **found, bool lossy, Error *error)
 {
     const SourceRelation *source = relation->source;
-    relation->qualified = qualified_name(source);
+    relation->qualified = qualified_name(source, table);
+    if (table->route_table != NULL &&
+        asprintf(&relation->route, "%s.%s", table->route_schema, table->route_table) < 0) {
+        abort();
+    }
     if (match_columns(source, table, found, error) != 0 || match_extra(relation, table, found, error) != 0) {
         return -1;
     }
@@ -237,7 +253,8 @@ int match_relation(Database *target, Types *types, const LossyTables *lossy, con
     const FoundColumn **found = calloc(source->column_count + 1, sizeof(*found));
     ApplyRelation *relation = calloc(1, sizeof(*relation));
     relation->source = source;
-    int status = fill_relation(target, types, relation, table, found, fit_may_lose(lossy, source), error);
+    int status = fill_relation(target, types, relation, table, found,
+                               fit_may_lose(lossy, source->schema, source->name), error);
     free(found);
     if (status != 0) {
         match_free(relation);

@@ -69,6 +69,9 @@ typedef struct TargetColumn {
 typedef struct ApplyRelation {
     const SourceRelation *source;
     char *qualified; /* "schema"."table" on the target */
+    char *
+        route; /* NULL, or the schema and name of a partitioned table on the target, with a dot between: rows go through
+                        that, for they may belong into another leaf there, and all below it share a lane */
     TargetColumn *columns;
     LaneClass lane_class;
     char *lane_reason; /* why it is not spread, for people; NULL when it is */

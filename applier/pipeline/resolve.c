@@ -224,7 +224,26 @@ static Step pass_relation(Resolve *resolve, const SourceRelation *source, Lsn tr
     return STEP_NEEDS_RELATIONS;
 }
 
-/* Leaves the relation out from here on, until it has been copied again. */
+/* What the target has of it is not right from here on, for that reason: it is left out until it has been copied again. */
+typedef struct Loss {
+    const SourceRelation *source;
+    Lsn lsn;
+    const char *reason;
+    size_t reason_size;
+} Loss;
+
+static Step note_loss(Resolve *resolve, const Loss *loss, const ApplyRelation *target, Lsn transaction,
+                      bool quiet)
+{
+    if (!resolve->bound.is_free) {
+        return hold_recopy_table(resolve, target, quiet);
+    }
+    Question *question = question_new(NOTE_RECOPY, 1);
+    question->lsn = loss->lsn;
+    snprintf(question->reason, sizeof question->reason, "%.*s", (int)loss->reason_size, loss->reason);
+    return ask_note(resolve, question, loss->source, transaction);
+}
+
 static Step note_recopy(Resolve *resolve, const SourceRelation *source, const RecopyRecord *recopy,
                         Lsn transaction, bool quiet)
 {
@@ -234,14 +253,47 @@ static Step note_recopy(Resolve *resolve, const SourceRelation *source, const Re
         resolve->note = NOTE_NONE;
         return STEP_TOOK;
     }
-    if (!resolve->bound.is_free) {
-        return hold_recopy_table(resolve, target, quiet);
+    const Loss loss = {.source = source,
+                       .lsn = recopy->lsn,
+                       .reason = (const char *)recopy->reason.data,
+                       .reason_size = recopy->reason.size};
+    return note_loss(resolve, &loss, target, transaction, quiet);
+}
+
+/* Is the table that rows of the leaf go through truncated, too? Then its leaf is, and all others with it. */
+static bool has_route(const SourceRelation *const *truncated, uint32_t count, const ApplyRelation *leaf)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        size_t schema = strlen(truncated[i]->schema);
+        if (strncmp(leaf->route, truncated[i]->schema, schema) == 0 && leaf->route[schema] == '.' &&
+            strcmp(leaf->route + schema + 1, truncated[i]->name) == 0) {
+            return true;
+        }
     }
-    Question *question = question_new(NOTE_RECOPY, 1);
-    question->lsn = recopy->lsn;
-    snprintf(question->reason, sizeof question->reason, "%.*s", (int)recopy->reason.size,
-             (const char *)recopy->reason.data);
-    return ask_note(resolve, question, source, transaction);
+    return false;
+}
+
+/* A leaf that is truncated by itself at the source, and whose rows are spread over several on the target, one after the other. */
+static Step pass_lone_leaves(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
+                             bool quiet)
+{
+    static const char reason[] =
+        "a partition was truncated by itself, whose rows are spread over several on the target";
+    const SourceRelation *const *truncated = frame->truncated[index];
+    uint32_t count = frame->records[index].truncate.relation_count;
+    resolve->note = NOTE_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        const ApplyRelation *target;
+        if (catalog_find(resolve->catalog, truncated[i], &target) && target != NULL &&
+            target->route != NULL && !has_route(truncated, count, target) && hold_needs(resolve, target)) {
+            const Loss loss = {.source = truncated[i],
+                               .lsn = transaction,
+                               .reason = reason,
+                               .reason_size = sizeof reason - 1};
+            return note_loss(resolve, &loss, target, transaction, quiet);
+        }
+    }
+    return STEP_TOOK;
 }
 
 /* CREATE TABLE AS writes rows before it is told of. */
@@ -290,7 +342,7 @@ static Step pass_truncated(Resolve *resolve, const DecodedFrame *frame, size_t i
     for (uint32_t i = 0; i < frame->records[index].truncate.relation_count && step == STEP_TOOK; i++) {
         step = pass_relation(resolve, frame->truncated[index][i], transaction, quiet, error);
     }
-    return step;
+    return step == STEP_TOOK ? pass_lone_leaves(resolve, frame, index, transaction, quiet) : step;
 }
 
 static Step pass_recopy(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
@@ -344,8 +396,8 @@ static void recopy_noted(Resolve *resolve, const Question *question)
     char lsn[LSN_TEXT_SIZE];
     const SourceRelation *source = question->sources[0];
     resolve->note = NOTE_MADE;
+    catalog_leave_out(resolve->catalog, source);
     if (question->noted) {
-        catalog_leave_out(resolve->catalog, source);
         log_line(resolve->log, LOG_WARNING,
                  "table %s.%s has to be copied again, and its changes are left out until then: %s, at %s. "
                  "Stop this applier, then penstock copy",

@@ -1,7 +1,8 @@
 /*
  * The hash of a row starts with the hash of schema and name and runs through the key's cells: the bytes of a value,
  * seeded with what came before and with the column's format, or the cell's state where there is no value. A relation
- * that stays whole stops after its name.
+ * that stays whole stops after its name; one whose rows go through another table takes that one's, so that all that do are in one
+ * lane.
  *
  * The key of an insert is in its new row, of a delete in its old row. An update has its key in the old row when the
  * source sent one, else in the new row, because then it did not change. A column that is "unchanged" in the new row (a
@@ -24,7 +25,8 @@ void lane_router_init(LaneRouter *router, const ApplyRelation *relation, const R
     *router = (LaneRouter){
         .rows = rows,
         .source = relation->source,
-        .seed = name_hash(relation->source),
+        .seed = relation->route != NULL ? XXH3_64bits(relation->route, strlen(relation->route))
+                                        : name_hash(relation->source),
         .lanes = lanes,
         .spread = relation->lane_class == LANE_SPREAD && relation->source->key_count > 0,
     };

@@ -7,6 +7,7 @@
  * here.
  */
 #include "check.h"
+#include "partition_route.h"
 #include "sql.h"
 
 /* Leaf tables without usable identity: reason, what could stand in for it, and whether rows were changed already. */
@@ -32,16 +33,6 @@
 #define IDENTITY_STATEMENT                                                                                   \
     "concat('ALTER TABLE ', name, CASE WHEN candidate IS NULL THEN ' REPLICA IDENTITY FULL' "                \
     "ELSE format(' REPLICA IDENTITY USING INDEX %I', candidate) END)"
-
-/* The type, and those that its values are made of: of a domain, an array, a range, a composite type. */
-#define TYPES_WITHIN(type)                                                                                   \
-    "WITH RECURSIVE within AS (SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typrelid FROM pg_type "  \
-    "t "                                                                                                     \
-    "WHERE t.oid = " type " UNION SELECT t.oid, t.typtype, t.typbasetype, t.typelem, t.typrelid "            \
-    "FROM within w JOIN pg_type t ON t.oid IN (w.typbasetype, w.typelem) "                                   \
-    "OR t.oid IN (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = w.oid) "                            \
-    "OR w.typtype = 'c' AND t.oid IN (SELECT b.atttypid FROM pg_attribute b WHERE b.attrelid = w.typrelid "  \
-    "AND b.attnum > 0 AND NOT b.attisdropped)) SELECT typtype FROM within"
 
 /* Live columns a of relations c whose type is one of these, by OID. */
 #define COLUMNS_OF_TYPE(types, detail)                                                                       \
@@ -118,19 +109,19 @@ static const CheckRow rows[] = {
             "c.relname) FROM " USER_RELATIONS " WHERE c.relhasoids ORDER BY 1",
      .advice = "Such tables do not exist from 12 on. Move the oid into a column of its own if it is used."},
     {.id = "hash-partitions",
-     .title = "Tables partitioned by the hash of an enum",
-     .severity = CHECK_PROBLEM,
+     .title = "Partitioned tables whose rows may belong into other partitions on the target",
+     .severity = CHECK_WARNING,
      .side = ON_SOURCE,
      .sql =
-         "SELECT " RELATION_NAME
-         ", format('hash of %I, of type %s', a.attname, format_type(a.atttypid, NULL)), NULL "
-         "FROM " USER_RELATIONS " JOIN pg_partitioned_table p ON p.partrelid = c.oid AND p.partstrat = 'h' "
-         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (p.partattrs) "
-         "WHERE EXISTS (SELECT FROM (" TYPES_WITHIN("a.atttypid") ") w WHERE w.typtype = 'e') ORDER BY 1",
+         "SELECT " RELATION_NAME ", format('%s', pg_get_partkeydef(c.oid)), NULL "
+         "FROM " USER_RELATIONS " JOIN pg_partitioned_table p ON p.partrelid = c.oid "
+         "WHERE " ROUTE_DIFFERS(
+             "p", "(SELECT encoding <> 6 FROM pg_database WHERE datname = current_database())") " ORDER BY 1",
      .advice =
-         "The hash of an enum is that of its OID, which every server gives anew: its rows belong into other "
-         "partitions on the target, which refuses them. Partition by list, or by another column, before "
-         "`penstock copy`."},
+         "The hash of an enum is that of its OID, which every server gives anew; the order of text is the "
+         "library's. "
+         "Their rows go through the table itself, all in one lane, and are copied as one. After the switch, "
+         "changes of them do not come back to the source."},
     {.id = "removed-types",
      .title = "Columns of type abstime, reltime or tinterval",
      .severity = CHECK_PROBLEM,

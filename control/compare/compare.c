@@ -27,12 +27,19 @@ typedef struct Crew {
     Error error; /* the first */
 } Crew;
 
-/* The tables of migration $1, with their place in the order of comparison. */
+/*
+ * The tables of migration $1, with their place in the order of comparison. Leaves whose rows go through a partitioned table may
+ * have others on either side: that table is compared.
+ */
 #define TABLES_SQL                                                                                           \
-    "WITH listed AS ("                                                                                       \
+    "WITH whole AS ("                                                                                        \
+    "  SELECT coalesce(route_schema, schema_name) AS schema_name, coalesce(route_table, table_name)"         \
+    "         AS table_name, sum(source_bytes) AS source_bytes"                                              \
+    "    FROM penstock.relation WHERE migration = $1 GROUP BY 1, 2),"                                        \
+    " listed AS ("                                                                                           \
     "  SELECT schema_name, table_name, source_bytes,"                                                        \
     "         source_bytes <= 1048576 AND row_number() OVER (ORDER BY source_bytes, 1, 2) <= 500 AS small"   \
-    "    FROM penstock.relation WHERE migration = $1) "
+    "    FROM whole) "
 
 static int load_tables(const CompareOptions *options, Crew *crew, CompareResult *result, Error *error)
 {

@@ -45,6 +45,7 @@ enum OptionKey {
     OPTION_SKIP_LARGE_OBJECTS,
     OPTION_FORCE,
     OPTION_NO_TRIAL,
+    OPTION_LOSSY_TYPES,
 };
 
 static const struct argp_option argp_options[] = {
@@ -130,6 +131,10 @@ static const struct argp_option argp_options[] = {
     {.name = "no-trial",
      .key = OPTION_NO_TRIAL,
      .doc = "In that check, do not try the schema in a database of its own on the target"},
+    {.name = "lossy-types",
+     .key = OPTION_LOSSY_TYPES,
+     .arg = "SCHEMA.TABLE|all",
+     .doc = "Values of this table may change where the target's column is of another type. May be repeated"},
     {0},
 };
 
@@ -194,6 +199,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NOT_VALID:
         add_pattern(argument, options->not_valid, &options->schema.not_valid, state);
+        return 0;
+    case OPTION_LOSSY_TYPES:
+        fit_add_lossy(&options->lossy, argument);
         return 0;
     default:
         return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
@@ -352,6 +360,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     teller_free(copy.teller);
     progress_free(copy.progress);
     ddl_let_go(&copy);
+    free((void *)copy_options->lossy.names);
     database_close(copy.source);
     database_close(copy.target);
     left_behind_free(&copy.left);

@@ -19,6 +19,7 @@
 #include "capture.h"
 #include "command.h"
 #include "database.h"
+#include "fit.h"
 #include "left_behind.h"
 #include "progress.h"
 #include "options.h"
@@ -51,6 +52,7 @@ typedef struct CopyOptions {
     CutoverOptions ahead;    /* what the switch will be called with, for the check that comes first */
     bool force;              /* goes on despite the problems that it finds */
     bool no_trial;           /* it does not try the schema */
+    LossyTables lossy; /* tables whose values may change on their way; the list is the command's to free */
 } CopyOptions;
 
 typedef struct Copy {

@@ -22,6 +22,8 @@
 
 typedef struct Relay {
     Database *source, *target;
+    const Oids *oids;
+    bool first; /* nothing has come yet */
     const SessionWait *wait;
     const RelayRoute *route;
     int number; /* of this COPY, as the watch knows it */
@@ -145,7 +147,12 @@ static int move_rows(Relay *relay, Error *error)
         char *row = NULL;
         int size = PQgetCopyData(connection, &row, 1);
         if (size > 0) {
-            int status = take_row(relay, row, (size_t)size, error);
+            int status =
+                relay->oids != NULL ? oids_row(relay->oids, row, (size_t)size, relay->first, error) : 0;
+            relay->first = false;
+            if (status == 0) {
+                status = take_row(relay, row, (size_t)size, error);
+            }
             PQfreemem(row);
             if (status != 0) {
                 return -1;
@@ -206,6 +213,8 @@ int relay_rows(Database *source, Database *target, const RelayRoute *route, Rela
                    .wait = route->wait,
                    .route = route,
                    .number = route->watch != NULL ? atomic_load(&route->watch->number) : 0,
+                   .oids = route->oids,
+                   .first = true,
                    .last_progress = clock_seconds()};
     PQsetnonblocking(database_connection(target), 1);
     int status = move_rows(&relay, error) == 0 ? end_both(&relay, out, error) : -1;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "brake.h"
+#include "oids.h"
 #include "session.h"
 
 typedef struct RelayCount {
@@ -31,6 +32,7 @@ typedef struct RelayRoute {
     _Atomic int64_t *moving; /* raised by the bytes carried as they go */
     RelayWatch *watch;       /* or NULL */
     Brake *brake;            /* bounds the bytes per second; or NULL */
+    const Oids *oids;        /* changes the OIDs of types in rows that are binary; or NULL */
 } RelayRoute;
 
 /*

@@ -315,13 +315,35 @@ static int find_left_behind(Copy *copy, Error *error)
     return left_behind_hide(copy->source, &copy->left, error);
 }
 
+/* The schema of that name is ours, and nothing in it is moved: what somebody else has in it would be missing without a word. */
+static int check_our_schema(Copy *copy, Error *error)
+{
+    char *table = NULL;
+    if (database_value(copy->source, &table, error,
+                       "SELECT pg_catalog.min(c.relname::text) FROM pg_catalog.pg_class c"
+                       "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                       " WHERE n.nspname = 'penstock' AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')"
+                       "   AND pg_catalog.obj_description(n.oid, 'pg_namespace') IS NULL",
+                       0) != 0) {
+        return -1;
+    }
+    if (table != NULL) {
+        error_set(error, ERROR_SOURCE, "the source has a schema penstock of its own, with %s in it", table);
+        free(table);
+        return error_hint(error, "Penstock keeps its state in a schema of that name: rename the source's, "
+                                 "ALTER SCHEMA penstock RENAME TO another_name.");
+    }
+    return 0;
+}
+
 int start_copy(Copy *copy, Error *error)
 {
     Migration found;
     bool exists = false, recorded = false, made = false;
     char event[16] = "";
     if (ends_differ(copy->source, copy->target, error) != 0 || start_describe(copy, &found, error) != 0 ||
-        check_money(copy, error) != 0 || lock_control(copy->target, copy->settings->migration, error) != 0 ||
+        check_our_schema(copy, error) != 0 || check_money(copy, error) != 0 ||
+        lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;
     }

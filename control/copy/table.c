@@ -2,7 +2,8 @@
  * Columns are named on both ends, so that their order does not matter. What is copied whole is emptied in the transaction
  * that fills it: that makes FREEZE possible, and a crash leaves all rows or none. A table that foreign keys point to, which
  * is so when it is copied again, can only be emptied by DELETE; there, no FREEZE. And of an extension's table must rows stay
- * that are the extension's own, of one that is copied in parts the other parts; there, no FREEZE either.
+ * that are the extension's own, of one that is copied in parts the other parts; there, no FREEZE either. Leaves whose rows go
+ * through a partitioned table are copied together: the first of them empties it.
  */
 #include "table.h"
 
@@ -18,17 +19,29 @@ static void append_quoted(Text *text, const char *identifier)
     free(quoted);
 }
 
-static void append_name(Text *text, const TableShape *shape)
+static void append_qualified(Text *text, const char *schema, const char *table)
 {
-    append_quoted(text, shape->schema);
+    append_quoted(text, schema);
     text_append(text, ".");
-    append_quoted(text, shape->table);
+    append_quoted(text, table);
 }
 
-/* "schema"."table" ("a", "b"); without columns there is no list. */
-static void append_target(Text *text, const TableShape *shape)
+static void append_name(Text *text, const TableShape *shape)
 {
-    append_name(text, shape);
+    append_qualified(text, shape->schema, shape->table);
+}
+
+/* Its name on the target. */
+static void append_place(Text *text, const TableShape *shape)
+{
+    bool routed = shape->route_table != NULL;
+    append_qualified(text, routed ? shape->route_schema : shape->schema,
+                     routed ? shape->route_table : shape->table);
+}
+
+/* The list of columns; without columns there is none. */
+static void append_columns(Text *text, const TableShape *shape)
+{
     if (shape->columns[0] != '\0') {
         text_printf(text, " (%s)", shape->columns);
     }
@@ -65,16 +78,21 @@ static void build_which(const TableShape *shape, Text *out)
 /* Whether the table holds nothing else than what is copied, and may be emptied by TRUNCATE. */
 static bool owns_table(const TableShape *shape)
 {
-    return !has_condition(shape) && shape->part_column == NULL && !shape->referenced;
+    return !has_condition(shape) && shape->part_column == NULL && shape->route_table == NULL &&
+           !shape->referenced;
 }
 
 static void build_clear(const TableShape *shape, const char *which, Text *out)
 {
-    if (shape->part_column != NULL && !shape->anew) {
+    if ((shape->part_column != NULL && !shape->anew) || shape->others_first) {
         return;
     }
-    text_append(out, owns_table(shape) ? "TRUNCATE ONLY " : "DELETE FROM ONLY ");
-    append_name(out, shape);
+    if (shape->route_table != NULL) {
+        text_append(out, shape->referenced ? "DELETE FROM " : "TRUNCATE ");
+    } else {
+        text_append(out, owns_table(shape) ? "TRUNCATE ONLY " : "DELETE FROM ONLY ");
+    }
+    append_place(out, shape);
     text_append(out, which);
 }
 
@@ -86,7 +104,8 @@ static void build_out(const TableShape *shape, const char *which, Text *out)
         append_name(out, shape);
         text_printf(out, "%s)", which);
     } else {
-        append_target(out, shape);
+        append_name(out, shape);
+        append_columns(out, shape);
     }
     text_append(out, shape->binary ? " TO STDOUT WITH (FORMAT binary)" : " TO STDOUT");
 }
@@ -100,7 +119,8 @@ void table_copy_build(const TableShape *shape, TableCopy *out)
     build_clear(shape, which.data, &out->clear);
     build_out(shape, which.data, &out->out);
     text_append(&out->in, "COPY ");
-    append_target(&out->in, shape);
+    append_place(&out->in, shape);
+    append_columns(&out->in, shape);
     text_printf(&out->in, " FROM STDIN WITH (FORMAT %s%s)", shape->binary ? "binary" : "text",
                 owns_table(shape) ? ", FREEZE true" : "");
     text_free(&which);

@@ -18,6 +18,10 @@ typedef struct TableCopy {
 typedef struct TableShape {
     const char *schema;
     const char *table;
+    const char
+        *route_schema; /* the table that rows go through on the target; NULL: the one of the same name */
+    const char *route_table;
+    bool others_first;     /* others that go through it have been copied in this transaction: they stay */
     const char *columns;   /* quoted, with commas between; "" for none */
     bool binary;           /* every type is FORMAT_PORTABLE */
     const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */

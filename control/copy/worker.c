@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bent.h"
 #include "clock.h"
 #include "number.h"
 #include "session.h"
@@ -29,6 +30,7 @@
 
 #define PAUSE_MS 50
 #define DEFINITION_PAUSES 10
+#define MOST_COLUMNS 1600 /* MaxHeapAttributeNumber of the server */
 
 /* Indexes of tables from this size on, or of which a part is, are built while others are copied. */
 #define LARGE_BYTES (8 << 20)
@@ -49,6 +51,7 @@ typedef struct Worker {
     int64_t locked;      /* the job that was told to wait for a lock last; 0: none */
     int conflicts;       /* that a job has met in a row */
     double locked_since; /* nothing but locked tables has been met since; 0: that is not so */
+    Oids *oids;
     SessionWait wait;
 } Worker;
 
@@ -63,7 +66,10 @@ enum {
     KEY_SQL,
     PART_COLUMN,
     SOURCE_BYTES,
-    DEFINITION
+    DEFINITION,
+    ROUTE_SCHEMA,
+    ROUTE_TABLE,
+    COLUMN_TYPES
 };
 
 /* Sends one statement that the wait may end, throwing its result away. */
@@ -75,9 +81,34 @@ static int run(Worker *worker, Database *database, const char *sql, Error *error
     return status;
 }
 
-static int move_rows(Worker *worker, const TableCopy *table, RelayCount *count, Error *error)
+/* Types of users have other OIDs on the target. types: as an array of OIDs reads, or NULL. *oids is NULL when no row has one. */
+static int load_types(Worker *worker, const char *types, const Oids **oids, Error *error)
 {
+    uint32_t list[MOST_COLUMNS];
+    size_t count = 0;
+    bool needed = false;
+    *oids = NULL;
+    for (const char *at = types; at != NULL && *at != '}' && *at != '\0' && count < MOST_COLUMNS;) {
+        char *end;
+        list[count++] = (uint32_t)strtoul(at + 1, &end, 10);
+        at = end;
+    }
+    if (count == 0 ||
+        oids_load(worker->oids, worker->source, worker->target, list, count, &needed, error) != 0) {
+        return count == 0 ? 0 : -1;
+    }
+    *oids = needed ? worker->oids : NULL;
+    return 0;
+}
+
+static int move_rows(Worker *worker, const TableCopy *table, const Oids *oids, RelayCount *count,
+                     Error *error)
+{
+    /* What looks at the rows as they come in, a domain's CHECK for instance, has the path that the database's sessions have. */
+    static const char theirs[] = "SET LOCAL search_path TO DEFAULT",
+                      ours[] = "SET LOCAL search_path = pg_catalog";
     if ((table->clear.data != NULL && run(worker, worker->target, table->clear.data, error) != 0) ||
+        run(worker, worker->target, theirs, error) != 0 ||
         run(worker, worker->target, table->in.data, error) != 0 ||
         run(worker, worker->source, table->out.data, error) != 0) {
         return -1;
@@ -86,12 +117,13 @@ static int move_rows(Worker *worker, const TableCopy *table, RelayCount *count, 
     const RelayRoute route = {.wait = &worker->wait,
                               .moving = progress_moving(worker->yard->copy->progress, worker->member->number),
                               .watch = watch,
-                              .brake = worker->yard->brake};
+                              .brake = worker->yard->brake,
+                              .oids = oids};
     atomic_fetch_add(&watch->number, 1);
     atomic_store(&watch->pid, PQbackendPID(database_connection(worker->target)));
     int status = relay_rows(worker->source, worker->target, &route, count, error);
     atomic_store(&watch->pid, 0);
-    return status;
+    return status == 0 ? run(worker, worker->target, ours, error) : -1;
 }
 
 static int make_key(Worker *worker, const Job *job, const PGresult *tables, int row, Error *error)
@@ -129,8 +161,15 @@ static int copy_table(Worker *worker, const Job *job, const PGresult *tables, in
                         .last_key = job->last_key,
                         .anew = job->anew};
     TableCopy table = {0};
+    bool routed = !PQgetisnull(tables, row, ROUTE_TABLE);
+    if (routed) {
+        shape.route_schema = PQgetvalue(tables, row, ROUTE_SCHEMA);
+        shape.route_table = PQgetvalue(tables, row, ROUTE_TABLE);
+        shape.others_first = row > 0;
+    }
     if (worker->yard->copy->again &&
-        table_is_referenced(worker->target, shape.schema, shape.table, &shape.referenced, error) != 0) {
+        table_is_referenced(worker->target, routed ? shape.route_schema : shape.schema,
+                            routed ? shape.route_table : shape.table, &shape.referenced, error) != 0) {
         return -1;
     }
     table_copy_build(&shape, &table);
@@ -144,7 +183,12 @@ static int copy_table(Worker *worker, const Job *job, const PGresult *tables, in
     } else if (status == 0 && worker->fit == TABLE_DEFINED_OTHERWISE) {
         status = refuse_definition(worker, error);
     } else if (status == 0) {
-        status = move_rows(worker, &table, count, error);
+        const Oids *oids = NULL;
+        const char *types = shape.binary && !PQgetisnull(tables, row, COLUMN_TYPES)
+                                ? PQgetvalue(tables, row, COLUMN_TYPES)
+                                : NULL;
+        status =
+            load_types(worker, types, &oids, error) == 0 ? move_rows(worker, &table, oids, count, error) : -1;
     }
     table_copy_free(&table);
     return status;
@@ -163,9 +207,15 @@ static int copy_and_note(Worker *worker, const Job *job, const PGresult *tables,
     progress_job(progress, worker->member->number, name, bytes);
     int status = copy_table(worker, job, tables, row, &count, error);
     if (status == 0 && row == PQntuples(tables) - 1) {
+        /* Behind the locks that copying takes: nobody changes a definition any more. */
+        status = bent_check(worker->source, worker->target, tables,
+                            (const int[]){SCHEMA, TABLE, ROUTE_SCHEMA, ROUTE_TABLE},
+                            &worker->yard->copy->options->lossy, error);
+    }
+    if (status == 0 && row == PQntuples(tables) - 1) {
         status = database_execute(worker->source, error, "COMMIT", 0);
     }
-    if (status == 0) {
+    if (status == 0 && PQgetisnull(tables, row, ROUTE_TABLE)) {
         status = make_key(worker, job, tables, row, error);
     }
     if (status == 0 && job->kind != JOB_PART) {
@@ -192,6 +242,12 @@ static int copy_tables(Worker *worker, const Job *job, int snapshot, Error *erro
     int status = PQntuples(tables) > 0 ? 0 : database_execute(worker->source, error, "COMMIT", 0);
     for (int row = 0; status == 0 && row < PQntuples(tables); row++) {
         status = copy_and_note(worker, job, tables, row, snapshot, &count, error);
+    }
+    /* Rows of one may be in any of the others: their indexes come when all are there. */
+    for (int row = 0; status == 0 && row < PQntuples(tables); row++) {
+        if (!PQgetisnull(tables, row, ROUTE_TABLE)) {
+            status = make_key(worker, job, tables, row, error);
+        }
     }
     PQclear(tables);
     return status == 0 ? jobs_done(worker->target, job, snapshot, count.rows, count.bytes, error) : -1;
@@ -564,12 +620,14 @@ int worker_copy(const CrewMember *member, Error *error)
     const Copy *copy = yard->copy;
     Worker worker = {.yard = yard,
                      .member = member,
+                     .oids = oids_new(),
                      .wait = {.stop = member->stop,
                               .limit_seconds = copy->options->stall_timeout,
                               .what = "copying rows"}};
     int status = drain_queue(&worker, error);
     brake_release(yard->brake, member->number);
     progress_job(copy->progress, member->number, NULL, 0);
+    oids_free(worker.oids);
     database_close(worker.source);
     database_close(worker.target);
     database_close(worker.builder);

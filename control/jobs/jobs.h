@@ -62,7 +62,7 @@ int jobs_hold(Database *target, const Job *job, bool *held, Error *error) MUST_C
 
 /*
  * The tables of a job: a row each with id, schema, name, columns (quoted, with commas between), in_binary, condition, key_sql, part_column,
- * source_bytes. The caller frees *rows.
+ * source_bytes, route_schema, route_table, column_types. The caller frees *rows.
  */
 int jobs_relations(Database *target, const Job *job, PGresult **rows, Error *error) MUST_CHECK;
 

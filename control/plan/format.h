@@ -13,7 +13,8 @@
  *     a range of a user's its send function sends the bounds as the subtype's does
  *     an extension's      by name: those whose form has not changed since 11
  *
- * Not so arrays of a user's type and composite types: with each element their send functions send its type's OID.
+ * Types that are made of others (arrays, composites and ranges of a user's, domains) travel in binary when these do: the OIDs that
+ * their send functions write are changed on the way (copy/oids.h).
  */
 #define FORMAT_PORTABLE(t, e)                                                                                \
     "(" t ".oid < 10000 AND " t ".typtype IN ('b', 'r', 'm') AND " t ".typsend <> 0 AND " t                  \

@@ -5,6 +5,9 @@
  */
 #include "plan.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "source.h"
 #include "text.h"
 
@@ -15,10 +18,12 @@
 static const char shapes_sql[] =
     "UPDATE penstock.relation r SET columns = u.c, in_binary = u.y, condition = u.d, key_class = u.kc, "
     "key_object = u.ko,"
-    "       key_sql = u.k, unique_index = u.u, part_column = CASE WHEN u.k IS NOT NULL THEN u.p END"
+    "       key_sql = u.k, unique_index = u.u, part_column = CASE WHEN u.k IS NOT NULL AND "
+    "u.rt IS NULL THEN u.p END, route_schema = u.rs, route_table = u.rt, column_types = u.ct::oid[]"
     "  FROM unnest($2::text[], $3::text[], $4::oid[], $5::text[], $6::bool[], $7::text[], $8::oid[], "
     "$9::oid[], $10::text[],"
-    "       $11::text[], $12::text[]) AS u (s, t, o, c, y, d, kc, ko, k, u, p)"
+    "       $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]) AS u (s, t, o, c, y, d, kc, ko, "
+    "k, u, p, rs, rt, ct)"
     " WHERE r.migration = $1 AND r.schema_name = u.s AND r.table_name = u.t AND r.source_oid = u.o"
     "   AND r.copy_state = 'pending'";
 
@@ -26,6 +31,16 @@ static const char cuts_sql[] =
     "UPDATE penstock.relation r SET part_cuts = u.cuts::int8[]"
     "  FROM unnest($2::text[], $3::text[], $4::text[]) AS u (s, t, cuts)"
     " WHERE r.migration = $1 AND r.schema_name = u.s AND r.table_name = u.t AND r.part_column IS NOT NULL";
+
+/* Nobody knows which of the rows below a table that they go through are whose: they are copied together, or not at all. */
+static const char together_sql[] =
+    "UPDATE penstock.relation r SET copy_state = 'pending', recopy_lsn = coalesce(r.recopy_lsn, r.copy_lsn, "
+    "'0/0'),"
+    "       recopy_reason = coalesce(r.recopy_reason, 'it is copied together with the others below the same "
+    "table'),"
+    "       copy_lsn = NULL, snapshot = NULL"
+    "  FROM penstock.relation o WHERE r.migration = $1 AND r.copy_state = 'copied' AND o.migration = $1"
+    "   AND o.copy_state = 'pending' AND o.route_table = r.route_table AND o.route_schema = r.route_schema";
 
 /* Jobs of tables that are to be copied again. */
 static const char forget_sql[] = "DELETE FROM penstock.job_relation jr USING penstock.relation r"
@@ -43,9 +58,12 @@ static const char jobs_sql[] =
     " pieces AS MATERIALIZED ("
     "  SELECT id, 'tables' AS kind, (row_number() OVER (ORDER BY id) - 1) / " SMALL_TOGETHER " AS set,"
     "         NULL::int8 AS first_key, NULL::int8 AS last_key, source_bytes AS bytes"
-    "    FROM todo WHERE part_cuts IS NULL AND source_bytes < " SMALL_BYTES
+    "    FROM todo WHERE part_cuts IS NULL AND route_table IS NULL AND source_bytes < " SMALL_BYTES
+    "  UNION ALL SELECT id, 'tables', -dense_rank() OVER (ORDER BY route_schema, route_table), NULL, NULL, "
+    "source_bytes"
+    "    FROM todo WHERE route_table IS NOT NULL"
     "  UNION ALL SELECT id, 'table', id, NULL, NULL, source_bytes"
-    "    FROM todo WHERE part_cuts IS NULL AND source_bytes >= " SMALL_BYTES
+    "    FROM todo WHERE part_cuts IS NULL AND route_table IS NULL AND source_bytes >= " SMALL_BYTES
     "  UNION ALL SELECT id, 'part', id, part_cuts[n - 1], part_cuts[n], source_bytes / "
     "(cardinality(part_cuts) + 1)"
     "    FROM todo, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT NULL),"
@@ -75,13 +93,16 @@ static int write_all(Database *target, const char *migration, const Text *arrays
 {
     const char *schemas = arrays[PLAN_SCHEMA].data, *names = arrays[PLAN_TABLE].data;
     return database_execute(target, error, "BEGIN", 0) == 0 &&
-                   database_execute(
-                       target, error, shapes_sql, 12, migration, schemas, names, arrays[PLAN_OID].data,
-                       arrays[PLAN_COLUMNS].data, arrays[PLAN_BINARY].data, arrays[PLAN_CONDITION].data,
-                       arrays[PLAN_KEY_CLASS].data, arrays[PLAN_KEY_OBJECT].data, arrays[PLAN_KEY_SQL].data,
-                       arrays[PLAN_UNIQUE].data, arrays[PLAN_PART_COLUMN].data) == 0 &&
+                   database_execute(target, error, shapes_sql, 15, migration, schemas, names,
+                                    arrays[PLAN_OID].data, arrays[PLAN_COLUMNS].data,
+                                    arrays[PLAN_BINARY].data, arrays[PLAN_CONDITION].data,
+                                    arrays[PLAN_KEY_CLASS].data, arrays[PLAN_KEY_OBJECT].data,
+                                    arrays[PLAN_KEY_SQL].data, arrays[PLAN_UNIQUE].data,
+                                    arrays[PLAN_PART_COLUMN].data, arrays[PLAN_ROUTE_SCHEMA].data,
+                                    arrays[PLAN_ROUTE_TABLE].data, arrays[PLAN_COLUMN_TYPES].data) == 0 &&
                    database_execute(target, error, cuts_sql, 4, migration, schemas, names,
                                     arrays[PLAN_CUTS].data) == 0 &&
+                   database_execute(target, error, together_sql, 1, migration) == 0 &&
                    database_execute(target, error, forget_sql, 1, migration) == 0 &&
                    database_execute(target, error, whole_sql, 1, migration) == 0 &&
                    database_execute(target, error, jobs_sql, 1, migration) == 0 &&
@@ -90,12 +111,29 @@ static int write_all(Database *target, const char *migration, const Text *arrays
                : -1;
 }
 
+static int encodings_differ(Database *source, Database *target, bool *differ, Error *error)
+{
+    static const char sql[] =
+        "SELECT encoding FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+    char *theirs = NULL, *ours = NULL;
+    int status = database_value(source, &theirs, error, sql, 0);
+    if (status == 0) {
+        status = database_value(target, &ours, error, sql, 0);
+    }
+    *differ = theirs != NULL && ours != NULL && strcmp(theirs, ours) != 0;
+    free(theirs);
+    free(ours);
+    return status;
+}
+
 int plan_write(Database *source, Database *target, const char *migration, const PlanOptions *options,
                Error *error)
 {
     PGresult *rows = NULL;
     Text arrays[PLAN_COLUMN_COUNT] = {{0}};
-    if (plan_read_source(source, options, &rows, error) != 0) {
+    bool other_encoding = false;
+    if (encodings_differ(source, target, &other_encoding, error) != 0 ||
+        plan_read_source(source, options, other_encoding, &rows, error) != 0) {
         return -1;
     }
     for (int column = 0; column < PLAN_COLUMN_COUNT; column++) {

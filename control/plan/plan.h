@@ -3,7 +3,8 @@
  *
  *     source ──one query──► tables ──► penstock.relation ──► penstock.job, penstock.job_relation
  *
- * A job is a table; many small tables together; or a range of keys of a large one. Only a table whose key begins with an
+ * A job is a table; many small tables together; all leaves whose rows go through one partitioned table; or a range of keys of a
+ * large one. Only a table whose key begins with an
  * integer is cut, and only when its rows lie in the order of that key, so that a range is read by the index at the cost of
  * reading that part of the table. Where to cut is taken from the source's statistics, not from the least and the greatest key:
  * keys have gaps.

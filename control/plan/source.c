@@ -1,5 +1,5 @@
 /*
- * One query, whatever the number of tables. Types are looked at once each, not once per column.
+ * One query, whatever the number of tables. Types are looked at once each, not once per column: down to what they are made of.
  *
  * Which tables: ordinary ones and leaf partitions, inheritance parents and children; of extensions' tables those that the
  * extension marks as holding the user's data.
@@ -12,12 +12,15 @@
  * catalogs yet; it would take one loop over all tables for each table. So no loops where there is another way: 20,000
  * tables are read in 6 s, and were not in 5 minutes.
  *
+ * Leaves whose rows may belong into others on the target go through the topmost table that decides so (partition_route.h).
+ *
  * Parts: pg_stats.histogram_bounds has some hundred keys with as many rows between each two of them. anyarray is read through
  * its text.
  */
 #include "source.h"
 
 #include "format.h"
+#include "partition_route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,40 +28,63 @@
 #include "left_behind.h"
 #include "text.h"
 
+/* Of a type t of pg_type with elements e, when it is made of others: those decide. */
+#define IS_ARRAY(t)                                                                                          \
+    t ".typlen = -1 AND " t ".typelem <> 0 AND " t ".typtype = 'b' AND " t ".typcategory = 'A'"
+#define IS_MADE_OF_OTHERS(t)                                                                                 \
+    "(" t ".typtype IN ('d', 'c') OR " t ".oid >= 10000 AND (" t ".typtype IN ('r', 'm') OR " IS_ARRAY(t) "))"
+
 static const char columns_sql[] =
-    "WITH RECURSIVE base AS ("
-    "  SELECT t.oid AS type, t.oid AS base FROM pg_type t"
-    "  UNION ALL SELECT b.type, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.base AND t.typtype = "
-    "'d'),"
-    " types AS ("
-    "  SELECT b.type, " FORMAT_PORTABLE(
-        "t", "e") " AS portable"
-                  "    FROM base b JOIN pg_type t ON t.oid = b.base AND t.typtype <> 'd' LEFT JOIN pg_type e "
-                  "ON e.oid = "
-                  "t.typelem),"
-                  " tables AS ("
-                  "  SELECT c.oid, n.nspname, c.relname, c.relpersistence, c.relreplident, "
-                  "pg_table_size(c.oid) AS bytes,"
-                  "         (SELECT x.extcondition[array_position(x.extconfig, c.oid)] FROM pg_extension x"
-                  "           WHERE c.oid = ANY (x.extconfig) LIMIT 1) AS condition"
-                  "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-                  "    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND "
-                  "d.objsubid = 0"
-                  "         AND d.deptype = 'e'"
-                  "    LEFT JOIN pg_extension e ON e.oid = d.refobjid"
-                  "   WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
-                  "     AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
-                  "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED(
-                      "c.oid") "),"
-                               " columns AS ("
-                               "  SELECT a.attrelid, string_agg(concat('\"', replace(a.attname, '\"', "
-                               "'\"\"'), '\"'), ', "
-                               "' ORDER BY "
-                               "a.attnum) AS list,"
-                               "         bool_and(coalesce(y.portable, false)) AS portable"
-                               "    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 "
-                               "AND NOT "
-                               "a.attisdropped";
+    "WITH RECURSIVE tables AS ("
+    "  SELECT c.oid, n.nspname, c.relname, c.relpersistence, c.relreplident, pg_table_size(c.oid) AS bytes,"
+    "         (SELECT x.extcondition[array_position(x.extconfig, c.oid)] FROM pg_extension x"
+    "           WHERE c.oid = ANY (x.extconfig) LIMIT 1) AS condition"
+    "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0"
+    "         AND d.deptype = 'e'"
+    "    LEFT JOIN pg_extension e ON e.oid = d.refobjid"
+    "   WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
+    "     AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
+    "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED(
+        "c.oid") "),"
+                 " within (type, part) AS ("
+                 "  SELECT DISTINCT a.atttypid, a.atttypid FROM tables t JOIN pg_attribute a ON a.attrelid = "
+                 "t.oid"
+                 "   AND a.attnum > 0 AND NOT a.attisdropped"
+                 "  UNION SELECT w.type, n.oid FROM within w JOIN pg_type t ON t.oid = w.part "
+                 "AND " IS_MADE_OF_OTHERS(
+                     "t") "   CROSS JOIN LATERAL (SELECT t.typbasetype AS oid WHERE t.typtype = 'd'"
+                          "     UNION ALL SELECT t.typelem WHERE " IS_ARRAY(
+                              "t") "     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = "
+                                   "t.oid"
+                                   "     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.typtype = 'm'"
+                                   "        AND (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid"
+                                   "     UNION ALL SELECT f.atttypid FROM pg_attribute f WHERE t.typtype = "
+                                   "'c' AND "
+                                   "f.attrelid = t.typrelid"
+                                   "        AND f.attnum > 0 AND NOT f.attisdropped) n),"
+                                   " types AS ("
+                                   "  SELECT w.type, bool_and(" IS_MADE_OF_OTHERS("t") " OR " FORMAT_PORTABLE(
+                                       "t",
+                                       "e") ") AS portable,"
+                                            "         bool_or(t.oid >= 10000 AND (t.typtype = 'c' "
+                                            "OR " IS_ARRAY(
+                                                "t") ")) AS has_oids"
+                                                     "    FROM within w JOIN pg_type t ON t.oid = w.part "
+                                                     "LEFT JOIN "
+                                                     "pg_type e ON e.oid = t.typelem GROUP BY 1),"
+                                                     " columns AS ("
+                                                     "  SELECT a.attrelid, string_agg(concat('\"', "
+                                                     "replace(a.attname, "
+                                                     "'\"', '\"\"'), '\"'), ', ' ORDER BY a.attnum) AS list,"
+                                                     "         bool_and(coalesce(y.portable, false)) AS "
+                                                     "portable,"
+                                                     "         CASE WHEN bool_or(y.has_oids) THEN "
+                                                     "array_agg(a.atttypid "
+                                                     "ORDER BY a.attnum) END AS types"
+                                                     "    FROM tables t JOIN pg_attribute a ON a.attrelid = "
+                                                     "t.oid AND "
+                                                     "a.attnum > 0 AND NOT a.attisdropped";
 
 /* Generated columns are computed on the target, and the catalog's column is there from 12 on. */
 static const char not_generated_sql[] = " AND a.attgenerated = ''";
@@ -66,61 +92,99 @@ static const char not_generated_sql[] = " AND a.attgenerated = ''";
 static const char shapes_sql[] =
 
     "    LEFT JOIN types y ON y.type = a.atttypid GROUP BY 1),"
-    " keys AS ("
-    "  SELECT t.oid, i.indexrelid, a.attname, a.atttypid, t.relreplident, i.indisclustered, ic.reloptions, "
-    "k.conname,"
-    "         k.oid AS constraint, coalesce(tm.t::name, ts.spcname) AS spcname, CASE WHEN t.relreplident = "
-    "'i' THEN"
-    "           format('; ALTER TABLE ONLY %I.%I REPLICA IDENTITY USING INDEX %I', t.nspname, t.relname, "
-    "ic.relname) END AS identity,"
-    "         EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = "
-    "i.indexrelid"
-    "                    AND d.deptype = 'x') AS depends"
-    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indimmediate AND "
-    "i.indpred IS NULL"
-    "         AND (t.relreplident = 'd' AND i.indisprimary OR t.relreplident = 'i' AND i.indisreplident)"
-    "    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]"
-    "    JOIN pg_class ic ON ic.oid = i.indexrelid LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace"
-    "    LEFT JOIN unnest($3::text[], $4::text[]) AS tm (f, t) ON tm.f = ts.spcname"
-    "    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = "
-    "t.oid),"
-    " uniques AS ("
-    "  SELECT i.indrelid, min(i.indexrelid::regclass::text) AS name"
-    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND (i.indisunique OR i.indisexclusion)"
-    "    LEFT JOIN keys k ON k.indexrelid = i.indexrelid WHERE k.oid IS NULL GROUP BY 1),"
-    " cuts AS ("
-    "  SELECT k.oid, k.attname, s.bounds, array_length(s.bounds, 1) AS n,"
-    "         least(array_length(s.bounds, 1) - 1, t.bytes / ($1::int8 * 1024 * 1024))::int AS parts"
-    "    FROM keys k JOIN tables t ON t.oid = k.oid AND t.condition IS NULL AND t.bytes >= 2 * $1::int8 * "
-    "1024 * 1024"
-    "    JOIN LATERAL (SELECT CASE WHEN k.atttypid IN (20, 21, 23) THEN p.histogram_bounds::text::int8[] END "
-    "AS bounds FROM pg_stats p"
-    "           WHERE p.schemaname = t.nspname AND p.tablename = t.relname AND p.attname = k.attname AND NOT "
-    "p.inherited"
-    "             AND abs(p.correlation) >= 0.9) s ON array_length(s.bounds, 1) >= 3"
-    "   WHERE k.atttypid IN (20, 21, 23))"
-    " SELECT t.nspname, t.relname, t.oid, c.list, coalesce(c.portable, true), t.condition,"
-    "   CASE WHEN k.constraint IS NULL THEN 1259 ELSE 2606 END, coalesce(k.constraint, k.indexrelid),"
-    "   CASE WHEN k.oid IS NULL OR k.indisclustered OR k.depends"
-    "             OR EXISTS (SELECT FROM unnest(k.reloptions) o WHERE o NOT LIKE 'fillfactor=%') THEN NULL"
-    "        WHEN k.constraint IS NOT NULL THEN concat(format('ALTER TABLE ONLY %I.%I ADD CONSTRAINT %I "
-    "%s', t.nspname,"
-    "             t.relname, k.conname, pg_get_constraintdef(k.constraint)), CASE WHEN k.reloptions IS NOT "
-    "NULL"
-    "             THEN format(' WITH (%s)', array_to_string(k.reloptions, ', ')) END, CASE WHEN $2::bool "
-    "AND k.spcname IS NOT"
-    "             NULL THEN format(' USING INDEX TABLESPACE %I', k.spcname) END, k.identity)"
-    "        WHEN k.spcname IS NULL OR NOT $2::bool THEN concat(pg_get_indexdef(k.indexrelid), k.identity) "
-    "END,"
-    "   u.name, CASE WHEN p.parts >= 2 THEN p.attname END,"
-    "   CASE WHEN p.parts >= 2 THEN (SELECT array_agg(DISTINCT p.bounds[1 + i::int8 * (p.n - 1) / p.parts]"
-    "             ORDER BY p.bounds[1 + i::int8 * (p.n - 1) / p.parts]) FROM generate_series(1, p.parts - 1) "
-    "AS i) END"
-    "  FROM tables t LEFT JOIN columns c ON c.attrelid = t.oid LEFT JOIN keys k ON k.oid = t.oid"
-    "  LEFT JOIN uniques u ON u.indrelid = t.oid LEFT JOIN cuts p ON p.oid = t.oid"
-    " ORDER BY 1, 2";
+    " unstable AS (SELECT p.partrelid FROM pg_partitioned_table p WHERE " ROUTE_DIFFERS(
+        "p",
+        "$5::bool") "),"
+                    " above AS ("
+                    "  SELECT t.oid AS leaf, t.oid AS at, 0 AS depth FROM tables t JOIN pg_class tc ON "
+                    "tc.oid = t.oid AND tc.relispartition"
+                    "   WHERE EXISTS (SELECT FROM unstable)"
+                    "  UNION ALL SELECT a.leaf, i.inhparent, a.depth + 1 FROM above a JOIN pg_inherits i ON "
+                    "i.inhrelid = a.at),"
+                    " routes AS ("
+                    "  SELECT DISTINCT ON (a.leaf) a.leaf, rn.nspname, rt.relname FROM above a JOIN unstable "
+                    "s ON s.partrelid = a.at"
+                    "    JOIN pg_class rt ON rt.oid = a.at JOIN pg_namespace rn ON rn.oid = rt.relnamespace"
+                    "   ORDER BY a.leaf, a.depth DESC),"
+                    " keys AS ("
+                    "  SELECT t.oid, i.indexrelid, a.attname, a.atttypid, t.relreplident, i.indisclustered, "
+                    "ic.reloptions, "
+                    "k.conname,"
+                    "         k.oid AS constraint, coalesce(tm.t::name, ts.spcname) AS spcname, CASE WHEN "
+                    "t.relreplident = "
+                    "'i' THEN"
+                    "           format('; ALTER TABLE ONLY %I.%I REPLICA IDENTITY USING INDEX %I', "
+                    "t.nspname, t.relname, "
+                    "ic.relname) END AS identity,"
+                    "         EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND "
+                    "d.objid = "
+                    "i.indexrelid"
+                    "                    AND d.deptype = 'x') AS depends"
+                    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND i.indisvalid AND "
+                    "i.indimmediate AND "
+                    "i.indpred IS NULL"
+                    "         AND (t.relreplident = 'd' AND i.indisprimary OR t.relreplident = 'i' AND "
+                    "i.indisreplident)"
+                    "    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]"
+                    "    JOIN pg_class ic ON ic.oid = i.indexrelid LEFT JOIN pg_tablespace ts ON ts.oid = "
+                    "ic.reltablespace"
+                    "    LEFT JOIN unnest($3::text[], $4::text[]) AS tm (f, t) ON tm.f = ts.spcname"
+                    "    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') "
+                    "AND k.conrelid = "
+                    "t.oid),"
+                    " uniques AS ("
+                    "  SELECT i.indrelid, min(i.indexrelid::regclass::text) AS name"
+                    "    FROM tables t JOIN pg_index i ON i.indrelid = t.oid AND (i.indisunique OR "
+                    "i.indisexclusion)"
+                    "    LEFT JOIN keys k ON k.indexrelid = i.indexrelid WHERE k.oid IS NULL GROUP BY 1),"
+                    " cuts AS ("
+                    "  SELECT k.oid, k.attname, s.bounds, array_length(s.bounds, 1) AS n,"
+                    "         least(array_length(s.bounds, 1) - 1, t.bytes / ($1::int8 * 1024 * 1024))::int "
+                    "AS parts"
+                    "    FROM keys k JOIN tables t ON t.oid = k.oid AND t.condition IS NULL AND t.bytes >= 2 "
+                    "* $1::int8 * "
+                    "1024 * 1024"
+                    "    JOIN LATERAL (SELECT CASE WHEN k.atttypid IN (20, 21, 23) THEN "
+                    "p.histogram_bounds::text::int8[] END "
+                    "AS bounds FROM pg_stats p"
+                    "           WHERE p.schemaname = t.nspname AND p.tablename = t.relname AND p.attname = "
+                    "k.attname AND NOT "
+                    "p.inherited"
+                    "             AND abs(p.correlation) >= 0.9) s ON array_length(s.bounds, 1) >= 3"
+                    "   WHERE k.atttypid IN (20, 21, 23))"
+                    " SELECT t.nspname, t.relname, t.oid, c.list, coalesce(c.portable, true), t.condition,"
+                    "   CASE WHEN k.constraint IS NULL THEN 1259 ELSE 2606 END, coalesce(k.constraint, "
+                    "k.indexrelid),"
+                    "   CASE WHEN k.oid IS NULL OR k.indisclustered OR k.depends"
+                    "             OR EXISTS (SELECT FROM unnest(k.reloptions) o WHERE o NOT LIKE "
+                    "'fillfactor=%') THEN NULL"
+                    "        WHEN k.constraint IS NOT NULL THEN concat(format('ALTER TABLE ONLY %I.%I ADD "
+                    "CONSTRAINT %I "
+                    "%s', t.nspname,"
+                    "             t.relname, k.conname, pg_get_constraintdef(k.constraint)), CASE WHEN "
+                    "k.reloptions IS NOT "
+                    "NULL"
+                    "             THEN format(' WITH (%s)', array_to_string(k.reloptions, ', ')) END, CASE "
+                    "WHEN $2::bool "
+                    "AND k.spcname IS NOT"
+                    "             NULL THEN format(' USING INDEX TABLESPACE %I', k.spcname) END, k.identity)"
+                    "        WHEN k.spcname IS NULL OR NOT $2::bool THEN "
+                    "concat(pg_get_indexdef(k.indexrelid), k.identity) "
+                    "END,"
+                    "   u.name, CASE WHEN p.parts >= 2 THEN p.attname END, ro.nspname, ro.relname, c.types,"
+                    "   CASE WHEN p.parts >= 2 THEN (SELECT array_agg(DISTINCT p.bounds[1 + i::int8 * (p.n - "
+                    "1) / p.parts]"
+                    "             ORDER BY p.bounds[1 + i::int8 * (p.n - 1) / p.parts]) FROM "
+                    "generate_series(1, p.parts - 1) "
+                    "AS i) END"
+                    "  FROM tables t LEFT JOIN columns c ON c.attrelid = t.oid LEFT JOIN keys k ON k.oid = "
+                    "t.oid"
+                    "  LEFT JOIN uniques u ON u.indrelid = t.oid LEFT JOIN cuts p ON p.oid = t.oid LEFT JOIN "
+                    "routes ro ON ro.leaf = t.oid"
+                    " ORDER BY 1, 2";
 
-int plan_read_source(Database *source, const PlanOptions *options, PGresult **rows, Error *error)
+int plan_read_source(Database *source, const PlanOptions *options, bool other_encoding, PGresult **rows,
+                     Error *error)
 {
     Text sql = {0};
     char part[24];
@@ -130,9 +194,10 @@ int plan_read_source(Database *source, const PlanOptions *options, PGresult **ro
     snprintf(part, sizeof part, "%d", options->part_mb);
     int status = database_execute(source, error, "SET enable_nestloop TO off", 0);
     if (status == 0) {
-        status = database_query(source, rows, error, sql.data, 4, part, options->with_tablespaces ? "t" : "f",
+        status = database_query(source, rows, error, sql.data, 5, part, options->with_tablespaces ? "t" : "f",
                                 options->tablespaces_from != NULL ? options->tablespaces_from : "{}",
-                                options->tablespaces_to != NULL ? options->tablespaces_to : "{}");
+                                options->tablespaces_to != NULL ? options->tablespaces_to : "{}",
+                                other_encoding ? "t" : "f");
     }
     if (status == 0 && database_execute(source, error, "RESET enable_nestloop", 0) != 0) {
         PQclear(*rows);

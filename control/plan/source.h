@@ -18,9 +18,13 @@ typedef enum PlanColumn {
     PLAN_KEY_SQL, /* that makes the index of the replica identity, or NULL: it is left to the schema */
     PLAN_UNIQUE,  /* an index that is unique or an exclusion besides the key, or NULL */
     PLAN_PART_COLUMN,
+    PLAN_ROUTE_SCHEMA, /* the table that its rows go through on the target, or NULL (partition_route.h) */
+    PLAN_ROUTE_TABLE,
+    PLAN_COLUMN_TYPES, /* the OIDs of the columns' types, where rows in binary have OIDs of users' types in them; else NULL */
     PLAN_CUTS, /* an array of the keys at which parts begin, without the first; NULL: whole */
     PLAN_COLUMN_COUNT,
 } PlanColumn;
 
-/* The caller frees *rows. */
-int plan_read_source(Database *source, const PlanOptions *options, PGresult **rows, Error *error) MUST_CHECK;
+/* other_encoding: the target's database has another one. The caller frees *rows. */
+int plan_read_source(Database *source, const PlanOptions *options, bool other_encoding, PGresult **rows,
+                     Error *error) MUST_CHECK;

@@ -18,6 +18,14 @@
 /* One that was interrupted longer ago says too little of today. */
 #define RESUMED_WITHIN "interval '1 day'"
 
+/*
+ * Leaves whose rows go through a partitioned table may have others on either side: that table is compared, once, in the
+ * name of the first of them.
+ */
+#define ONE_OF_A_ROUTE                                                                                       \
+    " AND (r.route_table IS NULL OR r.id = (SELECT min(o.id) FROM penstock.relation o"                       \
+    "      WHERE o.migration = $1 AND o.route_schema = r.route_schema AND o.route_table = r.route_table))"
+
 static const char jobs_sql[] =
     " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
     " SELECT $2::int8, row_number() OVER (ORDER BY sum(bytes) DESC, min(id), first_key NULLS FIRST),"
@@ -47,7 +55,7 @@ static int make_jobs(Database *target, const char *migration, const char *match,
     text_printf(
         &sql,
         "WITH chosen AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts FROM penstock.relation r"
-        " WHERE r.migration = $1%s%s)%s",
+        " WHERE r.migration = $1" ONE_OF_A_ROUTE "%s%s)%s",
         match != NULL ? " AND " : "", match != NULL ? match : "", jobs_sql);
     int status = database_execute(target, error, sql.data, 2, migration, number(pass->id, id));
     text_free(&sql);
@@ -145,7 +153,8 @@ static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *
     snprintf(text, sizeof text, "%d", job->number);
     return database_query(
         target, &job->tables, error,
-        "SELECT r.id, r.schema_name, r.table_name, r.part_column, r.condition,"
+        "SELECT r.id, coalesce(r.route_schema, r.schema_name), coalesce(r.route_table, r.table_name), "
+        "r.part_column, r.condition,"
         "       CASE WHEN r.copy_state <> 'copied' THEN coalesce(r.recopy_reason, 'it is not copied yet') END"
         "  FROM penstock.verify_job j, unnest(j.relations) AS n JOIN penstock.relation r ON r.id = n"
         " WHERE j.pass = $1::int8 AND j.number = $2::int ORDER BY r.id",

@@ -24,10 +24,11 @@
 enum { RELATION, SCHEMA, TABLE, COLUMNS, BINARY, CONDITION, PART_COLUMN, FIRST_KEY, LAST_KEY, BYTES };
 
 static const char pieces_sql[] =
-    "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary, r.condition, r.part_column,"
+    "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary AND r.column_types IS NULL, "
+    "r.condition, r.part_column,"
     "       j.first_key, j.last_key, r.source_bytes"
     "  FROM penstock.verify_job j, unnest(j.different) AS d JOIN penstock.relation r ON r.id = d"
-    " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' ORDER BY j.number, r.id";
+    " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' AND r.route_table IS NULL ORDER BY j.number, r.id";
 
 typedef struct Repair {
     Verify *verify;

@@ -21,11 +21,12 @@
     "    AND t.typcategory = 'A' WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
     "    AND coalesce(e.oid, nullif(t.typbasetype, 0), t.oid) = ANY ('{json,xml,point,line,lseg,box,path,"   \
     "polygon,circle}'::regtype[])) THEN 'all'"                                                               \
-    "   ELSE 'inserts' END AS comes_back"
+    "   ELSE 'inserts' END"
 
 /* The tables of the migration on the target, with what can become of each; $1 is the migration. */
 #define TABLES                                                                                               \
-    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid, " COMES_BACK                 \
+    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid,"                             \
+    "  CASE WHEN r.route_table IS NOT NULL THEN 'nothing' ELSE " COMES_BACK " END AS comes_back"             \
     "  FROM penstock.relation r JOIN pg_class c"                                                             \
     "   ON c.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.migration = $1) t"
 
@@ -95,7 +96,7 @@ int reverse_source_limits(Database *source, char *inserts, char *nothing, size_t
             source, &row, error,
             "SELECT string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'inserts'),"
             "       string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'nothing')"
-            "  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, " COMES_BACK
+            "  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, " COMES_BACK " AS comes_back"
             "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
             "     AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
             "     AND n.nspname NOT IN ('information_schema', 'penstock')"

@@ -166,7 +166,11 @@ int reverse_name_limits(Database *source, Database *target, const Migration *mig
     }
     warn(warning, size,
          "no replica identity that the source can use, only INSERT and TRUNCATE will come back", inserts);
-    warn(warning, size, "unlogged, nothing will come back", nothing);
+    warn(
+        warning, size,
+        "unlogged, or its rows belong into other partitions at the source (which a subscription there cannot "
+        "find), nothing will come back",
+        nothing);
     warn(warning, size, "triggers that fire for replication and must not write behind the fence", triggers);
     free(triggers);
     return 0;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "database.h"
+
 enum {
     BOOL = 16,
     CHAR = 18,
@@ -112,7 +114,7 @@ static bool modifier_keeps(uint32_t type, int32_t from, int32_t to)
     }
 }
 
-static bool harmless_cast(const SourceColumn *source, const FoundColumn *target)
+static bool harmless_cast(const FitSource *source, const FitTarget *target)
 {
     for (size_t i = 0; i < COUNT(harmless); i++) {
         if (harmless[i].from == source->base_type && harmless[i].to == target->base_type) {
@@ -134,12 +136,12 @@ static bool has_name(const char *cast, const char *name)
     return has;
 }
 
-static bool same_name(const SourceColumn *source, const FoundColumn *target)
+static bool same_name(const FitSource *source, const FitTarget *target)
 {
     return has_name(target->cast, source->type_name);
 }
 
-static bool keeps(const SourceColumn *source, const FoundColumn *target)
+static bool keeps(const FitSource *source, const FitTarget *target)
 {
     bool built_in = source->base_type < FIRST_OF_USERS, domain = source->type != source->base_type;
     if (domain && same_name(source, target)) {
@@ -151,17 +153,30 @@ static bool keeps(const SourceColumn *source, const FoundColumn *target)
     if (built_in && source->base_type == target->base_type) {
         return modifier_keeps(element_of(source->base_type), source->typmod, target->typmod);
     }
-    bool is_text = source->format == FORMAT_TEXT || source->base_type == TEXT || source->base_type == VARCHAR;
+    bool is_text = source->is_text || source->base_type == TEXT || source->base_type == VARCHAR;
     return (is_text && target->takes_text) || harmless_cast(source, target);
 }
 
-bool fit_may_lose(const LossyTables *lossy, const SourceRelation *source)
+void fit_add_lossy(LossyTables *lossy, const char *text)
 {
-    size_t schema = strlen(source->schema);
+    if (strcmp(text, "all") == 0) {
+        lossy->all = true;
+        return;
+    }
+    const char **names = reallocarray((void *)lossy->names, lossy->count + 1, sizeof *names);
+    if (names == NULL) {
+        abort();
+    }
+    names[lossy->count++] = text;
+    lossy->names = names;
+}
+
+bool fit_may_lose(const LossyTables *lossy, const char *schema, const char *table)
+{
+    size_t size = strlen(schema);
     for (size_t i = 0; lossy != NULL && i < lossy->count; i++) {
         const char *name = lossy->names[i];
-        if (strncmp(name, source->schema, schema) == 0 && name[schema] == '.' &&
-            strcmp(name + schema + 1, source->name) == 0) {
+        if (strncmp(name, schema, size) == 0 && name[size] == '.' && strcmp(name + size + 1, table) == 0) {
             return true;
         }
     }
@@ -181,7 +196,7 @@ static void print_modifier(uint32_t type, int32_t typmod, char out[24])
     }
 }
 
-char *fit_loss(const SourceColumn *source, const FoundColumn *target)
+char *fit_loss(const FitSource *source, const FitTarget *target)
 {
     char *text = NULL, before[24], after[24];
     if (keeps(source, target)) {

@@ -62,17 +62,15 @@ static const Case cases[] = {
 
 static char *loss_of(const Case *one)
 {
-    SourceColumn source = {.type = one->from,
-                           .base_type = one->from,
-                           .type_schema = "pg_catalog",
-                           .type_name = "from",
-                           .typmod = one->from_typmod,
-                           .format = FORMAT_BINARY};
-    FoundColumn target = {.cast = "\"pg_catalog\".\"to\"",
-                          .type = one->to,
-                          .base_type = one->to,
-                          .takes_text = one->to == 25,
-                          .typmod = one->to_typmod};
+    FitSource source = {.type = one->from,
+                        .base_type = one->from,
+                        .type_schema = "pg_catalog",
+                        .type_name = "from",
+                        .typmod = one->from_typmod};
+    FitTarget target = {.cast = "\"pg_catalog\".\"to\"",
+                        .base_type = one->to,
+                        .takes_text = one->to == 25,
+                        .typmod = one->to_typmod};
     return fit_loss(&source, &target);
 }
 
@@ -101,13 +99,13 @@ static void what_is_lost_is_said(void **state)
 static void types_of_users_go_by_name(void **state)
 {
     (void)state;
-    SourceColumn source = {.type = 20000,
-                           .base_type = 20000,
-                           .type_schema = "public",
-                           .type_name = "co\"lor",
-                           .typmod = -1,
-                           .format = FORMAT_TEXT};
-    FoundColumn target = {.cast = "\"else\".\"co\"\"lor\"", .base_type = 30000, .typmod = -1};
+    FitSource source = {.type = 20000,
+                        .base_type = 20000,
+                        .type_schema = "public",
+                        .type_name = "co\"lor",
+                        .typmod = -1,
+                        .is_text = true};
+    FitTarget target = {.cast = "\"else\".\"co\"\"lor\"", .base_type = 30000, .typmod = -1};
     assert_null(fit_loss(&source, &target));
     target.cast = "\"else\".\"lor\"";
     char *loss = fit_loss(&source, &target);
@@ -120,17 +118,13 @@ static void types_of_users_go_by_name(void **state)
 static void a_domain_is_its_name_or_its_base(void **state)
 {
     (void)state;
-    SourceColumn source = {.type = 20001,
-                           .base_type = 1700,
-                           .type_schema = "public",
-                           .type_name = "money_amount",
-                           .typmod = -1,
-                           .format = FORMAT_BINARY};
-    FoundColumn target = {.cast = "\"public\".\"money_amount\"", .base_type = 1700, .typmod = -1};
+    FitSource source = {
+        .type = 20001, .base_type = 1700, .type_schema = "public", .type_name = "money_amount", .typmod = -1};
+    FitTarget target = {.cast = "\"public\".\"money_amount\"", .base_type = 1700, .typmod = -1};
     assert_null(fit_loss(&source, &target));
     target.typmod = NUMERIC(12, 2); /* the domain's own, which no column at the source shows */
     assert_null(fit_loss(&source, &target));
-    target = (FoundColumn){.cast = "\"pg_catalog\".\"numeric\"", .base_type = 1700, .typmod = -1};
+    target = (FitTarget){.cast = "\"pg_catalog\".\"numeric\"", .base_type = 1700, .typmod = -1};
     assert_null(fit_loss(&source, &target));
     target.typmod = NUMERIC(12, 2);
     char *loss = fit_loss(&source, &target);
@@ -141,14 +135,17 @@ static void a_domain_is_its_name_or_its_base(void **state)
 static void tables_may_lose_when_told_so(void **state)
 {
     (void)state;
-    static const char *const names[] = {"public.price", "a.b.c"};
-    LossyTables lossy = {.names = names, .count = 2};
-    assert_true(fit_may_lose(&lossy, &(SourceRelation){.schema = "public", .name = "price"}));
-    assert_true(fit_may_lose(&lossy, &(SourceRelation){.schema = "a.b", .name = "c"}));
-    assert_false(fit_may_lose(&lossy, &(SourceRelation){.schema = "public", .name = "prices"}));
-    assert_false(fit_may_lose(&lossy, &(SourceRelation){.schema = "publi", .name = "price"}));
-    lossy.all = true;
-    assert_true(fit_may_lose(&lossy, &(SourceRelation){.schema = "x", .name = "y"}));
+    LossyTables lossy = {0};
+    assert_false(fit_may_lose(NULL, "public", "price"));
+    fit_add_lossy(&lossy, "public.price");
+    fit_add_lossy(&lossy, "a.b.c");
+    assert_true(fit_may_lose(&lossy, "public", "price"));
+    assert_true(fit_may_lose(&lossy, "a.b", "c"));
+    assert_false(fit_may_lose(&lossy, "public", "prices"));
+    assert_false(fit_may_lose(&lossy, "publi", "price"));
+    fit_add_lossy(&lossy, "all");
+    assert_true(fit_may_lose(&lossy, "x", "y"));
+    free((void *)lossy.names);
 }
 
 int main(void)
