@@ -54,6 +54,7 @@ CREATE TABLE penstock.relation (
     key_class    oid,                        -- the index of the replica identity, or its constraint: catalog and OID at the source
     key_object   oid,
     key_sql      text,                       -- that makes it on the target
+    key_bytes    bigint,                     -- how large it is at the source
     columns      text,                       -- that are copied, quoted and with commas between
     in_binary    boolean,                    -- and how
     column_types oid[],                      -- their types at the source, where rows in binary have OIDs of users' types in them

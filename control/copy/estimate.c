@@ -1,6 +1,5 @@
 /*
- * Before the first index is made nobody knows how fast that goes. Until then a byte of an index is taken to cost what a byte
- * of a table does: on two machines it was between 0.6 and 1.4 of that.
+ * Before the first index is made nobody knows how fast that goes: ESTIMATE_INDEX stands for it.
  */
 #include "estimate.h"
 
@@ -25,8 +24,8 @@ static void costs(const Estimate *estimate, double *row, double *index)
 {
     const EstimateWork *rows = &estimate->rows, *indexes = &estimate->indexes;
     *row = is_known(rows) ? rows->seconds / rows->here : 0;
-    *index = is_known(indexes) ? indexes->seconds / indexes->here : *row;
-    *row = *row > 0 ? *row : *index;
+    *index = is_known(indexes) ? indexes->seconds / indexes->here : ESTIMATE_INDEX * *row;
+    *row = *row > 0 ? *row : *index / ESTIMATE_INDEX;
 }
 
 double estimate_left(const Estimate *estimate)
@@ -46,7 +45,8 @@ double estimate_share(const Estimate *estimate)
     double row, index;
     costs(estimate, &row, &index);
     if (row <= 0) {
-        row = index = 1;
+        row = 1;
+        index = ESTIMATE_INDEX;
     }
     double all = estimate->rows.total * row + estimate->indexes.total * index;
     double done = estimate->rows.done * row + estimate->indexes.done * index;

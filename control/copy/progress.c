@@ -42,11 +42,10 @@ struct Progress {
     int64_t bytes_before; /* of bytes_done, by earlier runs */
     int64_t moved, rows;  /* by this run, without what jobs are moving now */
     double data_seconds;  /* that rows have been carried for, before this phase */
-    int64_t index_bytes, index_done,
-        index_before; /* of indexes made after the rows; before: by earlier runs */
+    ProgressIndexes indexes;
+    int64_t index_before, keys_before; /* of what is made, before this run */
     double index_seconds;
     bool is_weighed;
-    int64_t lag; /* of the stream; -1: there is none */
     ProgressBuild builds[MAX_BUILDS];
     int build_count;
     void (*tell)(void *context);
@@ -94,7 +93,8 @@ Progress *progress_new(const Settings *settings, int jobs)
     progress->settings = settings;
     progress->job_count = jobs;
     progress->drawn_at = clock_seconds();
-    progress->lag = -1;
+    progress->indexes.lag = -1;
+    progress->keys_before = -1;
     pthread_mutex_init(&progress->mutex, NULL);
     return progress;
 }
@@ -251,14 +251,16 @@ static Figures figures(const Progress *progress)
         result.done += moving < size ? moving : size;
     }
     double seconds = progress->data_seconds + phase_seconds(progress, "data");
+    const ProgressIndexes *indexes = &progress->indexes;
+    int64_t keys_here = progress->keys_before >= 0 ? indexes->keys_done - progress->keys_before : 0;
     const Estimate estimate = {
-        .rows = {.total = (double)progress->bytes,
-                 .done = (double)result.done,
-                 .here = (double)(result.done - progress->bytes_before),
+        .rows = {.total = (double)progress->bytes + ESTIMATE_INDEX * (double)indexes->key_bytes,
+                 .done = (double)result.done + ESTIMATE_INDEX * (double)indexes->keys_done,
+                 .here = (double)(result.done - progress->bytes_before) + ESTIMATE_INDEX * (double)keys_here,
                  .seconds = seconds},
-        .indexes = {.total = (double)progress->index_bytes,
-                    .done = (double)progress->index_done,
-                    .here = (double)(progress->index_done - progress->index_before),
+        .indexes = {.total = (double)indexes->bytes,
+                    .done = (double)indexes->done,
+                    .here = (double)(indexes->done - progress->index_before),
                     .seconds = progress->index_seconds + phase_seconds(progress, "post-data")}};
     result.rate = seconds > 0 ? (double)result.moved / seconds : 0;
     result.share = estimate_share(&estimate);
@@ -279,8 +281,9 @@ static void whole_line(const Progress *progress, char *out, size_t size)
 {
     Figures at = figures(progress);
     char moved[32], rate[32], left[64], lag[64] = "", behind[32];
-    if (progress->lag >= 0) {
-        snprintf(lag, sizeof lag, ", stream %s behind", progress_size(progress->lag, behind, sizeof behind));
+    if (progress->indexes.lag >= 0) {
+        snprintf(lag, sizeof lag, ", stream %s behind",
+                 progress_size(progress->indexes.lag, behind, sizeof behind));
     }
     snprintf(out, size, "%lld of %lld tables, %lld rows, %s, %s/s%s; %.0f %% of all, %s",
              (long long)progress->tables_done, (long long)progress->tables, (long long)progress->rows,
@@ -383,16 +386,14 @@ void progress_teller(Progress *progress, void (*teller)(void *context), void *co
     progress->tell_context = context;
 }
 
-void progress_indexes(Progress *progress, int64_t bytes, int64_t bytes_done, int64_t lag)
+void progress_indexes(Progress *progress, const ProgressIndexes *indexes)
 {
     pthread_mutex_lock(&progress->mutex);
-    /* What is made while rows are carried are keys, whose cost is the rows'. */
     bool counts = progress->is_weighed && is_phase(progress, "post-data");
-    progress->index_before = counts ? progress->index_before : bytes_done;
+    progress->index_before = counts ? progress->index_before : indexes->done;
     progress->is_weighed = is_phase(progress, "post-data");
-    progress->index_bytes = bytes;
-    progress->index_done = bytes_done;
-    progress->lag = lag;
+    progress->keys_before = progress->keys_before >= 0 ? progress->keys_before : indexes->keys_done;
+    progress->indexes = *indexes;
     pthread_mutex_unlock(&progress->mutex);
 }
 
@@ -433,7 +434,7 @@ char *progress_document(Progress *progress)
         progress->phase_count > 0 ? clock_seconds() - progress->phases[0].began : 0.0, "share", at.share,
         "tables", (json_int_t)progress->tables, "tables_done", (json_int_t)progress->tables_done, "bytes",
         (json_int_t)at.moved, "rows", (json_int_t)progress->rows, "bytes_per_second", at.rate, "index_bytes",
-        (json_int_t)progress->index_bytes, "index_bytes_done", (json_int_t)progress->index_done,
+        (json_int_t)progress->indexes.bytes, "index_bytes_done", (json_int_t)progress->indexes.done,
         "seconds_left", at.left >= 0 ? json_real(at.left) : json_null(), "work", document_work(progress));
     pthread_mutex_unlock(&progress->mutex);
     char *text = said != NULL ? json_dumps(said, JSON_COMPACT) : NULL;

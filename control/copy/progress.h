@@ -45,11 +45,14 @@ void progress_tick(Progress *progress);
 /* Called within progress_tick every two seconds, to fill in what follows; NULL: nobody is any more. On the main thread. */
 void progress_teller(Progress *progress, void (*tell)(void *context), void *context);
 
-/*
- * Indexes that are made after the rows: bytes at the source, and those of what is made. lag: bytes that the stream is behind, -1:
- * there is none beside.
- */
-void progress_indexes(Progress *progress, int64_t bytes, int64_t bytes_done, int64_t lag);
+/* Indexes, by their bytes at the source. */
+typedef struct ProgressIndexes {
+    int64_t bytes, done;          /* those that are made after the rows */
+    int64_t key_bytes, keys_done; /* those that are made with them */
+    int64_t lag;                  /* bytes that the stream is behind, -1: there is none beside */
+} ProgressIndexes;
+
+void progress_indexes(Progress *progress, const ProgressIndexes *indexes);
 
 typedef struct ProgressBuild {
     char what[160];

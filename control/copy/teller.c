@@ -20,15 +20,20 @@ struct Teller {
     Database *target; /* NULL: it could not be had */
 };
 
-/* $1: the migration. One row: bytes of indexes, of them made; whether some are made now; lag of the stream in bytes or null. */
+/* $1: the migration. One row: bytes of indexes, of them made; of keys, of them made; lag of the stream in bytes or null. */
 static const char totals_sql[] =
-    "SELECT coalesce(sum(o.source_bytes), 0), coalesce(sum(o.source_bytes) FILTER (WHERE o.state <> "
-    "'waiting'), 0),"
-    "       (SELECT pg_wal_lsn_diff(source_lsn, low_water_lsn)::int8 FROM penstock.applier"
+    "SELECT o.*, r.*, (SELECT pg_wal_lsn_diff(source_lsn, low_water_lsn)::int8 FROM penstock.applier"
     "         WHERE migration = $1 AND state = 'streaming' AND updated_at > clock_timestamp() - interval '10 "
     "s')"
-    "  FROM penstock.schema_object o WHERE o.migration = $1 AND o.section = 'post-data' AND o.source_bytes > "
-    "0";
+    "  FROM (SELECT coalesce(sum(source_bytes), 0), coalesce(sum(source_bytes) FILTER (WHERE state <> "
+    "'waiting'), 0)"
+    "          FROM penstock.schema_object WHERE migration = $1 AND section = 'post-data' AND source_bytes > "
+    "0"
+    "           AND object_oid NOT IN (SELECT key_object FROM penstock.relation WHERE migration = $1 AND "
+    "key_bytes > 0)) o,"
+    "       (SELECT coalesce(sum(key_bytes), 0), coalesce(sum(key_bytes) FILTER (WHERE copy_state = "
+    "'copied'), 0)"
+    "          FROM penstock.relation WHERE migration = $1 AND key_bytes > 0) r";
 
 /* What sessions of ours build now (from 12 on): what, and how far, from 0 to 1. */
 static const char builds_sql[] =
@@ -76,9 +81,15 @@ static void take_totals(const Teller *teller)
     if (ask(teller->target, totals_sql, &teller->copy->settings->migration, 1, &row) != 0) {
         return;
     }
-    progress_indexes(teller->copy->progress, strtoll(PQgetvalue(row, 0, 0), NULL, 10),
-                     strtoll(PQgetvalue(row, 0, 1), NULL, 10),
-                     PQgetisnull(row, 0, 2) ? -1 : strtoll(PQgetvalue(row, 0, 2), NULL, 10));
+    int64_t numbers[5];
+    for (int i = 0; i < 5; i++) {
+        numbers[i] = PQgetisnull(row, 0, i) ? -1 : strtoll(PQgetvalue(row, 0, i), NULL, 10);
+    }
+    progress_indexes(teller->copy->progress, &(ProgressIndexes){.bytes = numbers[0],
+                                                                .done = numbers[1],
+                                                                .key_bytes = numbers[2],
+                                                                .keys_done = numbers[3],
+                                                                .lag = numbers[4]});
     PQclear(row);
 }
 
@@ -134,6 +145,16 @@ static const char sizes_sql[] = "SELECT c.class, c.object, pg_relation_size(c.in
                                 "k.contype IN ('p', 'u', 'x') AND k.oid >= 16384) c"
                                 " WHERE pg_relation_size(c.index) > 0";
 
+#define SIZES " FROM unnest($2::oid[], $3::oid[], $4::int8[]) AS u (class, object, bytes)"
+
+static const char weigh_objects_sql[] = "UPDATE penstock.schema_object o SET source_bytes = u.bytes" SIZES
+                                        " WHERE o.migration = $1 AND o.section = 'post-data' AND o.class_oid "
+                                        "= u.class AND o.object_oid = u.object";
+
+static const char weigh_keys_sql[] =
+    "UPDATE penstock.relation r SET key_bytes = u.bytes" SIZES
+    " WHERE r.migration = $1 AND r.key_sql IS NOT NULL AND r.key_class = u.class AND r.key_object = u.object";
+
 int teller_weigh(const Copy *copy, Error *error)
 {
     PGresult *rows = NULL;
@@ -148,13 +169,12 @@ int teller_weigh(const Copy *copy, Error *error)
         text_array_end(&arrays[column]);
     }
     PQclear(rows);
-    int status =
-        database_execute(copy->target, error,
-                         "UPDATE penstock.schema_object o SET source_bytes = u.bytes"
-                         "  FROM unnest($2::oid[], $3::oid[], $4::int8[]) AS u (class, object, bytes)"
-                         " WHERE o.migration = $1 AND o.section = 'post-data' AND o.class_oid = u.class AND "
-                         "o.object_oid = u.object",
-                         4, copy->settings->migration, arrays[0].data, arrays[1].data, arrays[2].data);
+    const char *migration = copy->settings->migration;
+    int status = database_execute(copy->target, error, weigh_objects_sql, 4, migration, arrays[0].data,
+                                  arrays[1].data, arrays[2].data) == 0
+                     ? database_execute(copy->target, error, weigh_keys_sql, 4, migration, arrays[0].data,
+                                        arrays[1].data, arrays[2].data)
+                     : -1;
     for (int column = 0; column < 3; column++) {
         text_free(&arrays[column]);
     }
