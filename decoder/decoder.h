@@ -32,8 +32,9 @@ typedef struct Decoder {
     int image_size;
     Oid *truncated; /* by the transaction at hand; with room for truncated_size */
     uint32 truncated_count, truncated_size;
-    bool skipped;            /* the transaction at hand came through an origin that is not wanted */
-    uint64 left_out;         /* changes and transactions since the last frame that sent nothing */
+    bool captured;   /* the transaction at hand tells of its DDL by itself, as the capture of it does */
+    bool skipped;    /* the transaction at hand came through an origin that is not wanted */
+    uint64 left_out; /* changes and transactions since the last frame that sent nothing */
     TextStyle session_style; /* given back at the end */
     MemoryContextCallback cleanup;
 

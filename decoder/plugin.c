@@ -152,6 +152,7 @@ static void on_begin(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
     output_before(decoder, ctx, txn);
     collect_commit(txn);
     decoder->truncated_count = 0;
+    decoder->captured = false;
     const PatternOption *origins = &decoder->options.skip_origins;
     decoder->skipped = origins->text != NULL && txn->origin_id != InvalidRepOriginId &&
                        pattern_list_matches(&origins->list, NULL, output_origin(txn));
@@ -206,12 +207,17 @@ static void on_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRe
     scope_leave(&scope, decoder);
 }
 
+/* Prefixes of messages by which DDL is captured at the source begin so. */
+#define CAPTURED "penstock.ddl"
+
 static void on_message(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr message_lsn,
                        bool transactional, const char *prefix, Size message_size, const char *content)
 {
     CallbackScope scope;
     Decoder *decoder = scope_enter(&scope, ctx, NULL, message_lsn);
     bool skipped = transactional && decoder->skipped;
+    decoder->captured =
+        decoder->captured || (transactional && strncmp(prefix, CAPTURED, strlen(CAPTURED)) == 0);
     if (!skipped && options_want_message(&decoder->options, prefix)) {
         MessageRecord record = {
             .transactional = transactional,

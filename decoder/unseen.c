@@ -171,7 +171,8 @@ static const char *reason_of(const Decoder *decoder, Relation classes, Oid relat
     if (traces.was_unlogged) {
         return was_unlogged;
     }
-    return traces.new_file && !was_truncated(decoder, relation) && columns_changed(relation, family)
+    return traces.new_file && !decoder->captured && !was_truncated(decoder, relation) &&
+                   columns_changed(relation, family)
                ? was_rewritten
                : NULL;
 }

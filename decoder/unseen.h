@@ -7,6 +7,8 @@
  * What also makes a new file and changes no value is none of these: VACUUM FULL, CLUSTER, REFRESH, SET TABLESPACE, tools
  * that swap files, and TRUNCATE, which is in the stream.
  *
+ * Where DDL is captured, what is captured of ALTER TABLE says by itself which rows have to be copied again: then only the first.
+ *
  *     on_commit ──► unseen_write ──► a record that the table has to be copied again, before the commit's
  */
 #pragma once
