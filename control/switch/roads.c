@@ -7,7 +7,7 @@
  *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove  look  admit
  *                           RELEASE  probe  gone  streams  switched
  *     rollback:  preflight  stream  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look  admit
+ *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look  still  admit
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
@@ -306,6 +306,14 @@ static const Step rollback_steps[] = {
      .perform = step_look,
      .needs = NEEDS_PROXY,
      .limit = LIMIT_HOLD},
+    {.name = "still",
+     .text = "the way back stands still from here on",
+     .perform = step_still,
+     .undo = step_flow,
+     .advise = advise_flow,
+     .needs = NEEDS_SOURCE,
+     .undo_needs = NEEDS_SOURCE,
+     .limit = LIMIT_HOLD},
     {.name = "admit",
      .text = "let clients write on the source",
      .perform = step_admit,
@@ -313,8 +321,8 @@ static const Step rollback_steps[] = {
      .limit = LIMIT_HOLD},
     {.name = "release",
      .text = "let the clients go on: the point of no return",
-     .perform = step_release_back,
-     .needs = NEEDS_BOTH | NEEDS_PROXY,
+     .perform = step_release,
+     .needs = NEEDS_PROXY,
      .commits = true},
     {.name = "probe",
      .text = "look through the proxy at the source",

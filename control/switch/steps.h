@@ -19,7 +19,6 @@ int step_point(void *context, json_t *detail, Error *error);
 int step_restore(void *context, const json_t *detail, Error *error);
 void advise_restore(void *context, const json_t *detail, char *out, size_t size);
 int step_release(void *context, json_t *detail, Error *error);
-int step_release_back(void *context, json_t *detail, Error *error);
 
 /* gates.c: the fences of both sides. */
 int step_fence_prepare(void *context, json_t *detail, Error *error);
@@ -72,6 +71,9 @@ int step_subscribe(void *context, json_t *detail, Error *error);
 int step_unsubscribe(void *context, const json_t *detail, Error *error);
 void advise_unsubscribe(void *context, const json_t *detail, char *out, size_t size);
 int step_streams(void *context, json_t *detail, Error *error);
+int step_still(void *context, json_t *detail, Error *error);
+int step_flow(void *context, const json_t *detail, Error *error);
+void advise_flow(void *context, const json_t *detail, char *out, size_t size);
 int step_stream(void *context, json_t *detail, Error *error);
 int step_drop_stream(void *context, const json_t *detail, Error *error);
 void advise_drop_stream(void *context, const json_t *detail, char *out, size_t size);

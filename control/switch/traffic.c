@@ -229,31 +229,3 @@ int step_release(void *context, json_t *detail, Error *error)
     (void)detail;
     return release_all(context, error);
 }
-
-/*
- * What comes there again from the side that clients go to would come back over newer rows, if the stream that leads here went
- * on. So that ends before clients write. When it cannot be ended, the new one goes instead: clients wait, and there is then
- * no way there, which is said.
- */
-static int end_way_back(Cutover *cutover, Error *error)
-{
-    bool exists;
-    Error failure;
-    if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, false, &exists, error) !=
-        0) {
-        return -1;
-    }
-    if (!exists || reverse_unsubscribe(cutover->source, &cutover->migration, &failure) == 0) {
-        return 0;
-    }
-    cutover_warn(cutover,
-                 "another cutover needs a new copy: the stream from the target could not be ended (%s)",
-                 failure.message);
-    return reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
-}
-
-int step_release_back(void *context, json_t *detail, Error *error)
-{
-    (void)detail;
-    return end_way_back(context, error) == 0 ? release_all(context, error) : -1;
-}

@@ -275,6 +275,32 @@ void advise_drop_stream(void *context, const json_t *detail, char *out, size_t s
              cutover->migration.slot_name);
 }
 
+/*
+ * What comes to the target again from the source, to which clients go, would come back over newer rows, if the stream that leads
+ * here went on. So it stands still before they write; it is taken away behind the release, when it is not needed to go back.
+ */
+int step_still(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    return reverse_stand(cutover->source, &cutover->migration, true, error);
+}
+
+int step_flow(void *context, const json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    (void)detail;
+    return reverse_stand(cutover->source, &cutover->migration, false, error);
+}
+
+void advise_flow(void *context, const json_t *detail, char *out, size_t size)
+{
+    const Cutover *cutover = context;
+    (void)detail;
+    snprintf(out, size, "on the source: ALTER SUBSCRIPTION penstock_reverse_%.46s ENABLE",
+             cutover->migration.slot_name + sizeof "penstock_" - 1);
+}
+
 void advise_unsubscribe(void *context, const json_t *detail, char *out, size_t size)
 {
     const Cutover *cutover = context;

@@ -313,6 +313,21 @@ int reverse_enable(Database *source, const Migration *migration, Error *error)
     return database_execute(source, error, sql, 0);
 }
 
+int reverse_stand(Database *source, const Migration *migration, bool still, Error *error)
+{
+    char name[64], inserts[64], sql[128];
+    bool exists;
+    reverse_names(migration, name, inserts);
+    if (!reverse_possible(migration)) {
+        return 0;
+    }
+    if (subscription_exists(source, name, &exists, error) != 0) {
+        return -1;
+    }
+    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s %s", name, still ? "DISABLE" : "ENABLE");
+    return exists ? database_execute(source, error, sql, 0) : 0;
+}
+
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)
 {
     char name[64], inserts[64], sql[320];

@@ -80,6 +80,8 @@ int reverse_subscribe(Database *source, Database *target, const Migration *migra
 /* Nothing that was committed before begins comes by the subscription, wherever the slot may be: its origin says so, in the WAL. */
 int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, Error *error) MUST_CHECK;
 int reverse_enable(Database *source, const Migration *migration, Error *error) MUST_CHECK;
+/* The way back stands still, or goes on; nothing where there is none. */
+int reverse_stand(Database *source, const Migration *migration, bool still, Error *error) MUST_CHECK;
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
