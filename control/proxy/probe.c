@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "number.h"
 #include "patience.h"
 
@@ -24,6 +25,8 @@
     "            WHEN pg_catalog.txid_current() IS NULL THEN 'f' ELSE 't' END"                               \
     "  FROM pg_catalog.pg_control_system();"                                                                 \
     "ROLLBACK"
+
+#define RETRY_MS 100
 
 static int failed(PGconn *connection, const PGresult *result, Error *error)
 {
@@ -62,11 +65,11 @@ static int ask(PGconn *connection, bool insists, long long deadline, ProbeAnswer
     return status != 0 || answered ? status : failed(connection, NULL, error);
 }
 
-int probe(const char *uri, bool insists, int limit_ms, ProbeAnswer *out, Error *error)
+/* Connects and asks once. */
+static int probe_once(const char *uri, bool insists, long long deadline, ProbeAnswer *out, Error *error)
 {
     static const char *const keywords[] = {"dbname", "application_name", NULL};
     const char *values[] = {uri, "penstock probe", NULL};
-    long long deadline = patience_until(limit_ms);
     *out = (ProbeAnswer){0};
     PGconn *connection = PQconnectStartParams(keywords, values, 1);
     if (connection == NULL) {
@@ -77,5 +80,25 @@ int probe(const char *uri, bool insists, int limit_ms, ProbeAnswer *out, Error *
         status = ask(connection, insists, deadline, out, error);
     }
     PQfinish(connection);
+    return status;
+}
+
+/*
+ * PgBouncer tells every client of the last login that failed until server_login_retry is over ("… cached error: …
+ * (server_login_retry)" in 1.18 to 1.26): that says nothing of now.
+ */
+static bool is_remembered(const Error *error)
+{
+    return error->code == ERROR_PROXY && strstr(error->message, "(server_login_retry)") != NULL;
+}
+
+int probe(const char *uri, bool insists, int limit_ms, ProbeAnswer *out, Error *error)
+{
+    long long deadline = patience_until(limit_ms);
+    int status = probe_once(uri, insists, deadline, out, error);
+    while (status != 0 && is_remembered(error) && clock_ms() + RETRY_MS < deadline) {
+        clock_pause_ms(RETRY_MS);
+        status = probe_once(uri, insists, deadline, out, error);
+    }
     return status == 0 ? 0 : error_context(error, "probe through the proxy");
 }

@@ -233,8 +233,13 @@ static int see_losses(Cutover *cutover, Error *error)
 
 int step_catch_up_back(void *context, json_t *detail, Error *error)
 {
+    Cutover *cutover = context;
     (void)detail;
-    return wait_for_last(context, look_at_subscription, error) == 0 ? see_losses(context, error) : -1;
+    /* A run that was cut short behind this step may have made it stand still. */
+    return reverse_stand(cutover->source, &cutover->migration, false, error) == 0 &&
+                   wait_for_last(cutover, look_at_subscription, error) == 0
+               ? see_losses(cutover, error)
+               : -1;
 }
 
 /* --- before anybody is held --- */

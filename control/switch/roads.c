@@ -313,6 +313,7 @@ static const Step rollback_steps[] = {
      .advise = advise_flow,
      .needs = NEEDS_SOURCE,
      .undo_needs = NEEDS_SOURCE,
+     .volatile_result = true, /* catch up, which comes again, needs the way back */
      .limit = LIMIT_HOLD},
     {.name = "admit",
      .text = "let clients write on the source",

@@ -316,16 +316,19 @@ int reverse_enable(Database *source, const Migration *migration, Error *error)
 int reverse_stand(Database *source, const Migration *migration, bool still, Error *error)
 {
     char name[64], inserts[64], sql[128];
-    bool exists;
+    bool otherwise;
     reverse_names(migration, name, inserts);
     if (!reverse_possible(migration)) {
         return 0;
     }
-    if (subscription_exists(source, name, &exists, error) != 0) {
+    if (database_found(source, &otherwise, error,
+                       "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
+                       " WHERE s.subname = $1 AND d.datname = current_database() AND s.subenabled = $2::bool",
+                       2, name, still ? "true" : "false") != 0) {
         return -1;
     }
     snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s %s", name, still ? "DISABLE" : "ENABLE");
-    return exists ? database_execute(source, error, sql, 0) : 0;
+    return otherwise ? database_execute(source, error, sql, 0) : 0;
 }
 
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)
