@@ -1,6 +1,7 @@
 # Rows travel in binary wherever the binary form means the same on both sides, or OIDs in it can be changed on the way: a column of an
 # enum, a domain, a range, an array, a composite or an extension's type does not make the whole table text, which for large values
-# of bytea cannot even be sent. What looks at rows on their way in (a domain's CHECK) has the database's search_path.
+# of bytea cannot even be sent. What looks at rows on their way in (a domain's CHECK) has the database's search_path; what a time is written
+# as there (IST may be another zone) is no matter.
 use strict;
 use warnings;
 
@@ -38,6 +39,8 @@ CREATE SCHEMA app;
 CREATE FUNCTION app.most() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1000';
 CREATE FUNCTION app.is_fine(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 < most(); END';
 ALTER DATABASE postgres SET search_path = public, app;
+ALTER DATABASE postgres SET timezone = 'Asia/Kolkata';
+ALTER DATABASE postgres SET datestyle = 'German';
 CREATE DOMAIN amount AS int CHECK (app.is_fine(VALUE));
 SET search_path = public, app;
 CREATE TABLE checked (id int PRIMARY KEY, a amount);

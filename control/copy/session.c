@@ -104,6 +104,21 @@ static int wait_result(Database *database, const SessionWait *wait, Error *error
     return 0;
 }
 
+/* Behind an error, so that the session can be used for another statement. */
+static void read_rest(Database *database, const SessionWait *wait)
+{
+    Error ignored;
+    PGresult *result = NULL;
+    while (wait_result(database, wait, &ignored) == 0 &&
+           (result = PQgetResult(database_connection(database))) != NULL) {
+        bool copies = PQresultStatus(result) == PGRES_COPY_IN || PQresultStatus(result) == PGRES_COPY_OUT;
+        PQclear(result);
+        if (copies) {
+            return;
+        }
+    }
+}
+
 int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error)
 {
     PGresult *last = NULL;
@@ -125,6 +140,7 @@ int session_finish(Database *database, const SessionWait *wait, PGresult **out, 
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             database_error(database, result, error);
             PQclear(last);
+            read_rest(database, wait);
             return -1;
         }
     }

@@ -1,6 +1,7 @@
 /*
  * Between claim and hold lies a moment without a lock, in which another claimer may take the job for a dead one's.
- * started_at is the token by which the first one notices: its hold finds no row.
+ * started_at is the token by which the first one notices: its hold finds no row. In binary: as a text it is what the database's
+ * DateStyle and TimeZone make of it, which need not be read as what it was (IST is one in India and one in Israel).
  *
  * The index is over jobs that are not done, by rank. Rows that were claimed leave dead entries in it, which a long
  * transaction of somebody else's keeps there; so each claimer begins where it was, and from the start again only when it
@@ -79,7 +80,8 @@ int jobs_any_free(Database *target, const char *migration, bool *found, Error *e
     "         started_at = coalesce(r.started_at, clock_timestamp())"                                        \
     "    FROM claimed JOIN penstock.job_relation jr ON jr.job = claimed.id"                                  \
     "   WHERE r.id = jr.relation AND r.copy_state = 'pending')"                                              \
-    " SELECT id, kind, rank, first_key, last_key, anew, source_bytes, started_at::text FROM claimed"
+    " SELECT id, kind, rank, first_key, last_key, anew, source_bytes, encode(timestamptz_send(started_at), " \
+    "'hex') FROM claimed"
 
 static void read_job(const PGresult *row, Job *out)
 {
@@ -135,7 +137,7 @@ int jobs_hold(Database *target, const Job *job, bool *held, Error *error)
     char id[24];
     return database_found(target, held, error,
                           "SELECT 1 FROM penstock.job WHERE id = $1::int8 AND state = 'running'"
-                          "   AND started_at = $2::timestamptz FOR UPDATE SKIP LOCKED",
+                          "   AND encode(timestamptz_send(started_at), 'hex') = $2 FOR UPDATE SKIP LOCKED",
                           2, number(job->id, id), job->token);
 }
 
@@ -215,6 +217,6 @@ int jobs_return(Database *target, const Job *job, const char *why, Error *error)
     char id[24];
     return database_execute(target, error,
                             "UPDATE penstock.job SET state = 'pending', error = $3 WHERE id = $1::int8"
-                            "   AND state = 'running' AND started_at = $2::timestamptz",
+                            "   AND state = 'running' AND encode(timestamptz_send(started_at), 'hex') = $2",
                             3, number(job->id, id), job->token, why);
 }
