@@ -50,3 +50,15 @@ bool lsn_parse(const char *text, Lsn *out)
     *out = (Lsn)high << 32 | low;
     return true;
 }
+
+#define PAGE_SIZE 8192u         /* XLOG_BLCKSZ as it is built by default; a larger one is a multiple of it */
+#define SEGMENT_SIZE (1u << 20) /* the smallest there is; the others are multiples of it */
+#define PAGE_HEADER 24u
+#define SEGMENT_HEADER 40u
+
+Lsn lsn_end_before(Lsn lsn)
+{
+    return lsn % PAGE_SIZE == PAGE_HEADER         ? lsn - PAGE_HEADER
+           : lsn % SEGMENT_SIZE == SEGMENT_HEADER ? lsn - SEGMENT_HEADER
+                                                  : lsn;
+}

@@ -16,3 +16,10 @@ char *lsn_format(Lsn lsn, char out[LSN_TEXT_SIZE]);
 
 /* Reads the text form; false when text is anything else. */
 bool lsn_parse(const char *text, Lsn *out);
+
+/*
+ * Where the WAL ends when the next record begins at lsn. The two differ where a page begins: the record comes behind its header (24
+ * bytes, 40 at the begin of a segment: SizeOfXLogShortPHD, SizeOfXLogLongPHD, 11 to 18), which is not written before the record is.
+ * pg_current_wal_insert_lsn says the one, IDENTIFY_SYSTEM and pg_current_wal_flush_lsn the other.
+ */
+Lsn lsn_end_before(Lsn lsn);

@@ -25,7 +25,7 @@ static int judge_end(const ReceiverOptions *options, const char *text, int timel
     Lsn end;
     char known[LSN_TEXT_SIZE];
     if ((options->timeline != 0 && timeline != options->timeline) || !lsn_parse(text, &end) ||
-        end >= options->known) {
+        end >= lsn_end_before(options->known)) {
         return 0;
     }
     error_set(error, ERROR_STATE,

@@ -53,7 +53,7 @@ static int judge(const ReceiverOptions *options, int timeline, const char *histo
     if (!find_switch(history, options->timeline, &left)) {
         return refuse(options, timeline, does_not_go_on, error);
     }
-    if (options->known > left) {
+    if (lsn_end_before(options->known) > left) {
         snprintf(
             why, sizeof why,
             "the one left the other at %s, and the target may have changes up to %s that this server never "

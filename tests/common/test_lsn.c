@@ -54,12 +54,23 @@ static void anything_else_is_refused(void **state)
     assert_false(lsn_parse(NULL, &lsn));
 }
 
+static void a_record_begins_behind_the_header_of_its_page(void **unused)
+{
+    (void)unused;
+    assert_int_equal(lsn_end_before(0x2436018), 0x2436000);
+    assert_int_equal(lsn_end_before(0x3000028), 0x3000000);
+    assert_int_equal(lsn_end_before(0x2436028), 0x2436028); /* no segment begins there */
+    assert_int_equal(lsn_end_before(0x2436000), 0x2436000);
+    assert_int_equal(lsn_end_before(0x2436100), 0x2436100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(lower_case_and_leading_zeros_are_read),
         cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(a_record_begins_behind_the_header_of_its_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
