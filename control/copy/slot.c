@@ -5,6 +5,7 @@
  */
 #include "slot.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "clock.h"
 #include "session.h"
 #include "text.h"
+
+#define CANCEL_SECONDS 10
 
 static const char blockers_sql[] =
     "(SELECT pg_catalog.format('pid %s (%s, %s, open for %s s): %s', pid, usename, state,"
@@ -60,6 +63,23 @@ int slot_check_wait(Database *source, const SlotWait *wait, double start, Error 
     return status;
 }
 
+/*
+ * The cancel is sent by a thread of its own, and what makes a slot waits in the server for as long as it takes, whether its client
+ * is there or not: so the end of the statement is seen before we go, or we may be gone before the cancel is.
+ */
+static void cancel_and_see(Database *replication)
+{
+    PGconn *connection = database_connection(replication);
+    double deadline = clock_seconds() + CANCEL_SECONDS;
+    session_cancel(replication);
+    while (PQisBusy(connection) && clock_seconds() < deadline) {
+        struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};
+        if (poll(&fd, 1, 100) > 0 && PQconsumeInput(connection) == 0) {
+            return;
+        }
+    }
+}
+
 static int wait_for_slot(Database *replication, Database *source, const SlotRequest *request, Error *error)
 {
     PGconn *connection = database_connection(replication);
@@ -77,7 +97,7 @@ static int wait_for_slot(Database *replication, Database *source, const SlotRequ
             return database_error(replication, NULL, error);
         }
         if (ready < 0) {
-            session_cancel(replication);
+            cancel_and_see(replication);
             return -1;
         }
     }
