@@ -141,6 +141,7 @@ static int start_reporter(Supervisor *supervisor, Database *target, Error *error
     ReporterOptions reporter = {.target = options->target,
                                 .migration = options->migration,
                                 .workers = options->workers,
+                                .begins = supervisor->locked_by == 0,
                                 .timeout_s = options->timeout_s,
                                 .log = &options->log};
     if (reporter_start(&reporter, &supervisor->reporter, error) != 0) {

@@ -28,6 +28,8 @@
 #define PAUSE_TIMES 9 /* so many times what the last write took */
 #define LOOK_SECONDS 1
 #define STOP_MS 2000
+#define LOCK_SECONDS 3
+#define LOCK_STEP_MS 50
 #define HISTORY_SECONDS 10
 
 struct Reporter {
@@ -241,6 +243,21 @@ static Reporter *reporter_new(const ReporterOptions *options)
     return reporter;
 }
 
+/*
+ * The server may still be ending the session of an applier that has ended a moment ago, and that was started again at once.
+ */
+static int take_lock(Reporter *reporter, Error *error)
+{
+    double begun = clock_seconds();
+    int status = state_lock(reporter->target, reporter->migration, "applier", error);
+    while (status != 0 && reporter->options.begins && error->code == ERROR_STATE &&
+           clock_seconds() - begun < LOCK_SECONDS) {
+        clock_pause_ms(LOCK_STEP_MS);
+        status = state_lock(reporter->target, reporter->migration, "applier", error);
+    }
+    return status;
+}
+
 static int connect_target(Reporter *reporter, Error *error)
 {
     if (database_connect(reporter->options.target, DATABASE_TARGET, "applier", &reporter->target, error) !=
@@ -248,7 +265,7 @@ static int connect_target(Reporter *reporter, Error *error)
         return -1;
     }
     reporter->socket = dup(PQsocket(database_connection(reporter->target)));
-    return state_lock(reporter->target, reporter->migration, "applier", error);
+    return take_lock(reporter, error);
 }
 
 int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)

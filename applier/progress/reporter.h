@@ -26,6 +26,7 @@ typedef struct ReporterOptions {
     const char *target;
     const char *migration;
     int workers;
+    bool begins;   /* this applier has not had the lock yet: it is waited for, a moment, if somebody has it */
     int timeout_s; /* a report that takes longer means that the target is lost; 0: never */
     const Log *log;
 } ReporterOptions;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "lsn.h"
 #include "number.h"
 #include "session.h"
 #include "slot.h"
@@ -227,18 +228,8 @@ static int take_past_slot(Snapshots *snapshots, Database *holder, Taken *taken, 
     }
 }
 
-/*
- * Where the next record begins (pg_current_wal_insert_lsn) lies behind the header of a page, when the last one ended with the page
- * before: 24 bytes, 40 at the begin of a segment (SizeOfXLogShortPHD, SizeOfXLogLongPHD). That header is not written before the
- * record is, which on an idle server may be never.
- */
 static const char flushed_sql[] =
-    "SELECT 1 WHERE pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, pg_catalog.pg_current_wal_flush_lsn()) "
-    "<="
-    " CASE WHEN pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, '0/0') %"
-    "           pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')) = 40 THEN 40"
-    "      WHEN pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, '0/0') %"
-    "           pg_catalog.current_setting('wal_block_size')::int8 = 24 THEN 24 ELSE 0 END";
+    "SELECT 1 WHERE $1::pg_catalog.pg_lsn OPERATOR(pg_catalog.<=) pg_catalog.pg_current_wal_flush_lsn()";
 
 /*
  * What reading has written (a page that was pruned, say) nobody flushes until the next commit, which on an idle source may be a
@@ -262,9 +253,16 @@ static int commit_something(const Snapshots *snapshots, Error *error)
 static int wait_until_flushed(Snapshots *snapshots, Database *holder, const char *end, Error *error)
 {
     double start = clock_seconds();
+    Lsn until;
+    char text[LSN_TEXT_SIZE];
+    if (!lsn_parse(end, &until)) {
+        return error_set(error, ERROR_STATE, "\"%s\" is no position of the WAL", end);
+    }
+    lsn_format(lsn_end_before(until),
+               text); /* the page's header comes with the next record, if ever one comes */
     for (int looks = 0;; looks++) {
         bool flushed = false;
-        if (database_found(holder, &flushed, error, flushed_sql, 1, end) != 0) {
+        if (database_found(holder, &flushed, error, flushed_sql, 1, text) != 0) {
             return -1;
         }
         if (flushed) {

@@ -37,7 +37,7 @@ int schema_set_resources(const SchemaOptions *options, Database *session, Error 
     snprintf(workers, sizeof workers, "%d", options->parallel - 1);
     if (database_execute(
             session, error,
-            "SELECT pg_catalog.set_config('maintenance_work_mem', coalesce($1::text,"
+            "SELECT pg_catalog.set_config('maintenance_work_mem', coalesce($1::pg_catalog.text,"
             "  CASE WHEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem'))"
             "            < pg_catalog.pg_size_bytes('256MB') THEN '256MB'"
             "       ELSE pg_catalog.current_setting('maintenance_work_mem') END), false)",
@@ -48,7 +48,7 @@ int schema_set_resources(const SchemaOptions *options, Database *session, Error 
                ? 0
                : database_execute(
                      session, error,
-                     "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', $1::text, false)", 1,
+                     "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', $1::pg_catalog.text, false)", 1,
                      workers);
 }
 
