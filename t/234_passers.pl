@@ -104,8 +104,9 @@ $target->sql('postgres', 'ALTER ROLE app LOGIN');
 # The same when somebody has written: no way back by undoing, no success either; a rollback.
 $writers->start('load', $proxy->uri('app'));
 $writers->go_on($source, 'before');
-$held = $journal->stand_at('cutover probe begin', $migration->command(@cutover, '--probe' => 'host=127.0.0.1 port=1 dbname=app'));
+$held = $journal->stand_at('cutover probe begin', $migration->command(@cutover, @probe));
 $writers->go_on($target, 'released');
+$target->sql('app', 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC'); # which the look asks
 $journal->go_on;
 is($held->wait, 3, 'a look that fails though clients have got through');
 like($held->log_tail, qr/[1-9]\d* changes have been written to the target/, 'what was written is counted');
@@ -113,6 +114,7 @@ $writers->go_on($target, 'after the probe');
 like($migration->exits(3, 'cutover', '--undo')->{stderr}, qr/cannot be undone.*changes have been written.*penstock rollback/s, 'it cannot be undone');
 $migration->exits(3, 'cutover', '--resume');
 $writers->go_on($target, 'after the attempts');
+$target->sql('app', 'GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC');
 $result = $migration->ok(@rollback);
 $writers->go_on($source, 'back');
 is($target->sql('app', 'SELECT phase FROM penstock.migration'), 'copied', 'the migration stands where it stood');

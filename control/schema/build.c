@@ -7,6 +7,7 @@
 #include "build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "session.h"
@@ -25,31 +26,47 @@ static const char *const everybodys[] = {
     "25006", "53", "57", "58", "XX001", "XX002",
 };
 
+#define DEFAULT_MEMORY_MB 256
+#define DEFAULT_MEMORY "256MB"
+
 void refusal_free(Refusal *refusal)
 {
     text_free(&refusal->words);
     *refusal = (Refusal){0};
 }
 
+/* As the operator says; else the session's own, or DEFAULT_MEMORY where that is less. Statements are for any search_path. */
+static int set_memory(const SchemaOptions *options, Database *session, Error *error)
+{
+    char *bytes = NULL;
+    if (options->memory == NULL &&
+        database_value(session, &bytes, error,
+                       "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem'))",
+                       0) != 0) {
+        return -1;
+    }
+    bool enough = bytes != NULL && strtoll(bytes, NULL, 10) >= DEFAULT_MEMORY_MB * (1LL << 20);
+    free(bytes);
+    return enough ? 0
+                  : database_execute(
+                        session, error,
+                        "SELECT pg_catalog.set_config('maintenance_work_mem', $1::pg_catalog.text, false)", 1,
+                        options->memory != NULL ? options->memory : DEFAULT_MEMORY);
+}
+
 int schema_set_resources(const SchemaOptions *options, Database *session, Error *error)
 {
     char workers[16];
     snprintf(workers, sizeof workers, "%d", options->parallel - 1);
-    if (database_execute(
-            session, error,
-            "SELECT pg_catalog.set_config('maintenance_work_mem', coalesce($1::pg_catalog.text,"
-            "  CASE WHEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem'))"
-            "            < pg_catalog.pg_size_bytes('256MB') THEN '256MB'"
-            "       ELSE pg_catalog.current_setting('maintenance_work_mem') END), false)",
-            1, options->memory) != 0) {
+    if (set_memory(options, session, error) != 0) {
         return error_context(error, "setting --maintenance-work-mem");
     }
     return options->parallel == 0
                ? 0
-               : database_execute(
-                     session, error,
-                     "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', $1::pg_catalog.text, false)", 1,
-                     workers);
+               : database_execute(session, error,
+                                  "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', "
+                                  "$1::pg_catalog.text, false)",
+                                  1, workers);
 }
 
 int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out, Error *error)
