@@ -13,12 +13,15 @@
  *     a range of a user's its send function sends the bounds as the subtype's does
  *     an extension's      by name: those whose form has not changed since 11
  *
+ * tsquery is text: tsqueryrecv refuses the binary form of an empty one (11 to 18).
+ *
  * Types that are made of others (arrays, composites and ranges of a user's, domains) travel in binary when these do: the OIDs that
  * their send functions write are changed on the way (copy/oids.h).
  */
 #define FORMAT_PORTABLE(t, e)                                                                                \
     "(" t ".oid < 10000 AND " t ".typtype IN ('b', 'r', 'm') AND " t ".typsend <> 0 AND " t                  \
     ".typreceive <> 0 AND coalesce(" e ".typsend <> 0, true) AND " t ".typname NOT LIKE 'reg%'"              \
+    " AND " t ".typname <> 'tsquery' AND coalesce(" e ".typname <> 'tsquery', true)"                         \
     " AND coalesce(" e ".typname NOT LIKE 'reg%', true)"                                                     \
     " OR " t ".typtype = 'e'"                                                                                \
     " OR " t ".typtype = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_range pr JOIN pg_catalog.pg_type ps"      \
