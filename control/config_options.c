@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "option.h"
 #include "settings.h"
 
 #define MAX_NAMES 256
@@ -15,19 +16,11 @@ static const char *const momentary[] = {"yes",         "plan",   "dry-run",     
 
 static const struct argp_option *find_option(const struct argp *argp, const char *name)
 {
-    if (argp == NULL) {
-        return NULL;
-    }
-    for (const struct argp_option *option = argp->options;
-         option != NULL && (option->name != NULL || option->key != 0 || option->doc != NULL); option++) {
-        if (option->name != NULL && strcmp(option->name, name) == 0) {
-            return option;
-        }
-    }
-    for (const struct argp_child *child = argp->children; child != NULL && child->argp != NULL; child++) {
-        const struct argp_option *option = find_option(child->argp, name);
-        if (option != NULL) {
-            return option;
+    const struct argp_option *options[MAX_NAMES];
+    size_t count = option_list(argp, options, MAX_NAMES);
+    for (size_t i = 0; i < count; i++) {
+        if (options[i]->name != NULL && strcmp(options[i]->name, name) == 0) {
+            return options[i];
         }
     }
     return NULL;
@@ -35,15 +28,12 @@ static const struct argp_option *find_option(const struct argp *argp, const char
 
 static void list_options(const struct argp *argp, const char **names, size_t *count)
 {
-    for (const struct argp_option *option = argp != NULL ? argp->options : NULL;
-         option != NULL && (option->name != NULL || option->key != 0 || option->doc != NULL); option++) {
-        if (option->name != NULL && *count < MAX_NAMES) {
-            names[(*count)++] = option->name;
+    const struct argp_option *options[MAX_NAMES];
+    size_t listed = option_list(argp, options, MAX_NAMES);
+    for (size_t i = 0; i < listed && *count < MAX_NAMES; i++) {
+        if (options[i]->name != NULL) {
+            names[(*count)++] = options[i]->name;
         }
-    }
-    for (const struct argp_child *child = argp != NULL ? argp->children : NULL;
-         child != NULL && child->argp != NULL; child++) {
-        list_options(child->argp, names, count);
     }
 }
 

@@ -155,6 +155,9 @@ static const OptionField fields[] = {
     OPTION_FLAG(OPTION_SKIP_LARGE_OBJECTS, CopyOptions, skip_large_objects),
     OPTION_FLAG(OPTION_FORCE, CopyOptions, force),
     OPTION_FLAG(OPTION_NO_TRIAL, CopyOptions, no_trial),
+    OPTION_TEXT(OPTION_READ_FROM, CopyOptions, read_from),
+    OPTION_TEXT(OPTION_MAX_WAL, CopyOptions, max_wal),
+    OPTION_TEXT(OPTION_MEMORY, CopyOptions, schema.memory),
 };
 
 /* One more of a list; what does not fit is said as a wrong use. */
@@ -187,15 +190,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_LEAVE_OUT:
         add_pattern(argument, options->leave_out, &options->schema.leave_out, state);
-        return 0;
-    case OPTION_READ_FROM:
-        options->read_from = argument;
-        return 0;
-    case OPTION_MAX_WAL:
-        options->max_wal = argument;
-        return 0;
-    case OPTION_MEMORY:
-        options->schema.memory = argument;
         return 0;
     case OPTION_NOT_VALID:
         add_pattern(argument, options->not_valid, &options->schema.not_valid, state);

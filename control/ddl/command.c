@@ -33,18 +33,16 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const OptionField fields[] = {OPTION_NUMBER(KEY_LAST, "last", DdlOptions, last, 1, 1000000)};
+static const OptionField fields[] = {
+    OPTION_TEXT(KEY_STATEMENT, DdlOptions, statement),
+    OPTION_TEXT(KEY_FILE, DdlOptions, file),
+    OPTION_NUMBER(KEY_LAST, "last", DdlOptions, last, 1, 1000000),
+};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     DdlOptions *parsed = state->input;
     switch (key) {
-    case KEY_STATEMENT:
-        parsed->statement = argument;
-        return 0;
-    case KEY_FILE:
-        parsed->file = argument;
-        return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 1) {
             argp_error(state, "too many arguments");

@@ -257,6 +257,7 @@ static const OptionField fields[] = {
     OPTION_FLAG(KEY_ABANDON, FinishOptions, abandon),
     OPTION_FLAG(KEY_KEEP_JOURNAL, FinishOptions, keep_journal),
     OPTION_FLAG(KEY_SKIP_SOURCE, FinishOptions, skip_source),
+    OPTION_TEXT(KEY_REPORT, FinishOptions, report),
     OPTION_FLAG(KEY_NO_REPORT, FinishOptions, no_report),
     OPTION_FLAG(KEY_YES, FinishOptions, yes),
     OPTION_NUMBER(KEY_WAIT, "wait", FinishOptions, wait_seconds, 0, 86400),
@@ -267,10 +268,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     FinishOptions *parsed = state->input;
     if (key == ARGP_KEY_INIT) {
         parsed->wait_seconds = WAIT_SECONDS;
-        return 0;
-    }
-    if (key == KEY_REPORT) {
-        parsed->report = argument;
         return 0;
     }
     return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "confirm.h"
 #include "database.h"
+#include "option.h"
 
 #define MAX_VALUES 16
 #define ANSWER_SIZE 3072 /* a line of the file is below 4096 */
@@ -248,6 +249,11 @@ static const struct argp_option argp_options[] = {
     {0},
 };
 
+static const OptionField fields[] = {
+    OPTION_TEXT(KEY_OUTPUT, InitOptions, output),
+    OPTION_FLAG(KEY_FORCE, InitOptions, force),
+};
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     InitOptions *options = state->input;
@@ -258,19 +264,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         }
         return 0;
     }
-    switch (key) {
-    case ARGP_KEY_INIT:
+    if (key == ARGP_KEY_INIT) {
         options->output = "penstock.conf";
         return 0;
-    case KEY_OUTPUT:
-        options->output = argument;
-        return 0;
-    case KEY_FORCE:
-        options->force = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
     }
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, options)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp argp = {

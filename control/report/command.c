@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "option.h"
 #include "report.h"
 
 #define PATH_SIZE 4096
@@ -99,14 +100,13 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const OptionField fields[] = {OPTION_TEXT('o', ReportOptions, output)};
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    ReportOptions *parsed = state->input;
-    if (key != 'o') {
-        return ARGP_ERR_UNKNOWN;
-    }
-    parsed->output = argument;
-    return 0;
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, state->input)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp argp = {

@@ -120,6 +120,9 @@ enum {
 };
 
 static const OptionField fields[] = {
+    OPTION_TEXT(OPTION_LISTEN, ServeOptions, listen),
+    OPTION_TEXT(OPTION_TOKEN_FILE, ServeOptions, token_file),
+    OPTION_TEXT(OPTION_NOTIFY, ServeOptions, notify),
     OPTION_NUMBER(OPTION_NOTIFY_AFTER, "notify-after", ServeOptions, notify_after, 0, 86400),
     OPTION_NUMBER(OPTION_NOTIFY_LAG, "notify-lag", ServeOptions, notify_lag, 1, 31536000),
     OPTION_NUMBER(OPTION_NOTIFY_WAL, "notify-wal", ServeOptions, notify_wal_mb, 1, 1 << 30),
@@ -142,24 +145,13 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     ServeOptions *parsed = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
+    if (key == ARGP_KEY_INIT) {
         parsed->notify_after = 10;
         return 0;
-    case OPTION_LISTEN:
-        parsed->listen = argument;
-        return 0;
-    case OPTION_TOKEN_FILE:
-        parsed->token_file = argument;
-        return 0;
-    case OPTION_NOTIFY:
-        parsed->notify = argument;
-        return 0;
-    default:
-        return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)
-                   ? 0
-                   : ARGP_ERR_UNKNOWN;
     }
+    return option_take(fields, sizeof fields / sizeof *fields, key, argument, state, parsed)
+               ? 0
+               : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp argp = {

@@ -189,6 +189,10 @@ static void add_slot(CutoverOptions *options, const char *slot, struct argp_stat
 }
 
 static const OptionField fields[] = {
+    OPTION_TEXT(OPTION_TARGET_ADDRESS, CutoverOptions, address),
+    OPTION_TEXT(OPTION_SOURCE_ADDRESS, CutoverOptions, address),
+    OPTION_TEXT(OPTION_REVERSE_CONNINFO, CutoverOptions, reverse_conninfo),
+    OPTION_TEXT(OPTION_PROBE, CutoverOptions, probe),
     OPTION_NUMBER(OPTION_JOBS, "jobs", CutoverOptions, jobs, 1, MOST_JOBS),
     OPTION_FLAG(OPTION_NO_REVERSE, CutoverOptions, no_reverse),
     OPTION_FLAG(OPTION_ACCEPT_LOSS, CutoverOptions, accept_loss),
@@ -217,16 +221,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_HAND_OVER:
         add_slot(options, argument, state);
-        return 0;
-    case OPTION_TARGET_ADDRESS:
-    case OPTION_SOURCE_ADDRESS:
-        options->address = argument;
-        return 0;
-    case OPTION_REVERSE_CONNINFO:
-        options->reverse_conninfo = argument;
-        return 0;
-    case OPTION_PROBE:
-        options->probe = argument;
         return 0;
     case OPTION_DRAIN_LIMIT:
         options->drain_limit = read_number(argument, "drain-limit", state);

@@ -10,16 +10,18 @@
 
 #include "option.h"
 
-enum { KEY_FLAG = 1, KEY_NUMBER, KEY_OTHER };
+enum { KEY_FLAG = 1, KEY_NUMBER, KEY_TEXT, KEY_OTHER };
 
 typedef struct Options {
     bool before, flag, after;
     int first, number, last;
+    const char *text;
 } Options;
 
 static const OptionField fields[] = {
     OPTION_FLAG(KEY_FLAG, Options, flag),
     OPTION_NUMBER(KEY_NUMBER, "number", Options, number, -3, 12),
+    OPTION_TEXT(KEY_TEXT, Options, text),
 };
 
 /* What argp_error looks at: it neither prints nor ends the program. */
@@ -41,6 +43,9 @@ static void each_sets_its_own_member(void **unused)
     assert_int_equal(options.first, 0);
     assert_int_equal(options.last, 0);
     assert_true(take(&options, KEY_NUMBER, "-3"));
+    assert_int_equal(options.number, -3);
+    assert_true(take(&options, KEY_TEXT, "12"));
+    assert_string_equal(options.text, "12");
     assert_int_equal(options.number, -3);
 }
 
