@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "encoding.h"
+
 #define HOST_SIZE 256
 
 /* A time of the source, from microseconds since 2000-01-01. */
@@ -30,30 +32,12 @@ static const char *error_code_name(ErrorCode code)
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }
 
-/* Length of the well-formed UTF-8 character at text, or 0. Surrogates and overlong forms are not well-formed. */
-static size_t character_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xC2 && text[0] < 0xE0 ? 2
-                    : (text[0] & 0xF0) == 0xE0          ? 3
-                    : text[0] >= 0xF0 && text[0] < 0xF5 ? 4
-                                                        : 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    bool bad = (text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
-               (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F);
-    return bad ? 0 : length;
-}
-
 /* Replaces what is not UTF-8 by question marks. Returns out. */
 static const char *make_valid(const char *text, char *out, size_t size)
 {
     snprintf(out, size, "%s", text);
-    for (unsigned char *at = (unsigned char *)out; *at != 0;) {
-        size_t length = character_length(at);
+    for (char *at = out; *at != '\0';) {
+        size_t length = encoding_character(at);
         if (length == 0) {
             *at = '?';
             length = 1;
