@@ -96,14 +96,16 @@ static Node *next_above(const Walk *walk, const char **above)
     return NULL;
 }
 
+/* The first of the rule that fits; all that do are of use. */
 static const SelectionPattern *match_self(const Walk *walk, SelectionRule rule, const Node *node)
 {
-    const SelectionPattern *found = selection_match(walk->selection, rule, node->schema, node->name);
+    const SelectionPattern *found = NULL;
     for (size_t i = 0; i < walk->selection->count; i++) {
         const SelectionPattern *pattern = &walk->selection->patterns[i];
-        const Selection one = {.patterns = &walk->selection->patterns[i], .count = 1};
-        walk->used[i] = walk->used[i] || (pattern->rule == rule &&
-                                          selection_match(&one, rule, node->schema, node->name) != NULL);
+        if (selection_fits(pattern, rule, node->schema, node->name)) {
+            walk->used[i] = true;
+            found = found != NULL ? found : pattern;
+        }
     }
     return found;
 }

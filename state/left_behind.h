@@ -3,7 +3,7 @@
  *
  *     Selection ──┐
  *                 ├─► left_behind_find ──► LeftBehind ──► left_behind_hide: queries of this session pass them over
- *     catalogs ───┘                            └────────► left_behind_write: penstock.left_behind, which the applier's decoder
+ *     catalogs ───┘                            └────────► left_behind_renew: penstock.left_behind, which the applier's decoder
  *                                                         gets as a list of OIDs, and people can read
  *
  *   - A partition goes with what it is a partition of: what is said of that is said of all below. By itself it may stay behind
@@ -15,8 +15,8 @@
  *   - Only relations are chosen. Schemas, types, functions and extensions are made, whatever the patterns; what needs a relation
  *     that stays behind is left out by the copy, by name (control/schema/leave.h).
  *
- * The stream goes by OID. So a table that is moved is never passed over, whatever it is renamed to: left_behind_write does
- * not take one that is in penstock.relation.
+ * The stream goes by OID. So a table that is moved is never passed over, whatever it is renamed to: left_behind_renew refuses
+ * one that is in penstock.relation.
  */
 #pragma once
 
@@ -80,8 +80,8 @@ int left_behind_hide_known(Database *source, Database *target, const char *migra
 int left_behind_oids(Database *target, const char *migration, char **out, Error *error) MUST_CHECK;
 
 /*
- * Whether a relation that the migration does not know stays behind; if so it is written down. oid: at the source. schema and
- * name: what it is called there, in the encoding of the target's session, which is also that of the source's.
+ * Whether a relation that the migration does not know stays behind; if so it is written down. oid: at the source. The sessions on
+ * both sides have one encoding.
  */
 int left_behind_judge(Database *source, Database *target, const char *migration, const char *oid, bool *left,
                       Error *error) MUST_CHECK;

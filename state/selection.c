@@ -108,13 +108,18 @@ void selection_free(Selection *selection)
     *selection = (Selection){0};
 }
 
+bool selection_fits(const SelectionPattern *pattern, SelectionRule rule, const char *schema, const char *name)
+{
+    return pattern->rule == rule && fnmatch(pattern->schema, schema, 0) == 0 &&
+           (pattern->name == NULL || fnmatch(pattern->name, name, 0) == 0);
+}
+
 const SelectionPattern *selection_match(const Selection *selection, SelectionRule rule, const char *schema,
                                         const char *name)
 {
     for (size_t i = 0; i < selection->count; i++) {
         const SelectionPattern *pattern = &selection->patterns[i];
-        if (pattern->rule == rule && fnmatch(pattern->schema, schema, 0) == 0 &&
-            (pattern->name == NULL || fnmatch(pattern->name, name, 0) == 0)) {
+        if (selection_fits(pattern, rule, schema, name)) {
             return pattern;
         }
     }

@@ -50,7 +50,11 @@ const char *selection_rule_name(SelectionRule rule);
 int selection_add(Selection *selection, SelectionRule rule, const char *text, Error *error) MUST_CHECK;
 void selection_free(Selection *selection);
 
-/* The first pattern of the rule that fits, borrowed; NULL: none does. Bytes are compared, in whatever encoding both are. */
+/* Is the pattern one of the rule, and does it fit? Bytes are compared, in whatever encoding both are. */
+bool selection_fits(const SelectionPattern *pattern, SelectionRule rule, const char *schema,
+                    const char *name);
+
+/* The first one that fits, borrowed; NULL: none does. */
 const SelectionPattern *selection_match(const Selection *selection, SelectionRule rule, const char *schema,
                                         const char *name);
 
