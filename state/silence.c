@@ -38,17 +38,20 @@ static const char disable_sql[] =
     "  ORDER BY s.relation, s.name) FROM penstock.silenced s WHERE s.migration = $1::text AND " ENABLED
     " <> 'D'";
 
-static const char enable_sql[] =
-    "SELECT string_agg(format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass,"
-    "    CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, s.kind, s.name), '; ' ORDER BY s.relation, "
-    "s.name)"
-    "  FROM penstock.silenced s WHERE s.migration = $1::text AND " ENABLED " <> s.mode";
+#define ENABLE_EACH                                                                                          \
+    "SELECT string_agg(format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass,"                  \
+    "    CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, s.kind, s.name), '; ' ORDER BY s.relation, " \
+    "s.name)"                                                                                                \
+    "  FROM penstock.silenced s WHERE s.migration = $1::text AND " ENABLED
 
-/* Runs the statements that sql gives for the migration, all or none. */
-static int run_made(Database *target, const char *migration, const char *sql, Error *error)
+static const char enable_sql[] = ENABLE_EACH " <> s.mode";
+
+/* Runs the statements that sql gives for the migration, and for those tables if it asks for some, all or none. */
+static int run_made(Database *target, const char *sql, const char *migration, const char *tables,
+                    Error *error)
 {
     char *statements = NULL;
-    int status = database_value(target, &statements, error, sql, 1, migration);
+    int status = database_value(target, &statements, error, sql, tables != NULL ? 2 : 1, migration, tables);
     if (status == 0 && statements != NULL) {
         status = database_execute(target, error, statements, 0);
     }
@@ -71,7 +74,7 @@ static int count_them(Database *target, const char *migration, size_t *count, Er
 int state_silence(Database *target, const char *migration, size_t *count, Error *error)
 {
     if (database_execute(target, error, note_sql, 1, migration) != 0 ||
-        run_made(target, migration, disable_sql, error) != 0 ||
+        run_made(target, disable_sql, migration, NULL, error) != 0 ||
         count_them(target, migration, count, error) != 0) {
         return error_context(error, "switching off triggers and rules that act on replicated rows");
     }
@@ -80,7 +83,7 @@ int state_silence(Database *target, const char *migration, size_t *count, Error 
 
 int state_silence_known(Database *target, const char *migration, Error *error)
 {
-    return run_made(target, migration, disable_sql, error) == 0
+    return run_made(target, disable_sql, migration, NULL, error) == 0
                ? 0
                : error_context(error, "switching off triggers and rules that act on replicated rows");
 }
@@ -94,7 +97,7 @@ static int silence_unless_switching(Database *target, const char *migration, Err
                        migration) != 0) {
         return -1;
     }
-    return following ? run_made(target, migration, disable_sql, error) : 0;
+    return following ? run_made(target, disable_sql, migration, NULL, error) : 0;
 }
 
 int state_silence_again(Database *target, const char *migration, Error *error)
@@ -116,19 +119,11 @@ int state_silence_again(Database *target, const char *migration, Error *error)
     "t.value ->> 'schema'"                                                                                   \
     " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.value ->> 'name')"
 
+static const char enable_tables_sql[] = ENABLE_EACH " IS NOT NULL AND " OF_TABLES;
+
 int state_unsilence_tables(Database *target, const char *migration, const char *tables, Error *error)
 {
-    char *statements = NULL;
-    int status = database_value(
-        target, &statements, error,
-        "SELECT string_agg(format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass,"
-        "    CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, s.kind, s.name), '; ')"
-        "  FROM penstock.silenced s WHERE s.migration = $1 AND " ENABLED " IS NOT NULL AND " OF_TABLES,
-        2, migration, tables);
-    if (status == 0 && statements != NULL) {
-        status = database_execute(target, error, statements, 0);
-    }
-    free(statements);
+    int status = run_made(target, enable_tables_sql, migration, tables, error);
     if (status == 0) {
         status = database_execute(target, error,
                                   "DELETE FROM penstock.silenced s WHERE s.migration = $1 AND " OF_TABLES, 2,
@@ -139,7 +134,7 @@ int state_unsilence_tables(Database *target, const char *migration, const char *
 
 int state_unsilence(Database *target, const char *migration, size_t *count, Error *error)
 {
-    if (run_made(target, migration, enable_sql, error) != 0 ||
+    if (run_made(target, enable_sql, migration, NULL, error) != 0 ||
         count_them(target, migration, count, error) != 0) {
         return error_context(error, "switching on triggers and rules that act on replicated rows");
     }
