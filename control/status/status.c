@@ -6,8 +6,8 @@
 
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+
+#include "terminal.h"
 
 #define WATCH_MS 1000
 #define CLEAR_SCREEN "\033[H\033[2J"
@@ -28,22 +28,11 @@ static void pause_ms(int milliseconds)
     }
 }
 
-/* The size of the terminal, or that of the first ones. */
-static void screen_size(int *width, int *height)
-{
-    struct winsize size = {0};
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    *width = known ? size.ws_col : 80;
-    *height = known ? size.ws_row : 24;
-}
-
 static void show_screen(const json_t *document, StatusTrail *trail)
 {
-    int width, height;
-    screen_size(&width, &height);
     status_trail_add(trail, document);
     fputs(CLEAR_SCREEN, stdout);
-    status_screen(stdout, document, trail, width, height);
+    status_screen(stdout, document, trail, terminal_width(), terminal_height());
     fflush(stdout);
 }
 

@@ -9,13 +9,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "clock.h"
+#include "terminal.h"
 
 #define TICK_MS 100
-#define NARROW 80
 
 struct Ticker {
     pthread_t thread;
@@ -28,19 +26,13 @@ struct Ticker {
     bool ending;
 };
 
-/* What wraps cannot be taken away again. */
-static int width(void)
-{
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : NARROW;
-}
-
 static void draw(const Ticker *ticker)
 {
     char line[512];
     snprintf(line, sizeof line, "  %-10s %7.1f s   %-8s  %s …", ticker->name,
              (double)(clock_ms() - ticker->began) / 1000.0, ticker->limit, ticker->text);
-    printf("\r\033[K%.*s", width() - 1, line);
+    /* What wraps cannot be taken away again. */
+    printf("\r\033[K%.*s", terminal_width() - 1, line);
     fflush(stdout);
 }
 
