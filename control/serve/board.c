@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "encoding.h"
 #include "history.h"
 #include "overview.h"
 #include "serve.h"
@@ -181,57 +180,61 @@ static int connect_reader(Board *board, Error *error)
                                    &board->database, error);
 }
 
-/* There is nothing to read before the first copy. */
-static int is_there(Board *board, bool *there, Error *error)
-{
-    return connect_reader(board, error) == 0
-               ? database_found(board->database, there, error, "SELECT to_regclass('penstock.history')", 0)
-               : -1;
-}
+/* What is read: wish is of its own kind. */
+typedef int (*Read)(Database *database, const char *migration, const void *wish, char **text, Error *error);
 
-static char *finish(Board *board, int status, bool there, char *text)
+/* There is nothing to read before the first copy. */
+static char *read_now(Board *board, Read read, const void *wish, Error *error)
 {
+    char *text = NULL;
+    bool there = false;
+    pthread_mutex_lock(&board->reading);
+    int status = connect_reader(board, error);
+    if (status == 0) {
+        status = database_found(board->database, &there, error, "SELECT to_regclass('penstock.history')", 0);
+    }
+    if (status == 0 && there) {
+        status = read(board->database, board->settings->migration, wish, &text, error);
+    }
     pthread_mutex_unlock(&board->reading);
     if (status != 0) {
         free(text);
         return NULL;
     }
-    return there && text != NULL ? text : strdup("[]");
+    return text != NULL ? status_valid_json(text) : strdup("[]");
+}
+
+static int read_history(Database *database, const char *migration, const void *wish, char **text,
+                        Error *error)
+{
+    return state_history(database, migration, *(const double *)wish, text, error);
+}
+
+static int read_tables(Database *database, const char *migration, const void *wish, char **text, Error *error)
+{
+    const TablesWish *tables = wish;
+    return state_tables_page(database, migration, tables->search, tables->sort, tables->offset, tables->limit,
+                             text, error);
+}
+
+static int read_journal(Database *database, const char *migration, const void *wish, char **text,
+                        Error *error)
+{
+    (void)wish;
+    return state_journal_list(database, migration, text, error);
 }
 
 char *board_history(Board *board, double hours, Error *error)
 {
-    char *text = NULL;
-    bool there = false;
-    pthread_mutex_lock(&board->reading);
-    int status = is_there(board, &there, error);
-    if (status == 0 && there) {
-        status = state_history(board->database, board->settings->migration, hours, &text, error);
-    }
-    return finish(board, status, there, text);
+    return read_now(board, read_history, &hours, error);
 }
 
 char *board_tables(Board *board, const TablesWish *wish, Error *error)
 {
-    char *text = NULL;
-    bool there = false;
-    pthread_mutex_lock(&board->reading);
-    int status = is_there(board, &there, error);
-    if (status == 0 && there) {
-        status = state_tables_page(board->database, board->settings->migration, wish->search, wish->sort,
-                                   wish->offset, wish->limit, &text, error);
-    }
-    return finish(board, status, there, text);
+    return read_now(board, read_tables, wish, error);
 }
 
 char *board_journal(Board *board, Error *error)
 {
-    char *text = NULL;
-    bool there = false;
-    pthread_mutex_lock(&board->reading);
-    int status = is_there(board, &there, error);
-    if (status == 0 && there) {
-        status = state_journal_list(board->database, board->settings->migration, &text, error);
-    }
-    return finish(board, status, there, text);
+    return read_now(board, read_journal, NULL, error);
 }

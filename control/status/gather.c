@@ -71,29 +71,30 @@ static int ensure_connection(Database **database, const char *uri, DatabaseEnd e
     return 0;
 }
 
-/* The server's JSON with \u00NN for each byte that is no UTF-8: names in a SQL_ASCII database are any bytes. */
-static json_t *load_bytes(const char *text)
+/* Names in a SQL_ASCII database are any bytes. */
+char *status_valid_json(char *text)
 {
     Text escaped = {0};
-    for (size_t size; *text != '\0'; text += size == 0 ? 1 : size) {
-        size = encoding_character(text);
-        if (size == 0) {
-            text_printf(&escaped, "\\u00%02x", (unsigned char)*text);
-        } else {
-            text_append_bytes(&escaped, text, size);
-        }
+    if (text == NULL || encoding_is_utf8(text)) {
+        return text;
     }
-    json_t *value = json_loads(escaped.data, JSON_DECODE_ANY, NULL);
-    text_free(&escaped);
-    return value;
+    for (const char *at = text; *at != '\0';) {
+        size_t size = encoding_character(at);
+        if (size == 0) {
+            text_printf(&escaped, "\\u00%02x", (unsigned char)*at);
+        } else {
+            text_append_bytes(&escaped, at, size);
+        }
+        at += size == 0 ? 1 : size;
+    }
+    free(text);
+    return escaped.data;
 }
 
 json_t *status_take_json(char *text)
 {
-    json_t *value = NULL;
-    if (text != NULL) {
-        value = encoding_is_utf8(text) ? json_loads(text, JSON_DECODE_ANY, NULL) : load_bytes(text);
-    }
+    text = status_valid_json(text);
+    json_t *value = text != NULL ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
     free(text);
     return value != NULL ? value : json_null();
 }

@@ -71,6 +71,9 @@ char *status_bytes(double bytes, char *out, size_t size);
 char *status_count(double count, char *out, size_t size);
 char *status_duration(double seconds, char *out, size_t size);
 
+/* text, or, when it is no UTF-8, a copy with \u00NN for each byte that is none, and text is freed; NULL for NULL. */
+char *status_valid_json(char *text);
+
 /* The JSON in text, which is freed; null for none. Bytes that are no UTF-8 become \u00NN. */
 json_t *status_take_json(char *text);
 
