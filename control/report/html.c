@@ -73,6 +73,15 @@ static void bytes_row(Text *out, const json_t *document, const char *name, const
     }
 }
 
+/* server_version_num, of 10 and newer. */
+static void version_row(Text *out, const json_t *document, const char *name, const char *path)
+{
+    char text[64];
+    int number = (int)status_number(document, path);
+    snprintf(text, sizeof text, "PostgreSQL %d.%d", number / 10000, number % 10000);
+    row(out, name, text);
+}
+
 /* Microseconds since 1970 of "2026-11-29T21:00:00.123456+00:00"; the state writes UTC. -1 for anything else. */
 static double usec_of(const char *text)
 {
@@ -84,17 +93,11 @@ static double usec_of(const char *text)
 
 static void summary(Text *out, const json_t *document)
 {
-    char text[64];
     text_append(out, "<h2>What was moved</h2>\n<table>\n");
     row(out, "phase", status_text(document, "phase"));
     row(out, "source", status_text(document, "migration.source_database"));
-    snprintf(text, sizeof text, "PostgreSQL %.0f.%.0f",
-             status_number(document, "migration.source_version") / 10000,
-             (double)((int)status_number(document, "migration.source_version") % 10000));
-    row(out, "its server", text);
-    snprintf(text, sizeof text, "PostgreSQL %d.%d", (int)status_number(document, "target_version") / 10000,
-             (int)status_number(document, "target_version") % 10000);
-    row(out, "target's server", text);
+    version_row(out, document, "its server", "migration.source_version");
+    version_row(out, document, "target's server", "target_version");
     row(out, "begun", status_text(document, "migration.created_at"));
     row(out, "first table copied from", status_text(document, "sums.copy_began"));
     row(out, "last table copied at", status_text(document, "sums.copy_ended"));
@@ -125,18 +128,20 @@ static void plots(Text *out, const json_t *document)
     report_plot(out, history, "Bytes a second", PLOT_BYTES, bytes, 2);
 }
 
+static bool is_begin(const char *event)
+{
+    return strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0;
+}
+
 /* When the last event before line `index` that began the same step was; -1: none. */
 static double began(const json_t *journal, size_t index)
 {
     const json_t *end = json_array_get(journal, index);
     while (index-- > 0) {
         const json_t *line = json_array_get(journal, index);
-        const char *event = status_text(line, "event");
         if (strcmp(status_text(line, "operation"), status_text(end, "operation")) == 0 &&
             strcmp(status_text(line, "step"), status_text(end, "step")) == 0) {
-            return strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0
-                       ? usec_of(status_text(line, "at"))
-                       : -1;
+            return is_begin(status_text(line, "event")) ? usec_of(status_text(line, "at")) : -1;
         }
     }
     return -1;
@@ -146,11 +151,11 @@ static void timeline_line(Text *out, const json_t *journal, size_t index)
 {
     const json_t *line = json_array_get(journal, index);
     const char *event = status_text(line, "event");
-    double from = began(journal, index),
-           ms = from >= 0 ? (usec_of(status_text(line, "at")) - from) / 1000 : -1;
-    if (strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0) {
+    if (is_begin(event)) {
         return;
     }
+    double from = began(journal, index),
+           ms = from >= 0 ? (usec_of(status_text(line, "at")) - from) / 1000 : -1;
     text_append(out, "<tr><td>");
     report_escape(out, status_text(line, "at"));
     text_append(out, "<td>");
