@@ -13,6 +13,9 @@
 #include "error.h"
 #include "log.h"
 
+/* How far the other side may be behind, in bytes of WAL, for a switch to begin: --max-lag, and what status calls close. */
+#define USUAL_MAX_LAG (8LL * 1024 * 1024)
+
 /* Exit statuses of the CLI contract. */
 typedef enum ExitStatus {
     EXIT_DONE = 0,

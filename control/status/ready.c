@@ -6,8 +6,6 @@
 
 #include "status.h"
 
-#define NEAR_BYTES (8 << 20) /* as the cutover's --max-lag */
-
 static bool not_copied(const json_t *document)
 {
     return !status_in_phase(document, "copied");
@@ -30,7 +28,7 @@ static bool unknown_lag(const json_t *document)
 
 static bool far(const json_t *document)
 {
-    return status_number(document, "lag.bytes") > NEAR_BYTES;
+    return status_number(document, "lag.bytes") > (double)USUAL_MAX_LAG;
 }
 
 json_t *status_ready(const json_t *document)

@@ -36,7 +36,6 @@ static const struct {
     {"end_writers", offsetof(CutoverOptions, end_writers)},
 };
 
-#define USUAL_MAX_LAG (8LL * 1024 * 1024)
 #define USUAL_JOBS 4
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
