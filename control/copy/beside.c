@@ -4,7 +4,6 @@
  */
 #include "beside.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"

@@ -64,14 +64,6 @@ void brake_set(Brake *brake, int jobs, int64_t bytes_per_second)
     pthread_mutex_unlock(&brake->mutex);
 }
 
-int brake_jobs(Brake *brake)
-{
-    pthread_mutex_lock(&brake->mutex);
-    int jobs = brake->jobs;
-    pthread_mutex_unlock(&brake->mutex);
-    return jobs;
-}
-
 static bool may_go(const Brake *brake, int number)
 {
     return number < brake->jobs &&
@@ -122,14 +114,6 @@ void brake_release(Brake *brake, int number)
         pthread_cond_broadcast(&brake->changed);
     }
     pthread_mutex_unlock(&brake->mutex);
-}
-
-bool brake_is_blocked(Brake *brake)
-{
-    pthread_mutex_lock(&brake->mutex);
-    bool blocked = brake->blocker != NOBODY;
-    pthread_mutex_unlock(&brake->mutex);
-    return blocked;
 }
 
 int brake_spend(Brake *brake, int64_t bytes)

@@ -19,7 +19,6 @@ void brake_free(Brake *brake);
 
 /* So many workers may work, those with the lowest numbers; bytes_per_second of all together, 0 for no bound. */
 void brake_set(Brake *brake, int jobs, int64_t bytes_per_second);
-int brake_jobs(Brake *brake);
 
 typedef enum BrakeAnswer {
     BRAKE_GO,
@@ -42,7 +41,6 @@ bool brake_block(Brake *brake, int number);
 
 /* A job is done: whoever blocked for want of room has found it. */
 void brake_release(Brake *brake, int number);
-bool brake_is_blocked(Brake *brake);
 
 /* Counts bytes that have been sent, and gives how many milliseconds, a thousand at most, to wait before the next. */
 int brake_spend(Brake *brake, int64_t bytes);

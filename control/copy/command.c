@@ -10,7 +10,6 @@
 #include "option.h"
 #include "jobs.h"
 #include "join.h"
-#include "queue.h"
 #include "roles.h"
 #include "selection_options.h"
 #include "session.h"

@@ -68,11 +68,11 @@ static void tell(const Copy *copy, const PGresult *rows)
 }
 
 /* A session is known by its process and by what it calls itself: the number may be another's by now. */
-int copiers_tend(Database *target, const Copy *copy, bool *any, Error *error)
+int copiers_tend(const Copy *copy, bool *any, Error *error)
 {
     PGresult *rows = NULL;
     const char *migration = copy->settings->migration;
-    if (database_query(target, &rows, error,
+    if (database_query(copy->target, &rows, error,
                        "WITH lost AS (DELETE FROM penstock.copier WHERE migration = $1"
                        "     AND seen_at < clock_timestamp() - interval '" GIVEN_UP
                        "' RETURNING host, pid, sessions)"
@@ -86,6 +86,6 @@ int copiers_tend(Database *target, const Copy *copy, bool *any, Error *error)
     }
     tell(copy, rows);
     PQclear(rows);
-    return database_found(target, any, error, "SELECT 1 FROM penstock.copier WHERE migration = $1 LIMIT 1", 1,
-                          migration);
+    return database_found(copy->target, any, error,
+                          "SELECT 1 FROM penstock.copier WHERE migration = $1 LIMIT 1", 1, migration);
 }

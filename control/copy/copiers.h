@@ -18,4 +18,4 @@ int copier_beat(Database *target, int64_t id, const WorkerYard *yard, Error *err
 int copier_leave(Database *target, int64_t id, Error *error) MUST_CHECK;
 
 /* *any: there are some. */
-int copiers_tend(Database *target, const Copy *copy, bool *any, Error *error) MUST_CHECK;
+int copiers_tend(const Copy *copy, bool *any, Error *error) MUST_CHECK;

@@ -3,7 +3,6 @@
  * passed the last of them. Then all tables are of one point in time. While the stream goes there, a part may turn out to have
  * to be copied anew: then there are jobs again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "beside.h"
@@ -11,7 +10,6 @@
 #include "copiers.h"
 #include "governor.h"
 #include "post_data.h"
-#include "steps.h"
 #include "worker.h"
 
 #define PAUSE_MS 200
@@ -34,7 +32,7 @@ static int tend_others(Data *data, Error *error)
 {
     Copy *copy = data->copy;
     bool others = false, wanted = false;
-    if (copiers_tend(copy->target, copy, &others, error) != 0) {
+    if (copiers_tend(copy, &others, error) != 0) {
         return -1;
     }
     if (others && jobs_any_free(copy->target, copy->settings->migration, &wanted, error) != 0) {
@@ -196,7 +194,7 @@ int copy_step_data(Copy *copy, bool repeated, Error *error)
                              .road = copy->again ? NULL : &data.road,
                              .built_next = true};
     yard_fill(&data.yard);
-    data.governor = governor_new(copy, copy->source, copy->target, data.yard.brake);
+    data.governor = governor_new(copy, data.yard.brake);
     if (status == 0) {
         status = copy_and_pass(&data, error);
     }

@@ -20,7 +20,6 @@ typedef enum Limit { MAX_WAL, MAX_LAG, MAX_SESSIONS, MAX_XMIN_AGE, MIN_FREE, LIM
 
 struct Governor {
     const Copy *copy;
-    Database *source, *target;
     Brake *brake;
     double looked_at;
     int allowed; /* jobs, as the limits have it */
@@ -38,14 +37,13 @@ typedef struct Throttle {
     char *standbys; /* array literal, NULL: all */
 } Throttle;
 
-Governor *governor_new(const Copy *copy, Database *source, Database *target, Brake *brake)
+Governor *governor_new(const Copy *copy, Brake *brake)
 {
     Governor *governor = calloc(1, sizeof *governor);
     if (governor == NULL) {
         abort();
     }
-    *governor = (Governor){
-        .copy = copy, .source = source, .target = target, .brake = brake, .allowed = copy->options->jobs};
+    *governor = (Governor){.copy = copy, .brake = brake, .allowed = copy->options->jobs};
     return governor;
 }
 
@@ -82,7 +80,7 @@ static int read_throttle(Governor *governor, Throttle *out, Error *error)
     PGresult *row = NULL;
     *out = (Throttle){0};
     if (database_query(
-            governor->target, &row, error,
+            governor->copy->target, &row, error,
             "SELECT max_wal, max_lag, max_sessions, max_xmin_age, min_free, jobs, bytes_per_second,"
             "       paused, standbys"
             "  FROM penstock.throttle WHERE migration = $1",
@@ -129,12 +127,12 @@ static const char *flag(bool value)
 static int read_free_space(Governor *governor, int64_t *out, Error *error)
 {
     char *kilobytes = NULL;
-    if (database_execute(governor->target, error,
+    if (database_execute(governor->copy->target, error,
                          "CREATE TEMP TABLE IF NOT EXISTS penstock_df (line text);"
                          "TRUNCATE pg_temp.penstock_df;"
                          "COPY pg_temp.penstock_df FROM PROGRAM 'df -Pk . | tail -n 1'",
                          0) != 0 ||
-        database_value(governor->target, &kilobytes, error,
+        database_value(governor->copy->target, &kilobytes, error,
                        "SELECT (pg_catalog.regexp_split_to_array(pg_catalog.btrim(line), '\\s+'))[4]"
                        "  FROM pg_temp.penstock_df LIMIT 1",
                        0) != 0) {
@@ -155,9 +153,9 @@ static int read_figures(Governor *governor, const Throttle *throttle, int64_t fi
         figures[i] = 0;
     }
     if (any &&
-        database_query(governor->source, &row, error, figures_sql, 5, governor->copy->migration.slot_name,
-                       flag(limits[MAX_LAG] >= 0), throttle->standbys, flag(limits[MAX_SESSIONS] >= 0),
-                       flag(limits[MAX_XMIN_AGE] >= 0)) != 0) {
+        database_query(governor->copy->source, &row, error, figures_sql, 5,
+                       governor->copy->migration.slot_name, flag(limits[MAX_LAG] >= 0), throttle->standbys,
+                       flag(limits[MAX_SESSIONS] >= 0), flag(limits[MAX_XMIN_AGE] >= 0)) != 0) {
         return error_context(error, "looking what the source is at");
     }
     for (int i = 0; any && i < MIN_FREE; i++) {
@@ -240,7 +238,7 @@ static int tell(Governor *governor, bool holds, const char *reason, Error *error
         progress_warn(progress, "the copy goes on");
     }
     return database_execute(
-        governor->target, error,
+        governor->copy->target, error,
         "INSERT INTO penstock.throttle AS t (migration, reason, held_since)"
         " VALUES ($1, $2, CASE WHEN $3::bool THEN pg_catalog.clock_timestamp() END)"
         " ON CONFLICT (migration) DO UPDATE SET reason = excluded.reason,"

@@ -14,8 +14,8 @@
 
 typedef struct Governor Governor;
 
-/* source and target are borrowed, and used by governor_tick alone. The caller frees with governor_free. */
-Governor *governor_new(const Copy *copy, Database *source, Database *target, Brake *brake);
+/* copy and brake are borrowed; copy's connections are used by governor_tick alone. The caller frees with governor_free. */
+Governor *governor_new(const Copy *copy, Brake *brake);
 void governor_free(Governor *governor);
 
 /* Writes down the limits that the command line has. */

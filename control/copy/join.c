@@ -1,6 +1,5 @@
 #include "join.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -129,7 +128,7 @@ static int work_joined(Copy *copy, Error *error)
     }
     if (status == 0) {
         yard_fill(&join.yard);
-        join.governor = governor_new(copy, copy->source, copy->target, join.yard.brake);
+        join.governor = governor_new(copy, join.yard.brake);
         status = work(&join, error);
         (void)!copier_leave(copy->target, join.id, &ignored);
         governor_free(join.governor);

@@ -4,7 +4,6 @@
  */
 #include "beside.h"
 #include "large.h"
-#include "steps.h"
 
 typedef struct Tending {
     Copy *copy;
@@ -31,7 +30,6 @@ static int bring(Copy *copy, Tending *tending, const char *since, Error *error)
                                   .to_uri = copy->settings->target,
                                   .from = DATABASE_SOURCE,
                                   .to = DATABASE_TARGET,
-                                  .migration = copy->settings->migration,
                                   .jobs = copy->options->jobs,
                                   .owners = !copy->options->schema.no_owner,
                                   .grants = !copy->options->schema.no_privileges,

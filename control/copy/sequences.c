@@ -6,7 +6,6 @@
 #include "sequences.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "left_behind.h"
 #include "text.h"

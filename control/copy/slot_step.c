@@ -5,7 +5,6 @@
  * migration's row; a crash between the two leaves a slot whose position nobody knows. The journal's entry
  * slot-create, written when no such slot was there, says that it is ours: it is dropped and made again.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,8 +13,6 @@
  */
 #pragma once
 
-#include <stdatomic.h>
-
 #include "beside.h"
 
 typedef struct Window Window;

@@ -7,7 +7,6 @@
  */
 #include "parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,9 +167,6 @@ static int bring_all(const LargeRequest *request, const PGresult *oids, LargeRes
     }
     out->objects += PQntuples(oids);
     out->bytes += bringing.bytes;
-    if (request->moving != NULL) {
-        atomic_fetch_add(request->moving, bringing.bytes);
-    }
     return status;
 }
 

@@ -26,11 +26,9 @@ typedef struct LargeRequest {
     const char *from_uri;
     const char *to_uri;
     DatabaseEnd from, to;
-    const char *migration;
     int jobs;            /* sessions that bring at a time */
     bool owners, grants; /* are brought, too */
     QueryLimits limits;
-    _Atomic int64_t *moving;     /* raised by the bytes that go over, or NULL */
     void (*idle)(void *context); /* a few times a second, on the calling thread; or NULL */
     void *context;
 } LargeRequest;

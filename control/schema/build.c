@@ -142,7 +142,8 @@ static int wait_for_result(Builder *builder, Error *error)
     return 0;
 }
 
-int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error)
+/* Refusals and errors are as in builder_run_alone. */
+static int run(Builder *builder, const char *sql, Refusal *refusal, Error *error)
 {
     PGconn *connection = database_connection(builder->session);
     int status = 0;
@@ -199,7 +200,7 @@ static int try(Builder *builder, const SchemaObject *object, const char *search_
     }
     builder->saved = true;
     statements_of(object, search_path, &sql);
-    int status = builder_run(builder, sql.data, refusal, error);
+    int status = run(builder, sql.data, refusal, error);
     text_free(&sql);
     if (status != 0 || refusal->sqlstate[0] == '\0') {
         return status;
@@ -230,7 +231,7 @@ static int run_alone(Builder *builder, const char *settings, const char *search_
     int status = database_execute(builder->session, error, before.data, 0);
     text_free(&before);
     if (status == 0) {
-        status = builder_run(builder, sql, refusal, error);
+        status = run(builder, sql, refusal, error);
     }
     int after = PQstatus(database_connection(builder->session)) == CONNECTION_OK
                     ? database_execute(builder->session, status == 0 ? error : &ignored,

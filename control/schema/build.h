@@ -32,14 +32,10 @@ int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, 
                  Error *error) MUST_CHECK;
 
 /*
- * Runs sql to its end, however long that takes. A statement that the server refuses for what it says fills *refusal, whose
- * former content is freed, and is no error. An error is what stops all work: no connection, no room, a signal, a stop.
- */
-int builder_run(Builder *builder, const char *sql, Refusal *refusal, Error *error) MUST_CHECK;
-
-/*
  * Runs one statement by itself, outside of a transaction, with settings before it (NULL: none), which are taken back; under
- * the database's own search_path where a name is not found without. Waits for locks for as long as it takes.
+ * the database's own search_path where a name is not found without. Runs to its end, however long that takes, and waits for locks
+ * for as long. A statement that the server refuses for what it says fills *refusal, whose former content is freed, and is no
+ * error. An error is what stops all work: no connection, no room, a signal, a stop.
  */
 int builder_run_alone(Builder *builder, const char *settings, const char *sql, Refusal *refusal,
                       Error *error) MUST_CHECK;

@@ -4,7 +4,6 @@
  */
 #include "leave.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -457,7 +457,6 @@ static int run_mason(const CrewMember *member, Error *error)
     Mason mason = {.site = member->context, .member = member, .builder = {.stop = member->stop}};
     const Site *site = mason.site;
     int status = builder_open(site->road, site->road->target_uri, site->encoding, &mason.builder, error);
-    mason.builder.stop = member->stop;
     if (status == 0) {
         status = work(&mason, error);
     }

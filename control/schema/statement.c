@@ -1,7 +1,6 @@
 #include "statement.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Behind what begins at `at`: a quoted thing, or one character. */
@@ -95,7 +94,8 @@ static void append_plain(Text *out, const char *sql, size_t begin, size_t end)
     }
 }
 
-bool statement_main(const char *sql, size_t *begin, size_t *end)
+/* The first statement that is no SET: where it begins and, behind its semicolon, ends. False when there is none. */
+static bool main_statement(const char *sql, size_t *begin, size_t *end)
 {
     for (size_t at = skip_space(sql, 0); sql[at] != '\0'; at = skip_space(sql, statement_end(sql, at))) {
         if (take(sql, at, "SET") == 0) {
@@ -143,7 +143,7 @@ static bool read_adding(const char *sql, Adding *out)
 {
     size_t at;
     *out = (Adding){0};
-    if (!statement_main(sql, &at, &out->end) || (at = take(sql, at, "ALTER TABLE")) == 0) {
+    if (!main_statement(sql, &at, &out->end) || (at = take(sql, at, "ALTER TABLE")) == 0) {
         return false;
     }
     size_t only = take(sql, at, "ONLY");
@@ -198,7 +198,7 @@ bool statement_pair(const char *sql, StatementPair *out)
 {
     size_t begin, end;
     *out = (StatementPair){0};
-    if (!statement_main(sql, &begin, &end) ||
+    if (!main_statement(sql, &begin, &end) ||
         (!pair_of_index(sql, begin, end, out) && !pair_of_constraint(sql, out))) {
         return false;
     }
@@ -247,7 +247,7 @@ bool statement_defines(const char *sql, const char *definition)
 {
     size_t begin, end;
     Adding adding;
-    if (!statement_main(sql, &begin, &end)) {
+    if (!main_statement(sql, &begin, &end)) {
         return false;
     }
     begin = read_adding(sql, &adding) ? adding.definition : begin;

@@ -10,9 +10,6 @@
 
 #include "text.h"
 
-/* The first statement that is no SET: where it begins and, behind its semicolon, ends. False when there is none. */
-bool statement_main(const char *sql, size_t *begin, size_t *end);
-
 /* The statements by which an index is built while its table is written to. */
 typedef struct StatementPair {
     Text settings; /* before build, in the same session; may be empty (data NULL) */

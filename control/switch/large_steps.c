@@ -14,7 +14,6 @@ static int bring(Cutover *cutover, const LargeKnown *known, json_t *detail, Larg
                                   .to_uri = forward ? settings->target : settings->source,
                                   .from = forward ? DATABASE_SOURCE : DATABASE_TARGET,
                                   .to = forward ? DATABASE_TARGET : DATABASE_SOURCE,
-                                  .migration = cutover->migration.name,
                                   .jobs = cutover->options->jobs,
                                   .owners = known->owners,
                                   .grants = known->grants,
