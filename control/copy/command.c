@@ -17,7 +17,7 @@
 #include "start.h"
 #include "steps.h"
 #include "teller.h"
-#include "worker.h"
+#include "yard.h"
 
 #define MOST_SECONDS 86400
 
@@ -348,7 +348,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     CopyOptions *copy_options = options;
     set_defaults(copy_options);
     Copy copy = {.settings = settings, .options = copy_options};
-    copy.progress = progress_new(settings, worker_count(&copy));
+    copy.progress = progress_new(settings, yard_size(&copy));
     int status = copy_options->join ? run_joined(&copy, error) : run_copy(&copy, error);
     teller_free(copy.teller);
     progress_free(copy.progress);

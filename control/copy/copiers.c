@@ -29,7 +29,7 @@ int copier_beat(Database *target, int64_t id, const WorkerYard *yard, Error *err
     Text sessions = {0};
     char text[24];
     bool there = false;
-    for (int i = 0; i < worker_count(yard->copy); i++) {
+    for (int i = 0; i < yard_size(yard->copy); i++) {
         int pid = atomic_load(&yard->watches[i].session);
         if (pid != 0) {
             snprintf(text, sizeof text, "%d", pid);

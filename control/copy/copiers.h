@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "worker.h"
+#include "yard.h"
 
 int copier_enter(Database *target, const char *migration, int64_t *id, Error *error) MUST_CHECK;
 

@@ -3,16 +3,14 @@
  * passed the last of them. Then all tables are of one point in time. While the stream goes there, a part may turn out to have
  * to be copied anew: then there are jobs again.
  */
-#include <string.h>
-
 #include "beside.h"
 #include "clock.h"
 #include "copiers.h"
 #include "governor.h"
+#include "jobs.h"
 #include "post_data.h"
 #include "worker.h"
 
-#define PAUSE_MS 200
 #define WATCH_SECONDS 1
 #define BYTES_PER_SECOND (INT64_C(50) << 20)
 
@@ -23,8 +21,6 @@ typedef struct Data {
     SchemaRoad road;
     Governor *governor;
     double watched_at;
-    atomic_bool stop;
-    Error error; /* of what is done beside the workers */
 } Data;
 
 /* Those who copy along, if there are any, copy under snapshots that this process takes. */
@@ -47,7 +43,7 @@ static int watch(Data *data, Error *error)
         return 0;
     }
     data->watched_at = clock_seconds();
-    return worker_watch(&data->yard, data->copy->target, error) == 0 ? tend_others(data, error) : -1;
+    return yard_watch(&data->yard, error) == 0 ? tend_others(data, error) : -1;
 }
 
 /* Nobody copies, and indexes are built, for instance: the stream need not wait for a job's snapshot to go on. */
@@ -61,11 +57,11 @@ static bool stream_is_alone(Data *data)
 static void idle(void *context)
 {
     Data *data = context;
-    if (data->error.code == ERROR_NONE &&
-        (governor_tick(data->governor, &data->error) != 0 ||
-         beside_tend(&data->beside, stream_is_alone(data), &data->error) != 0 ||
-         watch(data, &data->error) != 0)) {
-        atomic_store(&data->stop, true);
+    if (data->yard.error.code == ERROR_NONE &&
+        (governor_tick(data->governor, &data->yard.error) != 0 ||
+         beside_tend(&data->beside, stream_is_alone(data), &data->yard.error) != 0 ||
+         watch(data, &data->yard.error) != 0)) {
+        atomic_store(&data->yard.stop, true);
     }
 }
 
@@ -113,42 +109,6 @@ static int show_totals(const Copy *copy, Error *error)
     return 0;
 }
 
-/* One turn: a crew where there is a job for it, else a look at what the others do. */
-static int work_once(Data *data, Error *error)
-{
-    const Copy *copy = data->copy;
-    bool free_one = false;
-    int status = 0;
-    if (jobs_any_free(copy->target, copy->settings->migration, &free_one, error) != 0) {
-        return -1;
-    }
-    if (free_one || atomic_load(&data->yard.built_next)) {
-        brake_drained(data->yard.brake, false);
-        status = crew_run(worker_count(copy), worker_copy, idle, data, &data->stop, error);
-    } else {
-        idle(data);
-        clock_pause_ms(PAUSE_MS);
-    }
-    if (data->error.code != ERROR_NONE) {
-        *error = data->error;
-        return -1;
-    }
-    return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
-}
-
-/* Until no job is left, those that others have taken included. */
-static int work(Data *data, Error *error)
-{
-    const Copy *copy = data->copy;
-    for (int64_t left = 1; left > 0;) {
-        if (work_once(data, error) != 0 ||
-            jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* Whether that is more than a cycle's work, by a rate that few machines do not reach. */
 static int is_large(const Copy *copy, bool *large, Error *error)
 {
@@ -168,7 +128,7 @@ static int copy_and_pass(Data *data, Error *error)
     }
     for (bool done = false; !done;) {
         bool needed = false;
-        if (show_totals(copy, error) != 0 || work(data, error) != 0 ||
+        if (show_totals(copy, error) != 0 || yard_work(&data->yard, idle, error) != 0 ||
             beside_needed(copy, &needed, error) != 0) {
             return -1;
         }
@@ -187,7 +147,7 @@ int copy_step_data(Copy *copy, bool repeated, Error *error)
     if (make_keys_of_parts(copy, error) != 0 || governor_set(copy, error) != 0) {
         return -1;
     }
-    int status = beside_open(copy, &data.stop, &data.beside, error);
+    int status = beside_open(copy, &data.yard.stop, &data.beside, error);
     data.road = post_data_road(copy);
     data.yard = (WorkerYard){.copy = copy,
                              .snapshots = data.beside.snapshots,

@@ -15,8 +15,6 @@ typedef struct Join {
     Governor *governor;
     int64_t id;
     double looked_at;
-    atomic_bool stop;
-    Error error; /* of what is done beside the workers */
 } Join;
 
 static int look(Join *join, Error *error)
@@ -26,8 +24,7 @@ static int look(Join *join, Error *error)
         return 0;
     }
     join->looked_at = clock_seconds();
-    return copier_beat(target, join->id, &join->yard, error) == 0 &&
-                   worker_watch(&join->yard, target, error) == 0
+    return copier_beat(target, join->id, &join->yard, error) == 0 && yard_watch(&join->yard, error) == 0
                ? governor_tick(join->governor, error)
                : -1;
 }
@@ -36,8 +33,8 @@ static void idle(void *context)
 {
     Join *join = context;
     progress_tick(join->yard.copy->progress);
-    if (join->error.code == ERROR_NONE && look(join, &join->error) != 0) {
-        atomic_store(&join->stop, true);
+    if (join->yard.error.code == ERROR_NONE && look(join, &join->yard.error) != 0) {
+        atomic_store(&join->yard.stop, true);
     }
 }
 
@@ -83,53 +80,18 @@ static int wait_for_queue(Copy *copy, Error *error)
     }
 }
 
-/* One turn: a crew where there is a job for it, else a look at what the others do. */
-static int work_once(Join *join, Error *error)
-{
-    const Copy *copy = join->yard.copy;
-    bool free_one = false;
-    int status = 0;
-    if (jobs_any_free(copy->target, copy->settings->migration, &free_one, error) != 0) {
-        return -1;
-    }
-    if (free_one) {
-        brake_drained(join->yard.brake, false);
-        status = crew_run(worker_count(copy), worker_copy, idle, join, &join->stop, error);
-    } else {
-        idle(join);
-        clock_pause_ms(PAUSE_MS);
-    }
-    if (join->error.code != ERROR_NONE) {
-        *error = join->error;
-        return -1;
-    }
-    return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
-}
-
-static int work(Join *join, Error *error)
-{
-    const Copy *copy = join->yard.copy;
-    for (int64_t left = 1; left > 0;) {
-        if (work_once(join, error) != 0 ||
-            jobs_left(copy->target, copy->settings->migration, &left, error) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 static int work_joined(Copy *copy, Error *error)
 {
     Join join = {.yard = {.copy = copy}};
     Error ignored;
-    int status = snapshots_new_joined(copy, &join.stop, &join.yard.snapshots, error);
+    int status = snapshots_new_joined(copy, &join.yard.stop, &join.yard.snapshots, error);
     if (status == 0) {
         status = copier_enter(copy->target, copy->settings->migration, &join.id, error);
     }
     if (status == 0) {
         yard_fill(&join.yard);
         join.governor = governor_new(copy, join.yard.brake);
-        status = work(&join, error);
+        status = yard_work(&join.yard, idle, error);
         (void)!copier_leave(copy->target, join.id, &ignored);
         governor_free(join.governor);
         yard_clear(&join.yard);

@@ -17,11 +17,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bent.h"
 #include "clock.h"
-#include "number.h"
+#include "jobs.h"
 #include "session.h"
 #include "setback.h"
 #include "standby.h"
@@ -556,62 +555,6 @@ int worker_make_key(Database *target, const char *relation, const char *sql, con
     int status = session_run(target, sql, wait, &result, error);
     PQclear(result);
     return status == 0 ? 0 : error_context(error, "the index of its key");
-}
-
-int worker_count(const Copy *copy)
-{
-    return copy->options->jobs > WORKERS_READY ? copy->options->jobs : WORKERS_READY;
-}
-
-void yard_fill(WorkerYard *yard)
-{
-    yard->brake = brake_new(yard->copy->options->jobs);
-    yard->watches = calloc((size_t)worker_count(yard->copy), sizeof(RelayWatch));
-    if (yard->watches == NULL) {
-        abort();
-    }
-}
-
-void yard_clear(WorkerYard *yard)
-{
-    brake_free(yard->brake);
-    free(yard->watches);
-}
-
-static void append_pids(const WorkerYard *yard, int *numbers, Text *out)
-{
-    for (int i = 0; i < worker_count(yard->copy); i++) {
-        char text[16];
-        numbers[i] = atomic_load(&yard->watches[i].number);
-        snprintf(text, sizeof text, "%d", atomic_load(&yard->watches[i].pid));
-        text_array_add(out, text);
-    }
-    text_array_end(out);
-}
-
-int worker_watch(const WorkerYard *yard, Database *target, Error *error)
-{
-    PGresult *rows = NULL;
-    Text pids = {0};
-    int *numbers = calloc((size_t)worker_count(yard->copy), sizeof *numbers);
-    if (numbers == NULL) {
-        abort();
-    }
-    append_pids(yard, numbers, &pids);
-    int status =
-        database_query(target, &rows, error,
-                       "SELECT p.number - 1 FROM unnest($1::int[]) WITH ORDINALITY AS p (pid, number)"
-                       "  JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid"
-                       " WHERE a.state = 'idle in transaction (aborted)'",
-                       1, pids.data);
-    for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
-        int worker = number_int(PQgetvalue(rows, i, 0));
-        atomic_store(&yard->watches[worker].refused, numbers[worker]);
-    }
-    PQclear(rows);
-    text_free(&pids);
-    free(numbers);
-    return status;
 }
 
 int worker_copy(const CrewMember *member, Error *error)

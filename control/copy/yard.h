@@ -1,0 +1,43 @@
+/*
+ * What the workers of one process share (worker.h), and their work from the first job to the last.
+ */
+#pragma once
+
+#include "brake.h"
+#include "copy.h"
+#include "relay.h"
+#include "snapshots.h"
+
+/* So many threads wait for work, at least: the number that work can be raised to that while they do. */
+#define WORKERS_READY 32
+
+typedef struct WorkerYard {
+    const Copy *copy;
+    Snapshots *snapshots;
+    Brake *brake;
+    RelayWatch *watches; /* by worker: yard_size() of them */
+    const SchemaRoad *
+        road; /* by which indexes are built of tables that are copied, while others are; NULL: they are not */
+    bool
+        large; /* the copy takes longer than a cycle, as it looks: they are built beside the stream from the first on */
+    atomic_bool built_next; /* there may be one to build */
+    atomic_int busy;        /* workers that are at a job */
+    atomic_bool stop;       /* for the one who does something beside the workers: they are to end */
+    Error error;            /* of what is done there */
+} WorkerYard;
+
+/* Fills in the brake and the watches of a yard whose copy is set, and frees them. */
+void yard_fill(WorkerYard *yard);
+void yard_clear(WorkerYard *yard);
+
+/* How many threads the yard of a copy has. */
+int yard_size(const Copy *copy);
+
+/* Asks the target which of the workers' COPYs it has refused, and tells them. A few times a second is soon enough. */
+int yard_watch(const WorkerYard *yard, Error *error) MUST_CHECK;
+
+/*
+ * Runs crews until no job is left, those that others have taken included. idle is called a few times a second, with the yard, on the
+ * calling thread; what fails there goes into yard->error, and ends the work.
+ */
+int yard_work(WorkerYard *yard, void (*idle)(void *context), Error *error) MUST_CHECK;
