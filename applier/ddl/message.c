@@ -2,12 +2,6 @@
 
 #include <string.h>
 
-bool ddl_is_message(const MessageRecord *record)
-{
-    return record->transactional && record->prefix.size == strlen(DDL_PREFIX) &&
-           memcmp(record->prefix.data, DDL_PREFIX, strlen(DDL_PREFIX)) == 0;
-}
-
 static const char *text_of(const json_t *root, const char *name)
 {
     const char *text = json_string_value(json_object_get(root, name));

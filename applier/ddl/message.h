@@ -1,5 +1,6 @@
 /*
- * A captured statement, as the source's event triggers wrote it into the stream (control/ddl/capture.sql).
+ * A captured statement, as the source's event triggers wrote it into the stream (control/ddl/capture.sql): the content of the records
+ * that applier/model/captured.h knows.
  *
  *     64 hex digits (the seal) and a JSON object, or, when it could not be captured, a JSON object alone
  */
@@ -12,7 +13,6 @@
 #include "error.h"
 #include "wire.h"
 
-#define DDL_PREFIX "penstock.ddl"
 #define DDL_SEAL 64
 
 typedef struct DdlMessage {
@@ -34,9 +34,6 @@ typedef struct DdlMessage {
     uint64_t xid; /* of the whole transaction */
     double at;    /* seconds since 1970, by the source's clock */
 } DdlMessage;
-
-/* True for the message records that this is about. */
-bool ddl_is_message(const MessageRecord *record);
 
 /* Takes it apart. ERROR_STATE for what cannot be read. The caller frees it with ddl_message_free, also after an error. */
 int ddl_message_read(Bytes content, DdlMessage *out, Error *error) MUST_CHECK;

@@ -21,9 +21,9 @@
  */
 #include "resolve.h"
 
+#include "captured.h"
 #include "clock.h"
 #include "hold.h"
-#include "scheduler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,13 +296,9 @@ static Step pass_lone_leaves(Resolve *resolve, const DecodedFrame *frame, size_t
     return STEP_TOOK;
 }
 
-/* CREATE TABLE AS writes rows before it is told of. */
 void resolve_passed(Resolve *resolve, const Record *record, Lsn transaction)
 {
-    static const char prefix[] = "penstock.ddl.start";
-    if (record->kind == RECORD_MESSAGE && record->message.transactional &&
-        record->message.prefix.size == sizeof prefix - 1 &&
-        memcmp(record->message.prefix.data, prefix, sizeof prefix - 1) == 0) {
+    if (captured_is_start(record)) {
         resolve->creating = transaction;
     }
 }
@@ -372,7 +368,6 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
     }
     switch (record->kind) {
     case RECORD_RELATION:
-        return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
     case RECORD_ROWS:
         return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
     case RECORD_TRUNCATE:
@@ -381,7 +376,7 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
         return pass_recopy(resolve, frame, index, transaction, quiet, error);
     case RECORD_MESSAGE:
         resolve_passed(resolve, record, transaction);
-        return scheduler_is_ddl(record) ? meet_ddl(resolve, quiet) : STEP_TOOK;
+        return captured_is_statement(record) ? meet_ddl(resolve, quiet) : STEP_TOOK;
     case RECORD_BEGIN:
         return hold_begin(resolve, &record->begin, quiet);
     default:

@@ -31,10 +31,10 @@
 #include "scheduler.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "admission.h"
 #include "batcher.h"
+#include "captured.h"
 #include "lane.h"
 #include "order.h"
 
@@ -372,18 +372,9 @@ static int schedule_ddl(Scheduler *scheduler, DecodedFrame *frame, const Message
     return 0;
 }
 
-bool scheduler_is_ddl(const Record *record)
-{
-    static const char prefix[] = "penstock.ddl";
-    return record->kind == RECORD_MESSAGE && record->message.transactional &&
-           record->message.prefix.size == sizeof prefix - 1 &&
-           memcmp(record->message.prefix.data, prefix, sizeof prefix - 1) == 0;
-}
-
 /* The position behind the record, which is nothing but what every lane has when it is behind what they all began with. */
 static Position end_of(const Scheduler *scheduler, const Record *record)
 {
-    Position position = scheduler->point.newest;
     switch (record->kind) {
     case RECORD_ROWS:
         return (Position){scheduler->point.commit_lsn, record->rows.first_sequence + record->rows.count - 1};
@@ -394,7 +385,7 @@ static Position end_of(const Scheduler *scheduler, const Record *record)
     case RECORD_MESSAGE:
         return (Position){scheduler->point.commit_lsn, record->message.sequence};
     default:
-        return position;
+        return scheduler->point.newest;
     }
 }
 
@@ -444,7 +435,7 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
         schedule_commit(scheduler, &record->commit, now_usec);
         return 0;
     case RECORD_MESSAGE:
-        if (scheduler_is_ddl(record)) {
+        if (captured_is_statement(record)) {
             return schedule_ddl(scheduler, frame, &record->message, now_usec, error);
         }
         if (record->message.transactional) {

@@ -45,9 +45,6 @@ void scheduler_free(Scheduler *scheduler);
 int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
                      const ApplyRelation *const *targets, uint64_t now_usec, Error *error) MUST_CHECK;
 
-/* Whether the record is a captured statement of DDL. */
-bool scheduler_is_ddl(const Record *record);
-
 /*
  * Whether nothing that the record says can still be to be done: every lane was behind it when this run began. What it is about
  * may be defined in another way by now, or be gone.

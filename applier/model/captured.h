@@ -1,0 +1,14 @@
+/*
+ * Records by which the source's event triggers tell of DDL (control/ddl/capture.sql).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "reader.h"
+
+/* A statement that was captured; what its content says is in applier/ddl/message.h. */
+bool captured_is_statement(const Record *record);
+
+/* CREATE TABLE AS, or SELECT INTO, has begun: it writes rows before it is told of. */
+bool captured_is_start(const Record *record);
