@@ -93,16 +93,21 @@ static void free_retired(Catalog *catalog)
     }
 }
 
-void catalog_free(Catalog *catalog)
+static void forget_relations(Catalog *catalog)
 {
-    if (catalog == NULL) {
-        return;
-    }
     while (catalog->entries != NULL) {
         remove_entry(catalog, catalog->entries);
     }
     forget_names(catalog);
     free_retired(catalog);
+}
+
+void catalog_free(Catalog *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+    forget_relations(catalog);
     types_free(catalog->types);
     free(catalog);
 }
@@ -169,11 +174,7 @@ void catalog_begin_run(Catalog *catalog)
 
 void catalog_forget(Catalog *catalog)
 {
-    while (catalog->entries != NULL) {
-        remove_entry(catalog, catalog->entries);
-    }
-    forget_names(catalog);
-    free_retired(catalog);
+    forget_relations(catalog);
     types_forget(catalog->types);
 }
 
