@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "ddl.h"
-#include "definition.h"
+#include "identity.h"
 #include "text.h"
 
 static const char columns_sql[] =
@@ -46,11 +46,7 @@ static int make(Database *target, const char *migration, const SourceRelation *s
     Text sql = {0}, definition = {0};
     char *schema = database_quote(source->schema), *name = database_quote(source->name);
     text_printf(&sql, "CREATE TABLE %s.%s (%s)", schema, name, columns != NULL ? columns : "");
-    for (uint32_t i = 0; i < source->column_count; i++) {
-        const SourceColumn *column = &source->columns[i];
-        definition_add_column(&definition, column->number, column->type, column->typmod, column->name);
-    }
-    text_array_end(&definition);
+    identity_columns(source, &definition);
     int status = database_execute(target, error, sql.data, 0);
     if (status == 0) {
         status = state_ddl_created(target, migration, source->schema, source->name, source->id,

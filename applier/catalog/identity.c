@@ -2,14 +2,19 @@
 
 #include <stdlib.h>
 
-/* The caller frees columns. */
-static Definition definition_of(const SourceRelation *source, Text *columns)
+void identity_columns(const SourceRelation *source, Text *out)
 {
     for (uint32_t c = 0; c < source->column_count; c++) {
         const SourceColumn *column = &source->columns[c];
-        definition_add_column(columns, column->number, column->type, column->typmod, column->name);
+        definition_add_column(out, column->number, column->type, column->typmod, column->name);
     }
-    text_array_end(columns);
+    text_array_end(out);
+}
+
+/* The caller frees columns. */
+static Definition definition_of(const SourceRelation *source, Text *columns)
+{
+    identity_columns(source, columns);
     return (Definition){
         .schema = source->schema, .table = source->name, .oid = source->id, .columns = columns->data};
 }

@@ -6,6 +6,10 @@
 
 #include "definition.h"
 #include "relation.h"
+#include "text.h"
+
+/* Its columns as penstock.relation.source_columns has them, an array literal. The caller frees *out. */
+void identity_columns(const SourceRelation *source, Text *out);
 
 /* Asks for all of them at a time. The caller clears found with definitions_clear, also after an error. */
 int identity_look(Database *target, const char *migration, const SourceRelation *const *sources, size_t count,
