@@ -121,22 +121,29 @@ Step intake_next(Intake *intake, Error *error)
     return step;
 }
 
-Step intake_look_ahead(Intake *intake, const Ahead **out, Error *error)
+static const Ahead *keep(Intake *intake, const Ahead *message)
 {
-    Ahead **end = &intake->ahead, *message = calloc(1, sizeof *message);
-    if (message == NULL) {
+    Ahead *kept = malloc(sizeof *kept);
+    if (kept == NULL) {
         abort();
     }
-    while (*end != NULL) {
-        end = &(*end)->next;
+    *kept = *message;
+    if (intake->ahead == NULL) {
+        intake->ahead = kept;
+    } else {
+        intake->last_ahead->next = kept;
     }
-    Step step = take_message(intake, message, error);
-    if (step != STEP_TOOK) {
-        free(message);
-        return step;
+    return intake->last_ahead = kept;
+}
+
+Step intake_look_ahead(Intake *intake, const Ahead **out, Error *error)
+{
+    Ahead message;
+    Step step = take_message(intake, &message, error);
+    if (step == STEP_TOOK) {
+        *out = keep(intake, &message);
     }
-    *out = *end = message;
-    return STEP_TOOK;
+    return step;
 }
 
 const Record *intake_record(const Intake *intake)

@@ -28,11 +28,12 @@ typedef struct Intake {
     size_t record;       /* … and the record of it that is next */
     Lsn transaction;     /* that the record belongs to: its commit */
     Lsn received;        /* the source has sent all that ends here, as far as it said */
-    Lsn keepalive;   /* everything that ends at or before this has been taken; LSN_INVALID when none came */
-    bool asked;      /* the source wants a status update */
-    bool came;       /* a frame came since the socket was last read */
-    bool bytes_wait; /* the socket had more bytes than were read */
-    Ahead *ahead;    /* what was looked at already, in its order */
+    Lsn keepalive;     /* everything that ends at or before this has been taken; LSN_INVALID when none came */
+    bool asked;        /* the source wants a status update */
+    bool came;         /* a frame came since the socket was last read */
+    bool bytes_wait;   /* the socket had more bytes than were read */
+    Ahead *ahead;      /* what was looked at already, in its order */
+    Ahead *last_ahead; /* while there is any */
     uint64_t wire_bytes;       /* of all frames since intake_open, as they came */
     size_t turn_bytes;         /* of the frames that were decoded since intake_begin_turn */
     atomic_size_t frame_bytes; /* that all frames take which are alive */
