@@ -3,6 +3,7 @@
  * kind: a choice is its number, a switch 0 or 1, a size its bytes.
  */
 #include "compat.h"
+#include "numbers.h"
 #include "options.h"
 #include "wire.h"
 
@@ -182,17 +183,11 @@ static bool value_parse(const OptionSpec *spec, const char *text, int *out)
     return false;
 }
 
-static int compare_oids(const void *a, const void *b)
-{
-    Oid one = *(const Oid *)a, other = *(const Oid *)b;
-    return (one > other) - (one < other);
-}
-
 bool options_skip_relation(const Options *options, Oid relation)
 {
     const OidOption *option = &options->skip_relations;
     return option->count > 0 &&
-           bsearch(&relation, option->list, option->count, sizeof(Oid), compare_oids) != NULL;
+           bsearch(&relation, option->list, option->count, sizeof(Oid), compare_numbers) != NULL;
 }
 
 static bool oids_parse(OidOption *option, const char *text)
@@ -215,7 +210,7 @@ static bool oids_parse(OidOption *option, const char *text)
             break;
         }
     }
-    qsort(option->list, option->count, sizeof(Oid), compare_oids);
+    qsort(option->list, option->count, sizeof(Oid), compare_numbers);
     return true;
 }
 

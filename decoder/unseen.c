@@ -15,6 +15,7 @@
 #include "unseen.h"
 
 #include "change.h"
+#include "numbers.h"
 
 static const char was_unlogged[] =
     "it was UNLOGGED for a while: what was written meanwhile is not in the WAL";
@@ -26,12 +27,6 @@ typedef struct Family {
     TransactionId *xids;
     uint32 count;
 } Family;
-
-static int compare_numbers(const void *left, const void *right)
-{
-    uint32 a = *(const uint32 *)left, b = *(const uint32 *)right;
-    return (a > b) - (a < b);
-}
 
 static Family family_of(ReorderBufferTXN *txn)
 {
@@ -153,12 +148,8 @@ static bool columns_changed(Oid relation, const Family *family)
 
 static bool was_truncated(const Decoder *decoder, Oid relation)
 {
-    for (uint32 i = 0; i < decoder->truncated_count; i++) {
-        if (decoder->truncated[i] == relation) {
-            return true;
-        }
-    }
-    return false;
+    return decoder->truncated_count > 0 && bsearch(&relation, decoder->truncated, decoder->truncated_count,
+                                                   sizeof(Oid), compare_numbers) != NULL;
 }
 
 /* NULL: nothing of the kind. */
@@ -216,6 +207,9 @@ void unseen_write(Decoder *decoder, LogicalDecodingContext *ctx, ReorderBufferTX
     uint32 count = txn->ninvalidations == 0 ? 0 : list_changed(txn, &changed);
     if (count == 0) {
         return;
+    }
+    if (decoder->truncated_count > 0) { /* perhaps very many, and each is looked for */
+        qsort(decoder->truncated, decoder->truncated_count, sizeof(Oid), compare_numbers);
     }
     Family family = family_of(txn);
     Relation classes = relation_open(RelationRelationId, AccessShareLock);
