@@ -10,13 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "ddl.h"
+#include "past_slot.h"
 #include "session.h"
-#include "slot.h"
-#include "snapshot.h"
-
-#define PAUSE_MS 50
 
 bool copy_captures(const Copy *copy)
 {
@@ -92,70 +88,19 @@ int ddl_note_key(Copy *copy, Error *error)
     return status;
 }
 
-static int is_past(Copy *copy, const char *seen, bool *past, Error *error)
-{
-    char *first = NULL;
-    Snapshot snapshot;
-    if (snapshot_parse(seen, LSN_INVALID, &snapshot, error) != 0) {
-        return -1;
-    }
-    int status =
-        database_value(copy->target, &first, error,
-                       "SELECT first_xid FROM penstock.migration WHERE name = $1", 1, copy->migration.name);
-    *past = status == 0 && (first == NULL || snapshot_is_past(&snapshot, strtoull(first, NULL, 10)));
-    snapshot_free(&snapshot);
-    free(first);
-    return status;
-}
-
-/* One try: *seen is to be freed. */
-static int take(Copy *copy, char **seen, char exported[64], bool *past, Error *error)
-{
-    PGresult *row = NULL;
-    if (database_execute(copy->holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_query(copy->holder, &row, error,
-                       "SELECT pg_catalog.txid_current_snapshot(), pg_catalog.pg_export_snapshot()",
-                       0) != 0) {
-        return -1;
-    }
-    *seen = strdup(PQgetvalue(row, 0, 0));
-    snprintf(exported, 64, "%s", PQgetvalue(row, 0, 1));
-    PQclear(row);
-    return is_past(copy, *seen, past, error);
-}
-
 int ddl_take_snapshot(Copy *copy, char exported[64], Error *error)
 {
-    double start = clock_seconds();
-    SlotWait wait = {.what = "the snapshot of the schema",
-                     .timeout_seconds = copy->options->slot_timeout,
-                     .progress = copy->progress};
+    char *seen = NULL;
+    const PastSlot wanted = {.copy = copy, .target = copy->target, .what = "the snapshot of the schema"};
     if (session_open(copy->settings->source, DATABASE_SOURCE, "copy schema", NULL, &copy->holder, error) !=
             0 ||
-        left_behind_hide(copy->holder, &copy->left, error) != 0) {
+        left_behind_hide(copy->holder, &copy->left, error) != 0 ||
+        past_slot_take(&wanted, copy->holder, exported, &seen, error) != 0) {
         return -1;
     }
-    for (;;) {
-        char *seen = NULL;
-        bool past = false;
-        int status = take(copy, &seen, exported, &past, error);
-        if (status == 0 && past) {
-            progress_note(copy->progress, "%s", "");
-            status = state_ddl_set_seen(copy->target, copy->migration.name, seen, error);
-        }
-        free(seen);
-        if (status != 0 || past) {
-            return status;
-        }
-        if (interrupted()) {
-            return error_set(error, ERROR_INTERRUPTED, "interrupted while a snapshot was taken");
-        }
-        if (database_execute(copy->holder, error, "ROLLBACK", 0) != 0 ||
-            slot_check_wait(copy->holder, &wait, start, error) != 0) {
-            return -1;
-        }
-        clock_pause_ms(PAUSE_MS);
-    }
+    int status = state_ddl_set_seen(copy->target, copy->migration.name, seen, error);
+    free(seen);
+    return status;
 }
 
 void ddl_let_go(Copy *copy)

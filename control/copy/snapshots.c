@@ -3,9 +3,7 @@
  * (pg_export_snapshot); it lives on in each of them when that session is gone. txid_current_snapshot() in there says what it
  * sees. It costs nothing and waits for nobody, except that
  *
- *   - the first ones must be past every transaction that had begun when the slot was made: one whose commit record lies
- *     before the slot's consistent point may not be visible yet (its flush, or a synchronous standby's answer, is
- *     outstanding), and would be neither in the stream nor in the snapshot;
+ *   - the first ones must be past every transaction that had begun when the slot was made (past_slot.h);
  *   - what it sees has to be on the source's disk before anything of it is on the target's: with synchronous_commit off a
  *     transaction is seen before it is flushed, and a crash of the source would take it back.
  */
@@ -18,9 +16,8 @@
 #include "clock.h"
 #include "lsn.h"
 #include "number.h"
+#include "past_slot.h"
 #include "session.h"
-#include "slot.h"
-#include "snapshot.h"
 #include "standby.h"
 
 #define PAUSE_MS 50
@@ -131,9 +128,8 @@ static bool is_old(const Snapshots *snapshots)
 
 static int stopped(const Snapshots *snapshots, Error *error)
 {
-    return interrupted() || (snapshots->stop != NULL && atomic_load(snapshots->stop))
-               ? error_set(error, ERROR_INTERRUPTED, "interrupted while a snapshot was taken")
-               : 0;
+    const SessionWait wait = {.stop = snapshots->stop, .what = "a snapshot was taken"};
+    return session_stopped(&wait, error);
 }
 
 /* What a snapshot is, as texts. */
@@ -159,73 +155,26 @@ static int ask_server(Database *database, char out[SERVER_SIZE], Error *error)
     return 0;
 }
 
-static int take(Database *holder, Taken *out, Error *error)
+/* Past every transaction that had begun when the slot was made. */
+static int take_past_slot(Snapshots *snapshots, Database *holder, Taken *taken, Error *error)
 {
-    PGresult *row = NULL;
     char *end = NULL;
-    if (database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_query(holder, &row, error,
-                       "SELECT pg_catalog.txid_current_snapshot(), pg_catalog.pg_export_snapshot()",
-                       0) != 0) {
+    const PastSlot wanted = {.copy = snapshots->copy,
+                             .target = snapshots->target,
+                             .what = "the first snapshot",
+                             .stop = snapshots->stop,
+                             .known = snapshots->past_slot};
+    if (past_slot_take(&wanted, holder, taken->exported, &taken->seen, error) != 0) {
         return -1;
     }
-    free(out->seen);
-    out->seen = strdup(PQgetvalue(row, 0, 0));
-    snprintf(out->exported, sizeof(out->exported), "%s", PQgetvalue(row, 0, 1));
-    PQclear(row);
+    snapshots->past_slot = true;
     /* Read behind the snapshot: every transaction that it sees has its commit record before this. */
     if (database_value(holder, &end, error, "SELECT pg_catalog.pg_current_wal_insert_lsn()", 0) != 0) {
         return -1;
     }
-    snprintf(out->end, sizeof(out->end), "%s", end != NULL ? end : "");
+    snprintf(taken->end, sizeof(taken->end), "%s", end != NULL ? end : "");
     free(end);
     return 0;
-}
-
-/* Whether it is past every transaction that had begun when the slot was made. */
-static int check_past_slot(Snapshots *snapshots, const Taken *taken, bool *past, Error *error)
-{
-    char *first = NULL;
-    Snapshot snapshot;
-    *past = true;
-    if (snapshots->past_slot) {
-        return 0;
-    }
-    if (snapshot_parse(taken->seen, LSN_INVALID, &snapshot, error) != 0 ||
-        database_value(snapshots->target, &first, error,
-                       "SELECT first_xid FROM penstock.migration WHERE name = $1", 1,
-                       snapshots->copy->settings->migration) != 0) {
-        return -1;
-    }
-    *past = first == NULL || snapshot_is_past(&snapshot, strtoull(first, NULL, 10));
-    snapshots->past_slot = *past;
-    snapshot_free(&snapshot);
-    free(first);
-    return 0;
-}
-
-/* Takes snapshots until one is past what had begun when the slot was made: bounded, and says who is waited for. */
-static int take_past_slot(Snapshots *snapshots, Database *holder, Taken *taken, Error *error)
-{
-    double start = clock_seconds();
-    SlotWait wait = {.what = "the first snapshot",
-                     .timeout_seconds = snapshots->copy->options->slot_timeout,
-                     .progress = snapshots->copy->progress};
-    for (;;) {
-        bool past = false;
-        if (take(holder, taken, error) != 0 || check_past_slot(snapshots, taken, &past, error) != 0) {
-            return -1;
-        }
-        if (past) {
-            progress_note(snapshots->copy->progress, "%s", "");
-            return 0;
-        }
-        if (database_execute(holder, error, "ROLLBACK", 0) != 0 || stopped(snapshots, error) != 0 ||
-            slot_check_wait(holder, &wait, start, error) != 0) {
-            return -1;
-        }
-        clock_pause_ms(PAUSE_MS);
-    }
 }
 
 static const char flushed_sql[] =
