@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "text.h"
 
 /* A type and, where it is a domain, what is beneath: c is the column. */
@@ -51,19 +52,19 @@ static uint32_t oid_of(const PGresult *rows, int row, int column)
 
 static int number_of(const PGresult *rows, int row, int column)
 {
-    return (int)strtol(PQgetvalue(rows, row, column), NULL, 10);
+    return number_int(PQgetvalue(rows, row, column));
 }
 
 static char *loss_of(const PGresult *source, int i, const PGresult *target, int j)
 {
     const FitSource from = {.type = oid_of(source, i, SOURCE_TYPE),
                             .base_type = oid_of(source, i, BASE_TYPE),
-                            .typmod = (int32_t)strtol(PQgetvalue(source, i, TYPMOD), NULL, 10),
+                            .typmod = number_of(source, i, TYPMOD),
                             .type_schema = PQgetvalue(source, i, SOURCE_SCHEMA),
                             .type_name = PQgetvalue(source, i, SOURCE_NAME),
                             .is_text = PQgetvalue(source, i, SOURCE_IS_TEXT)[0] == 't'};
     const FitTarget to = {.base_type = oid_of(target, j, BASE_TYPE),
-                          .typmod = (int32_t)strtol(PQgetvalue(target, j, TYPMOD), NULL, 10),
+                          .typmod = number_of(target, j, TYPMOD),
                           .cast = PQgetvalue(target, j, TARGET_CAST),
                           .takes_text = PQgetvalue(target, j, TARGET_TAKES_TEXT)[0] == 't'};
     return strcmp(PQgetvalue(source, i, WRITTEN), PQgetvalue(target, j, WRITTEN)) == 0 ? NULL

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects.h"
 #include "text.h"
 
 #define CLASS_RELATION 1259
@@ -71,11 +72,9 @@ static const SchemaObject *missing_need(const Marking *marking, const SchemaObje
 static char *need_text(const SchemaObject *need)
 {
     Text text = {0};
-    text_printf(&text, "needs %s ", need->kind);
-    if (strcmp(need->schema, "-") != 0 && *need->schema != '\0') {
-        text_printf(&text, "%s.", need->schema);
-    }
-    text_printf(&text, "%s, which is left out", need->name);
+    text_append(&text, "needs ");
+    object_describe(need, &text);
+    text_append(&text, ", which is left out");
     return text.data;
 }
 

@@ -551,12 +551,15 @@ int schema_made(Database *target, const char *migration, bool *made, Error *erro
         "SELECT 1 FROM penstock.schema_object WHERE migration = $1 AND state = 'made' LIMIT 1", 1, migration);
 }
 
+/* object_describe, of a row. */
+#define DESCRIBED                                                                                            \
+    "pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"                                    \
+    " THEN pg_catalog.concat(schema_name, '.') END, object_name)"
+
 int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error)
 {
     return database_query(target, rows, error,
-                          "SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
-                          "                                    THEN pg_catalog.concat(schema_name, '.') END, "
-                          "object_name), words"
+                          "SELECT " DESCRIBED ", words"
                           "  FROM penstock.schema_object WHERE migration = $1"
                           "   AND (state = 'refused' OR state = 'not valid' AND sqlstate IS NOT NULL)"
                           " ORDER BY section DESC, number",
@@ -567,13 +570,11 @@ int schema_left(Database *target, const char *migration, PGresult **rows, Error 
 {
     return database_query(
         target, rows, error,
-        "SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
-        "         THEN pg_catalog.concat(schema_name, '.') END, object_name),"
+        "SELECT " DESCRIBED ","
         "       coalesce(pg_catalog.concat('is made NOT VALID, since it ', not_valid), ''),"
         "       number"
         "  FROM penstock.schema_object WHERE migration = $1 AND not_valid IS NOT NULL"
-        " UNION ALL SELECT pg_catalog.concat(kind, ' ', CASE WHEN schema_name NOT IN ('-', '')"
-        "         THEN pg_catalog.concat(schema_name, '.') END, object_name),"
+        " UNION ALL SELECT " DESCRIBED ","
         "       pg_catalog.concat('is left out, since it ', words), number"
         "  FROM penstock.schema_object WHERE migration = $1 AND state = 'left out'"
         "   AND (pg_catalog.starts_with(words, 'needs ') OR pg_catalog.starts_with(words, 'points to '))"

@@ -6,24 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "database.h"
+
 static char *printed(const char *before, const char *name, const char *after)
 {
     Text text = {0};
     text_printf(&text, "%s%s%s", before, name, after);
-    return text.data;
-}
-
-static char *quote(const char *name)
-{
-    Text text = {0};
-    text_append(&text, "\"");
-    for (; *name != '\0'; name++) {
-        text_append_bytes(&text, name, 1);
-        if (*name == '"') {
-            text_append(&text, "\"");
-        }
-    }
-    text_append(&text, "\"");
     return text.data;
 }
 
@@ -44,7 +32,7 @@ static void add(Tablespaces *tablespaces, const char *argument, struct argp_stat
     if (tablespace->from == NULL || tablespace->to == NULL) {
         abort();
     }
-    char *from = quote(tablespace->from), *to = quote(tablespace->to);
+    char *from = database_quote(tablespace->from), *to = database_quote(tablespace->to);
     tablespace->bare = printed("SET default_tablespace = ", tablespace->from, ";");
     tablespace->quoted = printed("SET default_tablespace = ", from, ";");
     tablespace->set = printed("SET default_tablespace = ", *tablespace->to != '\0' ? to : "''", ";");
