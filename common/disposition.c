@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 static void dispose(int number, void (*handler)(int))
 {
@@ -18,4 +20,16 @@ void signal_default(int number)
 void signal_ignore(int number)
 {
     dispose(number, SIG_IGN);
+}
+
+void disposition_child(pid_t parent)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        _exit(127);
+    }
+    signal_default(SIGINT);
+    signal_default(SIGTERM);
+    signal_default(SIGPIPE);
 }

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,15 +45,8 @@ void follower_free(Follower *follower)
 
 static _Noreturn void become(const Settings *settings, const char *path, pid_t parent)
 {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
-        _exit(127);
-    }
-    signal_default(SIGINT);
-    signal_default(SIGTERM);
+    disposition_child(parent);
     signal_default(SIGHUP);
-    signal_default(SIGPIPE);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     if ((settings->source != NULL && setenv("PENSTOCK_SOURCE", settings->source, 1) != 0) ||
         (settings->target != NULL && setenv("PENSTOCK_TARGET", settings->target, 1) != 0)) {

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,14 +19,7 @@
 
 static _Noreturn void become(const Process *process, const int out[2], const int messages[2], pid_t parent)
 {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
-        _exit(127);
-    }
-    signal_default(SIGINT);
-    signal_default(SIGTERM);
-    signal_default(SIGPIPE);
+    disposition_child(parent);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
