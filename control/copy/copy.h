@@ -77,8 +77,8 @@ typedef struct Copy {
 bool copy_captures(const Copy *copy);
 
 /*
- * Before a new migration: penstock check. ERROR_STATE when it has found problems, unless options->force says to go on; then they are
- * to be remembered (copy_remember), once there is a state.
+ * ERROR_USAGE when source and target are one database. Before a new migration: penstock check. ERROR_STATE when it has found
+ * problems, unless options->force says to go on; then they are to be remembered (copy_remember), once there is a state.
  */
 int copy_look_first(Copy *copy, Error *error) MUST_CHECK;
 int copy_remember(Copy *copy, Error *error) MUST_CHECK;

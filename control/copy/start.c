@@ -11,7 +11,6 @@
 
 #include "clock.h"
 #include "ddl_step.h"
-#include "ends.h"
 #include "lock.h"
 #include "money.h"
 #include "number.h"
@@ -341,9 +340,8 @@ int start_copy(Copy *copy, Error *error)
     Migration found;
     bool exists = false, recorded = false, made = false;
     char event[16] = "";
-    if (ends_differ(copy->source, copy->target, error) != 0 || start_describe(copy, &found, error) != 0 ||
-        check_our_schema(copy, error) != 0 || check_money(copy, error) != 0 ||
-        lock_control(copy->target, copy->settings->migration, error) != 0 ||
+    if (start_describe(copy, &found, error) != 0 || check_our_schema(copy, error) != 0 ||
+        check_money(copy, error) != 0 || lock_control(copy->target, copy->settings->migration, error) != 0 ||
         end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
         return -1;
     }

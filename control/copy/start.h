@@ -6,7 +6,7 @@
 
 #include "copy.h"
 
-/* Fills copy->migration from the state, or anew. copy's connections are open. */
+/* Fills copy->migration from the state, or anew. copy's connections are open, and to two databases (copy_look_first). */
 int start_copy(Copy *copy, Error *error) MUST_CHECK;
 
 /* What a migration from this source would be. copy's connections are open. */
