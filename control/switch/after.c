@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "activity.h"
 #include "clock.h"
@@ -12,6 +11,7 @@
 #include "hand_over.h"
 #include "probe.h"
 #include "reverse.h"
+#include "records.h"
 #include "steps.h"
 
 #define LOOK_AGAIN_MS 50
@@ -27,12 +27,8 @@ static int probe_one(Cutover *cutover, const char *uri, Error *error)
 
 static bool probe_has_failed(const Cutover *cutover)
 {
-    for (int i = 0; i < cutover->road->count; i++) {
-        if (strcmp(cutover->road->steps[i].name, "probe") == 0) {
-            return cutover->records[i].failed;
-        }
-    }
-    return false;
+    const StepRecord *record = records_of(cutover->road, cutover->records, "probe");
+    return record != NULL && record->failed;
 }
 
 /* A probe that failed before is not made good by not looking; one that was never made is said to be missing. */

@@ -66,20 +66,14 @@ static void not_shown(Cutover *cutover, const char *what, const char *why)
 /* The moment that this run has kept, or the one before it, whose keeper may have outlived it. */
 static bool find_moment(Cutover *cutover, Error *why)
 {
-    const Road *road = cutover->road;
+    const StepRecord *record = records_of(cutover->road, cutover->records, "snapshot");
     if (cutover->moment.source[0] != '\0') {
         return true;
     }
     cutover->regime = REGIME_AFTER;
-    for (int i = 0; i < road->count; i++) {
-        if (strcmp(road->steps[i].name, "snapshot") == 0) {
-            return cutover_source_answers(cutover) &&
-                   cutover_reach_end(cutover, DATABASE_TARGET, false, why) == 0 &&
-                   moment_read(cutover->source, cutover->target, cutover->records[i].detail, &cutover->moment,
-                               why);
-        }
-    }
-    return false;
+    return record != NULL && cutover_source_answers(cutover) &&
+           cutover_reach_end(cutover, DATABASE_TARGET, false, why) == 0 &&
+           moment_read(cutover->source, cutover->target, record->detail, &cutover->moment, why);
 }
 
 /* Compares, and lets the moment go, which keeps vacuum from its work. */
@@ -91,11 +85,9 @@ static int verify(Cutover *cutover, json_t **comparison, bool *different, Error 
         return 0;
     }
     int status = cutover_verify(cutover, comparison, different, error);
-    for (int i = 0; status == 0 && i < cutover->road->count; i++) {
-        if (strcmp(cutover->road->steps[i].name, "snapshot") == 0 &&
-            step_forget_moment(cutover, cutover->records[i].detail, &ignored) != 0) {
-            cutover_warn(cutover, "the snapshots of the switch are kept for two hours: %s", ignored.message);
-        }
+    const StepRecord *record = records_of(cutover->road, cutover->records, "snapshot");
+    if (status == 0 && record != NULL && step_forget_moment(cutover, record->detail, &ignored) != 0) {
+        cutover_warn(cutover, "the snapshots of the switch are kept for two hours: %s", ignored.message);
     }
     return status;
 }

@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cutover.h"
 #include "fence.h"
@@ -51,11 +50,10 @@ int step_open_prepare(void *context, json_t *detail, Error *error)
     const Road *other = cutover->road == &road_cutover ? &road_rollback : &road_cutover;
     StepRecord records[MAX_STEPS];
     int status = records_load(cutover, other, records, error);
-    for (int i = 0; status == 0 && i < other->count; i++) {
-        if (strcmp(other->steps[i].name, "fence") == 0 && records[i].state == STEP_COMPLETE) {
-            json_object_update(detail, records[i].detail);
-            json_object_set_new(detail, "closed", json_true());
-        }
+    const StepRecord *fence = records_of(other, records, "fence");
+    if (status == 0 && fence != NULL && fence->state == STEP_COMPLETE) {
+        json_object_update(detail, fence->detail);
+        json_object_set_new(detail, "closed", json_true());
     }
     step_records_free(records, MAX_STEPS);
     if (status == 0 && json_object_size(detail) == 0) {
@@ -112,14 +110,13 @@ void advise_close(void *context, const json_t *detail, char *out, size_t size)
 int step_admit(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    const StepRecord *record = records_of(cutover->road, cutover->records, "open");
     int left;
     (void)detail;
-    for (int i = 0; i < cutover->road->count; i++) {
-        if (strcmp(cutover->road->steps[i].name, "open") == 0) {
-            return cutover_hold_left(cutover, &left, error) == 0
-                       ? fence_open(cutover->entering, cutover->records[i].detail, left, error)
-                       : -1;
-        }
+    if (record == NULL) {
+        return 0;
     }
-    return 0;
+    return cutover_hold_left(cutover, &left, error) == 0
+               ? fence_open(cutover->entering, record->detail, left, error)
+               : -1;
 }

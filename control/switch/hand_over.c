@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "query.h"
+#include "records.h"
 #include "steps.h"
 #include "watched.h"
 
@@ -161,12 +162,8 @@ int step_take_slots(void *context, const json_t *detail, Error *error)
 
 static const json_t *made_slots(const Cutover *cutover)
 {
-    for (int i = 0; i < cutover->road->count; i++) {
-        if (strcmp(cutover->road->steps[i].name, "hand over") == 0) {
-            return json_object_get(cutover->records[i].detail, "slots");
-        }
-    }
-    return NULL;
+    const StepRecord *record = records_of(cutover->road, cutover->records, "hand over");
+    return record != NULL ? json_object_get(record->detail, "slots") : NULL;
 }
 
 static int move(Database *target, const char *draft, const char *name, Error *error)

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "cutover.h"
+#include "records.h"
 #include "steps.h"
 
 #define LOOK_LIMIT_MS 3000
@@ -71,13 +72,8 @@ int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
 
 static const json_t *find_looks(const Cutover *cutover)
 {
-    for (int i = 0; i < cutover->road->count; i++) {
-        const json_t *looks = json_object_get(cutover->records[i].detail, "looks");
-        if (looks != NULL) {
-            return looks;
-        }
-    }
-    return NULL;
+    const StepRecord *lookout = records_of(cutover->road, cutover->records, "lookout");
+    return lookout != NULL ? json_object_get(lookout->detail, "looks") : NULL;
 }
 
 static int look_by(Cutover *cutover, CutoverProxy *proxy, const json_t *way, Error *error)

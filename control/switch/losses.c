@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "named.h"
 #include "records.h"
@@ -13,12 +12,8 @@
 
 static const json_t *noted_in(const StepRecord *records)
 {
-    for (int i = 0; i < road_cutover.count; i++) {
-        if (strcmp(road_cutover.steps[i].name, "begin") == 0) {
-            return records[i].detail;
-        }
-    }
-    return NULL;
+    const StepRecord *begin = records_of(&road_cutover, records, "begin");
+    return begin != NULL ? begin->detail : NULL;
 }
 
 int losses_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error)

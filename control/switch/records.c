@@ -33,6 +33,12 @@ static int step_number(const Road *road, const char *name)
     return -1;
 }
 
+const StepRecord *records_of(const Road *road, const StepRecord *records, const char *step)
+{
+    int number = step_number(road, step);
+    return number >= 0 ? &records[number] : NULL;
+}
+
 static bool take_event(StepRecord *record, const char *event, const char *detail)
 {
     for (StepEvent known = STEP_BEGIN; known < STEP_EVENTS; known++) {

@@ -9,6 +9,9 @@
 /* Fills one record per step of the road from the journal, of its latest round. The caller frees them with step_records_free. */
 int records_load(Cutover *cutover, const Road *road, StepRecord records[MAX_STEPS], Error *error) MUST_CHECK;
 
+/* The record of the road's step of that name, of records of the road; NULL when there is no such step. */
+const StepRecord *records_of(const Road *road, const StepRecord *records, const char *step);
+
 /* True when the road was gone to its end: what comes next is another round. */
 bool records_ended(const Road *road, const StepRecord *records);
 

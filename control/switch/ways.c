@@ -6,14 +6,13 @@
  * back as long as the switch may be undone.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cutover.h"
 #include "hand_over.h"
 #include "losses.h"
 #include "query.h"
 #include "reverse.h"
+#include "records.h"
 #include "steps.h"
 #include "unwritten.h"
 
@@ -96,7 +95,6 @@ int step_drop_slot(void *context, const json_t *detail, Error *error)
     return reverse_drop_slot(cutover->target, &cutover->migration, END_STREAM_LIMIT_MS, error);
 }
 
-/* Both sides are equal, and nobody writes: what the slot sends begins here. */
 /* Kept in detail as "begins": what a server forgets when it crashes is known then all the same. */
 static void keep_begin(Lsn begins, json_t *detail)
 {
@@ -107,15 +105,12 @@ static void keep_begin(Lsn begins, json_t *detail)
 Lsn ways_begin(const Cutover *cutover)
 {
     Lsn begins = LSN_INVALID;
-    for (int i = 0; i < cutover->road->count; i++) {
-        const char *kept = json_string_value(json_object_get(cutover->records[i].detail, "begins"));
-        if (strcmp(cutover->road->steps[i].name, "begin") == 0 && kept != NULL && !lsn_parse(kept, &begins)) {
-            begins = LSN_INVALID;
-        }
-    }
-    return begins;
+    const StepRecord *begin = records_of(cutover->road, cutover->records, "begin");
+    const char *kept = begin != NULL ? json_string_value(json_object_get(begin->detail, "begins")) : NULL;
+    return kept != NULL && lsn_parse(kept, &begins) ? begins : LSN_INVALID;
 }
 
+/* Both sides are equal, and nobody writes: what the slot sends begins here. */
 int step_move_slot(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
