@@ -222,8 +222,7 @@ int step_catch_up(void *context, json_t *detail, Error *error)
 static int see_losses(Cutover *cutover, Error *error)
 {
     char inserts[512], nothing[512];
-    if (losses_check(cutover, error) != 0 ||
-        losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
+    if (losses_check_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
         return -1;
     }
     return *inserts == '\0' && *nothing == '\0'

@@ -33,11 +33,10 @@ int losses_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, E
     return status;
 }
 
-int losses_check(Cutover *cutover, Error *error)
+int losses_check_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error)
 {
-    char inserts[512], nothing[512];
     char *made = NULL;
-    if (losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0 ||
+    if (losses_limits(cutover, inserts, nothing, size, error) != 0 ||
         named_new_tables(cutover, &made, error) != 0) {
         return -1;
     }
@@ -58,4 +57,10 @@ int losses_check(Cutover *cutover, Error *error)
     }
     free(made);
     return losses && !cutover->options->accept_loss ? -1 : 0;
+}
+
+int losses_check(Cutover *cutover, Error *error)
+{
+    char inserts[512], nothing[512];
+    return losses_check_limits(cutover, inserts, nothing, sizeof inserts, error);
 }

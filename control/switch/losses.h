@@ -11,3 +11,6 @@ int losses_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, E
 
 /* ERROR_STATE, naming them, when something would be lost and that is not accepted. */
 int losses_check(Cutover *cutover, Error *error) MUST_CHECK;
+
+/* The same, and gives the tables, which takes reading rows of theirs. */
+int losses_check_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error) MUST_CHECK;
