@@ -211,12 +211,14 @@ int reverse_rollback(Database *database, int status)
     return database_execute(database, &ignored, "ROLLBACK", 0) == 0 ? status : -1;
 }
 
+/* The subscription of this database that is called $1; others may have one of that name. */
+#define SUBSCRIPTION                                                                                         \
+    " FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"     \
+    " WHERE s.subname = $1"
+
 static int subscription_exists(Database *source, const char *name, bool *exists, Error *error)
 {
-    return database_found(source, exists, error,
-                          "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
-                          " WHERE s.subname = $1 AND d.datname = current_database()",
-                          1, name);
+    return database_found(source, exists, error, "SELECT 1" SUBSCRIPTION, 1, name);
 }
 
 /* What the publications have, as two arrays of schemas and names. */
@@ -298,37 +300,37 @@ int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, E
     char name[64], inserts[64], lsn[LSN_TEXT_SIZE];
     reverse_names(migration, name, inserts);
     return database_execute(
-        source, error,
-        "SELECT pg_replication_origin_advance(concat('pg_', s.oid), $2::pg_lsn) FROM pg_subscription s"
-        "  JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
-        " WHERE s.subname = $1",
+        source, error, "SELECT pg_replication_origin_advance(concat('pg_', s.oid), $2::pg_lsn)" SUBSCRIPTION,
         2, name, lsn_format(begins, lsn));
+}
+
+static int set_enabled(Database *source, const char *name, bool enabled, Error *error)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s %s", name, enabled ? "ENABLE" : "DISABLE");
+    return database_execute(source, error, sql, 0);
 }
 
 int reverse_enable(Database *source, const Migration *migration, Error *error)
 {
-    char name[64], inserts[64], sql[128];
+    char name[64], inserts[64];
     reverse_names(migration, name, inserts);
-    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s ENABLE", name);
-    return database_execute(source, error, sql, 0);
+    return set_enabled(source, name, true, error);
 }
 
 int reverse_stand(Database *source, const Migration *migration, bool still, Error *error)
 {
-    char name[64], inserts[64], sql[128];
+    char name[64], inserts[64];
     bool otherwise;
     reverse_names(migration, name, inserts);
     if (!reverse_possible(migration)) {
         return 0;
     }
-    if (database_found(source, &otherwise, error,
-                       "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
-                       " WHERE s.subname = $1 AND d.datname = current_database() AND s.subenabled = $2::bool",
-                       2, name, still ? "true" : "false") != 0) {
+    if (database_found(source, &otherwise, error, "SELECT 1" SUBSCRIPTION " AND s.subenabled = $2::bool", 2,
+                       name, still ? "true" : "false") != 0) {
         return -1;
     }
-    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s %s", name, still ? "DISABLE" : "ENABLE");
-    return otherwise ? database_execute(source, error, sql, 0) : 0;
+    return otherwise ? set_enabled(source, name, !still, error) : 0;
 }
 
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)
