@@ -203,9 +203,11 @@ void advise_restore(void *context, const json_t *detail, char *out, size_t size)
              from->host, from->port, from->database);
 }
 
-static int release_all(Cutover *cutover, Error *error)
+int step_release(void *context, json_t *detail, Error *error)
 {
+    Cutover *cutover = context;
     int status = 0;
+    (void)detail;
     watchdog_end(cutover->watchdog); /* from here on it must not undo */
     cutover->watchdog = NULL;
     for (size_t i = 0; i < cutover->proxy_count; i++) {
@@ -222,10 +224,4 @@ static int release_all(Cutover *cutover, Error *error)
                      (double)(cutover->hold_ended - cutover->hold_started) / 1000.0);
     }
     return status;
-}
-
-int step_release(void *context, json_t *detail, Error *error)
-{
-    (void)detail;
-    return release_all(context, error);
 }

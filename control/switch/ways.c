@@ -162,17 +162,16 @@ int step_move_stream(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     Lsn begins;
-    bool exists;
-    if (reverse_next_exists(cutover->source, cutover->target, &cutover->migration, false, &exists, error) !=
-        0) {
+    if (reverse_forward_begins(cutover->source, &cutover->migration, &begins, error) != 0) {
         return -1;
     }
-    if (exists && reverse_move_forward(cutover->source, &cutover->migration, &begins, error) != 0) {
+    if (begins == LSN_INVALID) {
+        return 0; /* there is no slot: nobody will be able to follow again */
+    }
+    if (reverse_move_forward(cutover->source, &cutover->migration, &begins, error) != 0) {
         return -1;
     }
-    if (exists) {
-        keep_begin(begins, detail);
-    }
+    keep_begin(begins, detail);
     return 0;
 }
 

@@ -100,11 +100,6 @@ int reverse_make_forward(Database *source, const Migration *migration, const Wat
 int reverse_move_forward(Database *source, const Migration *migration, Lsn *begins, Error *error) MUST_CHECK;
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error) MUST_CHECK;
 
-/* Is there a slot for the stream that comes after the switch: the way back's on the target, or else the way there's on
- * the source? */
-int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
-                        bool *exists, Error *error) MUST_CHECK;
-
 /* Where the way back stands. */
 typedef struct ReverseState {
     bool exists; /* the slot; nothing else is set otherwise */

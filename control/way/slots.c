@@ -180,18 +180,6 @@ int reverse_written(Database *target, const Migration *migration, Lsn since, int
     return status;
 }
 
-int reverse_next_exists(Database *source, Database *target, const Migration *migration, bool back,
-                        bool *exists, Error *error)
-{
-    char name[64], unused[64];
-    reverse_names(migration, name, unused);
-    *exists = false;
-    if (!back) {
-        return slot_exists(source, migration->slot_name, exists, error);
-    }
-    return reverse_possible(migration) ? slot_exists(target, name, exists, error) : 0;
-}
-
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
 {
     char *lsn = NULL;
