@@ -330,23 +330,24 @@ static char *insert(const char *text, const char *at, const char *key, const cha
     return out;
 }
 
-int toml_set(const char *text, const char *const *table, const char *key, const char *raw, char **out,
-             Error *error)
+int toml_set(char **text, const char *const *table, const char *key, const char *raw, Error *error)
 {
     Item item;
     const char *header_end;
-    *out = NULL;
-    if (find_key(text, table, key, &item, &header_end)) {
-        *out = raw != NULL ? toml_replace(text, item.value, item.value_end, raw)
-                           : toml_replace(text, item.begin, item.end, "");
+    char *edited;
+    if (find_key(*text, table, key, &item, &header_end)) {
+        edited = raw != NULL ? toml_replace(*text, item.value, item.value_end, raw)
+                             : toml_replace(*text, item.begin, item.end, "");
     } else if (raw == NULL) {
-        *out = strdup(text);
+        return 0;
     } else if (header_end != NULL) {
-        *out = insert(text, header_end, key, raw);
+        edited = insert(*text, header_end, key, raw);
     } else {
         return error_set(error, ERROR_STATE, "there is no table [%s.%s…]", table[0],
                          table[1] != NULL ? table[1] : "");
     }
+    free(*text);
+    *text = edited;
     return 0;
 }
 

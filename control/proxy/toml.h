@@ -31,9 +31,9 @@ char *toml_raw(const char *text, const char *const *table, const char *key);
 /* The same as text: a string without its quotes, anything else as it is written. */
 char *toml_text(const char *text, const char *const *table, const char *key);
 
-/* text with key in table set to raw; the whole line is taken out when raw is NULL. A key that was not there
- * comes right below the header. ERROR_STATE when there is no such table. The caller frees *out. */
-int toml_set(const char *text, const char *const *table, const char *key, const char *raw, char **out,
+/* Sets key in table to raw, in *text, which another takes the place of; the whole line is taken out when raw is NULL. A key that
+ * was not there comes right below the header. ERROR_STATE, with *text as it was, when there is no such table. */
+int toml_set(char **text, const char *const *table, const char *key, const char *raw,
              Error *error) MUST_CHECK;
 
 /* Table and all tables below it, under that name in its place: lines that can stand behind text. The caller frees them. */

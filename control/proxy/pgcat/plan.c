@@ -134,18 +134,6 @@ int pgcat_plan(const char *text, const char *database, const char *only, json_t 
 
 /* --- editing --- */
 
-/* Puts the result of an edit in the place of *text. */
-static int edit(char **text, const char *const *table, const char *key, const char *raw, Error *error)
-{
-    char *edited;
-    if (toml_set(*text, table, key, raw, &edited, error) != 0) {
-        return -1;
-    }
-    free(*text);
-    *text = edited;
-    return 0;
-}
-
 static int edit_timeouts(char **text, const json_t *plan, const char *timeout, Error *error)
 {
     size_t i;
@@ -154,7 +142,7 @@ static int edit_timeouts(char **text, const json_t *plan, const char *timeout, E
     {
         const char *const table[] = {"pools", text_of(one, "pool"), NULL};
         const char *raw = timeout != NULL ? timeout : text_of(one, "connect_timeout");
-        if (edit(text, table, "connect_timeout", raw, error) != 0) {
+        if (toml_set(text, table, "connect_timeout", raw, error) != 0) {
             return -1;
         }
     }
@@ -166,9 +154,9 @@ static int edit_place(char **text, const json_t *place, const Endpoint *where, E
 {
     const char *const table[] = {"pools", text_of(place, "pool"), "shards", text_of(place, "shard"), NULL};
     if (where == NULL) {
-        return edit(text, table, "servers", text_of(place, "servers"), error) != 0
+        return toml_set(text, table, "servers", text_of(place, "servers"), error) != 0
                    ? -1
-                   : edit(text, table, "database", text_of(place, "database"), error);
+                   : toml_set(text, table, "database", text_of(place, "database"), error);
     }
     PgcatServer server;
     char *servers;
@@ -180,12 +168,12 @@ static int edit_place(char **text, const json_t *place, const Endpoint *where, E
     if (pgcat_servers_write(text_of(place, "servers"), &server, 1, &servers, error) != 0) {
         return -1;
     }
-    int status = edit(text, table, "servers", servers, error);
+    int status = toml_set(text, table, "servers", servers, error);
     free(servers);
     if (status == 0) {
         char *database = where->database[0] != '\0' ? toml_quote(where->database) : NULL;
-        status =
-            edit(text, table, "database", database != NULL ? database : text_of(place, "database"), error);
+        status = toml_set(text, table, "database", database != NULL ? database : text_of(place, "database"),
+                          error);
         free(database);
     }
     return status;

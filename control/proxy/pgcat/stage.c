@@ -52,29 +52,18 @@ char *pgcat_strike(const char *text)
     return out.data;
 }
 
-static int edit(char **text, const char *const *table, const char *key, const char *raw, Error *error)
-{
-    char *edited;
-    if (toml_set(*text, table, key, raw, &edited, error) != 0) {
-        return -1;
-    }
-    free(*text);
-    *text = edited;
-    return 0;
-}
-
 /* One connection for each user, and none before it is asked for. */
 static int shrink(char **copy, const char *name, Error *error)
 {
     const char *const users[] = {"pools", name, "users", NULL};
     const char *const pool[] = {"pools", name, NULL};
-    int status = edit(copy, pool, "connect_timeout", TIMEOUT, error);
+    int status = toml_set(copy, pool, "connect_timeout", TIMEOUT, error);
     char *user;
     for (size_t i = 0; status == 0 && (user = toml_child(*copy, users, i)) != NULL; i++) {
         const char *const table[] = {"pools", name, "users", user, NULL};
-        status = edit(copy, table, "pool_size", "1", error);
+        status = toml_set(copy, table, "pool_size", "1", error);
         if (status == 0) {
-            status = edit(copy, table, "min_pool_size", NULL, error);
+            status = toml_set(copy, table, "min_pool_size", NULL, error);
         }
         free(user);
     }

@@ -242,7 +242,7 @@ static int change_key(char **text, const json_t *one, Error *error)
     {
         table[i < TOML_DEPTH - 1 ? i : TOML_DEPTH - 1] = json_string_value(name);
     }
-    char *now = toml_raw(*text, table, key), *edited = NULL;
+    char *now = toml_raw(*text, table, key);
     bool as_said = now == NULL || before == NULL ? now == NULL && before == NULL : strcmp(now, before) == 0;
     free(now);
     if (!as_said) {
@@ -250,12 +250,7 @@ static int change_key(char **text, const json_t *one, Error *error)
                          table[0], table[1] != NULL ? table[1] : "");
     }
     after = json_string_value(json_object_get(one, "after"));
-    if (toml_set(*text, table, key, after, &edited, error) != 0) {
-        return -1;
-    }
-    free(*text);
-    *text = edited;
-    return 0;
+    return toml_set(text, table, key, after, error);
 }
 
 int pgcat_change_text(const char *text, const json_t *change, char **out, Error *error)
