@@ -1,6 +1,6 @@
 /*
- * Our lines stand between two comments at the end of the file, under a [databases] of their own, and are taken away again; what
- * a run that was killed leaves is taken away by the next.
+ * Our lines stand between two comments (block.h) at the end of the file, under a [databases] of their own, and are taken away
+ * again; what a run that was killed leaves is taken away by the next.
  */
 #include "pgbouncer/stage.h"
 
@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
 #include "text.h"
 
-#define BEGIN_LINE "; penstock: a rehearsal, taken away by itself"
-#define END_LINE "; penstock: end of the rehearsal"
-/* Stands before them where the file's last line had no end, which is taken away with it. */
-#define NO_END "\n; penstock: the line above had no end\n"
+#define COMMENT ";"
 
 void stage_name(size_t number, const char *as, const char *when, char out[64])
 {
@@ -32,7 +30,7 @@ char *stage_lines(const Rehearsal *all)
 {
     Text block = {0};
     char name[64];
-    text_append(&block, BEGIN_LINE "\n[databases]\n");
+    text_append(&block, BLOCK_BEGIN(COMMENT) "[databases]\n");
     for (size_t i = 0; i < all->count; i++) {
         const Player *player = &all->players[i];
         const char *user = player->forced ? NULL : player->user;
@@ -45,24 +43,8 @@ char *stage_lines(const Rehearsal *all)
         stage_name(i, "_plain", "next", name);
         add_line(&block, player, name, &all->context->to, NULL);
     }
-    text_append(&block, END_LINE "\n");
+    text_append(&block, BLOCK_END(COMMENT));
     return block.data;
-}
-
-/* Where our lines begin and end in the text; false when there are none. */
-static bool find_lines(const char *text, size_t *from, size_t *end)
-{
-    const char *begin = strstr(text, BEGIN_LINE "\n");
-    const char *last = begin != NULL ? strstr(begin, END_LINE "\n") : NULL;
-    if (begin == NULL || (begin > text && begin[-1] != '\n')) {
-        return false;
-    }
-    *from = (size_t)(begin - text);
-    *end = last != NULL ? (size_t)(last - text) + strlen(END_LINE "\n") : strlen(text);
-    if (*from >= strlen(NO_END) && strncmp(begin - strlen(NO_END), NO_END, strlen(NO_END)) == 0) {
-        *from -= strlen(NO_END);
-    }
-    return true;
 }
 
 int stage_set(Proxy *proxy, const char *block, bool keep, Error *error)
@@ -72,11 +54,11 @@ int stage_set(Proxy *proxy, const char *block, bool keep, Error *error)
     if (store_read(proxy->store, NULL, &text, error) != 0) {
         return -1;
     }
-    bool ours = find_lines(text, &from, &end);
+    bool ours = block_find(text, COMMENT, &from, &end);
     if (!ours) {
         from = end = strlen(text);
     }
-    const char *line_end = block != NULL && from > 0 && text[from - 1] != '\n' ? NO_END : "";
+    const char *line_end = block != NULL && from > 0 && text[from - 1] != '\n' ? BLOCK_NO_END(COMMENT) : "";
     if (asprintf(&edited, "%.*s%s%s%s", (int)from, text, line_end, block != NULL ? block : "", text + end) <
         0) {
         abort();
@@ -91,7 +73,7 @@ int stage_set(Proxy *proxy, const char *block, bool keep, Error *error)
 int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error)
 {
     size_t from, end;
-    if (!find_lines(files->flat, &from, &end)) {
+    if (!block_find(files->flat, COMMENT, &from, &end)) {
         return 0;
     }
     config_files_free(files);

@@ -112,8 +112,7 @@ int pgcat_plan(const char *text, const char *database, const char *only, json_t 
     int status = 0;
     char *pool;
     for (size_t i = 0; status == 0 && (pool = toml_child(text, pools_path, i)) != NULL; i++) {
-        bool ours = strncmp(pool, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) == 0;
-        if (!ours && (only == NULL || strcmp(only, pool) == 0)) {
+        if (!pgcat_is_stage(pool) && (only == NULL || strcmp(only, pool) == 0)) {
             status = add_pool(text, pool, database, made, error);
         }
         free(pool);

@@ -129,8 +129,7 @@ int pgcat_check_shown(Proxy *proxy, const json_t *plan, Error *error)
                       pgcat_text(plan, "host"), pgcat_text(plan, "port"));
             status =
                 error_hint(error, "RELOAD it first; is \"%.200s\" the file that it reads?", proxy->config);
-        } else if (!ours && proxy->pool == NULL &&
-                   strncmp(name, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) != 0 &&
+        } else if (!ours && proxy->pool == NULL && !pgcat_is_stage(name) &&
                    strcmp(console_field(databases, row, "database"), proxy->database) == 0) {
             error_set(error, ERROR_STATE,
                       "pgcat shows \"%s\" for this database, which the file does not have as "

@@ -1,5 +1,5 @@
 /*
- * Our lines stand between two comments at the end. Line ends that were missing are put before the first of them, and go with it.
+ * Our lines stand between two comments at the end (block.h).
  */
 #include "pgcat/stage.h"
 
@@ -7,45 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
 #include "pgcat/plan.h"
 #include "text.h"
 #include "toml.h"
 
-#define BEGIN_LINE "# penstock: a rehearsal, taken away by itself\n"
-#define END_LINE "# penstock: end of the rehearsal\n"
-#define NO_END "\n# penstock: the line above had no end\n"
+#define COMMENT "#"
 
 /* Whoever waits for the other server in vain, waits this long. */
 #define TIMEOUT "3000"
+
+bool pgcat_is_stage(const char *pool)
+{
+    return strncmp(pool, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) == 0;
+}
 
 void pgcat_stage_name(size_t number, char out[64])
 {
     snprintf(out, 64, PGCAT_REHEARSAL "%zu", number);
 }
 
-static bool find_lines(const char *text, const char **from, const char **end)
-{
-    *from = strstr(text, BEGIN_LINE);
-    if (*from == NULL) {
-        return false;
-    }
-    *end = strstr(*from, END_LINE);
-    *end = *end != NULL ? *end + strlen(END_LINE) : text + strlen(text);
-    size_t size = strlen(NO_END);
-    if ((size_t)(*from - text) >= size && strncmp(*from - size, NO_END, size) == 0) {
-        *from -= size;
-    }
-    return true;
-}
-
 char *pgcat_strike(const char *text)
 {
-    const char *from, *end;
+    size_t from, end;
     Text out = {0};
     text_append(&out, "");
-    if (find_lines(text, &from, &end)) {
-        text_append_bytes(&out, text, (size_t)(from - text));
-        text_append(&out, end);
+    if (block_find(text, COMMENT, &from, &end)) {
+        text_append_bytes(&out, text, from);
+        text_append(&out, text + end);
     } else {
         text_append(&out, text);
     }
@@ -117,14 +106,15 @@ int pgcat_stage(const char *text, const json_t *plan, const Endpoint *where, cha
     Text staged = {0};
     json_t *pool;
     int status = 0;
-    text_printf(&staged, "%s%s" BEGIN_LINE, clean, size > 0 && clean[size - 1] != '\n' ? NO_END : "");
+    text_printf(&staged, "%s%s" BLOCK_BEGIN(COMMENT), clean,
+                size > 0 && clean[size - 1] != '\n' ? BLOCK_NO_END(COMMENT) : "");
     json_array_foreach(json_object_get(plan, "pools"), i, pool)
     {
         if (status == 0) {
             status = add_copy(&staged, clean, plan, pgcat_text(pool, "pool"), i, where, error);
         }
     }
-    text_append(&staged, END_LINE);
+    text_append(&staged, BLOCK_END(COMMENT));
     free(clean);
     if (status != 0) {
         text_free(&staged);

@@ -7,12 +7,15 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "error.h"
 #include "ini.h"
 
 /* Names of pools that are ours begin so. */
 #define PGCAT_REHEARSAL "penstock_rehearsal_"
+
+bool pgcat_is_stage(const char *pool);
 
 void pgcat_stage_name(size_t number, char out[64]);
 
