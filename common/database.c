@@ -436,3 +436,22 @@ int database_found(Database *database, bool *found, Error *error, const char *sq
     PQclear(result);
     return status;
 }
+
+int database_identify(Database *database, char system[32], Error *error)
+{
+    char *identifier = NULL;
+    int status = database_value(database, &identifier, error,
+                                "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0);
+    snprintf(system, 32, "%s", identifier != NULL ? identifier : "");
+    free(identifier);
+    return status;
+}
+
+int database_is_superuser(Database *database, bool *super, Error *error)
+{
+    return database_found(
+        database, super, error,
+        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user"
+        " AND rolsuper",
+        0);
+}

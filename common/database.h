@@ -85,6 +85,12 @@ int database_value(Database *database, char **out, Error *error, const char *sql
 int database_found(Database *database, bool *found, Error *error, const char *sql, int nparams,
                    ...) MUST_CHECK;
 
+/* The system identifier of the server, by which it is known again; a physical replica has that of its primary. */
+int database_identify(Database *database, char system[32], Error *error) MUST_CHECK;
+
+/* Whether the role that is connected is a superuser. *super is false when the query fails. */
+int database_is_superuser(Database *database, bool *super, Error *error) MUST_CHECK;
+
 /* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1. */
 int database_error(Database *database, const PGresult *result, Error *error);
 

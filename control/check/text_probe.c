@@ -25,13 +25,6 @@
     "md5(pg_read_binary_file(concat((SELECT setting FROM pg_config WHERE name = 'SHAREDIR'), "               \
     "'/tsearch_data/', file), 0, 1000000000, true))"
 
-/* Only superusers read the servers' files. */
-static int is_super(Database *database, bool *super, Error *error)
-{
-    return database_found(database, super, error,
-                          "SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper", 0);
-}
-
 static int compare_files(CheckContext *context, const char *there, json_t *findings, Error *error)
 {
     PGresult *rows = NULL;
@@ -50,13 +43,14 @@ static int compare_files(CheckContext *context, const char *there, json_t *findi
     return 0;
 }
 
+/* Only superusers read the servers' files. */
 int probe_dictionaries(CheckContext *context, json_t *findings, Error *error)
 {
     bool source_super = false, target_super = false, some = false;
     char *there = NULL;
     if (database_found(context->source, &some, error, FILES " LIMIT 1", 0) != 0 ||
-        is_super(context->source, &source_super, error) != 0 ||
-        is_super(context->target, &target_super, error) != 0) {
+        database_is_superuser(context->source, &source_super, error) != 0 ||
+        database_is_superuser(context->target, &target_super, error) != 0) {
         return -1;
     }
     if (!some) {

@@ -13,14 +13,11 @@
 
 static int check_identity(Database *source, const Migration *migration, Error *error)
 {
-    char *identity = NULL;
-    if (database_value(source, &identity, error, "SELECT system_identifier::text FROM pg_control_system()",
-                       0) != 0) {
+    char system[32];
+    if (database_identify(source, system, error) != 0) {
         return error_context(error, "identifying the source");
     }
-    bool same = identity != NULL && strcmp(identity, migration->source_system) == 0;
-    free(identity);
-    if (!same) {
+    if (strcmp(system, migration->source_system) != 0) {
         error_set(error, ERROR_STATE, "--source is not the server that migration \"%s\" came from",
                   migration->name);
         return error_hint(error, "Name that server, or give --skip-source if it is gone for good.");

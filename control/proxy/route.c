@@ -45,14 +45,11 @@ char *route_uri(const Console *console, const RouteUser *user)
 static int check_answer(const ProxyContext *context, const RouteUser *user, const ProbeAnswer *answer,
                         Error *error)
 {
-    char *identifier = NULL;
-    if (database_value(context->source, &identifier, error,
-                       "SELECT system_identifier FROM pg_control_system()", 0) != 0) {
+    char system[32];
+    if (database_identify(context->source, system, error) != 0) {
         return -1;
     }
-    bool same = identifier != NULL && strcmp(identifier, answer->system_identifier) == 0;
-    free(identifier);
-    if (same) {
+    if (strcmp(system, answer->system_identifier) == 0) {
         return 0;
     }
     error_set(error, ERROR_STATE, "\"%s\" of the proxy does not lead to %s:%s, but to another server",

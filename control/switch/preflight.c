@@ -32,10 +32,7 @@ static const char *skip_login(const Cutover *cutover)
     if (cutover->options->no_reverse) {
         return skip_without_way_back(cutover);
     }
-    return database_found(cutover->source, &super, &ignored,
-                          "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper",
-                          0) == 0 &&
-                   super
+    return database_is_superuser(cutover->source, &super, &ignored) == 0 && super
                ? NULL
                : "it takes a superuser as --source to try it";
 }

@@ -16,14 +16,12 @@
 
 static int check_superuser(Database *database, const char *side, Error *error)
 {
-    char *super = NULL;
-    int status = database_value(database, &super, error,
-                                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", 0);
-    if (status == 0 && (super == NULL || *super != 't')) {
+    bool super;
+    int status = database_is_superuser(database, &super, error);
+    if (status == 0 && !super) {
         error_set(error, ERROR_STATE, "the role of --%s is not superuser", side);
         status = error_hint(error, "The fence would shut it out: only superusers pass CONNECTION LIMIT 0.");
     }
-    free(super);
     return status;
 }
 
@@ -148,14 +146,11 @@ int check_probe(Cutover *cutover, Error *error)
         return error_hint(error, "The connection of --probe is what looks at the other side after the "
                                  "switch: see to its host, role and password.");
     }
-    char *system = NULL;
-    if (database_value(cutover->leaving, &system, error,
-                       "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0) != 0) {
+    char system[32];
+    if (database_identify(cutover->leaving, system, error) != 0) {
         return -1;
     }
-    bool same = system != NULL && strcmp(system, answer.system_identifier) == 0;
-    free(system);
-    return same || !cutover->holds
+    return strcmp(system, answer.system_identifier) == 0 || !cutover->holds
                ? 0
                : error_set(error, ERROR_STATE,
                            "the connection of --probe does not lead to the %s, but to another server of "

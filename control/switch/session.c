@@ -84,16 +84,6 @@ static int check_identity(Cutover *cutover, Error *error)
                             "--source is not the database that migration \"%s\" came from", migration->name);
 }
 
-static int identify(Database *database, char out[32], Error *error)
-{
-    char *identifier = NULL;
-    int status =
-        database_value(database, &identifier, error, "SELECT system_identifier FROM pg_control_system()", 0);
-    snprintf(out, 32, "%s", identifier != NULL ? identifier : "");
-    free(identifier);
-    return status;
-}
-
 /* The lock went with the connection that had it; who undoes cannot wait for a session that hangs to lose it. */
 static int lock_again(Cutover *cutover, Error *error)
 {
@@ -121,7 +111,7 @@ int cutover_connect(Cutover *cutover, DatabaseEnd end, QueryLimits limits, Error
     }
     cutover_assign_sides(cutover);
     if (source) {
-        return identify(*database, cutover->source_system, error) == 0 &&
+        return database_identify(*database, cutover->source_system, error) == 0 &&
                        (cutover->migration.name[0] == '\0' || check_identity(cutover, error) == 0)
                    ? hide_left_behind(cutover, error)
                    : -1;
@@ -286,7 +276,7 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
         return -1;
     }
     if (cutover->entering != NULL) {
-        return identify(cutover->entering, cutover->entering_system, error);
+        return database_identify(cutover->entering, cutover->entering_system, error);
     }
     const char *system = json_string_value(json_object_get(cutover->kept, "entering_system"));
     snprintf(cutover->entering_system, sizeof cutover->entering_system, "%s", system != NULL ? system : "");

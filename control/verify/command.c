@@ -163,7 +163,7 @@ static int check_roads(Verify *verify, Error *error)
 /* There is something to compare, and this is where it comes from. */
 static int check_phase(Verify *verify, Error *error)
 {
-    char *system = NULL;
+    char system[32];
     Phase phase = verify->migration.phase;
     if (phase != PHASE_COPIED && phase != PHASE_SWITCHED) {
         error_set(error, ERROR_STATE,
@@ -172,18 +172,14 @@ static int check_phase(Verify *verify, Error *error)
         return error_hint(error, phase == PHASE_ROLLED_BACK ? "penstock status says what comes next"
                                                             : "penstock copy comes first, and has to end");
     }
-    if (check_roads(verify, error) != 0 ||
-        database_value(verify->source, &system, error,
-                       "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0) != 0) {
+    if (check_roads(verify, error) != 0 || database_identify(verify->source, system, error) != 0) {
         return -1;
     }
-    int status = system != NULL && strcmp(system, verify->migration.source_system) == 0
-                     ? 0
-                     : error_set(error, ERROR_STATE,
-                                 "this source is another server than migration \"%s\" was copied from",
-                                 verify->settings->migration);
-    free(system);
-    return status;
+    return strcmp(system, verify->migration.source_system) == 0
+               ? 0
+               : error_set(error, ERROR_STATE,
+                           "this source is another server than migration \"%s\" was copied from",
+                           verify->settings->migration);
 }
 
 /* What was to be compared, in words by which an interrupted run is known again. */

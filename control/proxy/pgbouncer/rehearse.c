@@ -291,16 +291,6 @@ static int tell_untried(const Rehearsal *all, ProxyReport *report, Error *error)
                       "user's password is in auth_file. logins=accept behind the --proxy goes on without.");
 }
 
-static int identify(Rehearsal *all, Error *error)
-{
-    char *identifier = NULL;
-    int status = database_value(all->context->target, &identifier, error,
-                                "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0);
-    snprintf(all->target, sizeof all->target, "%s", identifier != NULL ? identifier : "");
-    free(identifier);
-    return status;
-}
-
 static bool has_seen(const Rehearsal *all)
 {
     for (size_t i = 0; i < all->count; i++) {
@@ -326,7 +316,7 @@ int pgbouncer_rehearse(Proxy *proxy, const ProxyContext *context, const PGresult
                        char *const *entries, ProxyReport *report, Error *error)
 {
     Rehearsal all = {.proxy = proxy, .context = context, .config = config};
-    int status = identify(&all, error);
+    int status = database_identify(context->target, all.target, error);
     if (status == 0) {
         status = rehearsal_cast(&all, text, entries, error);
     }

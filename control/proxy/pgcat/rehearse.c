@@ -138,17 +138,15 @@ static int enter_all(Proxy *proxy, const ProxyContext *context, const char *text
 int pgcat_rehearse(Proxy *proxy, const ProxyContext *context, const char *text, const json_t *plan,
                    Error *error)
 {
-    char *system = NULL;
+    char system[32];
     Error other;
-    int status = database_value(context->target, &system, error,
-                                "SELECT system_identifier FROM pg_catalog.pg_control_system()", 0);
+    int status = database_identify(context->target, system, error);
     if (status == 0) {
         status = set_stage(proxy, text, plan, &context->to, error);
     }
     if (status == 0) {
         status = enter_all(proxy, context, text, plan, system, error);
     }
-    free(system);
     if (pgcat_end_look(proxy, &other) != 0 && status == 0) {
         *error = other;
         status = error_context(error, "taking the rehearsal's pools away");
