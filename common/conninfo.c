@@ -117,6 +117,19 @@ int conninfo_check(const char *uri, const char *end_name, Error *error)
                       "special characters in a user name or password are written as %%XX");
 }
 
+char *conninfo_get(const char *uri, const char *keyword)
+{
+    PQconninfoOption *options = PQconninfoParse(uri != NULL ? uri : "", NULL);
+    char *value = NULL;
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
+        if (strcmp(option->keyword, keyword) == 0 && option->val != NULL && *option->val != '\0') {
+            value = strdup(option->val);
+        }
+    }
+    PQconninfoFree(options);
+    return value;
+}
+
 char *database_quote(const char *identifier)
 {
     char *quoted = malloc(2 * strlen(identifier) + 3);

@@ -103,6 +103,9 @@ ErrorCode database_error_code(const char *sqlstate, DatabaseEnd end);
  */
 int conninfo_check(const char *uri, const char *end_name, Error *error) MUST_CHECK;
 
+/* What uri says for keyword; NULL when it says nothing, or cannot be taken apart. The caller frees it. */
+char *conninfo_get(const char *uri, const char *keyword);
+
 /* uri as a key=value string without its passwords, for people to read. The caller frees it. */
 char *database_redact(const char *uri);
 

@@ -35,24 +35,10 @@ int probe_source(CheckContext *context, json_t *findings, Error *error)
     return 0;
 }
 
-/* The name of the database that uri leads to, which the caller frees; NULL: libpq's default. */
-static char *database_name(const char *uri)
-{
-    PQconninfoOption *all = PQconninfoParse(uri != NULL ? uri : "", NULL);
-    char *name = NULL;
-    for (const PQconninfoOption *one = all; one != NULL && one->keyword != NULL; one++) {
-        if (strcmp(one->keyword, "dbname") == 0 && one->val != NULL && *one->val != '\0') {
-            name = strdup(one->val);
-        }
-    }
-    PQconninfoFree(all);
-    return name;
-}
-
 /* A database that is yet to be made is made as the source's is. */
 static void advise_to_make(CheckContext *context, json_t *findings)
 {
-    char *name = database_name(context->settings->target), *fix = NULL;
+    char *name = conninfo_get(context->settings->target, "dbname"), *fix = NULL;
     Error ignored;
     json_t *finding = json_array_get(findings, 0);
     const char *words = json_string_value(json_object_get(finding, "detail"));

@@ -84,22 +84,13 @@ static int try_login(Database *source, const char *name, const char *conninfo, E
     return reverse_rollback(source, reverse_create_subscription(source, name, conninfo, rest, error));
 }
 
-static bool has_password(const char *conninfo)
-{
-    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
-    bool found = false;
-    for (const PQconninfoOption *one = all; one != NULL && one->keyword != NULL; one++) {
-        found = found || (strcmp(one->keyword, "password") == 0 && one->val != NULL && *one->val != '\0');
-    }
-    PQconninfoFree(all);
-    return found;
-}
-
 /* Without its password first: what is not needed is not stored. */
 static int try_both(Database *source, const char *name, char **conninfo, bool *stored, Error *error)
 {
-    char *without = has_password(*conninfo) ? database_redact(*conninfo) : NULL;
+    char *password = conninfo_get(*conninfo, "password");
+    char *without = password != NULL ? database_redact(*conninfo) : NULL;
     Error ignored;
+    free(password);
     *stored = without != NULL;
     if (without != NULL && try_login(source, name, without, &ignored) == 0) {
         free(*conninfo);
