@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "left_behind.h"
+#include "noticed.h"
 
 #define OURS(namespace)                                                                                      \
     namespace ".nspname !~ '^pg_' AND " namespace ".nspname NOT IN ('information_schema', 'penstock')"
@@ -389,12 +390,7 @@ const CatalogQuery catalog_queries[] = {
      "   FROM o JOIN pg_db_role_setting s ON s.setdatabase = o.oid LEFT JOIN pg_roles r ON r.oid = "
      "s.setrole,"
      "   unnest(s.setconfig) AS c (setting)"
-     /*
-      * The first is the fence's, on either side, and of who wants nobody to write to the target before the switch. The
-      * others are gone in 12 to 16: the copy leaves them behind.
-      */
-     " WHERE split_part(c.setting, '=', 1) NOT IN ('default_transaction_read_only', 'default_with_oids',"
-     "     'operator_precedence_warning', 'vacuum_cleanup_index_scale_factor', 'force_parallel_mode')"
+     " WHERE split_part(c.setting, '=', 1) NOT IN " NOT_COMPARED
      "   AND c.setting NOT IN ('session_preload_libraries=', 'local_preload_libraries=', 'temp_tablespaces=')"
      " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_shdescription d ON d.objoid = "
      "o.oid"

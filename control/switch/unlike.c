@@ -13,11 +13,6 @@
 
 #define SAID 40
 
-/* Settings that are not in every major, or are the fence's. */
-#define LEFT_OUT                                                                                             \
-    "('default_transaction_read_only', 'default_with_oids', 'operator_precedence_warning',"                  \
-    " 'vacuum_cleanup_index_scale_factor', 'force_parallel_mode')"
-
 /* role is '' for what every session of the database gets. */
 #define SIDE                                                                                                 \
     "SELECT ''::text AS role, s.name, s.reset_val AS value, s.reset_val IS NOT DISTINCT FROM s.boot_val AS " \
@@ -32,7 +27,7 @@
     " SELECT r.rolname::text, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), false"                   \
     "  FROM pg_db_role_setting o JOIN pg_roles r ON r.oid = o.setrole AND r.rolcanlogin, "                   \
     "unnest(o.setconfig) c"                                                                                  \
-    " WHERE o.setdatabase = 0 AND split_part(c, '=', 1) NOT IN " LEFT_OUT
+    " WHERE o.setdatabase = 0 AND split_part(c, '=', 1) NOT IN " NOT_COMPARED
 
 static const char gather_sql[] =
     "SELECT coalesce(array_agg(role), '{}'), coalesce(array_agg(name), '{}'), coalesce(array_agg(value), "
