@@ -6,8 +6,6 @@
 #include "sql.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 

@@ -4,8 +4,6 @@
  */
 #include "check.h"
 
-#include <string.h>
-
 #include "tools.h"
 #include "trial.h"
 

@@ -46,7 +46,6 @@ void finish_print_fence(FILE *out, const char *side, const char *database, const
             "              SET default_transaction_read_only = off;\n"
             "              ALTER DATABASE %s %s;\n"
             "              ALTER DATABASE %s %s;\n",
-
             side, name, fence->known ? fence->before.limit : "CONNECTION LIMIT -1", name,
             fence->known ? fence->before.read_only : "RESET default_transaction_read_only");
     if (fence->known && *fence->before.mark != '\0') {

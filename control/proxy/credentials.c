@@ -5,7 +5,6 @@
  */
 #include "credentials.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

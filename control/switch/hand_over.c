@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query.h"
 #include "records.h"
 #include "steps.h"
 #include "watched.h"

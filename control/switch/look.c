@@ -5,10 +5,8 @@
  *
  * Once clients have been let go, `probe` looks once more, by the way that they take themselves.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "cutover.h"
 #include "records.h"
 #include "steps.h"

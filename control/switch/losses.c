@@ -3,7 +3,6 @@
  */
 #include "losses.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "named.h"

@@ -15,8 +15,6 @@
  */
 #include "machine.h"
 
-#include <string.h>
-
 #include "clock.h"
 
 /* No move: that event cannot happen there. */

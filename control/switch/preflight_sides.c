@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "activity.h"
-#include "named.h"
 #include "passers.h"
 #include "preflight_rows.h"
 #include "probe.h"

@@ -7,7 +7,6 @@
 #include "clock.h"
 #include "fence_sql.h"
 #include "measure.h"
-#include "named.h"
 #include "preflight_rows.h"
 #include "reverse.h"
 

@@ -8,14 +8,9 @@
  *     no change in the slot  ──► release is taken back, and with it all else; at last the target's fence is lifted
  *     a change               ──► the fence is lifted, clients are let go where they were; the way back is a rollback
  */
-#include <stdio.h>
-#include <string.h>
-
-#include "clock.h"
 #include "cutover.h"
 #include "fence.h"
 #include "losses.h"
-#include "query.h"
 #include "reverse.h"
 #include "steps.h"
 

@@ -11,9 +11,7 @@
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "clock.h"
 #include "cutover.h"
 #include "kept.h"
 #include "steps.h"

@@ -10,7 +10,6 @@
 #include "cutover.h"
 #include "hand_over.h"
 #include "losses.h"
-#include "query.h"
 #include "reverse.h"
 #include "records.h"
 #include "steps.h"

@@ -4,9 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "activity.h"
 #include "clock.h"
 #include "reverse_parts.h"
 #include "watched.h"

@@ -4,7 +4,6 @@
  * must be named by what only it has, its Unix socket; and where they can be counted, all must be named.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "number.h"

@@ -3,7 +3,6 @@
  */
 #include "pgcat/settings.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

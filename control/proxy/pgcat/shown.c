@@ -5,7 +5,6 @@
 #include "pgcat/shown.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
