@@ -163,6 +163,11 @@ static void tell(Preflight *preflight, PreflightWeight weight, const char *words
     preflight->tell(preflight->context, preflight->row, &finding);
 }
 
+bool preflight_is_early(const Cutover *cutover)
+{
+    return cutover->preflight != NULL && cutover->preflight->early;
+}
+
 void preflight_warning(Cutover *cutover, const char *words)
 {
     tell(cutover->preflight, PREFLIGHT_WARNING, words, "", NULL);
@@ -171,7 +176,7 @@ void preflight_warning(Cutover *cutover, const char *words)
 void preflight_problem(Cutover *cutover, const Error *problem, const char *fix)
 {
     Preflight *preflight = cutover->preflight;
-    bool mild = preflight->early && preflight->row->early == EARLY_AS_A_WARNING;
+    bool mild = preflight_is_early(cutover) && preflight->row->early == EARLY_AS_A_WARNING;
     preflight->problems++;
     tell(preflight, mild ? PREFLIGHT_WARNING : PREFLIGHT_PROBLEM, problem->message, problem->hint, fix);
 }

@@ -59,6 +59,9 @@ typedef struct Preflight {
     bool early;
 } Preflight;
 
+/* Are these the checks before the copy? */
+bool preflight_is_early(const struct Cutover *cutover);
+
 /* What may be known and does not keep it. */
 void preflight_warning(struct Cutover *cutover, const char *words);
 

@@ -77,7 +77,7 @@ int check_reverse_login(Cutover *cutover, Error *error)
 int name_reverse_limits(Cutover *cutover, Error *error)
 {
     char warning[1600];
-    bool early = cutover->preflight != NULL && cutover->preflight->early;
+    bool early = preflight_is_early(cutover);
     if (cutover->options->no_reverse) {
         return 0;
     }

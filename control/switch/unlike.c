@@ -68,11 +68,6 @@ static const char own_sql[] =
     "unnest(o.setconfig) c WHERE o.setrole = 0"
     "   AND o.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-static bool is_early(const Cutover *cutover)
-{
-    return cutover->preflight != NULL && cutover->preflight->early;
-}
-
 static int find(Cutover *cutover, PGresult **out, Error *error)
 {
     PGresult *there;
@@ -80,7 +75,7 @@ static int find(Cutover *cutover, PGresult **out, Error *error)
     if (database_query(cutover->leaving, &there, error, gather_sql, 0) != 0) {
         return -1;
     }
-    int status = is_early(cutover) ? database_value(cutover->leaving, &own, error, own_sql, 0) : 0;
+    int status = preflight_is_early(cutover) ? database_value(cutover->leaving, &own, error, own_sql, 0) : 0;
     if (status == 0) {
         status = database_query(cutover->entering, out, error, compare_sql, 6, PQgetvalue(there, 0, 0),
                                 PQgetvalue(there, 0, 1), PQgetvalue(there, 0, 2), PQgetvalue(there, 0, 3),
@@ -123,7 +118,7 @@ int unlike_settings(Cutover *cutover, Error *error)
     if (find(cutover, &rows, error) != 0) {
         return -1;
     }
-    if (is_early(cutover) && !accepted) {
+    if (preflight_is_early(cutover) && !accepted) {
         tell_early(cutover, rows);
         PQclear(rows);
         return 0;
