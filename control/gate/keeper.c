@@ -8,13 +8,12 @@
  *
  * When the server ends by itself it says so in the orders, and the keeper ends too.
  *
- * The first keeper is made by a double fork, so that it belongs to no terminal, no process group and no parent of ours. A
- * keeper has no descriptors but its own: a connection left open in it would outlive those who talk over it.
+ * The first keeper is detached (detach.h). A keeper has no descriptors but its own: a connection left open in it would outlive
+ * those who talk over it.
  */
 #include "keeper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
@@ -28,6 +27,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "detach.h"
 #include "disposition.h"
 
 #define LOOK_MS 200
@@ -58,17 +58,9 @@ static void on_look(uv_timer_t *timer)
 
 static void close_all_but(const GateParts *parts)
 {
-    int kept[] = {parts->listener, parts->control, fileno(parts->log)};
-    long limit = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
-        if (fd != kept[0] && fd != kept[1] && fd != kept[2]) {
-            close(fd);
-        }
-    }
-    for (int fd = 0; fd < 3; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            _exit(1);
-        }
+    const int kept[] = {parts->listener, parts->control, fileno(parts->log)};
+    if (!detach_close_all_but(kept, sizeof kept / sizeof *kept)) {
+        _exit(1);
     }
 }
 
@@ -220,17 +212,20 @@ static void leave_command(const GateParts *parts, const char *log_path)
     prctl(PR_SET_NAME, "penstock-gate");
 }
 
+typedef struct Beginning {
+    const GateParts *parts;
+    const char *log_path;
+} Beginning;
+
+static void begin(void *context)
+{
+    const Beginning *beginning = context;
+    leave_command(beginning->parts, beginning->log_path);
+    keep(beginning->parts, 0);
+}
+
 void keeper_begin(const GateParts *parts, const char *log_path)
 {
-    pid_t between = fork();
-    if (between == 0) {
-        setsid();
-        if (fork() == 0) {
-            leave_command(parts, log_path);
-            keep(parts, 0);
-        }
-        _exit(0);
-    }
-    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR) {
-    }
+    Beginning beginning = {.parts = parts, .log_path = log_path};
+    detach(begin, &beginning);
 }

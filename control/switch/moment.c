@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "detach.h"
 #include "disposition.h"
 #include "query.h"
 
@@ -59,15 +59,7 @@ static void leave_command(int kept, int other)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal_ignore(ignored[i]);
     }
-    long limit = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
-        if (fd != kept && fd != other) {
-            close(fd);
-        }
-    }
-    for (int null = open("/dev/null", O_RDWR); null >= 0 && null < 2;) {
-        null = dup(null);
-    }
+    detach_close_all_but((const int[]){kept, other}, 2);
     prctl(PR_SET_NAME, "penstock-moment");
 }
 
@@ -109,16 +101,24 @@ static void wait_for_end(int orders, Database *source, Database *target)
     }
 }
 
-static _Noreturn void keep(int orders, int answers, const char *source_uri, const char *target_uri,
-                           QueryLimits limits)
+typedef struct Keep {
+    int orders, answers; /* its ends of two pipes */
+    const char *source_uri, *target_uri;
+    QueryLimits limits;
+} Keep;
+
+static void keep(void *context)
 {
+    const Keep *asked = context;
+    int orders = asked->orders, answers = asked->answers;
+    QueryLimits limits = asked->limits;
     Database *source = NULL, *target = NULL;
     Error error = {.code = ERROR_NONE};
     json_t *said = json_object();
     limits.stop = NULL;
     leave_command(orders, answers);
-    if (export_snapshot(source_uri, DATABASE_SOURCE, limits, &source, said, &error) != 0 ||
-        export_snapshot(target_uri, DATABASE_TARGET, limits, &target, said, &error) != 0) {
+    if (export_snapshot(asked->source_uri, DATABASE_SOURCE, limits, &source, said, &error) != 0 ||
+        export_snapshot(asked->target_uri, DATABASE_TARGET, limits, &target, said, &error) != 0) {
         json_object_set_new(said, "error", json_string(error.message));
         json_object_set_new(said, "code", json_integer(error.code));
         answer(answers, said);
@@ -128,7 +128,6 @@ static _Noreturn void keep(int orders, int answers, const char *source_uri, cons
     wait_for_end(orders, source, target);
     database_close(source);
     database_close(target);
-    _exit(0);
 }
 
 /* --- the command --- */
@@ -173,22 +172,19 @@ int moment_begin(const char *source_uri, const char *target_uri, QueryLimits lim
         close(orders[1]);
         return error_set(error, ERROR_SYSTEM, "no pipe: %s", strerror(errno));
     }
-    pid_t between = fork();
-    if (between == 0) {
-        setsid();
-        close(orders[1]);
-        if (fork() == 0) {
-            keep(orders[0], answers[1], source_uri, target_uri, limits);
-        }
-        _exit(0);
-    }
+    Keep asked = {.orders = orders[0],
+                  .answers = answers[1],
+                  .source_uri = source_uri,
+                  .target_uri = target_uri,
+                  .limits = limits};
+    int status = detach(keep, &asked) ? 0
+                                      : error_set(error, ERROR_SYSTEM, "no process to keep the snapshots: %s",
+                                                  strerror(errno));
     close(orders[0]);
     close(answers[1]);
-    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR) {
+    if (status == 0) {
+        status = read_answer(answers[0], limits, detail, error);
     }
-    int status =
-        between > 0 ? read_answer(answers[0], limits, detail, error)
-                    : error_set(error, ERROR_SYSTEM, "no process to keep the snapshots: %s", strerror(errno));
     close(answers[0]);
     *out = calloc(1, sizeof **out);
     (*out)->pipe = orders[1];

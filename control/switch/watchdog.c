@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "detach.h"
 #include "disposition.h"
 
 #define HANGS_MS 20000
@@ -40,16 +40,6 @@ struct Watchdog {
 
 /* --- the helper --- */
 
-static void close_all_but(int kept)
-{
-    long limit = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < (limit > 0 && limit < 65536 ? limit : 65536); fd++) {
-        if (fd != kept) {
-            close(fd);
-        }
-    }
-}
-
 /* Leaves nothing of the command behind: terminal, connections, signals, name. */
 static void leave_command(int pipe, const char *log_path)
 {
@@ -57,11 +47,10 @@ static void leave_command(int pipe, const char *log_path)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal_ignore(ignored[i]);
     }
-    close_all_but(pipe);
-    int null = open("/dev/null", O_RDWR);
+    detach_close_all_but(&pipe, 1);
     int log = log_path != NULL ? open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
-    for (int fd = 0; fd < 3; fd++) {
-        dup2(fd > 0 && log >= 0 ? log : null, fd);
+    for (int fd = 1; fd < 3 && log >= 0; fd++) {
+        dup2(log, fd);
     }
     prctl(PR_SET_NAME, "penstock-hold");
 }
@@ -109,18 +98,25 @@ static void wait_for_limit(const Message *said)
     }
 }
 
-static _Noreturn void help(int pipe, pid_t command, const WatchdogWork *work)
+typedef struct Help {
+    int pipe;
+    pid_t command;
+    const WatchdogWork *work;
+} Help;
+
+static void help(void *context)
 {
+    const Help *helping = context;
+    const WatchdogWork *work = helping->work;
     Message said = {.stand = STAND_QUIET};
-    leave_command(pipe, work->log_path);
-    listen_to(pipe, command, &said);
+    leave_command(helping->pipe, work->log_path);
+    listen_to(helping->pipe, helping->command, &said);
     if (said.stand == STAND_HOLDS || said.stand == STAND_UNDOES) {
         wait_for_limit(&said);
         for (int tried = 0; tried < TRIES && work->undo(work->context, said.round) != 0; tried++) {
             clock_pause_ms(TRY_AGAIN_MS);
         }
     }
-    _exit(0);
 }
 
 /* --- the command --- */
@@ -128,28 +124,18 @@ static _Noreturn void help(int pipe, pid_t command, const WatchdogWork *work)
 Watchdog *watchdog_start(const WatchdogWork *work, Error *error)
 {
     int ends[2];
-    pid_t command = getpid();
     if (pipe2(ends, O_CLOEXEC) != 0) {
         error_set(error, ERROR_SYSTEM, "no pipe to a helper: %s", strerror(errno));
         return NULL;
     }
-    pid_t between = fork();
-    if (between == 0) {
-        setsid();
-        close(ends[1]);
-        if (fork() == 0) {
-            help(ends[0], command, work);
-        }
-        _exit(0);
-    }
-    close(ends[0]);
-    if (between < 0) {
+    Help helping = {.pipe = ends[0], .command = getpid(), .work = work};
+    if (!detach(help, &helping)) {
         error_set(error, ERROR_SYSTEM, "no helper process: %s", strerror(errno));
+        close(ends[0]);
         close(ends[1]);
         return NULL;
     }
-    while (waitpid(between, NULL, 0) < 0 && errno == EINTR) {
-    }
+    close(ends[0]);
     Watchdog *watchdog = calloc(1, sizeof *watchdog);
     watchdog->pipe = ends[1];
     return watchdog;
