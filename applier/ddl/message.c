@@ -12,7 +12,6 @@ static void fill(DdlMessage *message)
 {
     const char *event = text_of(message->root, "event");
     message->captured = strcmp(event, "end") == 0 || strcmp(event, "drop") == 0;
-    message->is_drop = strcmp(event, "drop") == 0;
     message->tag = text_of(message->root, "tag");
     message->query = text_of(message->root, "query");
     message->stack = text_of(message->root, "stack");

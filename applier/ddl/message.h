@@ -20,7 +20,6 @@ typedef struct DdlMessage {
     const char *seal; /* DDL_SEAL bytes of the content; NULL: the message has none */
     Bytes body;       /* of the content */
     bool captured;    /* else only tag, code, and maybe query, words and role are there */
-    bool is_drop;     /* told by what it dropped */
     /* UTF-8, belonging to root; "" where there is none. */
     const char *tag;
     const char *query;  /* the string that the client sent */
