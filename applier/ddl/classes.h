@@ -6,7 +6,7 @@
  *     asks        the applier stops, and the operator decides: penstock ddl apply | skip | edit
  *
  * That a table is to be copied anew after the statement, because the stream does not have the values that it was filled with, is a
- * matter of what the source says happened, not of the kind alone: ddl_recopies.
+ * matter of what the source says happened, not of the kind alone: ddl_rewrite_is_repeatable.
  */
 #pragma once
 

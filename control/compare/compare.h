@@ -65,7 +65,6 @@ typedef struct CompareTable {
     char *problem;   /* why it could not be compared (missing on the target …), or NULL */
     CompareKey *keys;
     size_t key_count;
-    bool more_keys; /* than are listed */
     char *row_hash; /* the hash of a row as an expression over t, where keys' parts were asked for */
 } CompareTable;
 

@@ -288,6 +288,6 @@ int forms_get(Forms *forms, Database *source, uint32_t type, Form *out, Error *e
     if (get(forms, source, type, &found, error) != 0) {
         return -1;
     }
-    *out = (Form){.sql = found.sql, .plain = found.plain, .bytes = found.bytes};
+    *out = (Form){.sql = found.sql, .bytes = found.bytes};
     return 0;
 }

@@ -33,7 +33,6 @@ void forms_free(Forms *forms);
 
 typedef struct Form {
     const char *sql; /* belongs to forms */
-    bool plain;      /* the value itself */
     bool bytes;      /* gives a bytea */
 } Form;
 

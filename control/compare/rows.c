@@ -67,7 +67,6 @@ static void add_key(CompareTable *table, int max_keys, const PGresult *rows, int
         }
     }
     if (table->key_count == (size_t)max_keys) {
-        table->more_keys = true;
         return;
     }
     CompareKey *key = &table->keys[table->key_count++];

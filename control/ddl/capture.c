@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "text.h"
-
 extern const char control_capture_sql[];
 
 #define TOKEN_BYTES 32

@@ -1,4 +1,4 @@
--- What captures DDL at the source: three event triggers and their functions, in schema penstock of the source. Made by
+-- What captures DDL at the source: four event triggers and their functions, in schema penstock of the source. Made by
 -- `penstock copy --ddl capture`, removed by `penstock finish`. Each may be run again: functions are replaced.
 --
 -- A statement's event trigger runs in the statement's transaction, and writes one message into the WAL at that place. It takes no

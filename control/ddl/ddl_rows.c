@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "query.h"
-
 enum {
     ID,
     LSN,
@@ -26,7 +24,7 @@ static const char *const names[] = {"id",        "lsn",   "sequence", "made_at",
                                     "statement", "state", "reason",   "ran",     "milliseconds", "decision"};
 
 static const char list_sql[] = "SELECT * FROM (SELECT id, commit_lsn, sequence, made_at, role, tag, "
-                               "statement, state, reason, ran, milliseconds, decision, edited "
+                               "statement, state, reason, ran, milliseconds, decision "
                                "FROM penstock.ddl WHERE migration = $1 ORDER BY commit_lsn DESC, sequence "
                                "DESC LIMIT $2::int) l ORDER BY commit_lsn, sequence";
 

@@ -182,7 +182,6 @@ static int note_hold(Pairs *pairs, int64_t number, Error *error)
     PairsSummary *summary = &pairs->summary;
     summary->longest_hold_ms =
         point.held_ms > summary->longest_hold_ms ? point.held_ms : summary->longest_hold_ms;
-    summary->all_holds_ms += point.held_ms;
     snapshot_free(&point.snapshot);
     return 0;
 }

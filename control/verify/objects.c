@@ -3,7 +3,6 @@
  * catalog, and are read under a pair.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "drift.h"
 #include "large_objects.h"

@@ -30,10 +30,9 @@ typedef struct PairsOptions {
 typedef struct PairsSummary {
     int count;
     double longest_hold_ms; /* of the applier */
-    double all_holds_ms;
-    int refused;          /* snapshots of the source whose transactions came in another order */
-    char first_point[24]; /* LSN of the source: what committed there or behind is not in the first … */
-    char last_point[24];  /* … or the last */
+    int refused;            /* snapshots of the source whose transactions came in another order */
+    char first_point[24];   /* LSN of the source: what committed there or behind is not in the first … */
+    char last_point[24];    /* … or the last */
 } PairsSummary;
 
 int pairs_new(const PairsOptions *options, Pairs **out, Error *error) MUST_CHECK;

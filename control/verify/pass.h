@@ -39,12 +39,6 @@ enum {
     PASS_WAITS, /* why it waits to be copied, or null */
 };
 
-/* What was found of one table, in one piece. */
-typedef struct PassTable {
-    const char *relation;
-    const CompareTable *found;
-} PassTable;
-
 /*
  * Begins a pass over the tables that match (an SQL condition over r, penstock.relation), or goes on with the one that was
  * interrupted, when that had the same scope and began within a day.
@@ -60,7 +54,7 @@ void pass_job_free(PassJob *job);
 int pass_done(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found,
               Error *error) MUST_CHECK;
 
-/* A difference that is none of rows. key and column may be NULL, source and target where it is not there. */
+/* A difference that is none of rows. key may be NULL, source and target_value where it is not there. */
 int pass_note(Database *target, const Pass *pass, const char *kind, const char *object, const char *key,
               const char *source, const char *target_value, Error *error) MUST_CHECK;
 

@@ -167,8 +167,7 @@ static int repair_found(Repair *repair, const PGresult *pieces, int row, const C
     const RepairTable table = {.schema = found->schema,
                                .name = found->name,
                                .columns = PQgetvalue(pieces, row, COLUMNS),
-                               .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
-                               .condition = text_at(pieces, row, CONDITION)};
+                               .binary = PQgetvalue(pieces, row, BINARY)[0] == 't'};
     RepairBatch batch = {.verify = repair->verify,
                          .source = repair->source,
                          .target = repair->target,

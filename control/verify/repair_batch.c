@@ -8,7 +8,6 @@
 #include "repair_batch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "relay.h"
 #include "text.h"
@@ -110,14 +109,6 @@ static bool append_by_hash(Text *sql, const RepairTable *table, const char *hash
     return any;
 }
 
-static int run(Database *database, const char *sql, Error *error)
-{
-    PGresult *result = NULL;
-    int status = database_query(database, &result, error, sql, 0);
-    PQclear(result);
-    return status;
-}
-
 static int delete_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
 {
     Text sql = {0};
@@ -130,7 +121,7 @@ static int delete_rows(RepairBatch *batch, const PGresult *key, const char *hash
     } else {
         any = append_by_hash(&sql, batch->table, hash, batch->found, false);
     }
-    int status = any ? run(batch->target, sql.data, error) : 0;
+    int status = any ? database_execute(batch->target, error, sql.data, 0) : 0;
     text_free(&sql);
     return status;
 }
@@ -159,7 +150,8 @@ static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, 
     _Atomic int64_t moving = 0;
     const RelayRoute route = {.wait = &wait, .moving = &moving};
     int status = !any ? 0
-                 : run(batch->target, in.data, error) == 0 && run(batch->source, out.data, error) == 0
+                 : database_execute(batch->target, error, in.data, 0) == 0 &&
+                         database_execute(batch->source, error, out.data, 0) == 0
                      ? relay_rows(batch->source, batch->target, &route, &count, error)
                      : -1;
     text_free(&out);

@@ -11,7 +11,6 @@ typedef struct RepairTable {
     const char *schema, *name;
     const char *columns; /* that are copied: quoted, with commas between */
     bool binary;         /* they travel in binary */
-    const char *condition;
 } RepairTable;
 
 typedef struct RepairBatch {

@@ -44,7 +44,7 @@ bool verify_chooses(const Verify *verify, const char *schema, const char *name);
 /* Compares the pass's tables: returns when no piece is left that nobody is at. */
 int verify_rows(Verify *verify, Error *error) MUST_CHECK;
 
-/* Sequences, large objects, definitions: differences go into the state. *count is how many objects differ. */
+/* Sequences, large objects, definitions: differences go into the state. */
 int verify_objects(Verify *verify, Error *error) MUST_CHECK;
 
 /* Prints, or gives as JSON, what the pass came to; *equal says whether it found nothing. */
