@@ -62,6 +62,16 @@ void text_free(Text *text)
     *text = (Text){0};
 }
 
+char *text_copy(const char *text)
+{
+    char *copy = text != NULL ? strdup(text) : NULL;
+    if (copy == NULL && text != NULL) {
+        fputs("penstock: out of memory\n", stderr);
+        abort();
+    }
+    return copy;
+}
+
 static void append_escaped(Text *text, const char *value, char quote)
 {
     for (const char *c = value; *c != '\0'; c++) {

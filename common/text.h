@@ -17,6 +17,9 @@ void text_append_bytes(Text *text, const char *data, size_t size);
 void text_printf(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_free(Text *text);
 
+/* A copy, which the caller frees; NULL of NULL. */
+char *text_copy(const char *text);
+
 /* One more element of a PostgreSQL array literal, quoted; the first call opens the brace. NULL is SQL NULL. */
 void text_array_add(Text *text, const char *element);
 

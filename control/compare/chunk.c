@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rows.h"
+#include "text.h"
 
 bool chunk_wants_care(const Error *error)
 {
@@ -98,10 +99,7 @@ static int is_rewritten(Database *database, const CompareTable *table, bool *rew
 static void note_problem(CompareTable *table, const char *problem)
 {
     free(table->problem);
-    table->problem = strdup(problem);
-    if (table->problem == NULL) {
-        abort();
-    }
+    table->problem = text_copy(problem);
 }
 
 /* Was the table, or a partition of it, emptied or rewritten since the snapshot, on either side? */

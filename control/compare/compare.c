@@ -10,10 +10,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "chunk.h"
 #include "number.h"
+#include "text.h"
 
 typedef struct Crew {
     const CompareOptions *options; /* with both snapshots, where they are known */
@@ -58,8 +58,8 @@ static int load_tables(const CompareOptions *options, Crew *crew, CompareResult 
         result->tables = calloc(result->table_count + 1, sizeof *result->tables);
         crew->order = calloc(result->table_count + 1, sizeof *crew->order);
         for (int i = 0; i < PQntuples(rows); i++) {
-            result->tables[i].schema = strdup(PQgetvalue(rows, i, 0));
-            result->tables[i].name = strdup(PQgetvalue(rows, i, 1));
+            result->tables[i].schema = text_copy(PQgetvalue(rows, i, 0));
+            result->tables[i].name = text_copy(PQgetvalue(rows, i, 1));
             crew->small_count += *PQgetvalue(rows, i, 2) == 't';
             crew->order[number_int(PQgetvalue(rows, i, 3)) - 1] = &result->tables[i];
         }
@@ -104,7 +104,7 @@ static int give_up_table(const CompareOptions *options, ComparePair *pair, Compa
     table->unreadable = true;
     table->equal = false;
     free(table->problem);
-    table->problem = strdup(error->message);
+    table->problem = text_copy(error->message);
     return 0;
 }
 

@@ -27,15 +27,6 @@ static const char columns_sql[] =
     "        AND (i.indisprimary OR i.indisreplident) ORDER BY i.indisprimary DESC LIMIT 1) k ON true"
     " ORDER BY 1, a.attnum";
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 void described_free(Described *described, int count)
 {
     for (int i = 0; described != NULL && i < count; i++) {
@@ -101,7 +92,7 @@ static int take_columns(ComparePair *pair, Forms *forms, Described *table, const
     for (int row = s; row < s_end && !PQgetisnull(source, row, COLUMN); row++) {
         CompareColumn *column = &columns[table->subject.column_count++];
         Form form;
-        *column = (CompareColumn){.name = copy_of(PQgetvalue(source, row, COLUMN)),
+        *column = (CompareColumn){.name = text_copy(PQgetvalue(source, row, COLUMN)),
                                   .key = PQgetvalue(source, row, KEY)[0] == 't'};
         uint32_t type = (uint32_t)strtoul(PQgetvalue(source, row, TYPE), NULL, 10);
         if (forms_get(forms, pair->source, type, &form, error) != 0) {
@@ -158,8 +149,8 @@ int describe_tables(ComparePair *pair, Forms *forms, const char *const *schemas,
     }
     for (int i = 0, s = 0, t = 0; status == 0 && i < count; i++) {
         int s_end = find_rows(source, s, i + 1), t_end = find_rows(target, t, i + 1);
-        (*out)[i].subject.schema = copy_of(schemas[i]);
-        (*out)[i].subject.name = copy_of(names[i]);
+        (*out)[i].subject.schema = text_copy(schemas[i]);
+        (*out)[i].subject.name = text_copy(names[i]);
         status = describe_one(pair, forms, &(*out)[i], source, s, s_end, target, t, t_end, error);
         s = s_end;
         t = t_end;

@@ -93,19 +93,10 @@ static const Known *find(const Forms *forms, uint32_t oid)
     return NULL;
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 static Known known(const char *sql, bool bytes, bool portable)
 {
     return (Known){
-        .sql = copy_of(sql), .plain = strcmp(sql, "\1") == 0, .bytes = bytes, .portable = portable};
+        .sql = text_copy(sql), .plain = strcmp(sql, "\1") == 0, .bytes = bytes, .portable = portable};
 }
 
 /* The columns of type_sql. */

@@ -71,11 +71,8 @@ static void add_key(CompareTable *table, int max_keys, const PGresult *rows, int
     }
     CompareKey *key = &table->keys[table->key_count++];
     *key = (CompareKey){
-        .key = strdup(PQgetvalue(rows, row, SHOWN)), .on_source = on_source, .on_target = !on_source};
+        .key = text_copy(PQgetvalue(rows, row, SHOWN)), .on_source = on_source, .on_target = !on_source};
     snprintf(key->hash, sizeof key->hash, "%s", hash);
-    if (key->key == NULL) {
-        abort();
-    }
 }
 
 static void merge_rows(CompareTable *table, int max_keys, const PGresult *source, const PGresult *target)
@@ -99,11 +96,7 @@ static void merge_rows(CompareTable *table, int max_keys, const PGresult *source
 
 static char *value_at(const PGresult *rows, int row, int column)
 {
-    char *value = PQgetisnull(rows, row, column) ? NULL : strdup(PQgetvalue(rows, row, column));
-    if (value == NULL && !PQgetisnull(rows, row, column)) {
-        abort();
-    }
-    return value;
+    return PQgetisnull(rows, row, column) ? NULL : text_copy(PQgetvalue(rows, row, column));
 }
 
 static int find_row(const PGresult *rows, const char *hash)
@@ -137,7 +130,7 @@ static void add_columns(CompareKey *key, const CompareSubject *subject, const PG
         int shown = 1 + 2 * (int)i;
         if (!same_value(source, s, target, t, shown + 1)) {
             CompareValue *value = &key->values[key->value_count++];
-            value->column = strdup(subject->columns[i].name);
+            value->column = text_copy(subject->columns[i].name);
             value->source = value_at(source, s, shown);
             value->target = value_at(target, t, shown);
         }

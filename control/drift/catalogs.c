@@ -25,15 +25,6 @@ typedef struct Comparison {
     size_t capacity;
 } Comparison;
 
-static char *copy_of(const char *text)
-{
-    char *copy = text != NULL ? strdup(text) : NULL;
-    if (copy == NULL && text != NULL) {
-        abort();
-    }
-    return copy;
-}
-
 static void add(Comparison *comparison, const char *kind, const char *object, const char *part,
                 const char *source, const char *target)
 {
@@ -46,7 +37,7 @@ static void add(Comparison *comparison, const char *kind, const char *object, co
         }
     }
     out->list[out->count++] =
-        (CatalogDifference){kind, copy_of(object), copy_of(part), copy_of(source), copy_of(target)};
+        (CatalogDifference){kind, text_copy(object), text_copy(part), text_copy(source), text_copy(target)};
 }
 
 static void clear(CatalogDifference *difference)

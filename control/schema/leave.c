@@ -78,15 +78,6 @@ static char *need_text(const SchemaObject *need)
     return text.data;
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 /* Of a foreign key: what is to be done with it for what it points to. */
 static void mark_key(const Marking *marking, SchemaObject *object)
 {
@@ -105,7 +96,7 @@ static void mark_key(const Marking *marking, SchemaObject *object)
     if (low < PQntuples(marking->keys) &&
         strtoul(PQgetvalue(marking->keys, low, 0), NULL, 10) == object->object_id) {
         bool possible = PQgetvalue(marking->keys, low, 2)[0] == 't';
-        *(possible ? &object->not_valid : &object->left) = copy_of(PQgetvalue(marking->keys, low, 1));
+        *(possible ? &object->not_valid : &object->left) = text_copy(PQgetvalue(marking->keys, low, 1));
     }
 }
 
@@ -132,7 +123,7 @@ static int mark(Marking *marking, SchemaObject *object, Error *error)
         need = missing_need(marking, marking->owners, object);
     }
     if (relation != NULL) {
-        object->left = copy_of(relation->reason);
+        object->left = text_copy(relation->reason);
     } else if (need != NULL && is(object, "TABLE")) {
         return refuse_needed(object, need, error);
     } else if (need != NULL) {

@@ -71,15 +71,6 @@ static const char *text_at(const PGresult *pieces, int row, int column)
     return PQgetisnull(pieces, row, column) ? NULL : PQgetvalue(pieces, row, column);
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 /* Up to BATCH_ROWS wrong rows of the piece, under the present pair or a new one. */
 static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *found, Error *error)
 {
@@ -91,8 +82,8 @@ static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *f
                               .first_key = first,
                               .last_key = last,
                               .key_parts = true};
-    *found = (CompareTable){.schema = copy_of(PQgetvalue(pieces, row, SCHEMA)),
-                            .name = copy_of(PQgetvalue(pieces, row, TABLE))};
+    *found = (CompareTable){.schema = text_copy(PQgetvalue(pieces, row, SCHEMA)),
+                            .name = text_copy(PQgetvalue(pieces, row, TABLE))};
     return pairs_adopt(repair->verify->pairs, repair->pair.source, repair->pair.target, &number, error) ==
                        0 &&
                    chunk_compare(&repair->pair, repair->forms, BATCH_ROWS, &shape, found, 1, error) == 0 &&

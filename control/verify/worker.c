@@ -10,10 +10,10 @@
  * table that was emptied or rewritten since the snapshot is compared again under a later one.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "chunk.h"
 #include "crew.h"
+#include "text.h"
 #include "verify.h"
 
 #define TRIES 4
@@ -70,21 +70,12 @@ static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
     };
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 /* Empties what an earlier try found. */
 static void name_table(CompareTable *table, const PassJob *job, int row)
 {
     compare_table_clear(table);
-    table->schema = copy_of(PQgetvalue(job->tables, row, PASS_SCHEMA));
-    table->name = copy_of(PQgetvalue(job->tables, row, PASS_TABLE));
+    table->schema = text_copy(PQgetvalue(job->tables, row, PASS_SCHEMA));
+    table->name = text_copy(PQgetvalue(job->tables, row, PASS_TABLE));
 }
 
 /* Tables [first, first + count) of the job under one pair of snapshots, whose number is *number. */
@@ -140,7 +131,7 @@ static int compare_alone(Worker *worker, const PassJob *job, CompareTable *table
         }
         table->unreadable = true;
         free(table->problem);
-        table->problem = copy_of(failure.message);
+        table->problem = text_copy(failure.message);
         if (worker->pair.careful || !chunk_wants_care(&failure)) {
             return 0;
         }

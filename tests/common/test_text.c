@@ -45,12 +45,24 @@ static void text_grows_over_its_first_size(void **state)
     text_free(&text);
 }
 
+static void a_copy_is_the_callers_own(void **state)
+{
+    (void)state;
+    char text[] = "text";
+    char *copy = text_copy(text);
+    text[0] = 'n';
+    assert_string_equal(copy, "text");
+    assert_null(text_copy(NULL));
+    free(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(array_elements_are_quoted),
         cmocka_unit_test(array_without_elements_is_empty),
         cmocka_unit_test(text_grows_over_its_first_size),
+        cmocka_unit_test(a_copy_is_the_callers_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
