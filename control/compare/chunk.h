@@ -4,7 +4,7 @@
 #pragma once
 
 #include "describe.h"
-#include "session.h"
+#include "pair.h"
 
 /* What is to be compared, beside the table's names. */
 typedef struct ChunkShape {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "forms.h"
-#include "session.h"
+#include "pair.h"
 #include "table_query.h"
 
 typedef struct Described {

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "session.h"
+#include "pair.h"
 #include "table_query.h"
 
 /*

@@ -2,7 +2,7 @@
  * Both queries are sent before either answer is read, so that the servers compute side by side. While they
  * do, we wait on the sockets and look at the stop flag.
  */
-#include "session.h"
+#include "pair.h"
 
 #include <poll.h>
 #include <stdio.h>

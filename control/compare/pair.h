@@ -1,6 +1,6 @@
 /*
  * A pair of sessions, one on each side, that run the same query at the same time under their snapshots.
- * Private to this folder; a pair belongs to one thread.
+ * Private to those who compare; a pair belongs to one thread.
  */
 #pragma once
 
