@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "chunk.h"
+#include "exported.h"
 #include "number.h"
 #include "text.h"
 
@@ -214,30 +215,29 @@ static void sum_up(CompareResult *result)
     }
 }
 
-/* Exports a snapshot of one side; the transaction of *holder keeps it alive. */
-static int take_snapshot(const char *uri, DatabaseEnd end, Database **holder, char **snapshot, Error *error)
+/* Exports a snapshot of one side, in *holder. */
+static int take_snapshot(const char *uri, DatabaseEnd end, Database **holder, char snapshot[EXPORTED_SIZE],
+                         Error *error)
 {
-    if (database_connect(uri, end, "compare", holder, error) != 0 ||
-        database_execute(*holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0) {
-        return -1;
-    }
-    return database_value(*holder, snapshot, error, "SELECT pg_export_snapshot()", 0);
+    return database_connect(uri, end, "compare", holder, error) == 0
+               ? exported_take(*holder, NULL, snapshot, error)
+               : -1;
 }
 
 int compare_tables(const CompareOptions *options, CompareResult *out, Error *error)
 {
     Database *holders[2] = {NULL, NULL};
-    char *snapshots[2] = {NULL, NULL};
+    char snapshots[2][EXPORTED_SIZE];
     CompareOptions with_snapshots = *options;
     Crew crew = {.options = &with_snapshots, .result = out};
     *out = (CompareResult){0};
     int status = load_tables(options, &crew, out, error);
     if (status == 0 && options->source_snapshot == NULL) {
-        status = take_snapshot(options->source_uri, DATABASE_SOURCE, &holders[0], &snapshots[0], error);
+        status = take_snapshot(options->source_uri, DATABASE_SOURCE, &holders[0], snapshots[0], error);
         with_snapshots.source_snapshot = snapshots[0];
     }
     if (status == 0 && options->target_snapshot == NULL) {
-        status = take_snapshot(options->target_uri, DATABASE_TARGET, &holders[1], &snapshots[1], error);
+        status = take_snapshot(options->target_uri, DATABASE_TARGET, &holders[1], snapshots[1], error);
         with_snapshots.target_snapshot = snapshots[1];
     }
     if (status == 0) {
@@ -248,7 +248,6 @@ int compare_tables(const CompareOptions *options, CompareResult *out, Error *err
     }
     for (int i = 0; i < 2; i++) {
         database_close(holders[i]);
-        free(snapshots[i]);
     }
     free(crew.order);
     return status;

@@ -5,8 +5,8 @@
 #include "pair.h"
 
 #include <poll.h>
-#include <stdio.h>
 
+#include "exported.h"
 #include "query.h"
 
 /* Floats are compared at what both majors print alike. */
@@ -44,19 +44,11 @@ void pair_close(ComparePair *pair)
     *pair = (ComparePair){0};
 }
 
-static int begin_side(Database *database, const char *snapshot, Error *error)
-{
-    char sql[160];
-    snprintf(sql, sizeof sql,
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%.63s'", snapshot);
-    return database_execute(database, error, sql, 0);
-}
-
 int pair_begin(ComparePair *pair, Error *error)
 {
-    return begin_side(pair->source, pair->source_snapshot, error) == 0
+    return exported_adopt(pair->source, pair->source_snapshot, error) == 0
                ? (pair->guarded ? database_execute(pair->target, error, "SAVEPOINT compared", 0)
-                                : begin_side(pair->target, pair->target_snapshot, error))
+                                : exported_adopt(pair->target, pair->target_snapshot, error))
                : -1;
 }
 
@@ -87,7 +79,7 @@ int session_open_guard(const CompareOptions *options, Database **out, Error *err
                                    out, error) == 0 &&
                    database_execute(*out, error, settings, 0) == 0 &&
                    database_execute(*out, error, "SET idle_in_transaction_session_timeout = 10000", 0) == 0
-               ? begin_side(*out, options->target_snapshot, error)
+               ? exported_adopt(*out, options->target_snapshot, error)
                : -1;
 }
 

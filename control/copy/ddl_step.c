@@ -88,7 +88,7 @@ int ddl_note_key(Copy *copy, Error *error)
     return status;
 }
 
-int ddl_take_snapshot(Copy *copy, char exported[64], Error *error)
+int ddl_take_snapshot(Copy *copy, char exported[EXPORTED_SIZE], Error *error)
 {
     char *seen = NULL;
     const PastSlot wanted = {.copy = copy, .target = copy->target, .what = "the snapshot of the schema"};

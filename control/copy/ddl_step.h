@@ -6,6 +6,7 @@
 #pragma once
 
 #include "copy.h"
+#include "exported.h"
 
 /* For a migration that begins: what the operator said, or what the source allows. */
 int ddl_choose_mode(Copy *copy, Error *error) MUST_CHECK;
@@ -21,7 +22,7 @@ int ddl_note_key(Copy *copy, Error *error) MUST_CHECK;
  * Takes the snapshot in copy->holder, past every transaction that had begun when the slot was made, and writes down what it sees.
  * exported is its name. It lives until ddl_let_go.
  */
-int ddl_take_snapshot(Copy *copy, char exported[64], Error *error) MUST_CHECK;
+int ddl_take_snapshot(Copy *copy, char exported[EXPORTED_SIZE], Error *error) MUST_CHECK;
 void ddl_let_go(Copy *copy);
 
 /* The list of the migration's tables is what session sees at the source, and no more. In slot_step.c. */

@@ -1,8 +1,6 @@
 #include "past_slot.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "session.h"
@@ -11,20 +9,12 @@
 
 #define PAUSE_MS 50
 
-static int take(Database *holder, char exported[64], char **seen, Error *error)
+/* One try, in the place of the last one's. */
+static int take(Database *holder, char exported[EXPORTED_SIZE], char **seen, Error *error)
 {
-    PGresult *row = NULL;
-    if (database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_query(holder, &row, error,
-                       "SELECT pg_catalog.txid_current_snapshot(), pg_catalog.pg_export_snapshot()",
-                       0) != 0) {
-        return -1;
-    }
     free(*seen);
-    *seen = strdup(PQgetvalue(row, 0, 0));
-    snprintf(exported, 64, "%s", PQgetvalue(row, 0, 1));
-    PQclear(row);
-    return 0;
+    *seen = NULL;
+    return exported_take(holder, seen, exported, error);
 }
 
 static int is_past(const PastSlot *wanted, const char *seen, bool *past, Error *error)
@@ -47,7 +37,8 @@ static int is_past(const PastSlot *wanted, const char *seen, bool *past, Error *
     return status;
 }
 
-int past_slot_take(const PastSlot *wanted, Database *holder, char exported[64], char **seen, Error *error)
+int past_slot_take(const PastSlot *wanted, Database *holder, char exported[EXPORTED_SIZE], char **seen,
+                   Error *error)
 {
     const Copy *copy = wanted->copy;
     double start = clock_seconds();

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "copy.h"
+#include "exported.h"
 
 typedef struct PastSlot {
     const Copy *copy;
@@ -22,5 +23,5 @@ typedef struct PastSlot {
  * Begins a read-only transaction on holder, a connection to the source, and exports its snapshot. exported is its name, *seen what
  * it sees, which the caller frees. Takes another one until it is past; ERROR_LIMIT, with whom it waits for, after the slot's timeout.
  */
-int past_slot_take(const PastSlot *wanted, Database *holder, char exported[64], char **seen,
+int past_slot_take(const PastSlot *wanted, Database *holder, char exported[EXPORTED_SIZE], char **seen,
                    Error *error) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "exported.h"
 #include "lsn.h"
 #include "number.h"
 #include "past_slot.h"
@@ -31,7 +32,7 @@ struct Snapshots {
     bool joined;      /* another process takes them */
     Database *target; /* for the state */
     Database *holder; /* has the current one exported; NULL when there is none */
-    char exported[64];
+    char exported[EXPORTED_SIZE];
     char server[SERVER_SIZE]; /* of a process that copies along: where it reads */
     int number;               /* of the newest; 0: none was taken by this process */
     bool published;
@@ -135,7 +136,7 @@ static int stopped(const Snapshots *snapshots, Error *error)
 /* What a snapshot is, as texts. */
 typedef struct Taken {
     char *seen; /* NULL: of a standby */
-    char exported[64];
+    char exported[EXPORTED_SIZE];
     char server[SERVER_SIZE];
     char end[LSN_TEXT_SIZE + 8];
 } Taken;
@@ -314,22 +315,6 @@ static int make_current(Snapshots *snapshots, Error *error)
     return status;
 }
 
-/* invalid_parameter_value, object_not_in_prerequisite_state, undefined_object (from 17 on): nobody has it exported any more. */
-static bool is_gone(const Error *error)
-{
-    return strcmp(error->sqlstate, "22023") == 0 || strcmp(error->sqlstate, "55000") == 0 ||
-           strcmp(error->sqlstate, "42704") == 0;
-}
-
-static int take_over(const Snapshots *snapshots, Database *worker, Error *error)
-{
-    char sql[160];
-    snprintf(sql, sizeof(sql),
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'",
-             snapshots->exported);
-    return database_execute(worker, error, sql, 0);
-}
-
 /* An old one is replaced only once it is published: there are never more than two that somebody copies under. */
 static int adopt(Snapshots *snapshots, Database *worker, int *number, Error *error)
 {
@@ -340,10 +325,10 @@ static int adopt(Snapshots *snapshots, Database *worker, int *number, Error *err
         return -1;
     }
     *number = snapshots->number;
-    if (take_over(snapshots, worker, error) == 0) {
+    if (exported_adopt(worker, snapshots->exported, error) == 0) {
         return 0;
     }
-    if (!is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
+    if (!exported_is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
         return -1;
     }
     /* The session that had it exported was ended: a standby's, by replay. */
@@ -353,7 +338,7 @@ static int adopt(Snapshots *snapshots, Database *worker, int *number, Error *err
         return -1;
     }
     *number = snapshots->number;
-    return take_over(snapshots, worker, error);
+    return exported_adopt(worker, snapshots->exported, error);
 }
 
 /* The newest that is exported, as far as its row says. */
@@ -386,10 +371,10 @@ static int adopt_joined(Snapshots *snapshots, Database *worker, int *number, Err
         }
         *number = snapshots->number;
         if (*number > 0) {
-            if (take_over(snapshots, worker, error) == 0) {
+            if (exported_adopt(worker, snapshots->exported, error) == 0) {
                 return 0;
             }
-            if (!is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
+            if (!exported_is_gone(error) || database_execute(worker, error, "ROLLBACK", 0) != 0) {
                 return -1;
             }
             *error = (Error){0};

@@ -6,7 +6,6 @@
  */
 #include "standby.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,18 +123,11 @@ static int wait_until_still(Database *holder, Lsn *end, Error *error)
     return 0;
 }
 
-static int take_paused(Database *holder, char exported[64], Lsn *end, Error *error)
+static int take_paused(Database *holder, char exported[EXPORTED_SIZE], Lsn *end, Error *error)
 {
-    char *name = NULL;
     Lsn after = LSN_INVALID;
-    if (wait_until_still(holder, end, error) != 0 ||
-        database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_value(holder, &name, error, "SELECT pg_catalog.pg_export_snapshot()", 0) != 0) {
-        return -1;
-    }
-    snprintf(exported, 64, "%s", name != NULL ? name : "");
-    free(name);
-    if (replayed(holder, &after, error) != 0) {
+    if (wait_until_still(holder, end, error) != 0 || exported_take(holder, NULL, exported, error) != 0 ||
+        replayed(holder, &after, error) != 0) {
         return -1;
     }
     return after == *end
@@ -144,7 +136,8 @@ static int take_paused(Database *holder, char exported[64], Lsn *end, Error *err
 }
 
 /* Somebody else may let replay go on meanwhile: then once more. */
-int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[64], Lsn *end, Error *error)
+int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EXPORTED_SIZE], Lsn *end,
+                 Error *error)
 {
     char *paused = NULL;
     Error ignored;

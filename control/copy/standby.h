@@ -7,6 +7,7 @@
 #pragma once
 
 #include "copy.h"
+#include "exported.h"
 #include "lsn.h"
 
 /* Where rows are read: the connection string of the standby, or of the source. */
@@ -23,5 +24,5 @@ int standby_check(Copy *copy, Error *error) MUST_CHECK;
  * exported, and in *end where it stands: it sees what committed before. Waits until replay is past least. Replay goes on afterwards,
  * whatever happens.
  */
-int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[64], Lsn *end,
+int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EXPORTED_SIZE], Lsn *end,
                  Error *error) MUST_CHECK;

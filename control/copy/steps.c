@@ -59,7 +59,7 @@ static int tell_left_out(Copy *copy, Error *error)
 int copy_step_schema(Copy *copy, bool repeated, Error *error)
 {
     SchemaRoad road = post_data_road(copy);
-    char snapshot[64];
+    char snapshot[EXPORTED_SIZE];
     (void)repeated;
     if (copy_captures(copy)) {
         if (ddl_take_snapshot(copy, snapshot, error) != 0 ||

@@ -88,34 +88,15 @@ static int move(Pairs *pairs, int64_t number, PointState from, PointState to, co
                             error);
 }
 
-static int begin_exported(Database *holder, char *seen, size_t seen_size, char exported[64], Error *error)
-{
-    PGresult *row = NULL;
-    bool open = PQtransactionStatus(database_connection(holder)) != PQTRANS_IDLE;
-    if ((open && database_execute(holder, error, "ROLLBACK", 0) != 0) ||
-        database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_query(holder, &row, error,
-                       "SELECT pg_catalog.txid_current_snapshot(), pg_catalog.pg_export_snapshot()",
-                       0) != 0) {
-        return -1;
-    }
-    int length = snprintf(seen, seen_size, "%s", PQgetvalue(row, 0, 0));
-    snprintf(exported, 64, "%s", PQgetvalue(row, 0, 1));
-    PQclear(row);
-    return length < (int)seen_size
-               ? 0
-               : error_set(error, ERROR_SOURCE, "so many transactions run that their list is too long");
-}
-
 /* Takes S, and gives it to the applier that stands in state from. */
 static int take_source(Pairs *pairs, int64_t number, PointState from, bool *moved, Error *error)
 {
-    enum { SEEN = 1 << 20 };
-    char *seen = malloc(SEEN), *end = NULL;
-    if (seen == NULL) {
-        abort();
+    enum { MOST_SEEN = 1 << 20 };
+    char *seen = NULL, *end = NULL;
+    int status = exported_take(pairs->holders[0], &seen, pairs->exported[0], error);
+    if (status == 0 && strlen(seen) >= MOST_SEEN) {
+        status = error_set(error, ERROR_SOURCE, "so many transactions run that their list is too long");
     }
-    int status = begin_exported(pairs->holders[0], seen, SEEN, pairs->exported[0], error);
     if (status == 0) {
         status = database_value(pairs->holders[0], &end, error,
                                 "SELECT pg_catalog.pg_current_wal_insert_lsn()", 0);
@@ -165,8 +146,7 @@ static int meet(Pairs *pairs, int64_t number, bool *reached, Error *error)
 /* T, while the applier stands. *taken is false when it does not any more. */
 static int take_target(Pairs *pairs, int64_t number, bool *taken, Error *error)
 {
-    char seen[1 << 16];
-    return begin_exported(pairs->holders[1], seen, sizeof(seen), pairs->exported[1], error) == 0
+    return exported_take(pairs->holders[1], NULL, pairs->exported[1], error) == 0
                ? move(pairs, number, POINT_REACHED, POINT_RELEASED, NULL, taken, error)
                : -1;
 }

@@ -85,14 +85,6 @@ static int make(Pairs *pairs, Error *error)
     return 0;
 }
 
-static int adopt_one(Database *database, const char *exported, Error *error)
-{
-    char sql[160];
-    snprintf(sql, sizeof(sql),
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'", exported);
-    return database_execute(database, error, sql, 0);
-}
-
 static int adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
 {
     if (pairs->holders[0] != NULL && clock_seconds() - pairs->made_at >= pairs->options.cycle) {
@@ -103,15 +95,9 @@ static int adopt(Pairs *pairs, Database *source, Database *target, int *number, 
         return -1;
     }
     *number = pairs->summary.count;
-    return adopt_one(source, pairs->exported[0], error) == 0 ? adopt_one(target, pairs->exported[1], error)
-                                                             : -1;
-}
-
-/* Whose session has ended takes its snapshot along. */
-static bool is_gone(const Error *error)
-{
-    return strcmp(error->sqlstate, "22023") == 0 || strcmp(error->sqlstate, "42704") == 0 ||
-           strcmp(error->sqlstate, "55000") == 0;
+    return exported_adopt(source, pairs->exported[0], error) == 0
+               ? exported_adopt(target, pairs->exported[1], error)
+               : -1;
 }
 
 static int adopt_again(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
@@ -127,7 +113,7 @@ int pairs_adopt(Pairs *pairs, Database *source, Database *target, int *number, E
 {
     pthread_mutex_lock(&pairs->mutex);
     int status = adopt(pairs, source, target, number, error);
-    if (status != 0 && is_gone(error)) {
+    if (status != 0 && exported_is_gone(error)) {
         status = adopt_again(pairs, source, target, number, error);
     }
     pthread_mutex_unlock(&pairs->mutex);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "exported.h"
 #include "follower.h"
 #include "pairs.h"
 
@@ -16,7 +17,7 @@ struct Pairs {
     Database *marker; /* on the source */
     Database *holders
         [2]; /* of the source's and the target's snapshot, in their transactions; NULL: there is no pair */
-    char exported[2][64];
+    char exported[2][EXPORTED_SIZE];
     double made_at;
     PairsWork work; /* to be done at the next point, or NULL */
     void *work_context;

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "exported.h"
 #include "relay.h"
 #include "text.h"
 
@@ -229,10 +230,7 @@ static int work(RepairBatch *batch, Error *error)
 
 static int begin(RepairBatch *batch, const char *exported, int64_t point, bool *stands, Error *error)
 {
-    char sql[160];
-    snprintf(sql, sizeof(sql),
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'", exported);
-    return database_execute(batch->source, error, sql, 0) == 0 &&
+    return exported_adopt(batch->source, exported, error) == 0 &&
                    database_execute(batch->target, error, "BEGIN", 0) == 0
                ? pairs_lock_point(batch->target, batch->verify->settings->migration, point, stands, error)
                : -1;

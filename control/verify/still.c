@@ -26,22 +26,9 @@ static int came_back(Database *target, bool *back, Error *error)
                           0);
 }
 
-static int export_one(Database *holder, char exported[64], Error *error)
-{
-    char *name = NULL;
-    bool open = PQtransactionStatus(database_connection(holder)) != PQTRANS_IDLE;
-    if ((open && database_execute(holder, error, "ROLLBACK", 0) != 0) ||
-        database_execute(holder, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) != 0 ||
-        database_value(holder, &name, error, "SELECT pg_catalog.pg_export_snapshot()", 0) != 0) {
-        return -1;
-    }
-    snprintf(exported, 64, "%s", name != NULL ? name : "");
-    free(name);
-    return 0;
-}
-
 /* One try; *still is false when somebody wrote meanwhile. */
-static int try_take(Database *holders[2], Database *watch, char exported[2][64], bool *still, Error *error)
+static int try_take(Database *holders[2], Database *watch, char exported[2][EXPORTED_SIZE], bool *still,
+                    Error *error)
 {
     char *before = NULL, *after = NULL;
     int status = database_value(watch, &before, error, SEEN_SQL, 0);
@@ -49,8 +36,9 @@ static int try_take(Database *holders[2], Database *watch, char exported[2][64],
         status = came_back(watch, still, error);
     }
     if (status == 0 && *still) {
-        status =
-            export_one(holders[1], exported[1], error) == 0 ? export_one(holders[0], exported[0], error) : -1;
+        status = exported_take(holders[1], NULL, exported[1], error) == 0
+                     ? exported_take(holders[0], NULL, exported[0], error)
+                     : -1;
     }
     if (status == 0 && *still) {
         status = database_value(watch, &after, error, SEEN_SQL, 0);
@@ -61,7 +49,8 @@ static int try_take(Database *holders[2], Database *watch, char exported[2][64],
     return status;
 }
 
-static int take(Database *holders[2], Database *watch, char exported[2][64], bool (*stop)(void), Error *error)
+static int take(Database *holders[2], Database *watch, char exported[2][EXPORTED_SIZE], bool (*stop)(void),
+                Error *error)
 {
     for (double begun = clock_seconds(); clock_seconds() - begun < LIMIT_SECONDS;) {
         bool still = false;
@@ -84,7 +73,7 @@ static int take(Database *holders[2], Database *watch, char exported[2][64], boo
     return error_hint(error, "compare while less is written; cutover --verify compares at the switch itself");
 }
 
-int still_take(Database *holders[2], Database *watch, char exported[2][64], bool (*stop)(void),
+int still_take(Database *holders[2], Database *watch, char exported[2][EXPORTED_SIZE], bool (*stop)(void),
                char point[24], Error *error)
 {
     char *end = NULL;
