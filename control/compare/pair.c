@@ -12,14 +12,10 @@
 /* Floats are compared at what both majors print alike. */
 static const char settings[] = "SET extra_float_digits = 0";
 
-int session_prepare(Database *database, Error *error)
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
 {
-    return database_execute(database, error, settings, 0);
-}
-
-static int open_side(const char *uri, DatabaseEnd end, Database **out, Error *error)
-{
-    return database_connect(uri, end, "compare", out, error) == 0 ? session_prepare(*out, error) : -1;
+    return database_connect(uri, end, purpose, out, error) == 0 ? database_execute(*out, error, settings, 0)
+                                                                : -1;
 }
 
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error)
@@ -29,8 +25,9 @@ int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, 
                          .target = guard,
                          .guarded = guard != NULL,
                          .stop = options->stop};
-    if (open_side(options->source_uri, DATABASE_SOURCE, &out->source, error) != 0 ||
-        (guard == NULL && open_side(options->target_uri, DATABASE_TARGET, &out->target, error) != 0)) {
+    if (pair_connect(options->source_uri, DATABASE_SOURCE, "compare", &out->source, error) != 0 ||
+        (guard == NULL &&
+         pair_connect(options->target_uri, DATABASE_TARGET, "compare", &out->target, error) != 0)) {
         pair_close(out);
         return -1;
     }
@@ -81,6 +78,12 @@ int session_open_guard(const CompareOptions *options, Database **out, Error *err
                    database_execute(*out, error, "SET idle_in_transaction_session_timeout = 10000", 0) == 0
                ? exported_adopt(*out, options->target_snapshot, error)
                : -1;
+}
+
+int pair_execute(ComparePair *pair, const char *sql, Error *error)
+{
+    return database_execute(pair->source, error, sql, 0) == 0 ? database_execute(pair->target, error, sql, 0)
+                                                              : -1;
 }
 
 static int send(Database *database, const char *sql, int count, const char *const *values, Error *error)
@@ -148,22 +151,14 @@ int pair_query(ComparePair *pair, const char *sql, int count, const char *const 
     return status;
 }
 
-static int set_both(ComparePair *pair, const char *sql, Error *error)
-{
-    return !pair->careful || (database_execute(pair->source, error, sql, 0) == 0 &&
-                              database_execute(pair->target, error, sql, 0) == 0)
-               ? 0
-               : -1;
-}
-
 int pair_query_rows(ComparePair *pair, const char *sql, int count, const char *const *values,
                     PGresult **source, PGresult **target, Error *error)
 {
-    if (set_both(pair, "SET LOCAL search_path TO DEFAULT", error) != 0 ||
+    if ((pair->careful && pair_execute(pair, "SET LOCAL search_path TO DEFAULT", error) != 0) ||
         pair_query(pair, sql, count, values, source, target, error) != 0) {
         return -1;
     }
-    if (set_both(pair, "SET LOCAL search_path = pg_catalog", error) == 0) {
+    if (!pair->careful || pair_execute(pair, "SET LOCAL search_path = pg_catalog", error) == 0) {
         return 0;
     }
     PQclear(*source);

@@ -16,6 +16,10 @@ typedef struct ComparePair {
     bool (*stop)(void);
 } ComparePair;
 
+/* Opens one session of a pair, with what every session that compares sets. The caller closes *out. */
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out,
+                 Error *error) MUST_CHECK;
+
 /*
  * Opens both sessions for the snapshots that options name. With a guard (not NULL) that is the target's session, and
  * belongs to the pair from then on, also after an error. The caller closes *out with pair_close.
@@ -39,6 +43,9 @@ int pair_recover(const CompareOptions *options, ComparePair *pair, Error *error)
 /* A session on the target in an open transaction under its snapshot. The caller closes *out. */
 int session_open_guard(const CompareOptions *options, Database **out, Error *error) MUST_CHECK;
 
+/* Runs sql, without parameters, on one side after the other. */
+int pair_execute(ComparePair *pair, const char *sql, Error *error) MUST_CHECK;
+
 /*
  * Runs sql, with count text parameters, on both sides; the caller clears both results.
  * ERROR_INTERRUPTED when the stop of the options says so: the queries are cancelled then.
@@ -52,6 +59,3 @@ int pair_query(ComparePair *pair, const char *sql, int count, const char *const 
  */
 int pair_query_rows(ComparePair *pair, const char *sql, int count, const char *const *values,
                     PGresult **source, PGresult **target, Error *error) MUST_CHECK;
-
-/* What every session that compares sets. */
-int session_prepare(Database *database, Error *error) MUST_CHECK;

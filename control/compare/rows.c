@@ -141,8 +141,7 @@ static int show_digits(ComparePair *pair, const char *digits, Error *error)
 {
     char sql[64];
     snprintf(sql, sizeof sql, "SET LOCAL extra_float_digits = %s", digits);
-    return database_execute(pair->source, error, sql, 0) == 0 ? database_execute(pair->target, error, sql, 0)
-                                                              : -1;
+    return pair_execute(pair, sql, error);
 }
 
 /* Of rows that are on both sides. What is shown of floats are all their digits. */

@@ -43,11 +43,9 @@ static int open_all(Repair *repair, Error *error)
 {
     const Settings *settings = repair->verify->settings;
     repair->pair.stop = interrupted;
-    return database_connect(settings->source, DATABASE_SOURCE, "verify", &repair->pair.source, error) == 0 &&
-                   database_connect(settings->target, DATABASE_TARGET, "verify", &repair->pair.target,
-                                    error) == 0 &&
-                   session_prepare(repair->pair.source, error) == 0 &&
-                   session_prepare(repair->pair.target, error) == 0 &&
+    return pair_connect(settings->source, DATABASE_SOURCE, "verify", &repair->pair.source, error) == 0 &&
+                   pair_connect(settings->target, DATABASE_TARGET, "verify", &repair->pair.target, error) ==
+                       0 &&
                    database_connect(settings->source, DATABASE_SOURCE, "verify repair", &repair->source,
                                     error) == 0 &&
                    database_connect_as(SESSION_COPIES, settings->target, DATABASE_TARGET, "verify repair",
@@ -86,9 +84,8 @@ static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *f
                             .name = text_copy(PQgetvalue(pieces, row, TABLE))};
     return pairs_adopt(repair->verify->pairs, repair->pair.source, repair->pair.target, &number, error) ==
                        0 &&
-                   chunk_compare(&repair->pair, repair->forms, BATCH_ROWS, &shape, found, 1, error) == 0 &&
-                   database_execute(repair->pair.source, error, "COMMIT", 0) == 0
-               ? database_execute(repair->pair.target, error, "COMMIT", 0)
+                   chunk_compare(&repair->pair, repair->forms, BATCH_ROWS, &shape, found, 1, error) == 0
+               ? pair_execute(&repair->pair, "COMMIT", error)
                : -1;
 }
 

@@ -31,39 +31,30 @@ static int open_all(Worker *worker, Error *error)
     const Settings *settings = worker->verify->settings;
     worker->pair.stop = interrupted;
     return database_connect(settings->target, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
-                   database_connect(settings->source, DATABASE_SOURCE, "verify", &worker->pair.source,
-                                    error) == 0 &&
-                   database_connect(settings->target, DATABASE_TARGET, "verify", &worker->pair.target,
-                                    error) == 0 &&
-                   session_prepare(worker->pair.source, error) == 0 &&
-                   session_prepare(worker->pair.target, error) == 0
-               ? 0
+                   pair_connect(settings->source, DATABASE_SOURCE, "verify", &worker->pair.source, error) == 0
+               ? pair_connect(settings->target, DATABASE_TARGET, "verify", &worker->pair.target, error)
                : -1;
 }
 
-static int end(Worker *worker, const char *how, Error *error)
+static bool is_part(const PassJob *job)
 {
-    return database_execute(worker->pair.source, error, how, 0) == 0
-               ? database_execute(worker->pair.target, error, how, 0)
-               : -1;
+    return job->first_key[0] != '\0' || job->last_key[0] != '\0';
 }
 
 /* A range of keys is read by their index. */
 static int set_up(Worker *worker, const PassJob *job, Error *error)
 {
-    bool part = job->first_key[0] != '\0' || job->last_key[0] != '\0';
     static const char sql[] = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
-    return part ? end(worker, sql, error) : 0;
+    return is_part(job) ? pair_execute(&worker->pair, sql, error) : 0;
 }
 
 static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
 {
     const PGresult *tables = job->tables;
-    bool part = job->first_key[0] != '\0' || job->last_key[0] != '\0';
     return (ChunkShape){
         .condition =
             PQgetisnull(tables, row, PASS_CONDITION) ? NULL : PQgetvalue(tables, row, PASS_CONDITION),
-        .range = part ? PQgetvalue(tables, row, PASS_PART_COLUMN) : NULL,
+        .range = is_part(job) ? PQgetvalue(tables, row, PASS_PART_COLUMN) : NULL,
         .first_key = job->first_key,
         .last_key = job->last_key,
         .sample = worker->verify->options->sample,
@@ -95,7 +86,7 @@ static int compare_under_pair(Worker *worker, const PassJob *job, CompareTable *
                 set_up(worker, job, error) == 0 &&
                 chunk_compare(&worker->pair, worker->forms, worker->verify->options->limit, shapes,
                               &tables[first], count, error) == 0
-            ? end(worker, "COMMIT", error)
+            ? pair_execute(&worker->pair, "COMMIT", error)
             : -1;
     free(shapes);
     return status;
@@ -109,7 +100,7 @@ static int recover(Worker *worker, const Error *cause, Error *error)
         *error = *cause;
         return -1;
     }
-    return end(worker, "ROLLBACK", error);
+    return pair_execute(&worker->pair, "ROLLBACK", error);
 }
 
 /* One table by itself; what is wrong with it becomes its problem. */
@@ -240,8 +231,7 @@ static int work(const CrewMember *member, Error *error)
     }
     forms_free(worker.forms);
     database_close(worker.state);
-    database_close(worker.pair.source);
-    database_close(worker.pair.target);
+    pair_close(&worker.pair);
     return status;
 }
 
