@@ -14,11 +14,9 @@
 /* Those of an interrupted run come anew. */
 static int forget(Verify *verify, Error *error)
 {
-    char id[24];
-    snprintf(id, sizeof(id), "%lld", (long long)verify->pass.id);
     return database_execute(verify->target, error,
                             "DELETE FROM penstock.verify_difference WHERE pass = $1::int8 AND kind <> 'row'",
-                            1, id);
+                            1, verify->pass.id);
 }
 
 static int compare_definitions(Verify *verify, Error *error)

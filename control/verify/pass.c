@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
 #include "text.h"
 
 /* Below this tables are compared together, so many at a time. */
@@ -41,37 +40,29 @@ static const char jobs_sql[] =
     "NULL) p"
     "  GROUP BY set, first_key, last_key";
 
-static char *number(int64_t value, char out[24])
-{
-    snprintf(out, 24, "%lld", (long long)value);
-    return out;
-}
-
 static int make_jobs(Database *target, const char *migration, const char *match, const Pass *pass,
                      Error *error)
 {
-    char id[24];
     Text sql = {0};
     text_printf(
         &sql,
         "WITH chosen AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts FROM penstock.relation r"
         " WHERE r.migration = $1" ONE_OF_A_ROUTE "%s%s)%s",
         match != NULL ? " AND " : "", match != NULL ? match : "", jobs_sql);
-    int status = database_execute(target, error, sql.data, 2, migration, number(pass->id, id));
+    int status = database_execute(target, error, sql.data, 2, migration, pass->id);
     text_free(&sql);
     return status;
 }
 
 static int count_jobs(Database *target, Pass *pass, Error *error)
 {
-    char id[24];
     PGresult *row = NULL;
     if (database_query(
             target, &row, error,
             "SELECT count(*), count(*) FILTER (WHERE state = 'pending'), coalesce(sum(source_bytes), 0),"
             "       coalesce(sum(source_bytes) FILTER (WHERE state = 'pending'), 0)"
             "  FROM penstock.verify_job WHERE pass = $1::int8",
-            1, number(pass->id, id)) != 0) {
+            1, pass->id) != 0) {
         return -1;
     }
     pass->jobs = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
@@ -93,7 +84,7 @@ static int find_interrupted(Database *target, const char *migration, const char 
         return -1;
     }
     out->resumed = id != NULL;
-    out->id = id != NULL ? strtoll(id, NULL, 10) : 0;
+    snprintf(out->id, sizeof out->id, "%s", id != NULL ? id : "");
     free(id);
     return 0;
 }
@@ -127,7 +118,7 @@ static int make_pass(Database *target, const char *migration, const char *scope,
                        migration, scope) != 0) {
         return -1;
     }
-    out->id = strtoll(id, NULL, 10);
+    snprintf(out->id, sizeof out->id, "%s", id);
     free(id);
     return make_jobs(target, migration, match, out, error) == 0 ? database_execute(target, error, "COMMIT", 0)
                                                                 : -1;
@@ -149,8 +140,6 @@ int pass_begin(Database *target, const char *migration, const char *scope, const
 
 static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *error)
 {
-    char id[24], text[16];
-    snprintf(text, sizeof text, "%d", job->number);
     return database_query(
         target, &job->tables, error,
         "SELECT r.id, coalesce(r.route_schema, r.schema_name), coalesce(r.route_table, r.table_name), "
@@ -158,12 +147,11 @@ static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *
         "       CASE WHEN r.copy_state <> 'copied' THEN coalesce(r.recopy_reason, 'it is not copied yet') END"
         "  FROM penstock.verify_job j, unnest(j.relations) AS n JOIN penstock.relation r ON r.id = n"
         " WHERE j.pass = $1::int8 AND j.number = $2::int ORDER BY r.id",
-        2, number(pass->id, id), text);
+        2, pass->id, job->number);
 }
 
 int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error)
 {
-    char id[24];
     PGresult *row = NULL;
     *out = (PassJob){0};
     *found = false;
@@ -172,12 +160,12 @@ int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Err
                        "SELECT number, first_key, last_key, source_bytes FROM penstock.verify_job"
                        " WHERE pass = $1::int8 AND state = 'pending' ORDER BY number LIMIT 1"
                        " FOR UPDATE SKIP LOCKED",
-                       1, number(pass->id, id)) != 0) {
+                       1, pass->id) != 0) {
         return -1;
     }
     *found = PQntuples(row) == 1;
     if (*found) {
-        out->number = number_int(PQgetvalue(row, 0, 0));
+        snprintf(out->number, sizeof out->number, "%s", PQgetvalue(row, 0, 0));
         snprintf(out->first_key, sizeof out->first_key, "%s", PQgetvalue(row, 0, 1));
         snprintf(out->last_key, sizeof out->last_key, "%s", PQgetvalue(row, 0, 2));
         out->bytes = strtoll(PQgetvalue(row, 0, 3), NULL, 10);
@@ -202,13 +190,19 @@ enum {
     COUNTED
 };
 
-static void add_table(Text arrays[COUNTED], const char *relation, const CompareTable *table)
+static void add_count(Text *array, int64_t count)
 {
     char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)count);
+    text_array_add(array, text);
+}
+
+static void add_table(Text arrays[COUNTED], const char *relation, const CompareTable *table)
+{
     bool answered = !table->rewritten && !table->unreadable;
     text_array_add(&arrays[COUNTED_RELATION], relation);
-    text_array_add(&arrays[COUNTED_SOURCE], number(table->source_rows, text));
-    text_array_add(&arrays[COUNTED_TARGET], number(table->target_rows, text));
+    add_count(&arrays[COUNTED_SOURCE], table->source_rows);
+    add_count(&arrays[COUNTED_TARGET], table->target_rows);
     text_array_add(&arrays[COUNTED_EQUAL], table->equal ? "t" : "f");
     text_array_add(&arrays[COUNTED_ANSWERED], answered ? "t" : "f");
     text_array_add(&arrays[COUNTED_PROBLEM], table->problem);
@@ -217,7 +211,6 @@ static void add_table(Text arrays[COUNTED], const char *relation, const CompareT
 static int note_tables(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found,
                        Error *error)
 {
-    char id[24];
     Text arrays[COUNTED] = {{0}};
     for (int i = 0; i < PQntuples(job->tables); i++) {
         add_table(arrays, PQgetvalue(job->tables, i, PASS_RELATION), &found[i]);
@@ -234,8 +227,8 @@ static int note_tables(Database *target, const Pass *pass, const PassJob *job, c
         " ON CONFLICT (pass, relation) DO UPDATE SET source_rows = v.source_rows + excluded.source_rows,"
         "    target_rows = v.target_rows + excluded.target_rows, equal = v.equal AND excluded.equal,"
         "    answered = v.answered AND excluded.answered, problem = coalesce(v.problem, excluded.problem)",
-        7, number(pass->id, id), arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data,
-        arrays[4].data, arrays[5].data);
+        7, pass->id, arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data, arrays[4].data,
+        arrays[5].data);
     for (int i = 0; i < COUNTED; i++) {
         text_free(&arrays[i]);
     }
@@ -245,18 +238,16 @@ static int note_tables(Database *target, const Pass *pass, const PassJob *job, c
 static int note_row(Database *target, const Pass *pass, const char *object, const CompareKey *key,
                     Error *error)
 {
-    char id[24];
     static const char sql[] =
         "INSERT INTO penstock.verify_difference (pass, kind, object, key, column_name, source, target)"
         " VALUES ($1::int8, 'row', $2, $3, $4, $5, $6)";
-    number(pass->id, id);
     if (key->value_count == 0) {
-        return database_execute(target, error, sql, 6, id, object, key->key, NULL,
+        return database_execute(target, error, sql, 6, pass->id, object, key->key, NULL,
                                 key->on_source ? "there" : NULL, key->on_target ? "there" : NULL);
     }
     for (size_t i = 0; i < key->value_count; i++) {
         const CompareValue *value = &key->values[i];
-        if (database_execute(target, error, sql, 6, id, object, key->key, value->column, value->source,
+        if (database_execute(target, error, sql, 6, pass->id, object, key->key, value->column, value->source,
                              value->target) != 0) {
             return -1;
         }
@@ -291,8 +282,6 @@ static Text list_different(const PassJob *job, const CompareTable *found)
 
 int pass_done(Database *target, const Pass *pass, const PassJob *job, const CompareTable *found, Error *error)
 {
-    char id[24], text[16];
-    snprintf(text, sizeof text, "%d", job->number);
     int status = note_tables(target, pass, job, found, error);
     for (int i = 0; status == 0 && i < PQntuples(job->tables); i++) {
         status = note_rows(target, pass, &found[i], error);
@@ -302,7 +291,7 @@ int pass_done(Database *target, const Pass *pass, const PassJob *job, const Comp
                      database_execute(target, error,
                                       "UPDATE penstock.verify_job SET state = 'done', different = $3::int8[]"
                                       " WHERE pass = $1::int8 AND number = $2::int",
-                                      3, number(pass->id, id), text, different.data) == 0 &&
+                                      3, pass->id, job->number, different.data) == 0 &&
                      database_execute(target, error, "COMMIT", 0) == 0
                  ? 0
                  : error_context(error, "noting what was compared");
@@ -313,16 +302,15 @@ int pass_done(Database *target, const Pass *pass, const PassJob *job, const Comp
 int pass_note(Database *target, const Pass *pass, const char *kind, const char *object, const char *key,
               const char *source, const char *target_value, Error *error)
 {
-    char id[24];
     return database_execute(target, error,
                             "INSERT INTO penstock.verify_difference (pass, kind, object, key, source, target)"
                             " VALUES ($1::int8, $2, $3, $4, $5, $6)",
-                            6, number(pass->id, id), kind, object, key, source, target_value);
+                            6, pass->id, kind, object, key, source, target_value);
 }
 
 int pass_end(Database *target, const Pass *pass, const PairsSummary *pairs, Error *error)
 {
-    char id[24], points[16], hold[32];
+    char points[16], hold[32];
     snprintf(points, sizeof points, "%d", pairs->count);
     snprintf(hold, sizeof hold, "%.3f", pairs->longest_hold_ms);
     return database_execute(
@@ -340,7 +328,7 @@ int pass_end(Database *target, const Pass *pass, const PairsSummary *pairs, Erro
                "       (SELECT count(DISTINCT concat(kind, object)) AS others FROM penstock.verify_difference"
                "         WHERE pass = $1::int8 AND kind <> 'row' AND repaired IS NULL) d"
                " WHERE p.id = $1::int8",
-               5, number(pass->id, id), pairs->first_point, pairs->last_point, points, hold) == 0
+               5, pass->id, pairs->first_point, pairs->last_point, points, hold) == 0
                ? 0
                : error_context(error, "summing up what was compared");
 }

@@ -17,14 +17,14 @@
 #include "pairs.h"
 
 typedef struct Pass {
-    int64_t id;
+    char id[24]; /* penstock.verify_pass.id, as text: it is only ever given to the server */
     int64_t jobs, jobs_left;
     int64_t bytes, bytes_left;
     bool resumed;
 } Pass;
 
 typedef struct PassJob {
-    int number;
+    char number[16]; /* penstock.verify_job.number, as text */
     int64_t bytes;
     char first_key[24], last_key[24]; /* "" where it is open, or all of it is compared */
     PGresult *tables;                 /* a row each: PASS_RELATION … */

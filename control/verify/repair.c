@@ -174,12 +174,9 @@ static int repair_found(Repair *repair, const PGresult *pieces, int row, const C
 }
 
 /* The piece is right now: whether the whole table is, the other pieces say. */
-static int note_right(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
-                      Error *error)
+static int note_right(Repair *repair, const PGresult *pieces, int row, Error *error)
 {
-    char pass[24], rows[24];
-    snprintf(pass, sizeof(pass), "%lld", (long long)repair->verify->pass.id);
-    snprintf(rows, sizeof(rows), "%lld", (long long)found->source_rows);
+    const char *pass = repair->verify->pass.id;
     return database_execute(repair->verify->target, error,
                             "UPDATE penstock.verify_job SET different = array_remove(different, $2::int8)"
                             " WHERE pass = $1::int8 AND first_key IS NOT DISTINCT FROM $3::int8"
@@ -204,7 +201,7 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
     int status = look(repair, pieces, row, &found, error);
     *again = false;
     if (status == 0 && found.equal) {
-        status = note_right(repair, pieces, row, &found, error);
+        status = note_right(repair, pieces, row, error);
     } else if (status == 0 && found.problem == NULL && found.key_count > 0) {
         bool keyless = found.keys[0].part_count == 0;
         if (round == MOST_ROUNDS) {
@@ -239,9 +236,7 @@ static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *
 static int repair_rows(Verify *verify, Error *error)
 {
     PGresult *pieces = NULL;
-    char pass[24];
-    snprintf(pass, sizeof(pass), "%lld", (long long)verify->pass.id);
-    if (database_query(verify->target, &pieces, error, pieces_sql, 1, pass) != 0) {
+    if (database_query(verify->target, &pieces, error, pieces_sql, 1, verify->pass.id) != 0) {
         return -1;
     }
     Repair repair = {.verify = verify, .forms = forms_new()};
@@ -258,12 +253,10 @@ static int repair_rows(Verify *verify, Error *error)
 static int repair_sequences(Verify *verify, Error *error)
 {
     size_t count;
-    char pass[24];
     bool wrong = false;
-    snprintf(pass, sizeof(pass), "%lld", (long long)verify->pass.id);
     if (database_found(verify->target, &wrong, error,
                        "SELECT 1 FROM penstock.verify_difference WHERE pass = $1::int8 AND kind = 'sequence'",
-                       1, pass) != 0) {
+                       1, verify->pass.id) != 0) {
         return -1;
     }
     return !wrong ? 0
@@ -271,7 +264,7 @@ static int repair_sequences(Verify *verify, Error *error)
                ? database_execute(verify->target, error,
                                   "UPDATE penstock.verify_difference SET repaired = 'set'"
                                   " WHERE pass = $1::int8 AND kind = 'sequence'",
-                                  1, pass)
+                                  1, verify->pass.id)
                : -1;
 }
 

@@ -163,10 +163,10 @@ static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, 
 /* Rows that the pass has listed are marked, the others added. */
 static int note(RepairBatch *batch, Error *error)
 {
-    char pass[24], rows[24];
+    const char *pass = batch->verify->pass.id;
+    char rows[24];
     Text object = {0}, keys = {0}, kinds = {0};
     const CompareTable *found = batch->found;
-    snprintf(pass, sizeof(pass), "%lld", (long long)batch->verify->pass.id);
     snprintf(rows, sizeof(rows), "%zu", found->key_count);
     text_printf(&object, "%s.%s", found->schema, found->name);
     for (size_t i = 0; i < found->key_count; i++) {

@@ -160,9 +160,8 @@ static void print_document(const Verify *verify, const json_t *document, bool eq
 
 int verify_report(Verify *verify, bool *equal, Error *error)
 {
-    char id[24], *text = NULL;
-    snprintf(id, sizeof(id), "%lld", (long long)verify->pass.id);
-    if (database_value(verify->target, &text, error, document_sql, 1, id) != 0) {
+    char *text = NULL;
+    if (database_value(verify->target, &text, error, document_sql, 1, verify->pass.id) != 0) {
         return error_context(error, "reading what was compared");
     }
     json_t *document = text != NULL ? parse(text) : NULL;
