@@ -40,6 +40,10 @@ typedef struct Row {
     "c.relname) = $1 "                                                                                       \
     "AND a.attname = $2 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
 #define DEFINED_FUNCTION "SELECT rtrim(pg_get_functiondef(p.oid), chr(10))" FUNCTION
+#define TABLE_COMMENT                                                                                        \
+    "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "          \
+    "'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, obj_description(c.oid, "                    \
+    "'pg_class'))" RELATION
 
 /* One of a constraint comes with that, but for a partition's, whose constraint comes from its parent. */
 #define MISSING_INDEX                                                                                        \
@@ -105,14 +109,8 @@ static const Row rows[] = {
     {"table", "owner", DIFFERS, false,
      "SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, "
      "pg_get_userbyid(c.relowner))" RELATION},
-    {"table", "comment", MISSING, false,
-     "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "
-     "'MATERIALIZED VIEW' ELSE 'TABLE' "
-     "END, n.nspname, c.relname, obj_description(c.oid, 'pg_class'))" RELATION},
-    {"table", "comment", DIFFERS, false,
-     "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "
-     "'MATERIALIZED VIEW' ELSE 'TABLE' "
-     "END, n.nspname, c.relname, obj_description(c.oid, 'pg_class'))" RELATION},
+    {"table", "comment", MISSING, false, TABLE_COMMENT},
+    {"table", "comment", DIFFERS, false, TABLE_COMMENT},
 };
 
 static const Row *row_of(const CatalogDifference *difference)
