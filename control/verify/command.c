@@ -75,7 +75,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     Error error;
     switch (key) {
     case ARGP_KEY_INIT:
-        options->limit = 10;
+        *options = (VerifyOptions){.jobs = 4, .cycle = 300, .limit = 10, .hold_ms = 3000};
         return 0;
     case OPTION_ONLY:
     case OPTION_EXCLUDE:
@@ -104,13 +104,6 @@ static const struct argp verify_argp = {
         "The applier is held for some milliseconds at each point. When none runs, one is started for as long "
         "as this takes. Interrupted, it goes on where it stopped when it is run again.",
 };
-
-static void set_defaults(VerifyOptions *options)
-{
-    options->jobs = options->jobs > 0 ? options->jobs : 4;
-    options->cycle = options->cycle > 0 ? options->cycle : 300;
-    options->hold_ms = options->hold_ms > 0 ? options->hold_ms : 3000;
-}
 
 static int connect_both(Verify *verify, Error *error)
 {
@@ -285,7 +278,6 @@ static int run_pass(Verify *verify, bool *equal, Error *error)
 static ExitStatus command_run(const Settings *settings, void *input, Error *error)
 {
     VerifyOptions *options = input;
-    set_defaults(options);
     Verify verify = {.settings = settings, .options = options, .began = clock_seconds()};
     bool equal = false;
     verify.shown_at = verify.began;
