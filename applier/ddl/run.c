@@ -21,13 +21,18 @@ static const char settings_sql[] =
     "WHERE EXISTS (SELECT FROM pg_settings p WHERE lower(p.name) = lower(s.key) AND p.setting IS DISTINCT "
     "FROM s.value)";
 
+/* Whether objects have owners on the target, as they have at the source. */
+static int has_owners(Database *target, const DdlPlace *place, bool *owners, Error *error)
+{
+    return database_found(target, owners, error,
+                          "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners", 1, place->migration);
+}
+
 static int set_up(Database *target, const DdlPlace *place, const DdlMessage *message, Error *error)
 {
     char *settings = ddl_message_part(message, "settings");
     bool owners = true;
-    int status =
-        database_found(target, &owners, error, "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners",
-                       1, place->migration);
+    int status = has_owners(target, place, &owners, error);
     if (status == 0 && settings != NULL) {
         status = database_execute(target, error, settings_sql, 1, settings);
     }
@@ -208,12 +213,11 @@ static int run_literal(Database *target, const DdlPlace *place, const char *tabl
 }
 
 /* Sees to it that existing rows have the values that they have at the source. */
-static int match_values(Database *target, const DdlPlace *place, const DdlMessage *message, DdlPlan *plan,
+static int match_values(Database *target, const DdlPlace *place, const char *tables, DdlPlan *plan,
                         DdlRan *out, Error *error)
 {
     Text names = {0};
     PGresult *rows = NULL;
-    char *tables = ddl_message_part(message, "tables");
     int status = 0;
     if (!plan->edited && tables != NULL && added_columns(plan->statement.node, &names)) {
         status = read_missing(target, tables, names.data, &rows, error);
@@ -223,7 +227,6 @@ static int match_values(Database *target, const DdlPlace *place, const DdlMessag
     }
     PQclear(rows);
     text_free(&names);
-    free(tables);
     return status;
 }
 
@@ -245,11 +248,9 @@ static int are_immutable(Database *target, const Text *functions, bool *immutabl
 }
 
 /* Of the columns that were added without a default, none has one by its domain. */
-static int have_no_default(Database *target, const DdlMessage *message, const Text *plain, bool *none,
-                           Error *error)
+static int have_no_default(Database *target, const char *tables, const Text *plain, bool *none, Error *error)
 {
     bool some = false;
-    char *tables = ddl_message_part(message, "tables");
     int status = database_found(
         target, &some, error,
         "SELECT 1 FROM jsonb_array_elements($1::jsonb) t JOIN pg_namespace n ON n.nspname = t.value ->> "
@@ -258,12 +259,11 @@ static int have_no_default(Database *target, const DdlMessage *message, const Te
         "JOIN pg_type y ON y.oid = a.atttypid WHERE y.typdefault IS NOT NULL LIMIT 1",
         2, tables != NULL ? tables : "[]", plain->data);
     *none = !some;
-    free(tables);
     return status;
 }
 
 static int match_rewrites(Database *target, const DdlPlace *place, const DdlMessage *message,
-                          const DdlPlan *plan, DdlRan *out, Error *error)
+                          const char *tables, const DdlPlan *plan, DdlRan *out, Error *error)
 {
     const json_t *list = json_object_get(message->root, "rewritten"), *one;
     size_t i;
@@ -281,7 +281,7 @@ static int match_rewrites(Database *target, const DdlPlace *place, const DdlMess
     if (!plan->edited && ddl_rewrite_is_repeatable(plan->statement.node, reasons, &functions, &plain)) {
         status = are_immutable(target, &functions, &alike, error);
         if (status == 0 && alike) {
-            status = have_no_default(target, message, &plain, &alike, error);
+            status = have_no_default(target, tables, &plain, &alike, error);
         }
     }
     text_free(&plain);
@@ -348,8 +348,7 @@ static int adjust_made(Database *target, const DdlPlace *place, const DdlMessage
     }
     snprintf(oid, sizeof oid, "%lld", (long long)json_integer_value(json_object_get(table, "oid")));
     if (state_ddl_knows(target, place->migration, oid, made, error) != 0 ||
-        database_found(target, &owners, error, "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners",
-                       1, place->migration) != 0) {
+        has_owners(target, place, &owners, error) != 0) {
         return -1;
     }
     if (*made) {
@@ -366,15 +365,15 @@ static bool makes_tables(const DdlMessage *message)
 }
 
 /* The statement itself, and what existing rows have to get. */
-static int run_statement(Database *target, const DdlPlace *place, const DdlMessage *message, DdlPlan *plan,
-                         DdlRan *out, Error *error)
+static int run_statement(Database *target, const DdlPlace *place, const DdlMessage *message,
+                         const char *tables, DdlPlan *plan, DdlRan *out, Error *error)
 {
     bool made;
     return adjust_made(target, place, message, plan, &made, error) == 0 &&
                    (made || set_up(target, place, message, error) == 0) &&
                    database_execute(target, error, "SAVEPOINT penstock_ddl", 0) == 0 &&
                    database_execute(target, error, plan->sql.data, 0) == 0 &&
-                   match_values(target, place, message, plan, out, error) == 0
+                   match_values(target, place, tables, plan, out, error) == 0
                ? set_back(target, error)
                : -1;
 }
@@ -389,7 +388,7 @@ int ddl_run(Database *target, const DdlPlace *place, const DdlMessage *message, 
     int status =
         triggers && tables != NULL ? state_unsilence_tables(target, place->migration, tables, error) : 0;
     if (status == 0) {
-        status = run_statement(target, place, message, plan, out, error);
+        status = run_statement(target, place, message, tables, plan, out, error);
     }
     if (status == 0) {
         status = state_ddl_tables(target, place, tables, dropped, makes_tables(message), error);
@@ -398,7 +397,7 @@ int ddl_run(Database *target, const DdlPlace *place, const DdlMessage *message, 
         status = state_silence(target, place->migration, &silenced, error);
     }
     if (status == 0) {
-        status = match_rewrites(target, place, message, plan, out, error);
+        status = match_rewrites(target, place, message, tables, plan, out, error);
     }
     if (status == 0 && out->ran.size == 0 &&
         strcmp(plan->sql.data, plan->edited ? "" : plan->statement.text.data) != 0) {
