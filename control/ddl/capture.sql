@@ -23,6 +23,7 @@ CREATE OR REPLACE FUNCTION penstock.penstock_ddl_write(happened text, tag text, 
     SET search_path = pg_catalog, pg_temp SET lc_messages = 'C' SET extra_float_digits = 3 SET quote_all_identifiers = off AS $body$
 DECLARE
     stack text;
+    frame text := 'penstock_ddl_tell() line ';
     query text := current_query();
     place text := concat(extract(epoch FROM statement_timestamp()), ':', md5(query));
     count int := 0;
@@ -43,11 +44,11 @@ BEGIN
         RETURN; -- fires from 17 on, and defines nothing
     END IF;
     GET DIAGNOSTICS stack = PG_CONTEXT;
-    IF strpos(stack, concat('penstock_ddl_', happened, '() line ')) = 0 THEN
+    IF strpos(stack, frame) = 0 THEN
         RAISE 'only the event triggers of penstock call this';
     END IF;
     -- Ours are the frames up to that of the event trigger's own function; what is left called the statement.
-    stack := substr(stack, strpos(stack, concat('penstock_ddl_', happened, '() line ')));
+    stack := substr(stack, strpos(stack, frame));
     stack := CASE WHEN strpos(stack, chr(10)) > 0 THEN substr(stack, strpos(stack, chr(10)) + 1) ELSE '' END;
 
     IF happened = 'end' THEN
@@ -170,37 +171,15 @@ BEGIN
     PERFORM pg_logical_emit_message(true, 'penstock.ddl.end', '');
 END $body$;
 
--- What is left when the message could not be made: first with the statement's text, then with nothing that could fail.
-CREATE OR REPLACE FUNCTION penstock.penstock_ddl_end() RETURNS event_trigger LANGUAGE plpgsql AS $body$
+-- The end of a statement, or what it dropped; and what is left when the message could not be made: first with the statement's text,
+-- then with nothing that could fail.
+CREATE OR REPLACE FUNCTION penstock.penstock_ddl_tell() RETURNS event_trigger LANGUAGE plpgsql AS $body$
 DECLARE
     code text;
     words text;
 BEGIN
-    PERFORM penstock.penstock_ddl_write('end', tg_tag, current_user::pg_catalog.text,
-        pg_catalog.current_setting('search_path'));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, words = MESSAGE_TEXT;
-    BEGIN
-        PERFORM pg_catalog.pg_logical_emit_message(true, 'penstock.ddl', pg_catalog.convert_to(pg_catalog.jsonb_build_object(
-            'version', 1, 'event', 'error', 'tag', tg_tag, 'code', code, 'words', words, 'role', current_user,
-            'query', pg_catalog.current_query())::pg_catalog.text, 'UTF8'));
-    EXCEPTION WHEN OTHERS THEN
-        BEGIN
-            PERFORM pg_catalog.pg_logical_emit_message(true, 'penstock.ddl', pg_catalog.concat(
-                '{"version": 1, "event": "error", "tag": "', tg_tag, '", "code": "', code, '"}'));
-        EXCEPTION WHEN OTHERS THEN
-            RAISE WARNING 'penstock could not capture this statement: %', sqlerrm;
-        END;
-    END;
-END $body$;
-
-CREATE OR REPLACE FUNCTION penstock.penstock_ddl_drop() RETURNS event_trigger LANGUAGE plpgsql AS $body$
-DECLARE
-    code text;
-    words text;
-BEGIN
-    PERFORM penstock.penstock_ddl_write('drop', tg_tag, current_user::pg_catalog.text,
-        pg_catalog.current_setting('search_path'));
+    PERFORM penstock.penstock_ddl_write(CASE WHEN tg_event OPERATOR(pg_catalog.=) 'sql_drop' THEN 'drop' ELSE 'end' END,
+        tg_tag, current_user::pg_catalog.text, pg_catalog.current_setting('search_path'));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, words = MESSAGE_TEXT;
     BEGIN
@@ -255,8 +234,8 @@ DROP EVENT TRIGGER IF EXISTS penstock_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS penstock_ddl_rewrite;
 CREATE EVENT TRIGGER penstock_ddl_start ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS', 'SELECT INTO')
     EXECUTE PROCEDURE penstock.penstock_ddl_start();
-CREATE EVENT TRIGGER penstock_ddl_end ON ddl_command_end EXECUTE PROCEDURE penstock.penstock_ddl_end();
-CREATE EVENT TRIGGER penstock_ddl_drop ON sql_drop EXECUTE PROCEDURE penstock.penstock_ddl_drop();
+CREATE EVENT TRIGGER penstock_ddl_end ON ddl_command_end EXECUTE PROCEDURE penstock.penstock_ddl_tell();
+CREATE EVENT TRIGGER penstock_ddl_drop ON sql_drop EXECUTE PROCEDURE penstock.penstock_ddl_tell();
 CREATE EVENT TRIGGER penstock_ddl_rewrite ON table_rewrite EXECUTE PROCEDURE penstock.penstock_ddl_rewrite();
 -- What a session under session_replication_role = replica defines is defined all the same.
 ALTER EVENT TRIGGER penstock_ddl_start ENABLE ALWAYS;
