@@ -1,6 +1,6 @@
 /*
- * The keys are hashed into 4096 buckets with a total each, and only the rows of the first few buckets that differ are fetched,
- * merged by the hashes of key and row. Of the first rows that are on both sides the values are fetched at last.
+ * The keys are hashed into buckets with a total each (buckets.h), and the rows of those that differ are merged by the hashes of key
+ * and row. Of the first rows that are on both sides the values are fetched at last.
  *
  * Rows without a key are a multiset: the same row more often on one side is listed as often.
  */
@@ -10,34 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
+#include "buckets.h"
 #include "text.h"
 
-#define MAX_BUCKETS 16
 #define MOST_COLUMNS 800 /* two for each: a query gives 1,664 columns at most */
-
-/* The first buckets that differ, as an array literal; both results are ordered by bucket. */
-static Text differing_buckets(const PGresult *source, const PGresult *target)
-{
-    Text array = {0};
-    int s = 0, t = 0;
-    for (int found = 0; found < MAX_BUCKETS && (s < PQntuples(source) || t < PQntuples(target));) {
-        int left = s < PQntuples(source) ? number_int(PQgetvalue(source, s, 0)) : 1 << 30;
-        int right = t < PQntuples(target) ? number_int(PQgetvalue(target, t, 0)) : 1 << 30;
-        bool same = left == right && strcmp(PQgetvalue(source, s, 1), PQgetvalue(target, t, 1)) == 0 &&
-                    strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) == 0;
-        if (!same) {
-            char number[16];
-            snprintf(number, sizeof number, "%d", left < right ? left : right);
-            text_array_add(&array, number);
-            found++;
-        }
-        s += left <= right;
-        t += right <= left;
-    }
-    text_array_end(&array);
-    return array;
-}
 
 /* The columns of query_rows. */
 enum { SHOWN, KEY_HASH, ROW_HASH };
@@ -248,7 +224,8 @@ int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, Co
     if (status != 0) {
         return -1;
     }
-    Text buckets = differing_buckets(source, target);
+    Text buckets = {0};
+    buckets_find(source, target, &buckets);
     const char *values[1] = {buckets.data};
     PQclear(source);
     PQclear(target);

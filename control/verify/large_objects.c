@@ -4,19 +4,17 @@
  *
  * What changed since it was brought is no difference: no stream carries large objects, the switch brings them once more.
  *
- * Objects are summed in 4096 buckets, and only those of the first few buckets that differ are looked at one by one.
+ * Objects are summed in buckets (buckets.h), and only those in buckets that differ are looked at one by one.
  */
 #include "large_objects.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "buckets.h"
 #include "chunk.h"
 #include "large.h"
-#include "number.h"
 #include "text.h"
-
-#define MAX_BUCKETS 16
 
 /* Of objects whose OID satisfies the condition: OID, length, sum of the hashes of pages. */
 #define OBJECTS(condition)                                                                                   \
@@ -31,26 +29,6 @@ static const char buckets_sql[] = "SELECT (oid::int8 & 4095)::int4, count(*), "
 
 static const char objects_sql[] = "SELECT oid::int8, concat(size, ' bytes, hash ', hash) FROM (" OBJECTS(
     " WHERE (m.oid::int8 & 4095)::int4 = ANY ($1::int4[])") ") o ORDER BY 1";
-
-/* The first buckets that differ; both results are ordered. */
-static int find_buckets(const PGresult *source, const PGresult *target, Text *out)
-{
-    int s = 0, t = 0, found = 0;
-    while (found < MAX_BUCKETS && (s < PQntuples(source) || t < PQntuples(target))) {
-        int left = s < PQntuples(source) ? number_int(PQgetvalue(source, s, 0)) : 1 << 30;
-        int right = t < PQntuples(target) ? number_int(PQgetvalue(target, t, 0)) : 1 << 30;
-        if (left != right || strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) != 0) {
-            char number[16];
-            snprintf(number, sizeof(number), "%d", left < right ? left : right);
-            text_array_add(out, number);
-            found++;
-        }
-        s += left <= right;
-        t += right <= left;
-    }
-    text_array_end(out);
-    return found;
-}
 
 /* An object that differs; source and target are borrowed from the results, NULL where it is not there. */
 typedef struct Wrong {
@@ -141,7 +119,7 @@ static int compare(Verify *verify, const LargeKnown *known, ComparePair *pair, E
     if (pair_query(pair, buckets_sql, 0, NULL, &source, &target, error) != 0) {
         return -1;
     }
-    int found = find_buckets(source, target, &buckets), status = 0;
+    int found = buckets_find(source, target, &buckets), status = 0;
     PQclear(source);
     PQclear(target);
     if (found > 0) {
