@@ -138,6 +138,11 @@ subtest 'whoever dies, the applier goes on, and so does the comparison' => sub {
         WHERE application_name LIKE 'penstock verify%'}) == 0 });
     my $found = verify(0);
     ok($found->{resumed}, 'the pass went on where it had stopped');
+    $target->sql('postgres', q{UPDATE penstock.verify_pass SET state = 'running' WHERE id = (SELECT max(id) FROM penstock.verify_pass)});
+    $found = verify(0, '--anew');
+    ok(!$found->{resumed}, 'where it is told to, it begins anew');
+    is($target->sql('postgres', q{SELECT string_agg(state, ' ' ORDER BY id DESC) FROM (SELECT * FROM penstock.verify_pass ORDER BY id DESC LIMIT 2) p}),
+        'done left', 'and leaves what was interrupted');
 
     # One that dies while the applier stands for it.
     $target->sql('postgres', q{INSERT INTO penstock.point (migration, number, state, limit_ms) VALUES ('default', 1, 'wanted', 500)

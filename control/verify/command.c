@@ -232,15 +232,8 @@ static int begin_pass(Verify *verify, Error *error)
         text_free(&match);
         return -1;
     }
-    int status = !verify->options->anew ? 0
-                                        : database_execute(verify->target, error,
-                                                           "UPDATE penstock.verify_pass SET state = 'left'"
-                                                           " WHERE migration = $1 AND state = 'running'",
-                                                           1, verify->settings->migration);
-    if (status == 0) {
-        status = pass_begin(verify->target, verify->settings->migration, scope.data, match.data,
-                            &verify->pass, error);
-    }
+    int status = pass_begin(verify->target, verify->settings->migration, scope.data, match.data,
+                            verify->options->anew, &verify->pass, error);
     if (status == 0 && verify->pass.resumed) {
         log_line(&verify->settings->log, LOG_INFO,
                  "going on with an interrupted comparison: %lld of %lld pieces are done",

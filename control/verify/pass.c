@@ -124,11 +124,11 @@ static int make_pass(Database *target, const char *migration, const char *scope,
                                                                 : -1;
 }
 
-int pass_begin(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
-               Error *error)
+int pass_begin(Database *target, const char *migration, const char *scope, const char *match, bool anew,
+               Pass *out, Error *error)
 {
     *out = (Pass){0};
-    if (find_interrupted(target, migration, scope, out, error) == 0 &&
+    if ((anew || find_interrupted(target, migration, scope, out, error) == 0) &&
         (out->resumed || make_pass(target, migration, scope, match, out, error) == 0) &&
         count_jobs(target, out, error) == 0) {
         return 0;

@@ -41,10 +41,10 @@ enum {
 
 /*
  * Begins a pass over the tables that match (an SQL condition over r, penstock.relation), or goes on with the one that was
- * interrupted, when that had the same scope and began within a day.
+ * interrupted, when that had the same scope and began within a day; anew: never with that.
  */
-int pass_begin(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
-               Error *error) MUST_CHECK;
+int pass_begin(Database *target, const char *migration, const char *scope, const char *match, bool anew,
+               Pass *out, Error *error) MUST_CHECK;
 
 /* Opens a transaction and takes a piece that nobody is at; *found is false, and nothing open, when there is none. */
 int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error) MUST_CHECK;
