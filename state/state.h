@@ -148,7 +148,7 @@ int state_lanes_lost(Error *error);
  * The statement by which a worker moves its lanes, to be prepared and run inside its transaction:
  * $1 text migration, $2 int4[] lanes, $3 pg_lsn commit_lsn, $4 int8 sequence, $5 int8 epoch,
  * $6 int8 commit time, or null, $7 int8[] how often each lane has been moved in this epoch. It must concern as many rows
- * as there are lanes, else they have been taken over.
+ * as there are lanes, else they have been taken over. The applier's model/lane_move.h writes them.
  */
 const char *state_lane_update_sql(void);
 

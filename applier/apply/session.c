@@ -17,9 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lane_move.h"
 #include "state.h"
 #include "statement_cache.h"
-#include "text.h"
 
 #define MAX_STATEMENTS 2000 /* prepared from one round trip to the next */
 #define MAX_COLUMNS 1664
@@ -230,27 +230,13 @@ void session_lanes(Session *session, const char *migration, int64_t epoch, const
                   PQsendPrepare(session->connection, LANE_STATEMENT, state_lane_update_sql(), 0, NULL),
                   (Sent){.confirms = &session->lanes_prepared});
     }
-    Text lanes = {0}, moves = {0};
-    for (int i = 0; i < batch->lane_count; i++) {
-        text_printf(&lanes, "%c%d", i == 0 ? '{' : ',', batch->lanes[i]);
-        text_printf(&moves, "%c%lld", i == 0 ? '{' : ',', (long long)batch->moves[i]);
-    }
-    text_append(&lanes, "}");
-    text_append(&moves, "}");
-    char lsn[LSN_TEXT_SIZE];
-    char sequence[24];
-    char own[24];
-    char time[24];
-    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)batch->last.sequence);
-    snprintf(own, sizeof own, "%lld", (long long)epoch);
-    snprintf(time, sizeof time, "%lld", (long long)batch->last_time);
-    const char *const values[] = {migration, lanes.data, lsn_format(batch->last.commit_lsn, lsn),
-                                  sequence,  own,        batch->last_time != 0 ? time : NULL,
-                                  moves.data};
-    note_sent(session, PQsendQueryPrepared(session->connection, LANE_STATEMENT, 7, values, NULL, NULL, 0),
+    LaneMove move;
+    lane_move_write(batch, migration, epoch, &move);
+    note_sent(session,
+              PQsendQueryPrepared(session->connection, LANE_STATEMENT, LANE_MOVE_VALUES, move.values, NULL,
+                                  NULL, 0),
               (Sent){.counted = true, .expected = (uint64_t)batch->lane_count});
-    text_free(&lanes);
-    text_free(&moves);
+    lane_move_free(&move);
 }
 
 /*

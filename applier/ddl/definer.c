@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "lane_move.h"
+#include "query.h"
 #include "run.h"
 #include "state.h"
 
@@ -139,27 +141,15 @@ static int check_seal(Definer *definer, const DdlMessage *message, bool *sealed,
 static int move_lanes(Definer *definer, const Batch *batch, Error *error)
 {
     PGresult *result = NULL;
-    Text lanes = {0}, moves = {0};
-    char lsn[LSN_TEXT_SIZE], sequence[24], epoch[24], time[24];
-    for (int i = 0; i < batch->lane_count; i++) {
-        text_printf(&lanes, "%c%d", i == 0 ? '{' : ',', batch->lanes[i]);
-        text_printf(&moves, "%c%lld", i == 0 ? '{' : ',', (long long)batch->moves[i]);
-    }
-    text_append(&lanes, batch->lane_count > 0 ? "}" : "{}");
-    text_append(&moves, batch->lane_count > 0 ? "}" : "{}");
-    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)batch->last.sequence);
-    snprintf(epoch, sizeof epoch, "%lld", (long long)definer->options.epoch);
-    snprintf(time, sizeof time, "%lld", (long long)batch->last_time);
-    int status =
-        database_query(definer->target, &result, error, state_lane_update_sql(), 7,
-                       definer->options.migration, lanes.data, lsn_format(batch->last.commit_lsn, lsn),
-                       sequence, epoch, batch->last_time != 0 ? time : NULL, moves.data);
+    LaneMove move;
+    lane_move_write(batch, definer->options.migration, definer->options.epoch, &move);
+    const Query query = {.sql = state_lane_update_sql(), .values = move.values, .count = LANE_MOVE_VALUES};
+    int status = query_run(definer->target, &query, &result, error);
     if (status == 0 && strtol(PQcmdTuples(result), NULL, 10) != batch->lane_count) {
         status = state_lanes_lost(error);
     }
     PQclear(result);
-    text_free(&lanes);
-    text_free(&moves);
+    lane_move_free(&move);
     return status;
 }
 
