@@ -21,17 +21,6 @@ my $sessions = 3;
 my $source = start_source('source', conf => "deadlock_timeout = 50\nfsync = off");
 my $target = start_target('target', conf => "deadlock_timeout = 200\nfsync = off");
 
-# One client of the source, with its script; what fails in it is the script's matter.
-sub client
-{
-    my ($database, $name, $script) = @_;
-    my $file = "$PostgreSQL::Test::Utils::tmp_check/$name.sql";
-    open(my $out, '>', $file) or die "$file: $!\n";
-    print $out $script;
-    close($out);
-    return background($name, 'psql', '-X', '-q', '-f', $file, $source->uri($database));
-}
-
 # Settings of one run of the applier.
 sub settings
 {
@@ -73,29 +62,19 @@ sub disaster
     return;
 }
 
-sub alive
-{
-    my ($migration) = @_;
-    my $applier = $migration->{applier};
-    return 1 if $applier->is_running;
-    fail("the applier runs (it ended with $applier->{status})");
-    diag($applier->log_tail(8));
-    return 0;
-}
-
 # Some clients at work, disasters while they are; then both sides are compared.
 sub one_round
 {
     my ($random, $migration, $round, @tables) = @_;
     my $database = $migration->{database};
     my @clients =
-      map { client($database, "client_$_", $random->session($_ + 10 * $round, 40 + $random->below(80), @tables)) } 1 .. $sessions;
+      map { $source->script($database, "client_$_", $random->session($_ + 10 * $round, 40 + $random->below(80), @tables)) } 1 .. $sessions;
     my $left = $random->pick(0, 1, 2, 3);
     while ($left-- > 0 || grep { $_->is_running } @clients) {
         $left < 0 ? usleep(20_000) : disaster($random, $migration);
-        return 0 unless alive($migration);
+        return 0 unless $migration->applier_runs;
     }
-    return 0 unless eval { $migration->wait_until_caught_up; 1 } || (alive($migration) && die $@);
+    return 0 unless eval { $migration->wait_until_caught_up; 1 } || ($migration->applier_runs && die $@);
     return same_rows($source, $target, $database, "round $round");
 }
 
@@ -105,7 +84,7 @@ sub copied
 {
     my ($random, $migration, $lanes, @tables) = @_;
     my @copy = ('copy', '--lanes' => $lanes, '--cycle' => 1, '--jobs' => $random->pick(1, 2, 4));
-    my @clients = map { client($migration->{database}, "copy_client_$_", $random->session(90 + $_, 60, @tables)) } 1 .. 2;
+    my @clients = map { $source->script($migration->{database}, "copy_client_$_", $random->session(90 + $_, 60, @tables)) } 1 .. 2;
     foreach my $kill (1 .. $random->pick(0, 1, 2, 4)) {
         my $copy = background('copy', $migration->command(@copy));
         usleep(1000 * $random->below(1500));
@@ -133,7 +112,7 @@ sub world
     $target->sql('postgres', "ALTER DATABASE $database SET synchronous_commit = " . $random->pick('off', 'on'));
     my $migration = migration($source, $target, database => $database);
     $source->sql($database, $random->schema_sql(@tables));
-    client($database, 'client_0', $random->session(0, 60, @tables))->wait;
+    $source->script($database, 'client_0', $random->session(0, 60, @tables))->wait;
     copied($random, $migration, $lanes, @tables);
     $migration->follow(settings($random));
     $migration->wait_until_caught_up;

@@ -60,8 +60,7 @@ sub load
     my ($database) = @_;
     my $script = "$PostgreSQL::Test::Utils::tmp_check/work.sql";
     write_file($script, "\\set op random(1, 100)\n\\set k random(1, 60000)\nSELECT work(:op, :k);\n");
-    return background("load_$database", $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=4',
-        '--rate=200', "--file=$script", $source->uri($database));
+    return $source->pgbench($database, '--client=4', '--rate=200', "--file=$script");
 }
 
 sub make_database

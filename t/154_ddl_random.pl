@@ -10,23 +10,14 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
+use PenstockTest::Random;
 use Time::HiRes qw(time usleep);
 
 my $seconds = $ENV{PENSTOCK_DDL_SECONDS} || 12;
 my $seed = $ENV{SEED} || (time * 1000 + $$) % 1_000_000;
 my $source = start_source('source', conf => "deadlock_timeout = 50\nfsync = off");
 my $target = start_target('target', conf => "deadlock_timeout = 200\nfsync = off");
-my $state = 1;
-
-# A generator of its own, so that a seed gives the same world everywhere.
-sub below
-{
-    my ($n) = @_;
-    $state = ($state * 1103515245 + 12345) % 2147483648;
-    return int($state / 65536) % $n;
-}
-
-sub pick { return $_[below(scalar @_)]; }
+my $random; # of the world
 
 # What a client knows of its own tables; they are its alone, so that what it knows stays true.
 sub new_world
@@ -42,11 +33,19 @@ sub copy_world
         tables => { map { my $t = $world->{tables}{$_}; $_ => { columns => [@{$t->{columns}}], rows => $t->{rows} } } keys %{$world->{tables}} } };
 }
 
+# What was rolled back is not known; its names are not used again.
+sub go_back
+{
+    my ($world, $saved) = @_;
+    %{$world} = (%{$saved}, next => $world->{next});
+    return;
+}
+
 sub some_table
 {
     my ($world) = @_;
     my @names = sort keys %{$world->{tables}};
-    return @names ? $names[below(scalar @names)] : undef;
+    return @names ? $names[$random->below(scalar @names)] : undef;
 }
 
 my %types = (int => '1', text => q{'text "q" ''s'}, 'numeric(8,2)' => '1.5', boolean => 'true', timestamptz => 'now()', 'int[]' => q{'{1,2}'});
@@ -56,31 +55,31 @@ sub create
     my ($world) = @_;
     my $name = "t$world->{client}_" . ++$world->{next};
     $world->{tables}{$name} = { columns => [], rows => 0 };
-    return "CREATE TABLE $name (id int PRIMARY KEY, v text)" . pick('', " WITH (fillfactor = " . (50 + below(50)) . ")");
+    return "CREATE TABLE $name (id int PRIMARY KEY, v text)" . $random->pick('', " WITH (fillfactor = " . (50 + $random->below(50)) . ")");
 }
 
 sub definition
 {
     my ($world) = @_;
     my $name = some_table($world);
-    return create($world) if !defined $name || below(12) == 0;
+    return create($world) if !defined $name || $random->below(12) == 0;
     my $table = $world->{tables}{$name};
     my $n = ++$world->{next};
-    my $kind = below(16);
+    my $kind = $random->below(16);
     my @columns = @{$table->{columns}};
     if ($kind <= 4) {
-        my $type = pick(sort keys %types);
+        my $type = $random->pick(sort keys %types);
         push @columns, "c$n";
         $table->{columns} = \@columns;
-        return "ALTER TABLE $name ADD c$n $type" . pick('', '', " DEFAULT $types{$type}", " NOT NULL DEFAULT $types{$type}");
+        return "ALTER TABLE $name ADD c$n $type" . $random->pick('', '', " DEFAULT $types{$type}", " NOT NULL DEFAULT $types{$type}");
     }
     if ($kind == 5 && @columns) {
-        my $gone = splice @columns, below(scalar @columns), 1;
+        my $gone = splice @columns, $random->below(scalar @columns), 1;
         $table->{columns} = \@columns;
         return "ALTER TABLE $name DROP COLUMN $gone CASCADE";
     }
     if ($kind == 6 && @columns) {
-        my $at = below(scalar @columns);
+        my $at = $random->below(scalar @columns);
         my $old = $columns[$at];
         $columns[$at] = "r$n";
         $table->{columns} = \@columns;
@@ -95,13 +94,13 @@ sub definition
         delete $world->{tables}{$name};
         return "DROP TABLE $name CASCADE";
     }
-    return pick('', 'UNIQUE ') eq '' ? "CREATE INDEX i$world->{client}_$n ON $name (v)" : "CREATE UNIQUE INDEX i$world->{client}_$n ON $name (id, v)" if $kind == 9;
+    return $random->pick('', 'UNIQUE ') eq '' ? "CREATE INDEX i$world->{client}_$n ON $name (v)" : "CREATE UNIQUE INDEX i$world->{client}_$n ON $name (id, v)" if $kind == 9;
     return "CREATE VIEW w$world->{client}_$n AS SELECT id, v FROM $name" if $kind == 10;
     return "ALTER TABLE $name ALTER v SET DEFAULT 'd$n'" if $kind == 11;
     return "COMMENT ON TABLE $name IS 'comment $n; ''quoted'' \"too\"'" if $kind == 12;
     return "ALTER TABLE $name ADD CHECK (id > -$n)" if $kind == 13;
-    return "DO \$x\$ BEGIN EXECUTE 'COMMENT ON COLUMN $name.v IS ''in a block''; '; ALTER TABLE $name SET (fillfactor = " . (20 + below(80)) . "); END \$x\$" if $kind == 14;
-    return "GRANT " . pick('SELECT', 'ALL') . " ON $name TO reader";
+    return "DO \$x\$ BEGIN EXECUTE 'COMMENT ON COLUMN $name.v IS ''in a block''; '; ALTER TABLE $name SET (fillfactor = " . (20 + $random->below(80)) . "); END \$x\$" if $kind == 14;
+    return "GRANT " . $random->pick('SELECT', 'ALL') . " ON $name TO reader";
 }
 
 sub rows
@@ -111,13 +110,13 @@ sub rows
     return () unless defined $name;
     my $table = $world->{tables}{$name};
     my $from = $table->{rows} + 1;
-    my $kind = below(5);
+    my $kind = $random->below(5);
     if ($kind <= 2) {
-        $table->{rows} += 1 + below(20);
+        $table->{rows} += 1 + $random->below(20);
         return "INSERT INTO $name (id, v) SELECT g, repeat('v' || g, 1 + g % 5) FROM generate_series($from, $table->{rows}) g ON CONFLICT DO NOTHING";
     }
-    return "UPDATE $name SET v = 'u' || id WHERE id % 3 = " . below(3) if $kind == 3;
-    return "DELETE FROM $name WHERE id % 7 = " . below(7);
+    return "UPDATE $name SET v = 'u' || id WHERE id % 3 = " . $random->below(3) if $kind == 3;
+    return "DELETE FROM $name WHERE id % 7 = " . $random->below(7);
 }
 
 # One client's script: transactions, of which some roll back, whole or to a savepoint. What is known goes back with them.
@@ -128,81 +127,58 @@ sub script
     foreach (1 .. $transactions) {
         my $before = copy_world($world);
         push @lines, 'BEGIN';
-        foreach (1 .. 1 + below(5)) {
-            if (below(6) == 0) {
+        foreach (1 .. 1 + $random->below(5)) {
+            if ($random->below(6) == 0) {
                 my $saved = copy_world($world);
                 push @lines, 'SAVEPOINT s', definition($world), rows($world);
-                if (below(2) == 0) {
+                if ($random->below(2) == 0) {
                     push @lines, 'ROLLBACK TO s';
-                    my $next = $world->{next};
-                    %{$world} = %{$saved};
-                    $world->{next} = $next;
+                    go_back($world, $saved);
                 }
             } else {
-                push @lines, below(3) == 0 ? definition($world) : rows($world);
+                push @lines, $random->below(3) == 0 ? definition($world) : rows($world);
             }
         }
-        if (below(8) == 0) {
+        if ($random->below(8) == 0) {
             push @lines, 'ROLLBACK';
-            my $next = $world->{next};
-            %{$world} = %{$before};
-            $world->{next} = $next;
+            go_back($world, $before);
         } else {
             push @lines, 'COMMIT';
         }
     }
-    return join('', map { "$_;\n" } @lines);
-}
-
-sub client
-{
-    my ($database, $name, $script) = @_;
-    my $file = "$PostgreSQL::Test::Utils::tmp_check/$name.sql";
-    write_file($file, "\\set ON_ERROR_STOP 1\n$script");
-    return background($name, 'psql', '-X', '-q', '-f', $file, $source->uri($database));
-}
-
-sub drift
-{
-    my ($migration) = @_;
-    my $found = $migration->run('status', '--schema', '--json')->{stdout} =~ /"drift": \[(.*?)\]/s ? $1 : 'not compared';
-    $found =~ s/^\s+|\s+$//g;
-    return $found;
+    return join('', "\\set ON_ERROR_STOP 1\n", map { "$_;\n" } @lines);
 }
 
 sub world
 {
     my ($number) = @_;
-    $state = $number;
+    $random = PenstockTest::Random->new($number);
     my $database = "world_$number";
     my @worlds = map { new_world($_) } 1 .. 3;
     $_->sql('postgres', "CREATE DATABASE $database") foreach $source, $target;
     my $migration = migration($source, $target, database => $database, ddl => 'capture');
-    client($database, "client_0_$_->{client}", script($_, 4))->wait foreach @worlds;
-    $migration->ok('copy', '--lanes', pick(1, 3, 16));
-    $migration->follow('--workers', pick(1, 2, 4));
-    my @clients = map { client($database, "client_$_->{client}", script($_, 12)) } @worlds;
-    my $kills = 2;
-    while ($kills > 0 || grep { $_->is_running } @clients) {
-        if ($kills-- > 0) {
-            usleep(1000 * (50 + below(500)));
-            $migration->{applier}->kill9;
-            $migration->follow('--workers', pick(1, 2, 4));
-        } else {
-            usleep(20_000);
-        }
-        if (!$migration->{applier}->is_running) {
-            fail('the applier runs');
-            diag($migration->{applier}->log_tail(6));
-            return;
-        }
+    $source->script($database, "client_0_$_->{client}", script($_, 4))->wait foreach @worlds;
+    $migration->ok('copy', '--lanes', $random->pick(1, 3, 16));
+    $migration->follow('--workers', $random->pick(1, 2, 4));
+    my @clients = map { $source->script($database, "client_$_->{client}", script($_, 12)) } @worlds;
+    foreach my $kill (1 .. 2) {
+        usleep(1000 * (50 + $random->below(500)));    # at any moment: chance is the point
+        return unless $migration->applier_runs;
+        $migration->{applier}->kill9;
+        $migration->follow('--workers', $random->pick(1, 2, 4));
     }
+    wait_until('the clients to end', sub { !$migration->{applier}->is_running || !grep { $_->is_running } @clients });
+    return unless $migration->applier_runs;
     foreach my $client (@clients) {
         is($client->wait, 0, 'the client did all of it') or diag($client->log_tail(5));
     }
     eval { $migration->wait_until_caught_up; 1 } or do { diag($@, $migration->{applier}->log_tail(6)); return };
     my $good = same_rows($source, $target, $database, 'in the end');
-    $good &= is(drift($migration), '', 'and the same definitions');
+    my $drift = $migration->drift;
+    if (!is_deeply($drift, [], 'and the same definitions')) {
+        diag(explain($drift));
+        $good = 0;
+    }
     note($target->sql($database, q{SELECT string_agg(concat(state, ' ', n), ', ') FROM (SELECT state, count(*) AS n FROM penstock.ddl GROUP BY 1) c}));
     $migration->{applier}->stop;
     return unless $good;

@@ -7,8 +7,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
 
-use JSON::PP qw(decode_json);
-
 my $source = start_source('source', conf => 'fsync = off');
 my $target = start_target('target', conf => 'fsync = off');
 $_->sql('postgres', 'CREATE ROLE app; CREATE ROLE reader') foreach $source, $target;
@@ -21,7 +19,7 @@ foreach my $name (qw(rails django flyway)) {
     is($run->{status}, 0, "$name: the history runs at the source") or diag($run->{stderr});
     eval { $migration->wait_until_caught_up; 1 } or diag($@, $applier->log_tail(5));
     same_rows($source, $target, $name, $name);
-    my $drift = decode_json($migration->ok('status', '--schema', '--json')->{stdout})->{drift};
+    my $drift = $migration->drift;
     is_deeply($drift, [], "$name: the same definitions") or diag(explain($drift));
     note("$name: ", $target->sql($name, q{SELECT string_agg(concat(n, ' ', state), ', ') FROM
         (SELECT state, count(*) AS n FROM penstock.ddl GROUP BY 1) c}));

@@ -56,8 +56,7 @@ subtest 'right after the copy, without an applier' => sub {
 };
 
 subtest 'while both sides are written' => sub {
-    $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=8', '--rate=300',
-        "--file=$script", $source->uri('postgres'));
+    $load = $source->pgbench('postgres', '--client=8', '--rate=300', "--file=$script");
     my $old = PenstockTest::Blocker->start($source, 'postgres', q{INSERT INTO log VALUES (now(), 0, 0)});
     $source->sql('postgres', q{BEGIN; INSERT INTO log VALUES (now(), -1, 0); PREPARE TRANSACTION 'open'});
     $migration->follow;

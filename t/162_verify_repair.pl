@@ -67,8 +67,7 @@ SQL
 
 subtest 'while both sides are written' => sub {
     $target->sql('postgres', "SET session_replication_role = replica; $damage");
-    my $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=4', '--rate=200',
-        "--file=$script", $source->uri('postgres'));
+    my $load = $source->pgbench('postgres', '--client=4', '--rate=200', "--file=$script");
     my $document = verify(0, '--repair');
     ok($document->{equal}, 'equal when it was compared again') or diag(encode_json($document));
     # The stream has mended some that it wrote meanwhile.

@@ -4,9 +4,10 @@ package PenstockTest::Migration;
 use strict;
 use warnings;
 
+use JSON::PP qw(decode_json);
 use PenstockTest::Compare qw(same_rows);
 use PenstockTest::Program qw(background run_program wait_until);
-use Test::More import => [qw(is diag)];
+use Test::More import => [qw(is fail diag)];
 
 sub new
 {
@@ -121,6 +122,24 @@ sub applier_says
     my ($self, $column) = @_;
     return $self->{target}->sql($self->{database},
         "SELECT $column FROM penstock.applier" . (defined $self->{name} ? " WHERE migration = '$self->{name}'" : ''));
+}
+
+# Whether the applier runs; a failed test, with its last words, when it does not.
+sub applier_runs
+{
+    my ($self) = @_;
+    my $applier = $self->{applier};
+    return 1 if $applier->is_running;
+    fail("the applier runs (it ended with $applier->{status})");
+    diag($applier->log_tail(8));
+    return 0;
+}
+
+# How the definitions of both sides differ, a line each (status --schema).
+sub drift
+{
+    my ($self) = @_;
+    return decode_json($self->ok('status', '--schema', '--json')->{stdout})->{drift};
 }
 
 # Waits until everything that is committed at the source now is durable at the target. Dies at once if the applier ends.

@@ -121,6 +121,15 @@ sub pgbench
         '--no-vacuum', '--time=3600', @arguments, $self->uri($database));
 }
 
+# script(DATABASE, NAME, SQL): one client in the background that does all of it, in psql's words; what fails in it is its own matter.
+sub script
+{
+    my ($self, $database, $name, $sql) = @_;
+    my $file = "$PostgreSQL::Test::Utils::tmp_check/$name.sql";
+    PenstockTest::write_file($file, $sql);
+    return PenstockTest::Program::background($name, 'psql', '-X', '-q', '-f', $file, $self->uri($database));
+}
+
 # A point in the WAL behind everything that has been committed, with a commit after it, so that it can be waited for.
 sub mark
 {
