@@ -38,12 +38,9 @@ my $migration = migration($source, $target, ddl => 'capture');
 
 # Tables are copied one after the other, the largest first; one in the middle cannot be read, so that what happens meanwhile happens
 # to tables that are copied, and to such that are not.
-my $copy = background('copy', $migration->command('copy', '--lanes', 4, '--jobs', 1, '--cycle', 1, '--part-size', 1));
-wait_until('the plan', sub {
-    $target->sql('postgres', q{SELECT to_regclass('penstock.journal') IS NOT NULL}) eq 't'
-      && $target->sql('postgres', q{SELECT count(*) FROM penstock.journal WHERE step = 'schema' AND event = 'done'}) > 0;
-});
+my ($copy, $go) = $migration->copy_up_to('data', '--lanes', 4, '--jobs', 1, '--cycle', 1, '--part-size', 1);
 my $blocker = PenstockTest::Blocker->start($source, 'postgres', 'LOCK TABLE blocked IN ACCESS EXCLUSIVE MODE');
+$go->();
 wait_until('the copy to be held up', sub {
     !$copy->is_running
       || $source->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE ONLY%'}) > 0;
