@@ -32,6 +32,18 @@ copy_build()
     chmod -R a+rX "$workspace/build"
 }
 
+# in_workspace PRESET COMMAND …: runs it there as the user of the tests, with the programs of that build.
+in_workspace()
+{
+    local preset=$1
+    shift
+    (
+        cd "$workspace" &&
+            as_test_user env HOME="$workspace" TMPDIR="$workspace" TESTDIR="$workspace" PENSTOCK_SERVERS="$servers_folder" \
+                PENSTOCK_BUILD="$workspace/build/$preset" PENSTOCK_DECODER="$workspace/build/release/decoder" "$@"
+    )
+}
+
 workspace_processes()
 {
     local folder
