@@ -14,6 +14,21 @@ on() # on PORT DATABASE SQL
     psql -h "$run" -p "$1" -U postgres -d "$2" -X -At -q -v ON_ERROR_STOP=1 -c "$3"
 }
 
+# Of database bench of the source, with these options. In the background, $! is the shell that waits for it.
+source_psql() { psql -h "$run" -p "$source_port" -U postgres -d bench -X -q "$@"; }
+source_pgbench() { pgbench -h "$run" -p "$source_port" -U postgres "$@" bench; }
+
+make_databases()
+{
+    on "$source_port" postgres 'CREATE DATABASE bench'
+    on "$target_port" postgres 'CREATE DATABASE bench'
+}
+
+fill_pgbench() # fill_pgbench SCALE
+{
+    source_pgbench -i -q -s "$1" >/dev/null 2>&1
+}
+
 minus() { awk "BEGIN {printf \"%.2f\", $1 - $2}"; }
 plus() { awk "BEGIN {printf \"%.2f\", $1 + $2}"; }
 
@@ -93,19 +108,19 @@ server_cpu()
         sed 's/.*) //' | awk -v p="$(getconf CLK_TCK)" '{t += $12 + $13; if (NR == 1) t += $14 + $15} END {printf "%.2f", t / p}'
 }
 
-# The most private memory (MB) that one process of the kind had while it was watched: of the source, the applier, the target.
-# watch_memory FILE: runs until it is ended; FILE is written over and over.
+# The most private memory (MB) that one process of the kind had while it was watched: of the source, our programs, the target.
+# watch_memory FILE OPTION …: runs until it is ended; FILE is written over and over; the options of pgrep say which are ours.
 watch_memory()
 {
-    local source target applier most_source=0 most_applier=0 most_target=0
-    echo 0 0 0 >"$1"
+    local file=$1 source target most_source=0 most_ours=0 most_target=0
+    shift
+    echo 0 0 0 >"$file"
     source=$(head -1 "$run/source/postmaster.pid") target=$(head -1 "$run/target/postmaster.pid")
     while :; do
         most_source=$(largest "$most_source" $(pgrep -P "$source"))
         most_target=$(largest "$most_target" $(pgrep -P "$target"))
-        applier=$(pgrep -P $$ -x penstock-applie || true)
-        most_applier=$(largest "$most_applier" $applier)
-        echo "$most_source $most_applier $most_target" >"$1"
+        most_ours=$(largest "$most_ours" $(pgrep "$@" || true))
+        echo "$most_source $most_ours $most_target" >"$file"
         sleep 0.3
     done
 }
