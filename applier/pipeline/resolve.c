@@ -3,8 +3,8 @@
  * error only when the cursor does come: what is before it in the stream is applied.
  *
  * A changed relation. Rows under the old and the new definition must not meet in the workers, and the way the relation
- * spreads over lanes may change. So the cursor waits at the relation record until everything before it is durable and
- * every lane stands at that very point; then the target is asked anew.
+ * spreads over lanes may change. So the cursor waits at the first record of its rows until everything before it is
+ * durable and every lane stands at that very point; then the target is asked anew. A description alone is no reason to wait.
  *
  * A table that was changed on the target, so that another lane class would be right, keeps the one it had until every
  * lane stands at one point: at once, or after a crash as soon as the stream has passed the lane that was furthest.
@@ -232,32 +232,38 @@ typedef struct Loss {
     size_t reason_size;
 } Loss;
 
-static Step note_loss(Resolve *resolve, const Loss *loss, const ApplyRelation *target, Lsn transaction,
-                      bool quiet)
+static Step ask_loss(Resolve *resolve, const Loss *loss, Lsn transaction)
 {
-    if (!resolve->bound.is_free) {
-        return hold_recopy_table(resolve, target, quiet);
-    }
     Question *question = question_new(NOTE_RECOPY, 1);
     question->lsn = loss->lsn;
     snprintf(question->reason, sizeof question->reason, "%.*s", (int)loss->reason_size, loss->reason);
     return ask_note(resolve, question, loss->source, transaction);
 }
 
-static Step note_recopy(Resolve *resolve, const SourceRelation *source, const RecopyRecord *recopy,
-                        Lsn transaction, bool quiet)
+static Step note_loss(Resolve *resolve, const Loss *loss, const ApplyRelation *target, Lsn transaction,
+                      bool quiet)
+{
+    return resolve->bound.is_free ? ask_loss(resolve, loss, transaction)
+                                  : hold_recopy_table(resolve, target, quiet);
+}
+
+static Loss loss_of(const SourceRelation *source, const RecopyRecord *recopy)
+{
+    return (Loss){.source = source,
+                  .lsn = recopy->lsn,
+                  .reason = (const char *)recopy->reason.data,
+                  .reason_size = recopy->reason.size};
+}
+
+static Step note_recopy(Resolve *resolve, const Loss *loss, Lsn transaction, bool quiet)
 {
     const ApplyRelation *target;
-    if (resolve->note == NOTE_MADE || !catalog_find(resolve->catalog, source, &target) || target == NULL ||
-        !hold_needs(resolve, target)) {
+    if (resolve->note == NOTE_MADE || !catalog_find(resolve->catalog, loss->source, &target) ||
+        target == NULL || !hold_needs(resolve, target)) {
         resolve->note = NOTE_NONE;
         return STEP_TOOK;
     }
-    const Loss loss = {.source = source,
-                       .lsn = recopy->lsn,
-                       .reason = (const char *)recopy->reason.data,
-                       .reason_size = recopy->reason.size};
-    return note_loss(resolve, &loss, target, transaction, quiet);
+    return note_loss(resolve, loss, target, transaction, quiet);
 }
 
 /* Is the table that rows of the leaf go through truncated, too? Then its leaf is, and all others with it. */
@@ -341,19 +347,40 @@ static Step pass_truncated(Resolve *resolve, const DecodedFrame *frame, size_t i
     return step == STEP_TOOK ? pass_lone_leaves(resolve, frame, index, transaction, quiet) : step;
 }
 
-static Step pass_recopy(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction,
-                        bool quiet, Error *error)
+/*
+ * What the stream itself says has to be copied again need not fit the table that was copied: nothing more of it is applied. Before
+ * the copy is done its parts are asked for by the table, which one that the target lacks columns of has not.
+ */
+static Step leave_refused(Resolve *resolve, const Loss *loss, Lsn transaction, Error *error)
 {
-    Step step = pass_relation(resolve, frame->sources[index], transaction, quiet, error);
-    return step == STEP_TOOK ? note_recopy(resolve, frame->sources[index], &frame->records[index].recopy,
-                                           transaction, quiet)
-                             : step;
+    Step step;
+    const Refusal *refusal = refused(resolve, loss->source, transaction);
+    if (refusal == NULL) {
+        return STEP_TOOK;
+    }
+    if (!is_still_there(resolve, loss->source, transaction, &step)) {
+        return step;
+    }
+    if (refusal->replaced) {
+        return ask_note(resolve, question_new(NOTE_REPLACED, 1), loss->source, transaction);
+    }
+    return resolve->bound.is_free ? ask_loss(resolve, loss, transaction)
+                                  : meet_refused(resolve, loss->source, transaction, error);
+}
+
+static Step pass_recopy(Resolve *resolve, const Loss *loss, Lsn transaction, bool quiet, Error *error)
+{
+    Step step = catalog_state(resolve->catalog, loss->source) == CATALOG_REFUSED
+                    ? leave_refused(resolve, loss, transaction, error)
+                    : pass_relation(resolve, loss->source, transaction, quiet, error);
+    return step == STEP_TOOK ? note_recopy(resolve, loss, transaction, quiet) : step;
 }
 
 Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, Lsn transaction, bool quiet,
                     bool even, Error *error)
 {
     const Record *record = &frame->records[index];
+    Loss loss;
     if (resolve->defining) {
         Step step = pass_ddl(resolve, quiet);
         if (step != STEP_TOOK) {
@@ -367,13 +394,13 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
         return quiet ? ask_settled(resolve) : STEP_NEEDS_QUIET;
     }
     switch (record->kind) {
-    case RECORD_RELATION:
     case RECORD_ROWS:
         return pass_relation(resolve, frame->sources[index], transaction, quiet, error);
     case RECORD_TRUNCATE:
         return pass_truncated(resolve, frame, index, transaction, quiet, error);
     case RECORD_RECOPY:
-        return pass_recopy(resolve, frame, index, transaction, quiet, error);
+        loss = loss_of(frame->sources[index], &record->recopy);
+        return pass_recopy(resolve, &loss, transaction, quiet, error);
     case RECORD_MESSAGE:
         resolve_passed(resolve, record, transaction);
         return captured_is_statement(record) ? meet_ddl(resolve, quiet) : STEP_TOOK;
