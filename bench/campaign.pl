@@ -238,7 +238,9 @@ sub recover
         my $road = open_operation() // return (join(' ', @tried), 0);
         keep_following() if phase() eq 'copied';
         my $word = $try % 2 == (rand() < 0.5) ? 'undo' : 'resume';
-        my $result = run_program(command($road, "--$word", '--probe' => $proxy->uri('app')));
+        # What was typed is kept, but for passwords: pgcat's console has one.
+        my @secrets = ('--probe' => $proxy->uri('app'), $kind eq 'pgcat' ? ('--proxy' => $proxy->option) : ());
+        my $result = run_program(command($road, "--$word", @secrets));
         push @tried, "$road --$word: $result->{status}";
         $known{said} = $result->{stderr};
     }
