@@ -266,6 +266,13 @@ static int send_query(Database *database, const Query *query, Error *error)
     return sent ? 0 : database_error(database, NULL, error);
 }
 
+int query_send(Database *database, const Query *query, Error *error)
+{
+    QueryLimits limits = query_sooner(query->limits, database->limits);
+    PQsetnonblocking(database->connection, 1);
+    return discard(database, &limits, error) == 0 ? send_query(database, query, error) : -1;
+}
+
 int query_run(Database *database, const Query *query, PGresult **out, Error *error)
 {
     QueryLimits limits = query_sooner(query->limits, database->limits);
@@ -283,11 +290,7 @@ int query_run(Database *database, const Query *query, PGresult **out, Error *err
         return ended_early(database, query, began, true, error);
     }
     int blocks = PQisnonblocking(connection) == 0;
-    PQsetnonblocking(connection, 1);
-    int status = discard(database, &limits, error);
-    if (status == 0) {
-        status = send_query(database, query, error);
-    }
+    int status = query_send(database, query, error);
     if (status == 0) {
         status = finish(database, query, began, out, error);
     }

@@ -43,6 +43,12 @@ QueryLimits query_sooner(QueryLimits one, QueryLimits other);
 int query_run(Database *database, const Query *query, PGresult **out, Error *error) MUST_CHECK;
 
 /*
+ * The first half of query_run, for who has several sessions at work at a time: sends the statement without waiting, and leaves the
+ * connection nonblocking. query_finish has to follow.
+ */
+int query_send(Database *database, const Query *query, Error *error) MUST_CHECK;
+
+/*
  * The second half of query_run, for a statement that the caller has sent, or whose COPY data has ended: waits for its last
  * result. Where a COPY begins, its result comes out at once.
  */

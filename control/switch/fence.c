@@ -81,11 +81,12 @@ bool fence_leaves_readers(const json_t *detail)
 typedef struct Suspects {
     char *starting; /* pids of backends that were on their way in, as an array */
     char *since;    /* sessions that began later read the new settings */
+    bool spare_ours;
+    const char *spared; /* pids, as an array */
 } Suspects;
 
 static int list_suspects(Database *source, Suspects *out, Error *error)
 {
-    *out = (Suspects){0};
     return database_value(source, &out->starting, error,
                           "SELECT coalesce(array_agg(pid), '{}') FROM pg_locks WHERE " STARTING, 0) == 0
                ? database_value(source, &out->since, error, "SELECT clock_timestamp()", 0)
@@ -93,18 +94,20 @@ static int list_suspects(Database *source, Suspects *out, Error *error)
 }
 
 /* How many of the suspects are left; those that can be are told to end. */
-static int end_suspects(Database *source, const Suspects *suspects, bool spare_ours, int *left, Error *error)
+static int end_suspects(Database *source, const Suspects *suspects, int *left, Error *error)
 {
     char *starting = NULL, *sessions = NULL;
     int status = database_value(source, &starting, error,
                                 "SELECT count(*) FROM pg_locks WHERE " STARTING " AND pid = ANY ($1::int[])",
                                 1, suspects->starting);
     if (status == 0) {
-        status = database_value(source, &sessions, error,
-                                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                                " WHERE " PASSERS_ENDED " AND backend_start <= $2::timestamptz"
-                                "   AND NOT ($1::bool AND application_name LIKE 'penstock %')",
-                                2, spare_ours ? "true" : "false", suspects->since);
+        status =
+            database_value(source, &sessions, error,
+                           "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                           " WHERE " PASSERS_ENDED " AND backend_start <= $2::timestamptz"
+                           "   AND NOT ($1::bool AND application_name LIKE 'penstock %')"
+                           "   AND pid <> ALL ($3::int[])",
+                           3, suspects->spare_ours ? "true" : "false", suspects->since, suspects->spared);
     }
     *left = (starting != NULL ? number_int(starting) : 0) + (sessions != NULL ? number_int(sessions) : 0);
     free(starting);
@@ -112,12 +115,12 @@ static int end_suspects(Database *source, const Suspects *suspects, bool spare_o
     return status;
 }
 
-static int end_sessions(Database *source, const Suspects *suspects, bool spare_ours, int limit_ms,
-                        bool (*stop)(void), Error *error)
+static int end_sessions(Database *source, const Suspects *suspects, int limit_ms, bool (*stop)(void),
+                        Error *error)
 {
     int64_t deadline = clock_ms() + limit_ms;
     for (int left = 0;; clock_pause_ms(LOOK_AGAIN_MS)) {
-        if (end_suspects(source, suspects, spare_ours, &left, error) != 0) {
+        if (end_suspects(source, suspects, &left, error) != 0) {
             return -1;
         }
         if (left == 0) {
@@ -135,10 +138,10 @@ static int end_sessions(Database *source, const Suspects *suspects, bool spare_o
     }
 }
 
-int fence_raise(Database *source, const json_t *detail, bool spare_ours, int limit_ms, bool (*stop)(void),
-                Error *error)
+int fence_raise(Database *source, const json_t *detail, bool spare_ours, const char *spared, int limit_ms,
+                bool (*stop)(void), Error *error)
 {
-    Suspects suspects = {0};
+    Suspects suspects = {.spare_ours = spare_ours, .spared = spared};
     int status = passers_stop(source, detail, error);
     if (status == 0) {
         const char *const clauses[] = {fence_leaves_readers(detail) ? "SET " FENCE_MARK " = 'readers'"
@@ -150,7 +153,7 @@ int fence_raise(Database *source, const json_t *detail, bool spare_ours, int lim
         status = list_suspects(source, &suspects, error);
     }
     if (status == 0) {
-        status = end_sessions(source, &suspects, spare_ours, limit_ms, stop, error);
+        status = end_sessions(source, &suspects, limit_ms, stop, error);
     }
     if (status == 0) {
         status = passers_check(source, "fenced side", error); /* who has come since the preflight */

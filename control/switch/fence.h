@@ -27,9 +27,10 @@ bool fence_leaves_readers(const json_t *detail);
 /*
  * Raises the fence, stops who would pass it (passers.h, of detail), and ends sessions until none is left, for at most limit_ms;
  * ERROR_LIMIT names those that stay. spare_ours: but for those of Penstock itself, which go by their application_name.
+ * spared: nor those of these pids, an array of SQL: sessions of the caller's own.
  */
-int fence_raise(Database *source, const json_t *detail, bool spare_ours, int limit_ms, bool (*stop)(void),
-                Error *error) MUST_CHECK;
+int fence_raise(Database *source, const json_t *detail, bool spare_ours, const char *spared, int limit_ms,
+                bool (*stop)(void), Error *error) MUST_CHECK;
 
 /* What follows ALTER DATABASE name to open it again, from the detail of fence_remember. */
 typedef struct FenceBefore {

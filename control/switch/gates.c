@@ -7,6 +7,7 @@
 
 #include "cutover.h"
 #include "fence.h"
+#include "positions.h"
 #include "records.h"
 #include "steps.h"
 
@@ -26,7 +27,8 @@ int step_fence(void *context, json_t *detail, Error *error)
     if (cutover_hold_left(cutover, &left, error) != 0) {
         return -1;
     }
-    return fence_raise(cutover->leaving, detail, false, left < limit ? left : limit, interrupted, error);
+    return fence_raise(cutover->leaving, detail, false, positions_sessions(cutover->positions),
+                       left < limit ? left : limit, interrupted, error);
 }
 
 int step_unfence(void *context, const json_t *detail, Error *error)
@@ -88,7 +90,7 @@ int step_close(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     int limit = (int)(FENCE_LIMIT_S * 1000);
-    return was_closed(detail) ? fence_raise(cutover->entering, detail, true, limit, never, error)
+    return was_closed(detail) ? fence_raise(cutover->entering, detail, true, "{}", limit, never, error)
                               : fence_open(cutover->entering, detail, limit, error);
 }
 

@@ -290,8 +290,15 @@ int last_wait_until_close(Cutover *cutover, Error *error)
 int step_ahead(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
+    DatabaseEnd end = cutover->road->leaving;
+    PositionsHelp help = {
+        .end = end,
+        .uri = end == DATABASE_SOURCE ? cutover->settings->source : cutover->settings->target,
+        .purpose = cutover->road->operation,
+        .count = cutover->options->jobs - 1,
+    };
     positions_free(cutover->positions);
-    if (positions_set_ahead(cutover->leaving, cutover->entering, &cutover->positions, error) != 0) {
+    if (positions_set_ahead(cutover->leaving, &help, cutover->entering, &cutover->positions, error) != 0) {
         return -1;
     }
     json_object_set_new(detail, "sequences", json_integer((json_int_t)positions_count(cutover->positions)));

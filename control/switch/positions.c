@@ -10,10 +10,22 @@
 
 #include "clock.h"
 #include "left_behind.h"
+#include "readers.h"
 #include "text.h"
 
+/* Sequences that are read at a time, by all sessions together: a server has locks for so many at least. */
 #define PART 1000
+
+/* From so many on others help. */
+#define MANY 2000
+
+/*
+ * Of those that are read one by one: so many at a time, and so many of these planned together. What a UNION ALL costs to plan
+ * grows with its square (11 and 14: 137 µs for each of 400 sequences, 25 µs for each of 25); a subquery with OFFSET is not pulled up into
+ * the one around it (is_simple_subquery), so it is planned by itself.
+ */
 #define ONE_BY_ONE 400
+#define PLANNED_TOGETHER 25
 
 typedef struct Position {
     char *oid, *schema, *name;
@@ -24,6 +36,7 @@ typedef struct Position {
 struct Positions {
     Position *list;
     size_t count;
+    Readers *readers; /* who helped, and can help again; NULL: nobody */
 };
 
 static const char list_sql[] =
@@ -56,8 +69,14 @@ void positions_free(Positions *positions)
         free(at->name);
         free(at->value);
     }
+    readers_free(positions->readers);
     free(positions->list);
     free(positions);
+}
+
+const char *positions_sessions(const Positions *positions)
+{
+    return positions != NULL && positions->readers != NULL ? readers_pids(positions->readers) : "{}";
 }
 
 size_t positions_count(const Positions *positions)
@@ -84,72 +103,112 @@ static int list(Database *database, Positions *out, Error *error)
     return 0;
 }
 
-/* The values of those that have been called; the others stay unknown. */
-static int read_part(Database *database, Position *first, size_t count, Error *error)
+/* A look under way. */
+typedef struct Look {
+    Positions *positions;
+    size_t width; /* sessions that read at a time */
+    size_t next;  /* to be read one by one */
+} Look;
+
+static size_t part_size(const Look *look)
 {
-    Text oids = {0};
-    PGresult *rows;
-    for (size_t i = 0; i < count; i++) {
-        text_array_add(&oids, first[i].oid);
-    }
-    text_array_end(&oids);
-    int status =
-        database_query(database, &rows, error,
-                       "SELECT pg_sequence_last_value(s.oid::regclass)"
-                       "  FROM unnest($1::oid[]) WITH ORDINALITY AS s (oid, number) ORDER BY s.number",
-                       1, oids.data);
-    text_free(&oids);
-    for (size_t i = 0; status == 0 && i < count; i++) {
-        if (!PQgetisnull(rows, (int)i, 0)) {
-            first[i].value = strdup(PQgetvalue(rows, (int)i, 0));
-            first[i].called = true;
-        }
-    }
-    if (status == 0) {
-        PQclear(rows);
-    }
-    return status;
+    return PART / look->width;
 }
 
-/* Those from *next on that are not known yet, as many as go into one statement. */
-static int read_uncalled(Database *database, Positions *positions, size_t *next, Error *error)
+static bool ask_values(void *context, size_t number, Text *sql)
 {
-    Text sql = {0};
-    PGresult *rows;
-    for (size_t taken = 0; *next < positions->count && taken < ONE_BY_ONE; (*next)++) {
-        const Position *at = &positions->list[*next];
+    const Look *look = context;
+    size_t first = number * part_size(look);
+    if (first >= look->positions->count) {
+        return false;
+    }
+    text_append(sql, "SELECT pg_sequence_last_value(s.oid::regclass) FROM unnest('");
+    for (size_t i = first; i < look->positions->count && i < first + part_size(look); i++) {
+        text_printf(sql, "%s%s", i == first ? "{" : ",", look->positions->list[i].oid);
+    }
+    text_append(sql, "}'::oid[]) WITH ORDINALITY AS s (oid, number) ORDER BY s.number");
+    return true;
+}
+
+/* Those that have been called; the others stay unknown. */
+static void take_values(void *context, size_t number, const PGresult *rows)
+{
+    const Look *look = context;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        if (!PQgetisnull(rows, i, 0)) {
+            Position *at = &look->positions->list[number * part_size(look) + (size_t)i];
+            at->value = strdup(PQgetvalue(rows, i, 0));
+            at->called = true;
+        }
+    }
+}
+
+/* SELECT … UNION ALL …, in groups, over the next ones that are not known yet. */
+static bool ask_uncalled(void *context, size_t number, Text *sql)
+{
+    Look *look = context;
+    size_t taken = 0;
+    (void)number;
+    for (; look->next < look->positions->count && taken < ONE_BY_ONE / look->width; look->next++) {
+        const Position *at = &look->positions->list[look->next];
         if (at->value != NULL) {
             continue;
         }
+        bool begins = taken % PLANNED_TOGETHER == 0;
         char *schema = database_quote(at->schema), *name = database_quote(at->name);
-        text_printf(&sql, "%sSELECT %zu AS number, last_value, is_called FROM %s.%s",
-                    taken++ == 0 ? "" : " UNION ALL ", *next, schema, name);
+        text_append(sql, !begins ? " UNION ALL " : taken == 0 ? "" : " OFFSET 0) AS s UNION ALL ");
+        text_printf(sql, "%sSELECT %zu AS number, last_value, is_called FROM %s.%s",
+                    begins ? "SELECT * FROM (" : "", look->next, schema, name);
         free(schema);
         free(name);
+        taken++;
     }
-    int status = sql.data == NULL ? 0 : database_query(database, &rows, error, sql.data, 0);
-    for (int i = 0; status == 0 && sql.data != NULL && i < PQntuples(rows); i++) {
-        Position *at = &positions->list[strtoull(PQgetvalue(rows, i, 0), NULL, 10)];
+    text_append(sql, taken > 0 ? " OFFSET 0) AS s" : "");
+    return taken > 0;
+}
+
+static void take_uncalled(void *context, size_t number, const PGresult *rows)
+{
+    const Look *look = context;
+    (void)number;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        Position *at = &look->positions->list[strtoull(PQgetvalue(rows, i, 0), NULL, 10)];
         at->value = strdup(PQgetvalue(rows, i, 1));
         at->called = PQgetvalue(rows, i, 2)[0] == 't';
     }
-    if (status == 0 && sql.data != NULL) {
-        PQclear(rows);
-    }
-    text_free(&sql);
-    return status;
 }
 
-static int look(Database *database, Positions **out, Error *error)
+static void forget_values(Positions *positions)
+{
+    for (size_t i = 0; i < positions->count; i++) {
+        free(positions->list[i].value);
+        positions->list[i].value = NULL;
+    }
+}
+
+static int read_values(Database *database, Readers *readers, Positions *positions, Error *error)
+{
+    Look look = {.positions = positions, .width = readers_width(readers)};
+    Reading values = {&look, ask_values, take_values}, uncalled = {&look, ask_uncalled, take_uncalled};
+    forget_values(positions);
+    return readers_run(readers, database, &values, error) == 0
+               ? readers_run(readers, database, &uncalled, error)
+               : -1;
+}
+
+/* *readers help, where there are any; when one of them fails, they go, and database reads alone. */
+static int look(Database *database, Readers **readers, Positions **out, Error *error)
 {
     Positions *positions = calloc(1, sizeof *positions);
     int status = list(database, positions, error);
-    for (size_t i = 0; status == 0 && i < positions->count; i += PART) {
-        size_t left = positions->count - i;
-        status = read_part(database, &positions->list[i], left < PART ? left : PART, error);
+    if (status == 0) {
+        status = read_values(database, *readers, positions, error);
     }
-    for (size_t next = 0; status == 0 && next < positions->count;) {
-        status = read_uncalled(database, positions, &next, error);
+    if (status != 0 && readers_width(*readers) > 1 && error->code != ERROR_LIMIT &&
+        error->code != ERROR_INTERRUPTED) {
+        readers_free(*readers);
+        *readers = NULL;
+        status = read_values(database, NULL, positions, error);
     }
     if (status != 0) {
         positions_free(positions);
@@ -244,31 +303,56 @@ static int set_moved(Database *to, const Positions *now, const Positions *before
     return status == 0 ? 0 : error_context(error, "setting the sequences");
 }
 
-int positions_set_ahead(Database *from, Database *to, Positions **out, Error *error)
+static int get_help(Database *database, const PositionsHelp *help, Readers **out, Error *error)
+{
+    char *many = NULL;
+    char most[16];
+    snprintf(most, sizeof most, "%d", MANY);
+    *out = NULL;
+    if (database_value(database, &many, error, "SELECT count(*) > $1::int8 FROM pg_class WHERE relkind = 'S'",
+                       1, most) != 0) {
+        return error_context(error, "counting the sequences");
+    }
+    if (many != NULL && *many == 't') {
+        *out = readers_open(database, help->end, help->uri, help->purpose, help->count);
+    }
+    free(many);
+    return 0;
+}
+
+int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to, Positions **out,
+                        Error *error)
 {
     size_t moved;
+    Readers *readers = NULL;
     *out = NULL;
-    if (look(from, out, error) != 0) {
-        return -1;
-    }
-    if (set_moved(to, *out, NULL, &moved, error) != 0) {
+    if (get_help(from, help, &readers, error) != 0 || look(from, &readers, out, error) != 0 ||
+        set_moved(to, *out, NULL, &moved, error) != 0) {
+        readers_free(readers);
         positions_free(*out);
         *out = NULL;
         return -1;
     }
+    (*out)->readers = readers;
     return 0;
 }
 
-int positions_set_rest(Database *from, Database *to, const Positions *before, size_t *count, size_t *moved,
+int positions_set_rest(Database *from, Database *to, Positions *before, size_t *count, size_t *moved,
                        Error *error)
 {
     Positions *now = NULL;
+    Readers *readers = before != NULL ? before->readers : NULL;
     *count = *moved = 0;
-    if (look(from, &now, error) != 0) {
+    int status = look(from, &readers, &now, error);
+    readers_free(readers);
+    if (before != NULL) {
+        before->readers = NULL;
+    }
+    if (status != 0) {
         return -1;
     }
     *count = now->count;
-    int status = set_moved(to, now, before, moved, error);
+    status = set_moved(to, now, before, moved, error);
     positions_free(now);
     return status;
 }
@@ -276,8 +360,9 @@ int positions_set_rest(Database *from, Database *to, const Positions *before, si
 int positions_measure(Database *from, size_t *count, double *seconds, Error *error)
 {
     Positions *now = NULL;
+    Readers *alone = NULL;
     double began = clock_seconds();
-    if (look(from, &now, error) != 0) {
+    if (look(from, &alone, &now, error) != 0) {
         return -1;
     }
     *seconds = clock_seconds() - began;

@@ -5,9 +5,10 @@
  *     positions_set_ahead   reads every sequence of one side, sets the other's, and sees that they are equal there
  *     positions_set_rest    reads them again, and sets those that have moved; without a look before, that is all of them
  *
- * One statement reads a thousand sequences (pg_sequence_last_value), for each of which it keeps a lock until its end; those that
- * were never called, which that function does not tell, are read one by one, a few hundred in a statement. Nobody but us
- * moves the sequences of the other side meanwhile: clients are not there.
+ * One statement reads many sequences (pg_sequence_last_value), for each of which it keeps a lock until its end; those that
+ * were never called, which that function does not tell, are read one by one, some hundred in a statement. Where there are many,
+ * more sessions read with the one that leads: they are made by the first look, and the second finds their caches warm. Nobody but
+ * us moves the sequences of the other side meanwhile: clients are not there.
  */
 #pragma once
 
@@ -20,12 +21,23 @@
 /* What a look has found; belongs to one thread. The caller frees it with positions_free. */
 typedef struct Positions Positions;
 
-/* *out is the look. */
-int positions_set_ahead(Database *from, Database *to, Positions **out, Error *error) MUST_CHECK;
+/* Where more sessions of a server come from: see readers_open. */
+typedef struct PositionsHelp {
+    DatabaseEnd end;
+    const char *uri, *purpose;
+    int count;
+} PositionsHelp;
+
+/* *out is the look, which keeps the sessions that help until it is freed, or the rest was set. */
+int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to, Positions **out,
+                        Error *error) MUST_CHECK;
 
 /* before may be NULL. *count: all sequences; *moved: those that were set now. */
-int positions_set_rest(Database *from, Database *to, const Positions *before, size_t *count, size_t *moved,
+int positions_set_rest(Database *from, Database *to, Positions *before, size_t *count, size_t *moved,
                        Error *error) MUST_CHECK;
+
+/* The pids of the sessions that help, as an array of SQL; borrowed. NULL has none. */
+const char *positions_sessions(const Positions *positions);
 
 /* How long one look takes, and how many sequences there are; sets nothing. */
 int positions_measure(Database *from, size_t *count, double *seconds, Error *error) MUST_CHECK;

@@ -99,7 +99,7 @@ int step_retract(void *context, const json_t *detail, Error *error)
             continue; /* the fence keeps them from writing all the same */
         }
     }
-    if (fence_raise(cutover->target, detail, true, (int)(FENCE_LIMIT_S * 1000), never, error) != 0 ||
+    if (fence_raise(cutover->target, detail, true, "{}", (int)(FENCE_LIMIT_S * 1000), never, error) != 0 ||
         check_nothing_written(cutover, error) != 0) {
         let_on(cutover, detail);
         return -1;
