@@ -35,6 +35,7 @@ enum Key {
     KEY_ON_UNDECODABLE,
     KEY_LOSSY_TYPES,
     KEY_LOG_LEVEL,
+    KEY_LOG_FORMAT,
     KEY_DUMP,
 };
 
@@ -86,6 +87,7 @@ static const struct argp_option rows[] = {
      "repeated",
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info, warning or error (info)", 3},
+    {"log-format", KEY_LOG_FORMAT, "FORMAT", 0, "text, logfmt or json (text; or PENSTOCK_LOG_FORMAT)", 3},
     {"dump", KEY_DUMP, "FILE", 0,
      "print the frames in FILE (\"-\": standard input) as text, and end: what pg_recvlogical wrote, or lines "
      "of hex",
@@ -168,6 +170,13 @@ static void set_level(const char *text, ApplierOptions *options, struct argp_sta
     argp_error(state, "--log-level: \"%s\" is not one of debug, info, warning, error", text);
 }
 
+static void set_format(const char *text, ApplierOptions *options, struct argp_state *state)
+{
+    if (!log_format_parse(text, &options->log.format)) {
+        argp_error(state, "--log-format: \"%s\" is not one of text, logfmt, json", text);
+    }
+}
+
 static void add_policy(const char *text, ApplierOptions *options, struct argp_state *state)
 {
     Error error;
@@ -220,6 +229,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_LOG_LEVEL:
         set_level(argument, options, state);
         return 0;
+    case KEY_LOG_FORMAT:
+        set_format(argument, options, state);
+        return 0;
     case KEY_DUMP:
         options->dump = argument;
         return 0;
@@ -264,8 +276,14 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .status_interval_ms = 1000,
         .timeout_s = 60,
         .start_limit_s = 10,
-        .log = {.level = LOG_INFO},
+        .log = {.level = LOG_INFO, .journal = log_is_journal(), .place = &out->place},
+        .place = {.program = "penstock-applier"},
     };
+    const char *format = getenv("PENSTOCK_LOG_FORMAT");
+    if (format != NULL && !log_format_parse(format, &out->log.format)) {
+        out->log.format = LOG_TEXT; /* whoever set it may have meant a later version */
+    }
     argp_err_exit_status = 2;
     argp_parse(&applier_argp, argc, argv, 0, NULL, out);
+    out->place.migration = out->migration;
 }

@@ -35,6 +35,7 @@ typedef struct ApplierOptions {
     bool recopy;      /* a change that cannot be sent makes its table wait for a new copy, and not an error */
     const char *dump; /* a file, or "-": print the frames in it instead of applying anything */
     Log log;
+    LogPlace place; /* of log */
 } ApplierOptions;
 
 /* Ends the process, with a message and status 2, when the command line is wrong. Strings point into argv or environ. */

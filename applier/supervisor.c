@@ -97,9 +97,11 @@ static int load_migration(Supervisor *supervisor, Database *target, Migration *m
         error_set(error, ERROR_STATE, "the target has no migration: there is no schema penstock");
         return error_hint(error, "Check --target, and run penstock copy first.");
     }
-    return state_load(target, supervisor->options->migration, migration, error) == 0
-               ? check_phase(migration, error)
-               : -1;
+    if (state_load(target, supervisor->options->migration, migration, error) != 0) {
+        return -1;
+    }
+    log_stands(&supervisor->options->log, state_phase_name(migration->phase), 0);
+    return check_phase(migration, error);
 }
 
 /* The lock is refused: an earlier session of ours that is about to end may be tried again for a while, another applier not. */
@@ -282,8 +284,7 @@ static bool may_retry(Supervisor *supervisor, Error *error)
 /* Says why, and waits; false when asked to stop meanwhile. */
 static bool wait_for_next(Supervisor *supervisor, const Error *error)
 {
-    log_line(&supervisor->options->log, LOG_WARNING, "%s; trying again in %.1f s", error->message,
-             supervisor->backoff_ms / 1000.0);
+    log_handled(&supervisor->options->log, error, "trying again in %.1f s", supervisor->backoff_ms / 1000.0);
     publish(supervisor, "waiting", error);
     bool asked = stop_wait(supervisor->stop, supervisor->backoff_ms);
     supervisor->backoff_ms *= 2;

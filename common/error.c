@@ -17,6 +17,7 @@ int error_set(Error *error, ErrorCode code, const char *format, ...)
     error->code = code;
     error->sqlstate[0] = '\0';
     error->lsn = 0;
+    error->format = format;
     error->hint[0] = '\0';
     snprintf(error->message, sizeof error->message, "%s", text);
     return -1;

@@ -33,13 +33,18 @@ typedef enum ErrorCode {
 
 typedef struct Error {
     ErrorCode code;
-    char sqlstate[6];   /* of the server's error, or "" */
-    uint64_t lsn;       /* commit LSN of the source transaction that it stops at; 0: of none */
+    char sqlstate[6]; /* of the server's error, or "" */
+    uint64_t lsn;     /* commit LSN of the source transaction that it stops at; 0: of none */
+    const char
+        *format; /* of error_set, a literal: by its words the error has its number (kinds/kinds.h); or NULL */
     char message[1024]; /* what happened, to which object, at which LSN; outermost context first */
     char hint[512];     /* what to do now, or "" */
 } Error;
 
-/* Fills error and returns -1, so that a caller can `return error_set(…)`. A filled error is overwritten. */
+/*
+ * Fills error and returns -1, so that a caller can `return error_set(…)`. A filled error is overwritten. The format is a literal:
+ * the error keeps it.
+ */
 int error_set(Error *error, ErrorCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Says what to do now; overwrites an earlier hint. Returns -1. */

@@ -67,10 +67,9 @@ static int unknown_name(const Config *config, const ConfigLine *line, const char
     error_set(error, ERROR_USAGE, "%s:%d: there is no setting \"%s%s%s\"", config->path, line->number,
               line->command != NULL ? line->command : "", line->command != NULL ? "." : "", line->name);
     const char *nearest = settings_nearest(line->name, names, known);
-    return nearest != NULL
-               ? error_hint(error, "The nearest is \"%s\".", nearest)
-               : error_hint(error,
-                            "There are source, target, migration, and the long options of the commands.");
+    return nearest != NULL ? error_hint(error, "The nearest is \"%s\".", nearest)
+                           : error_hint(error, "There are source, target, migration, log-format, and the "
+                                               "long options of the commands.");
 }
 
 static bool is_setting(const ConfigLine *line, const char *const *settings, size_t count)

@@ -4,8 +4,6 @@
 #include "lock.h"
 
 #include "clock.h"
-#include "command.h"
-#include "state.h"
 
 #define PATIENCE_MS 5000
 #define LOOK_AGAIN_MS 50
@@ -20,4 +18,13 @@ int lock_control(Database *target, const char *migration, Error *error)
             return -1;
         }
     }
+}
+
+int load_migration(const Settings *settings, Database *target, Migration *out, Error *error)
+{
+    if (state_load(target, settings->migration, out, error) != 0) {
+        return -1;
+    }
+    log_stands(&settings->log, state_phase_name(out->phase), 0);
+    return 0;
 }

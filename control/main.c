@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "disposition.h"
+#include "kinds.h"
 #include "secrets.h"
 #include "session_settings.h"
 #include "settings.h"
@@ -65,7 +66,8 @@ static void print_overview(FILE *out)
     fprintf(out,
             "\nNothing is changed before `copy`, and applications notice nothing before `cutover`.\n"
             "Every command can be interrupted and run again. `penstock COMMAND --help` says more of each;\n"
-            "`penstock --help` lists the options that all of them take.\n");
+            "`penstock --help` lists the options that all of them take; `penstock help PST-1234` explains an "
+            "error.\n");
 }
 
 static int unknown_command(const char *name, Error *error)
@@ -90,6 +92,8 @@ typedef struct Invocation {
     void *options;
     int command_index; /* of its name in argv */
     Config config;
+    LogPlace place;
+    Log log; /* for the error that the program ends with */
 } Invocation;
 
 static error_t parse_program(int key, char *argument, struct argp_state *state)
@@ -188,7 +192,10 @@ static int parse_behind_command(int argc, char **argv, Invocation *invocation, A
 static ExitStatus run_command(Invocation *invocation, Error *error)
 {
     Settings settings;
-    if (settings_resolve(invocation->input.flags, &invocation->config, &settings, error) != 0) {
+    int status =
+        settings_resolve(invocation->input.flags, &invocation->config, &invocation->place, &settings, error);
+    invocation->log = settings.log;
+    if (status != 0) {
         return EXIT_USAGE;
     }
     if (invocation->input.flags->password_shown) {
@@ -200,13 +207,18 @@ static ExitStatus run_command(Invocation *invocation, Error *error)
     return invocation->command->run(&settings, invocation->options, error);
 }
 
-/* `help COMMAND` becomes `COMMAND --help`; `help` alone shows the overview, and is false. */
+/* `help COMMAND` becomes `COMMAND --help`; `help` alone, and with the number of an error, is answered here, and is false. */
 static bool ask_for_help(int argc, char **argv, const Invocation *invocation)
 {
     static char option[] = "--help";
     int word = invocation->command_index;
+    const ErrorKind *kind = word + 1 < argc ? error_kind_named(argv[word + 1]) : NULL;
     if (word + 1 >= argc) {
         print_overview(stdout);
+        return false;
+    }
+    if (kind != NULL) {
+        printf("PST-%04d  %s\n\n%s\n\nWhat to do: %s\n", kind->number, kind->title, kind->cause, kind->cure);
         return false;
     }
     argv[word] = argv[word + 1];
@@ -214,47 +226,47 @@ static bool ask_for_help(int argc, char **argv, const Invocation *invocation)
     return true;
 }
 
-static ExitStatus run(int argc, char **argv, Arena *arena, Error *error)
+static ExitStatus run(int argc, char **argv, Invocation *invocation, Arena *arena, Error *error)
 {
-    SettingsFlags flags = {.json = false};
-    Invocation invocation = {.input = {.flags = &flags, .arena = arena}};
-    parse_before_command(argc, argv, &invocation);
-    if (invocation.command_index == 0) {
+    parse_before_command(argc, argv, invocation);
+    if (invocation->command_index == 0) {
         print_overview(stdout);
         return EXIT_DONE;
     }
-    if (strcmp(argv[invocation.command_index], "version") == 0) {
+    if (strcmp(argv[invocation->command_index], "version") == 0) {
         puts(argp_program_version);
         return EXIT_DONE;
     }
-    if (strcmp(argv[invocation.command_index], "help") == 0 && !ask_for_help(argc, argv, &invocation)) {
+    if (strcmp(argv[invocation->command_index], "help") == 0 && !ask_for_help(argc, argv, invocation)) {
         return EXIT_DONE;
     }
-    invocation.command = commands_find(argv[invocation.command_index]);
-    if (invocation.command == NULL) {
-        return unknown_command(argv[invocation.command_index], error), EXIT_USAGE;
+    invocation->command = commands_find(argv[invocation->command_index]);
+    if (invocation->command == NULL) {
+        return unknown_command(argv[invocation->command_index], error), EXIT_USAGE;
     }
-    if (invocation.command->options_size > 0) {
-        invocation.options = arena_zalloc(arena, invocation.command->options_size);
+    if (invocation->command->options_size > 0) {
+        invocation->options = arena_zalloc(arena, invocation->command->options_size);
     }
-    if (read_config(argc, argv, &invocation, arena, error) != 0 ||
-        parse_behind_command(argc, argv, &invocation, arena, error) != 0) {
+    if (read_config(argc, argv, invocation, arena, error) != 0 ||
+        parse_behind_command(argc, argv, invocation, arena, error) != 0) {
         return EXIT_USAGE;
     }
-    return run_command(&invocation, error);
+    return run_command(invocation, error);
 }
 
 int main(int argc, char **argv)
 {
     session_settings_forget_environment();
     Error error = {.code = ERROR_NONE};
-    const Log log = {.level = LOG_ERROR};
     Arena *arena = arena_new(4096);
     char **words = secrets_take(argc, argv, arena);
     argp_err_exit_status = EXIT_USAGE;
-    ExitStatus status = run(argc, words, arena, &error);
+    SettingsFlags flags = {.json = false};
+    Invocation invocation = {.input = {.flags = &flags, .arena = arena},
+                             .log = {.level = LOG_ERROR, .journal = log_is_journal()}};
+    ExitStatus status = run(argc, words, &invocation, arena, &error);
     if (error.code != ERROR_NONE) {
-        log_error(&log, &error);
+        log_error(&invocation.log, &error);
         status =
             status == EXIT_DONE || status == EXIT_FAILED ? (ExitStatus)error_exit_status(&error) : status;
     }

@@ -19,6 +19,7 @@ static const SettingRow rows[SETTINGS] = {
     [SETTING_SOURCE] = {"PENSTOCK_SOURCE", NULL},
     [SETTING_TARGET] = {"PENSTOCK_TARGET", NULL},
     [SETTING_MIGRATION] = {"PENSTOCK_MIGRATION", "default"},
+    [SETTING_LOG_FORMAT] = {"PENSTOCK_LOG_FORMAT", "text"},
 };
 
 enum { KEY_CONFIG = KEY_FIRST + SETTINGS, KEY_JSON, KEY_VERBOSE, KEY_QUIET };
@@ -32,6 +33,8 @@ static const struct argp_option options[] = {
     {"config", KEY_CONFIG, "FILE", 0,
      "Read settings from FILE, in place of ./penstock.conf or ~/.config/penstock.conf", -2},
     {"json", KEY_JSON, NULL, 0, "Write the result as JSON", -2},
+    {"log-format", KEY_FIRST + SETTING_LOG_FORMAT, "FORMAT", 0,
+     "How messages on stderr are written: text, logfmt or json (or PENSTOCK_LOG_FORMAT)", -2},
     {"verbose", KEY_VERBOSE, NULL, 0, "Say more about what is done", -2},
     {"quiet", KEY_QUIET, NULL, 0, "Say only what needs attention", -2},
     {0},
@@ -53,7 +56,7 @@ bool settings_has_password(const char *text)
 static void keep_value(const SettingsInput *input, int setting, char *value)
 {
     input->flags->values[setting] = arena_strndup(input->arena, value, strlen(value));
-    if (setting != SETTING_MIGRATION && settings_has_password(value)) {
+    if ((setting == SETTING_SOURCE || setting == SETTING_TARGET) && settings_has_password(value)) {
         memset(value, '*', strlen(value));
         input->flags->password_shown = true;
     }
@@ -122,9 +125,10 @@ const char *settings_nearest(const char *word, const char *const *candidates, si
     return edit_distance(word, candidates[best]) * 2 <= strlen(word) ? candidates[best] : NULL;
 }
 
-const char *const settings_names[SETTINGS] = {"source", "target", "migration"};
+const char *const settings_names[SETTINGS] = {"source", "target", "migration", "log-format"};
 
-int settings_resolve(const SettingsFlags *flags, const Config *config, Settings *out, Error *error)
+int settings_resolve(const SettingsFlags *flags, const Config *config, LogPlace *place, Settings *out,
+                     Error *error)
 {
     const char *values[SETTINGS];
     for (int i = 0; i < SETTINGS; i++) {
@@ -135,10 +139,7 @@ int settings_resolve(const SettingsFlags *flags, const Config *config, Settings 
                     : line != NULL                                  ? line
                                                                     : rows[i].fallback;
     }
-    size_t length = strlen(values[SETTING_MIGRATION]);
-    if (length == 0 || length > 63) {
-        return error_set(error, ERROR_USAGE, "the name of a migration has 1 to 63 bytes, not %zu", length);
-    }
+    *place = (LogPlace){.program = "penstock", .migration = values[SETTING_MIGRATION]};
     *out = (Settings){
         .source = values[SETTING_SOURCE],
         .target = values[SETTING_TARGET],
@@ -147,7 +148,17 @@ int settings_resolve(const SettingsFlags *flags, const Config *config, Settings 
         .terminal = isatty(STDOUT_FILENO) == 1,
         .log = {.level = flags->verbose ? LOG_DEBUG
                          : flags->quiet ? LOG_WARNING
-                                        : LOG_INFO},
+                                        : LOG_INFO,
+                .journal = log_is_journal(),
+                .place = place},
     };
+    size_t length = strlen(out->migration);
+    if (length == 0 || length > 63) {
+        return error_set(error, ERROR_USAGE, "the name of a migration has 1 to 63 bytes, not %zu", length);
+    }
+    if (!log_format_parse(values[SETTING_LOG_FORMAT], &out->log.format)) {
+        return error_set(error, ERROR_USAGE, "--log-format is text, logfmt or json, not \"%s\"",
+                         values[SETTING_LOG_FORMAT]);
+    }
     return 0;
 }

@@ -5,6 +5,7 @@
  *     source     --source     PENSTOCK_SOURCE      source = …
  *     target     --target     PENSTOCK_TARGET      target = …
  *     migration  --migration  PENSTOCK_MIGRATION   migration = …
+ *     log-format --log-format PENSTOCK_LOG_FORMAT  log-format = …
  *
  * One table in settings.c holds these rows. The file is --config FILE or one of those that config.h names; there may be
  * options of commands in it, too.
@@ -18,7 +19,7 @@
 #include "command.h"
 #include "config.h"
 
-enum { SETTING_SOURCE, SETTING_TARGET, SETTING_MIGRATION, SETTINGS };
+enum { SETTING_SOURCE, SETTING_TARGET, SETTING_MIGRATION, SETTING_LOG_FORMAT, SETTINGS };
 
 /* What the command line said. Zeroed before parsing. */
 typedef struct SettingsFlags {
@@ -45,8 +46,11 @@ typedef struct SettingsInput {
 /* Their names in the config file, by number. */
 extern const char *const settings_names[SETTINGS];
 
-/* Fills *out; its strings are those of flags, config and the environment. */
-int settings_resolve(const SettingsFlags *flags, const Config *config, Settings *out,
+/*
+ * Fills *out; its strings are those of flags, config and the environment, and its log says place, which outlives it, in every line.
+ * Where it fails, out's log can be used all the same.
+ */
+int settings_resolve(const SettingsFlags *flags, const Config *config, LogPlace *place, Settings *out,
                      Error *error) MUST_CHECK;
 
 /* True when connection string text holds a password. */

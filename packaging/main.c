@@ -1,5 +1,5 @@
 /*
- * penstock-papers FOLDER: writes the manual pages and the completions there. The build runs it.
+ * penstock-papers FOLDER: writes the manual pages, the completions and the page of errors there. The build runs it.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static int write_page(const char *folder, const Paper *paper)
     return fclose(file);
 }
 
-static int write_completion(const char *folder, const char *name, void (*write)(FILE *))
+static int write_paper(const char *folder, const char *name, void (*write)(FILE *))
 {
     FILE *file = open_in(folder, name);
     if (file == NULL) {
@@ -66,7 +66,8 @@ int main(int argc, char **argv)
         const Paper paper = {"penstock", commands[i]->name, commands[i]->summary, commands[i]->argp};
         failed = write_page(argv[1], &paper) != 0 || failed;
     }
-    failed = write_completion(argv[1], "penstock.bash", completion_bash) != 0 || failed;
-    failed = write_completion(argv[1], "_penstock", completion_zsh) != 0 || failed;
+    failed = write_paper(argv[1], "penstock.bash", completion_bash) != 0 || failed;
+    failed = write_paper(argv[1], "_penstock", completion_zsh) != 0 || failed;
+    failed = write_paper(argv[1], "errors.md", error_page) != 0 || failed;
     return failed ? 3 : 0;
 }

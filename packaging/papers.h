@@ -38,6 +38,9 @@ size_t program_options(const struct argp *argp, PaperOption out[MAX_PAPER_OPTION
 /* The page of one program or command, in man(7). */
 void manual_page(FILE *out, const Paper *paper);
 
+/* docs/errors.md: every kind of error, with what it means and what to do, and each code's link to it. */
+void error_page(FILE *out);
+
 /* What bash and zsh read to complete `penstock` and `penstock-applier`. */
 void completion_bash(FILE *out);
 void completion_zsh(FILE *out);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "encoding.h"
+#include "kinds.h"
 
 #define HOST_SIZE 256
 
@@ -58,7 +59,8 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
                   "coalesce($11::jsonb, '{}'), "
                   "CASE WHEN $12::text IS NOT NULL THEN jsonb_build_object('code', $12::text, 'sqlstate', "
                   "$13::text, "
-                  "'message', $14::text, 'hint', $15::text, 'lsn', $16::text) END, $17::jsonb, "
+                  "'message', $14::text, 'hint', $15::text, 'lsn', $16::text, 'number', $21::text) END, "
+                  "$17::jsonb, "
                   "$18, " SOURCE_TIME(
                       "$19") ", $20, clock_timestamp()) "
                              "ON CONFLICT (migration) DO UPDATE SET state = excluded.state, pid = "
@@ -80,6 +82,7 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
     char pid[16], workers[16], received[LSN_TEXT_SIZE], low_water[LSN_TEXT_SIZE], lsn[LSN_TEXT_SIZE];
     char commit_time[24], heartbeat_time[24], source[LSN_TEXT_SIZE];
     char transactions[24], changes[24], host[HOST_SIZE] = "";
+    char number[ERROR_NUMBER_SIZE] = "";
     char message[sizeof report->error->message] = "", hint[sizeof report->error->hint] = "";
     bool failed = report->error != NULL && report->error->code != ERROR_NONE;
 
@@ -91,11 +94,12 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
     snprintf(changes, sizeof changes, "%llu", (unsigned long long)report->changes);
     gethostname(host, sizeof host - 1);
     if (failed) {
+        error_number(report->error, number);
         make_valid(report->error->message, message, sizeof message);
         make_valid(report->error->hint, hint, sizeof hint);
     }
     if (database_execute(
-            target, error, sql, 20, name, report->state, pid, host, workers,
+            target, error, sql, 21, name, report->state, pid, host, workers,
             lsn_format(report->received_lsn, received), lsn_format(report->low_water_lsn, low_water),
             report->last_commit_time != 0 ? commit_time : NULL, transactions, changes, report->statistics,
             failed ? error_code_name(report->error->code) : NULL, failed ? report->error->sqlstate : NULL,
@@ -103,7 +107,8 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
             failed && report->error->lsn != LSN_INVALID ? lsn_format(report->error->lsn, lsn) : NULL,
             report->blocked,
             report->source_lsn != LSN_INVALID ? lsn_format(report->source_lsn, source) : NULL,
-            report->heartbeat_time != 0 ? heartbeat_time : NULL, report->rates) != 0) {
+            report->heartbeat_time != 0 ? heartbeat_time : NULL, report->rates,
+            failed ? number : NULL) != 0) {
         return error_context(error, "reporting the applier's state");
     }
     return 0;

@@ -262,7 +262,7 @@ CREATE TABLE penstock.applier (
     lanes            jsonb NOT NULL DEFAULT '[]', -- by lane: rows, transactions, and both per second
     blocked          jsonb,                  -- [{worker_pid, relation, seconds, pid, user, application, state, query}]: workers
                                              -- that wait for a lock, and who has it
-    error            jsonb,                  -- {code, sqlstate, message, hint, lsn} when state is waiting or failed
+    error            jsonb,                  -- {code, sqlstate, message, hint, lsn, number: PST-1234} when state is waiting or failed
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 10);
 

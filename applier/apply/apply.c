@@ -389,8 +389,7 @@ static Verdict judge(const Applying *a, const Batch *batch, const ByRows *by_row
 
 static int pause_before_again(Applying *a, Batch *batch, const Error *cause, Error *error)
 {
-    log_line(a->log, LOG_WARNING, "batch %llu: %s; trying again", (unsigned long long)batch->id,
-             cause->message);
+    log_handled(a->log, cause, "trying again with batch %llu", (unsigned long long)batch->id);
     if (!a->pause(a->context, FIRST_PAUSE << batch->retries++)) {
         return error_set(error, ERROR_INTERRUPTED, "stopped while waiting to try a batch again");
     }

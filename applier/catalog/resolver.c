@@ -202,7 +202,7 @@ static void answer(Resolver *resolver, Question *question)
         if (!passes(&question->error) || stopping(resolver)) {
             return;
         }
-        log_line(resolver->options.log, LOG_WARNING, "%s; asking again", question->error.message);
+        log_handled(resolver->options.log, &question->error, "asking again");
     }
     question->error.code = ERROR_NONE;
 }

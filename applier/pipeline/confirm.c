@@ -13,6 +13,7 @@
 int confirm_open(Confirm *confirm, const char *source, const Log *log, Error *error)
 {
     confirm->before = *confirm->totals;
+    confirm->log = log;
     return heartbeat_start(source, log, &confirm->heartbeat, error);
 }
 
@@ -30,6 +31,7 @@ void confirm_advance(Confirm *confirm)
     totals->received =
         confirm->intake->received > totals->received ? confirm->intake->received : totals->received;
     totals->low_water = mark->low_water;
+    log_stands(confirm->log, NULL, mark->low_water);
     totals->wire_bytes = confirm->before.wire_bytes + confirm->intake->wire_bytes;
     totals->transactions = confirm->before.transactions + mark->transactions;
     totals->commit_time = mark->commit_time != 0 ? mark->commit_time : confirm->before.commit_time;

@@ -23,6 +23,7 @@ typedef struct Confirm {
     Reporter *reporter;
     PipelineTotals *totals;
     PipelineTotals before; /* totals when this run began */
+    const Log *log;        /* borrowed */
     Heartbeat *heartbeat;
     uint64_t beat; /* the last one taken */
     Lsn confirmed; /* in the last status update */

@@ -49,7 +49,8 @@ static _Noreturn void become(const Settings *settings, const char *path, pid_t p
     signal_default(SIGHUP);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     if ((settings->source != NULL && setenv("PENSTOCK_SOURCE", settings->source, 1) != 0) ||
-        (settings->target != NULL && setenv("PENSTOCK_TARGET", settings->target, 1) != 0)) {
+        (settings->target != NULL && setenv("PENSTOCK_TARGET", settings->target, 1) != 0) ||
+        setenv("PENSTOCK_LOG_FORMAT", log_format_name(settings->log.format), 1) != 0) {
         _exit(127);
     }
     execlp(path, APPLIER_NAME, "--migration", settings->migration, "--log-level",

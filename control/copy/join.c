@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "copiers.h"
 #include "governor.h"
+#include "lock.h"
 #include "queue.h"
 
 #define LOOK_SECONDS 1
@@ -41,7 +42,7 @@ static void idle(void *context)
 /* The source is the one that the copy was begun from, and the copy has not come to its end. */
 static int check(Copy *copy, const Migration *found, Error *error)
 {
-    if (state_load(copy->target, copy->settings->migration, &copy->migration, error) != 0) {
+    if (load_migration(copy->settings, copy->target, &copy->migration, error) != 0) {
         return -1;
     }
     if (strcmp(copy->migration.source_system, found->source_system) != 0 ||

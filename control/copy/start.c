@@ -250,7 +250,7 @@ static int resume_copied(Copy *copy, Error *error)
 static int resume(Copy *copy, const Migration *found, Error *error)
 {
     Migration *ours = &copy->migration;
-    if (state_load(copy->target, copy->settings->migration, ours, error) != 0) {
+    if (load_migration(copy->settings, copy->target, ours, error) != 0) {
         return -1;
     }
     if (strcmp(ours->source_system, found->source_system) != 0 ||

@@ -11,6 +11,8 @@
 #include "command.h"
 #include "database.h"
 #include "ddl_rows.h"
+#include "lock.h"
+#include "lock.h"
 #include "option.h"
 #include "state.h"
 
@@ -76,7 +78,7 @@ static int open_target(const Settings *settings, Database **target, Error *error
         *target = NULL;
         return -1;
     }
-    return state_load(*target, settings->migration, &migration, error);
+    return load_migration(settings, *target, &migration, error);
 }
 
 static int read_file(const char *path, char **out, Error *error)

@@ -153,7 +153,7 @@ static int load(const Settings *settings, Database *target, Migration *out, bool
     if (*there && lock_control(target, settings->migration, error) != 0) {
         return -1;
     }
-    *there = state_load(target, settings->migration, out, error) == 0;
+    *there = load_migration(settings, target, out, error) == 0;
     return *there || error->code == ERROR_STATE ? 0 : -1;
 }
 

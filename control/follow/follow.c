@@ -81,7 +81,8 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
     const FollowOptions *options = input;
     char path[PATH_MAX];
     if (export_setting("PENSTOCK_SOURCE", settings->source, error) != 0 ||
-        export_setting("PENSTOCK_TARGET", settings->target, error) != 0) {
+        export_setting("PENSTOCK_TARGET", settings->target, error) != 0 ||
+        export_setting("PENSTOCK_LOG_FORMAT", log_format_name(settings->log.format), error) != 0) {
         return EXIT_FAILED;
     }
     const char *applier = applier_path(path);

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "history.h"
+#include "kinds.h"
 #include "overview.h"
 #include "serve.h"
 #include "status.h"
@@ -28,31 +29,42 @@ struct Board {
     bool stopping;
     json_t *document; /* NULL: none yet, or the target does not answer */
     double taken;     /* clock_seconds of it */
-    char *failure;    /* why there is none, or NULL */
+    Error failure;    /* why there is none */
 
     pthread_mutex_t reading; /* of what follows */
     Database *database;
 };
 
+/* What has changed since the last look: a target that is away for an hour is one line, and another when it is back. */
+static void say(const Board *board, const Error *now)
+{
+    const Error *before = &board->failure;
+    if (now->code == ERROR_NONE && before->code != ERROR_NONE) {
+        log_line(&board->settings->log, LOG_INFO, "the target answers again");
+    } else if (now->code != ERROR_NONE && strcmp(now->message, before->message) != 0) {
+        log_error(&board->settings->log, now);
+    }
+}
+
 static void look(Board *board)
 {
     json_t *document = NULL;
     Error error = {.code = ERROR_NONE};
-    int status = status_gather(&board->session, &document, &error);
-    if (status != 0) {
+    if (status_gather(&board->session, &document, &error) != 0) {
         json_decref(document);
         document = NULL;
-        log_error(&board->settings->log, &error);
+    } else {
+        error = (Error){.code = ERROR_NONE};
     }
+    say(board, &error);
     if (board->notify != NULL) {
         notify_look(board->notify, document, clock_seconds());
     }
     pthread_mutex_lock(&board->mutex);
     json_decref(board->document);
-    free(board->failure);
     board->document = document;
     board->taken = clock_seconds();
-    board->failure = status != 0 ? strdup(error.message) : NULL;
+    board->failure = error;
     pthread_mutex_unlock(&board->mutex);
 }
 
@@ -108,7 +120,6 @@ void board_stop(Board *board)
     notify_free(board->notify);
     database_close(board->database);
     json_decref(board->document);
-    free(board->failure);
     pthread_cond_destroy(&board->wake);
     pthread_mutex_destroy(&board->mutex);
     pthread_mutex_destroy(&board->reading);
@@ -123,7 +134,7 @@ static char *health(const Board *board, double age)
     size_t index;
     if (board->document == NULL) {
         text_printf(&text, "target-unreachable: %s\n",
-                    board->failure != NULL ? board->failure : "not looked at yet");
+                    board->failure.code != ERROR_NONE ? board->failure.message : "not looked at yet");
     } else if (age > STALE_SECONDS) {
         text_printf(&text, "no-answer: no server has answered for %.0f s\n", age);
     }
@@ -140,7 +151,9 @@ static char *health(const Board *board, double age)
 static char *status_json(const Board *board, double age)
 {
     if (board->document == NULL) {
-        json_t *failure = json_pack("{s:s?}", "error", board->failure);
+        char number[ERROR_NUMBER_SIZE];
+        json_t *failure = json_pack("{s:s, s:s}", "error", board->failure.message, "number",
+                                    error_number(&board->failure, number));
         char *text = failure != NULL ? json_dumps(failure, 0) : NULL;
         json_decref(failure);
         return text != NULL ? text : strdup("{}");

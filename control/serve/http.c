@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "serve.h"
+#include "kinds.h"
 
 #define MOST_CONNECTIONS 64
 #define IDLE_SECONDS 30
@@ -54,7 +55,8 @@ static void put_json(Reply *out, char *text, const Error *error)
         out->text = text;
         return;
     }
-    json_t *failure = json_pack("{s:s}", "error", error->message);
+    char number[ERROR_NUMBER_SIZE];
+    json_t *failure = json_pack("{s:s, s:s}", "error", error->message, "number", error_number(error, number));
     out->status = MHD_HTTP_SERVICE_UNAVAILABLE;
     out->text = failure != NULL ? json_dumps(failure, 0) : NULL;
     json_decref(failure);

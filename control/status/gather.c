@@ -16,6 +16,7 @@
 
 #include "encoding.h"
 #include "fence_sql.h"
+#include "kinds.h"
 #include "overview.h"
 #include "text.h"
 
@@ -101,7 +102,9 @@ json_t *status_take_json(char *text)
 
 static json_t *unreachable(const Error *error)
 {
-    json_t *source = json_pack("{s:b, s:s}", "reachable", 0, "error", error->message);
+    char number[ERROR_NUMBER_SIZE];
+    json_t *source = json_pack("{s:b, s:s, s:s}", "reachable", 0, "error", error->message, "number",
+                               error_number(error, number));
     return source != NULL ? source : json_pack("{s:b}", "reachable", 0);
 }
 
@@ -122,6 +125,22 @@ static json_t *gather_source(StatusSession *session, const json_t *document)
 static json_t *no_migration(const char *name)
 {
     return json_pack("{s:s, s:s}", "name", name, "phase", "none");
+}
+
+/* For what is logged from here on, by who looks again and again. */
+static void log_where(const StatusSession *session, const json_t *document)
+{
+    Lsn lsn = LSN_INVALID;
+    const char *phase = NULL;
+    for (Phase one = PHASE_CREATED; one <= PHASE_FINISHED; one++) {
+        if (strcmp(state_phase_name(one), status_text(document, "phase")) == 0) {
+            phase = state_phase_name(one);
+        }
+    }
+    if (!lsn_parse(status_text(document, "applier.low_water_lsn"), &lsn)) {
+        lsn = LSN_INVALID;
+    }
+    log_stands(&session->settings->log, phase, lsn);
 }
 
 static int gather_state(StatusSession *session, json_t **document, Error *error)
@@ -148,6 +167,7 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
         json_object_update(*document, state);
         json_object_set(*document, "phase", json_object_get(json_object_get(state, "migration"), "phase"));
     }
+    log_where(session, *document);
     json_object_set(*document, "others", json_object_get(state, "others"));
     json_decref(state);
     if (tables != NULL) {

@@ -310,7 +310,9 @@ static void print_error(FILE *out, const json_t *document)
 {
     if (json_is_object(status_at(document, "applier.error")) && !stream_is_over(document)) {
         label(out, "error");
-        fprintf(out, "%s\n", status_text(document, "applier.error.message"));
+        const char *number = status_text(document, "applier.error.number");
+        fprintf(out, "%s%s%s%s\n", status_text(document, "applier.error.message"),
+                number[0] != '\0' ? " (" : "", number, number[0] != '\0' ? ")" : "");
         label(out, "");
         fprintf(out, "%s\n", status_text(document, "applier.error.hint"));
     }

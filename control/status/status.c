@@ -60,23 +60,33 @@ static ExitStatus look_once(StatusSession *session, bool exit_code, Error *error
     return exit_code && !well ? EXIT_ANSWER_NO : EXIT_DONE;
 }
 
+/* On a screen each time, with the time, so that it does not stand still; elsewhere once. */
+static void show_failure(const Settings *settings, bool screen, const Error *error, const Error *before)
+{
+    fputs(screen ? CLEAR_SCREEN : "", stdout);
+    fflush(stdout);
+    if (screen || strcmp(error->message, before->message) != 0) {
+        log_error(&settings->log, error);
+    }
+}
+
 static ExitStatus watch(StatusSession *session)
 {
     const Settings *settings = session->settings;
     bool screen = settings->terminal && !settings->json;
     StatusTrail trail = {.count = 0};
+    Error before = {.code = ERROR_NONE};
     while (!interrupted() && !ferror(stdout)) {
         json_t *document = NULL;
         Error error = {.code = ERROR_NONE};
         if (status_gather(session, &document, &error) != 0) {
-            fputs(screen ? CLEAR_SCREEN : "", stdout);
-            fflush(stdout);
-            log_error(&settings->log, &error); /* with the time, so that a screen does not stand still */
+            show_failure(settings, screen, &error, &before);
         } else if (screen) {
             show_screen(document, &trail);
         } else {
             show(settings, document, true);
         }
+        before = error;
         json_decref(document);
         pause_ms(WATCH_MS);
     }

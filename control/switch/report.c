@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cutover.h"
+#include "kinds.h"
 #include "ticker.h"
 
 void cutover_limit_text(const Cutover *cutover, const Step *step, char out[32])
@@ -29,7 +30,9 @@ static void collect(Cutover *cutover, const Step *step, StepEvent event, double 
         json_object_set_new(entry, "note", json_string(cutover->note));
     }
     if (error != NULL) {
+        char number[ERROR_NUMBER_SIZE];
         json_object_set_new(entry, "error", json_string(error->message));
+        json_object_set_new(entry, "number", json_string(error_number(error, number)));
     }
     json_array_append_new(cutover->told, entry);
 }

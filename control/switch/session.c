@@ -132,7 +132,7 @@ static int open_target(Cutover *cutover, QueryLimits limits, Error *error)
         return error_hint(error, "penstock copy begins one.");
     }
     if (lock_control(cutover->target, name, error) != 0 ||
-        state_load(cutover->target, name, &cutover->migration, error) != 0) {
+        load_migration(cutover->settings, cutover->target, &cutover->migration, error) != 0) {
         return -1;
     }
     cutover->final_lsn = cutover->migration.final_lsn;

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "left_behind.h"
+#include "lock.h"
 #include "option.h"
 #include "repair.h"
 #include "text.h"
@@ -118,7 +119,7 @@ static int connect_both(Verify *verify, Error *error)
         error_set(error, ERROR_STATE, "nothing was copied to this target: it has no schema penstock");
         return error_hint(error, "penstock copy comes first");
     }
-    return state_load(verify->target, settings->migration, &verify->migration, error) == 0 &&
+    return load_migration(settings, verify->target, &verify->migration, error) == 0 &&
                    left_behind_hide_known(verify->source, verify->target, settings->migration, error) == 0
                ? state_lock(verify->target, settings->migration, "verify", error)
                : -1;

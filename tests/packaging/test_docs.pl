@@ -85,6 +85,10 @@ foreach my $file (@pages) {
     check_line($file, $1) while $joined =~ /^    ((?:penstock|penstock-applier) .*)$/mg;
     check_links($file, $text);
 }
+my %any = (%applier, map { %$_ } values %commands);
+foreach my $option (slurp("$top/docs/errors.md") =~ /`--([a-z][a-z-]*)/g) {
+    fail("docs/errors.md: there is no --$option") unless $any{$option};
+}
 my $reference = slurp("$top/docs/commands.md");
 foreach my $command (sort keys %commands) {
     foreach my $option (sort keys %{ $commands{$command} }) {

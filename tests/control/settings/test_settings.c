@@ -19,6 +19,7 @@ typedef struct Fixture {
     char path[64];
     SettingsFlags flags;
     Settings settings;
+    LogPlace place;
     Error error;
 } Fixture;
 
@@ -57,7 +58,8 @@ static int resolve(Fixture *fixture)
 {
     Config config;
     return config_read(fixture->flags.config, fixture->arena, &config, &fixture->error) == 0
-               ? settings_resolve(&fixture->flags, &config, &fixture->settings, &fixture->error)
+               ? settings_resolve(&fixture->flags, &config, &fixture->place, &fixture->settings,
+                                  &fixture->error)
                : -1;
 }
 

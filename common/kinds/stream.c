@@ -1,0 +1,64 @@
+/*
+ * The stream: slot, WAL, timeline, wire format; the applier as a process.
+ */
+#include "kinds.h"
+
+#define FIRST 1500
+#define TITLE "Stream and applier"
+
+static const ErrorKind kinds[] = {
+    {1501, "The replication slot is gone",
+     "It was dropped, or a standby was promoted that does not have it. What happened since its position is "
+     "lost to the stream.",
+     "Changes cannot be followed any more: `penstock finish --abandon`, and begin anew. If the old primary "
+     "still runs, lead `--source` back to it.",
+     WORDS("the source has no replication slot", "is gone from the source: changes since")},
+    {1502, "The slot has moved past what the target has",
+     "Somebody has advanced it, or the target went back to an older state.",
+     "What lies between is lost to the stream: begin anew. A target that was restored from a backup cannot "
+     "be followed on.",
+     WORDS("up to where the target has everything")},
+    {1503, "The source went back in time",
+     "It was restored, or a standby was promoted that had not received everything: the target has changes "
+     "that the source does not have.",
+     "Find out which side is right before anything else. The applier applies nothing meanwhile.",
+     WORDS("up to where the target may have its changes",
+           "WAL is another one than the target's rows come from", "the source is on timeline",
+           "the stream went back")},
+    {1504, "Another applier has taken over", "The lanes were taken by another process, or changed by hand.",
+     "One applier at a time: see where the other one runs (`penstock status`).",
+     WORDS("are not this applier's any more")},
+    {1505, "The migration is over", "It is in a phase in which nothing is applied.",
+     "`penstock status` says where it stands.", WORDS("migration \"%s\" is in phase \"%s\"")},
+    {1506, "`--skip-lsn` names another transaction",
+     "Only the transaction that the applier has stopped at can be left out.",
+     "Take the LSN from the applier's error, or from `penstock status`.", WORDS("--skip-lsn %s")},
+    {1507, "Plugin and applier are of different versions",
+     "The plugin in the source's server speaks another version of the wire format.",
+     "Install the plugin and the programs of one release. The server loads a new plugin with the next "
+     "connection.",
+     WORDS("speaks wire version", "the decoder writes wire version", "hello says wire version")},
+    {1508, "The stream is damaged",
+     "A frame's checksum, size or order is wrong: a fault on the way, in memory, or in Penstock.",
+     "Nothing of it was applied; the applier asks for it again. If it is the same place each time, report "
+     "what `penstock-applier --dump` says of it.",
+     WORDS("has checksum", "the payload inflate to", "of payload cannot inflate", "zstd at byte",
+           "the zstd stream ends", "the stream starts again in mid-connection", "no frame can be read after",
+           "not a frame of penstock's wire format", "a plain payload has", "codec %u is not known",
+           "the stream did not start with a hello", "which is neither data")},
+    {1509, "A value is larger than can be sent",
+     "A row, a value or a record is larger than a frame, or than PostgreSQL's limit of 1 GB with what comes "
+     "around it.",
+     "The message names the relation. Make the value smaller on the source, or leave the table to be copied: "
+     "`--on-undecodable recopy`.",
+     WORDS("too much for one frame", "is too long to be sent", "a row of more than", "more than the limit of",
+           "than the %zu that can be sent", "columns, more than %d", "that hello can name")},
+    {1510, "The encoding of the source's database has changed",
+     "It is another one than when the migration began: another database.", "Begin anew.",
+     WORDS("the source database has encoding")},
+    {1511, "The applier was stopped", "A signal ended it in the middle of a batch, which was rolled back.",
+     "Start `penstock follow` again: it goes on where it stopped.",
+     WORDS("stopped while waiting", "stopped in the middle of a batch")},
+};
+
+ERROR_SECTION(error_section_stream);

@@ -1,0 +1,27 @@
+/*
+ * Comparing both sides.
+ */
+#include "kinds.h"
+
+#define FIRST 1900
+#define TITLE "Verify"
+
+static const ErrorKind kinds[] = {
+    {1901, "Both sides could not be brought to one point",
+     "The applier did not come to it in time, or no snapshot fitted.",
+     "See that `penstock follow` runs and keeps up; try again, or when less is written.",
+     WORDS("has not come to a point to compare at", "could not be brought to one point",
+           "the snapshots of both sides were not there in time", "no moment at which both sides")},
+    {1902, "Another operation has begun meanwhile", "A cutover, or another comparison of the same migration.",
+     "Let it end, then compare again.",
+     WORDS("another comparison of this migration has begun", "a cutover of migration ")},
+    {1903, "There is nothing to compare",
+     "The migration is in a phase in which the two sides do not have to be the same.",
+     "`penstock status` says where it stands.", WORDS("there are no two sides that have to be the same")},
+    {1904, "A snapshot is gone", "The sessions that kept the point of the comparison have ended.",
+     "Compare again: a new point is taken.",
+     WORDS("no snapshot was kept", "that kept the snapshot", "the point of the comparison is not known",
+           "their list is too long")},
+};
+
+ERROR_SECTION(error_section_verify);
