@@ -1,5 +1,6 @@
-# Transactions of a million rows arrive whole, an applier that is killed in one goes on in its middle, and neither many
-# rows nor rows of 64 MiB take the applier's memory above 256 MiB.
+# Transactions of a million rows arrive whole, an applier that is killed in one goes on in its middle. Many rows do not take the
+# applier's memory above 256 MiB. Rows of 64 MiB may take 64 for the row, 64 for what a worker sends, and 128 for libpq's input
+# buffer, whose size is a power of two, and which a fast sender fills with the next row while this one is worked on.
 use strict;
 use warnings;
 
@@ -12,7 +13,7 @@ my $target = start_target('target');
 my $migration = migration($source, $target);
 
 my $rows = 1_000_000;
-my $memory_limit_mb = 256;
+my ($many_limit_mb, $fat_limit_mb) = (256, 256 + 64);
 
 $source->sql('postgres', <<'SQL');
 CREATE TABLE large (id int PRIMARY KEY, v int, t text);
@@ -79,17 +80,17 @@ same_rows($source, $target, 'postgres', 'the inserts, and then updates, deletes 
 
 sub memory_is_bounded
 {
-    my ($what) = @_;
+    my ($what, $limit) = @_;
   SKIP: {
         skip 'a sanitizer multiplies memory', 1 if $ENV{PENSTOCK_BUILD} =~ /san$/;
         my $memory = memory_mb();
-        ok($memory > 0 && $memory < $memory_limit_mb,
-            sprintf('%s: memory: %.0f MB, allowed %d', $what, $memory, $memory_limit_mb));
+        ok($memory > 0 && $memory < $limit,
+            sprintf('%s: memory: %.0f MB, allowed %d', $what, $memory, $limit));
     }
     return;
 }
 
-memory_is_bounded('many rows');
+memory_is_bounded('many rows', $many_limit_mb);
 
 # Bytes that do not compress, four times 64 MiB: a frame each.
 $source->sql('postgres', <<'SQL');
@@ -100,7 +101,7 @@ SQL
 $migration->wait_until_caught_up(600);
 my $fat = "SELECT count(*), sum(length(b)), count(DISTINCT md5(b)) FROM fat";
 is($target->sql('postgres', $fat), $source->sql('postgres', $fat), 'four rows of 64 MiB are there');
-memory_is_bounded('rows of 64 MiB');
+memory_is_bounded('rows of 64 MiB', $fat_limit_mb);
 
 is($applier->stop, 0, 'the applier ends cleanly');
 done_testing();
