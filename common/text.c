@@ -99,6 +99,18 @@ void text_array_end(Text *text)
     text_append(text, text->size == 0 ? "{}" : "}");
 }
 
+void text_literal_add(Text *text, const char *value)
+{
+    text_append(text, strchr(value, '\\') != NULL ? "E'" : "'");
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c == '\'' || *c == '\\') {
+            text_append_bytes(text, c, 1);
+        }
+        text_append_bytes(text, c, 1);
+    }
+    text_append(text, "'");
+}
+
 void text_conninfo_add(Text *text, const char *key, const char *value)
 {
     text_printf(text, "%s%s='", text->size == 0 ? "" : " ", key);

@@ -26,5 +26,8 @@ void text_array_add(Text *text, const char *element);
 /* Closes the brace; an array without elements becomes {}. */
 void text_array_end(Text *text);
 
+/* An SQL string constant, whatever standard_conforming_strings says. In no encoding of a server is a quote or \ part of a character. */
+void text_literal_add(Text *text, const char *value);
+
 /* One more `key='value'` of a connection string, quoted as libpq reads it. */
 void text_conninfo_add(Text *text, const char *key, const char *value);

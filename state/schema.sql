@@ -49,7 +49,9 @@ CREATE TABLE penstock.relation (
                                              -- snapshot below, the rows have every one that committed before
     snapshot     int,                        -- penstock.snapshot that all rows were copied under; null: by LSN, or in parts
     part_column  text,                       -- the key's first column, by whose ranges it is copied in parts; null: whole
-    part_cuts    bigint[],                   -- the keys at which its parts begin, without the first
+    part_type    text,                       -- that column's type, as which its values are compared
+    part_scan    boolean,                    -- its rows do not lie in the order of the key: each part is read by a scan of the table
+    part_cuts    text[],                     -- the keys at which its parts begin, without the first
     unique_index text,                       -- at the source: unique or an exclusion, and not by the key; the copy makes it late
     key_class    oid,                        -- the index of the replica identity, or its constraint: catalog and OID at the source
     key_object   oid,
@@ -116,8 +118,9 @@ CREATE TABLE penstock.job (
     kind         text NOT NULL CHECK (kind IN ('table', 'tables', 'part')), -- one, some small ones together, a range of keys
     rank         int NOT NULL,               -- the largest first
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
-    first_key    bigint,                     -- of a part: keys from here on ...
-    last_key     bigint,                     -- ... up to here; null: all that are lower, or higher
+    part         int,                        -- of a part: its place among those of the table, from 0 on
+    first_key    text,                       -- keys from here on ...
+    last_key     text,                       -- ... up to here; null: all that are lower, or higher
     anew         boolean NOT NULL DEFAULT false, -- rows are there that have to be removed first
     source_bytes bigint NOT NULL,
     snapshot     int,                        -- that it was copied under
@@ -355,8 +358,8 @@ CREATE TABLE penstock.verify_job (
     state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done')),
     relations    bigint[] NOT NULL,          -- penstock.relation.id: one, or small ones together
     different    bigint[] NOT NULL DEFAULT '{}', -- of them, those that differ
-    first_key    bigint,                     -- of a range of keys, as those of penstock.job
-    last_key     bigint,
+    first_key    text,                       -- of a range of keys, as those of penstock.job
+    last_key     text,
     source_bytes bigint NOT NULL,
     PRIMARY KEY (pass, number)
 );

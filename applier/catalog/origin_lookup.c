@@ -9,33 +9,101 @@
 
 #include "text.h"
 
+enum { NUMBER, FIRST_KEY, JOB, COPIED, SEEN, END, PART_TYPE };
+
+/* Keys in the binary format of their type: of text its bytes, which are the source's (control/plan/source.c). */
+#define KEY_BYTES                                                                                            \
+    "CASE r.part_type WHEN 'int8' THEN int8send(j.first_key::int8) WHEN 'oid' THEN "                         \
+    "oidsend(j.first_key::oid)"                                                                              \
+    " WHEN 'date' THEN date_send(j.first_key::date) WHEN 'time' THEN time_send(j.first_key::time)"           \
+    " WHEN 'timestamp' THEN timestamp_send(j.first_key::timestamp)"                                          \
+    " WHEN 'timestamptz' THEN timestamptz_send(j.first_key::timestamptz)"                                    \
+    " WHEN 'uuid' THEN uuid_send(j.first_key::uuid) WHEN 'bytea' THEN j.first_key::bytea"                    \
+    " WHEN 'text' THEN convert_to(j.first_key, getdatabaseencoding()) END"
+
 static const char origin_sql[] =
-    "SELECT a.n, coalesce(j.first_key, '-9223372036854775808') AS first_key, coalesce(j.id, 0), "
-    "  p.snapshot IS NOT NULL, s.seen, s.end_lsn "
+    "SELECT a.n, encode(" KEY_BYTES ", 'hex'), coalesce(j.id, 0), "
+    "  p.snapshot IS NOT NULL, s.seen, s.end_lsn, r.part_type "
     "FROM unnest($1::int8[]) WITH ORDINALITY AS a (id, n) JOIN penstock.relation r ON r.id = a.id "
     "LEFT JOIN (penstock.job_relation jr JOIN penstock.job j ON j.id = jr.job AND j.kind = 'part') "
     "  ON jr.relation = r.id AND r.part_column IS NOT NULL "
     "CROSS JOIN LATERAL (SELECT CASE WHEN j.id IS NULL THEN r.snapshot ELSE j.snapshot END AS snapshot) p "
     "LEFT JOIN penstock.snapshot s ON s.migration = r.migration AND s.number = p.snapshot "
-    "ORDER BY a.n, first_key";
+    "ORDER BY a.n, j.part";
 
-static int read_part(const PGresult *rows, int row, OriginPart *part, Error *error)
+/* How the binary format of each type of penstock.relation.part_type is ordered, and how many bytes it has. */
+static const struct {
+    const char *type;
+    bool by_bytes;
+    size_t least, most;
+} orders[] = {{"int8", false, 2, 8},      {"date", false, 4, 4},        {"time", false, 8, 8},
+              {"timestamp", false, 8, 8}, {"timestamptz", false, 8, 8}, {"oid", true, 4, 4},
+              {"uuid", true, 16, 16},     {"bytea", true, 0, SIZE_MAX}, {"text", true, 0, SIZE_MAX}};
+
+static int read_order(const PGresult *rows, int row, Origin *origin, Error *error)
+{
+    if (PQgetisnull(rows, row, PART_TYPE)) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        if (strcmp(PQgetvalue(rows, row, PART_TYPE), orders[i].type) == 0) {
+            origin->by_bytes = orders[i].by_bytes;
+            origin->least = orders[i].least;
+            origin->most = orders[i].most;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_STATE, "keys of type %s, by which a table is copied, are not known",
+                     PQgetvalue(rows, row, PART_TYPE));
+}
+
+static uint8_t digit(char hex)
+{
+    return (uint8_t)(hex <= '9' ? hex - '0' : hex - 'a' + 10);
+}
+
+/* An integer is sent with its most significant byte first. */
+static void read_key(const char *hex, bool by_bytes, OriginPart *part)
+{
+    size_t size = strlen(hex) / 2;
+    uint8_t *bytes = malloc(size + 1);
+    uint64_t bits = 0;
+    if (bytes == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+        bits = bits << 8 | bytes[i];
+    }
+    if (by_bytes) {
+        part->first_bytes = bytes_of(bytes, size);
+        return;
+    }
+    int shift = 64 - 8 * (int)size;
+    part->first_key = (int64_t)(bits << shift) >> shift;
+    free(bytes);
+}
+
+static int read_part(const PGresult *rows, int row, bool by_bytes, OriginPart *part, Error *error)
 {
     Lsn end;
-    *part = (OriginPart){.first_key = strtoll(PQgetvalue(rows, row, 1), NULL, 10),
-                         .job = strtoll(PQgetvalue(rows, row, 2), NULL, 10),
-                         .copied = PQgetvalue(rows, row, 3)[0] == 't'};
+    *part = (OriginPart){.first_key = INT64_MIN,
+                         .job = strtoll(PQgetvalue(rows, row, JOB), NULL, 10),
+                         .copied = PQgetvalue(rows, row, COPIED)[0] == 't'};
+    if (!PQgetisnull(rows, row, FIRST_KEY)) {
+        read_key(PQgetvalue(rows, row, FIRST_KEY), by_bytes, part);
+    }
     if (!part->copied) {
         return 0;
     }
-    if (!lsn_parse(PQgetvalue(rows, row, 5), &end)) {
+    if (!lsn_parse(PQgetvalue(rows, row, END), &end)) {
         return error_set(error, ERROR_STATE, "a snapshot that was copied from is not in penstock.snapshot");
     }
-    if (PQgetisnull(rows, row, 4)) {
+    if (PQgetisnull(rows, row, SEEN)) {
         part->snapshot = snapshot_by_lsn(end);
         return 0;
     }
-    return snapshot_parse(PQgetvalue(rows, row, 4), end, &part->snapshot, error);
+    return snapshot_parse(PQgetvalue(rows, row, SEEN), end, &part->snapshot, error);
 }
 
 /* Of the rows [first, last). */
@@ -45,11 +113,13 @@ static Origin *read_origin(const PGresult *rows, int first, int last, Error *err
     if (origin == NULL || (origin->parts = calloc((size_t)(last - first), sizeof *origin->parts)) == NULL) {
         abort();
     }
-    for (int row = first; row < last; row++) {
-        if (read_part(rows, row, &origin->parts[origin->count++], error) != 0) {
-            origin_free(origin);
-            return NULL;
-        }
+    int status = read_order(rows, first, origin, error);
+    for (int row = first; status == 0 && row < last; row++) {
+        status = read_part(rows, row, origin->by_bytes, &origin->parts[origin->count++], error);
+    }
+    if (status != 0) {
+        origin_free(origin);
+        return NULL;
     }
     return origin;
 }
@@ -84,9 +154,9 @@ static int take_origins(const PGresult *rows, ApplyRelation *const *relations, c
                         size_t count, Error *error)
 {
     for (int first = 0, last; first < PQntuples(rows); first = last) {
-        size_t number = strtoul(PQgetvalue(rows, first, 0), NULL, 10) - 1;
-        for (last = first + 1;
-             last < PQntuples(rows) && strcmp(PQgetvalue(rows, first, 0), PQgetvalue(rows, last, 0)) == 0;
+        size_t number = strtoul(PQgetvalue(rows, first, NUMBER), NULL, 10) - 1;
+        for (last = first + 1; last < PQntuples(rows) &&
+                               strcmp(PQgetvalue(rows, first, NUMBER), PQgetvalue(rows, last, NUMBER)) == 0;
              last++) {
         }
         if (number >= count) {

@@ -1,5 +1,6 @@
 /*
- * Keys of parts are int2, int4 or int8 in their binary format, which the source sends for these types (decoder/value.c).
+ * Keys of parts are of types whose binary format the source sends (decoder/value_encoder.c), and whose order is that of the
+ * integer, or of the bytes, that this format is: integers, dates and times; or oid, uuid, bytea, and text in collation C.
  */
 #include "admission.h"
 
@@ -48,27 +49,37 @@ static bool take_integer(Bytes value, int64_t *out)
     return true;
 }
 
+static int compare_bytes(Bytes left, Bytes right)
+{
+    size_t size = left.size < right.size ? left.size : right.size;
+    int order = size > 0 ? memcmp(left.data, right.data, size) : 0;
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static bool begins_behind(const Origin *origin, size_t part, int64_t key, Bytes value)
+{
+    return origin->by_bytes ? compare_bytes(origin->parts[part].first_bytes, value) > 0
+                            : origin->parts[part].first_key > key;
+}
+
 /* The part that one side of the row is in. */
 static int find_part(const Admission *admission, RowSide side, uint32_t row, size_t *part, Error *error)
 {
     const Origin *origin = admission->relation->origin;
     Bytes value;
-    int64_t key;
+    int64_t key = 0;
     if (admission->rows->sides[side] == NULL ||
         rows_cell(admission->rows, side, origin->column, row, &value) != CELL_VALUE ||
-        !take_integer(value, &key)) {
+        value.size < origin->least || value.size > origin->most ||
+        (!origin->by_bytes && !take_integer(value, &key))) {
         return error_set(error, ERROR_PROTOCOL,
-                         "a row of %s has no integer in the key column that it is copied by",
+                         "a row of %s has no key of the type by whose ranges it is copied",
                          admission->relation->qualified);
     }
     size_t low = 0, high = origin->count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (origin->parts[middle].first_key <= key) {
-            low = middle;
-        } else {
-            high = middle;
-        }
+        *(begins_behind(origin, middle, key, value) ? &high : &low) = middle;
     }
     *part = low;
     return 0;

@@ -38,7 +38,7 @@ Admitted admit_run(const Admission *admission);
 
 /*
  * Of one row. *job is the part to copy anew when that is the answer. ERROR_PROTOCOL when the key that parts are ranges of
- * is not there or is no integer.
+ * is not there or is of another type.
  */
 int admit_row(const Admission *admission, uint32_t row, Admitted *out, int64_t *job, Error *error) MUST_CHECK;
 

@@ -14,16 +14,22 @@ typedef struct CheckOptions {
     Tablespaces tablespaces;
     CutoverOptions ahead; /* what the switch will be called with */
     bool no_trial;
+    int part_mb;
     const char *grants; /* only print what the role of this name needs */
 } CheckOptions;
 
-enum OptionKey { OPTION_NO_TRIAL = 0x100, OPTION_GRANTS };
+enum OptionKey { OPTION_NO_TRIAL = 0x100, OPTION_PART_SIZE, OPTION_GRANTS };
 
 static const struct argp_option argp_options[] = {
     {.name = "no-trial",
      .key = OPTION_NO_TRIAL,
      .doc = "Do not make the schema, without rows, in a database of its own on the target, to see what is "
             "refused there"},
+    {.name = "part-size",
+     .key = OPTION_PART_SIZE,
+     .arg = "MB",
+     .doc = "What the copy will be called with (default: 512): tables that are much larger and cannot be cut "
+            "are named"},
     {.name = "grants",
      .key = OPTION_GRANTS,
      .arg = "ROLE",
@@ -34,7 +40,9 @@ static const struct argp_option argp_options[] = {
     {0},
 };
 
-static const OptionField fields[] = {OPTION_FLAG(OPTION_NO_TRIAL, CheckOptions, no_trial)};
+static const OptionField fields[] = {
+    OPTION_FLAG(OPTION_NO_TRIAL, CheckOptions, no_trial),
+    OPTION_NUMBER(OPTION_PART_SIZE, "part-size", CheckOptions, part_mb, 1, 1 << 20)};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -66,7 +74,8 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
                                   .ahead = &check_options->ahead,
                                   .selection = &check_options->selection,
                                   .tablespaces = &check_options->tablespaces,
-                                  .no_trial = check_options->no_trial};
+                                  .no_trial = check_options->no_trial,
+                                  .part_mb = check_options->part_mb};
     json_t *outcomes = check_run(&request);
     selection_free(&check_options->selection);
     tablespaces_free(&check_options->tablespaces);

@@ -48,6 +48,7 @@ typedef struct CheckRequest {
     const char *const
         *settled;  /* ids of checks that options of the copy have settled, up to NULL; NULL: none */
     bool no_trial; /* the schema is not to be tried */
+    int part_mb;   /* how large the copy's parts of tables will be; 0: as they are */
 } CheckRequest;
 
 typedef struct CheckContext {
@@ -107,6 +108,7 @@ int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MU
 int probe_migration_name(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
 /* Those that look at rows, for a limited time (data_probe.c), and at what text is sorted and searched by (text_probe.c). */
+int probe_uncut(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_constraints(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_large_values(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "plan.h"
 
 #define MOST_PAGES "12800" /* 100 MB */
 #define LARGE_TOAST "268435456"
@@ -182,5 +183,26 @@ int probe_wal_rate(CheckContext *context, json_t *findings, Error *error)
         finding_add(findings, PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1), NULL);
     }
     PQclear(row);
+    return 0;
+}
+
+/* By the speed at which one connection carries rows, as above. */
+#define BYTES_PER_MINUTE (INT64_C(30000000) * 60)
+
+int probe_uncut(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *rows = NULL;
+    int part_mb = context->request->part_mb > 0 ? context->request->part_mb : PLAN_PART_MB;
+    if (plan_find_uncut(context->source, context->target, part_mb, &rows, error) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        int64_t bytes = strtoll(PQgetvalue(rows, i, 1), NULL, 10), minutes = bytes / BYTES_PER_MINUTE;
+        char detail[400];
+        snprintf(detail, sizeof detail, "%.1f GB, about %lld h %02lld min: %.250s", (double)bytes / 1e9,
+                 (long long)(minutes / 60), (long long)(minutes % 60), PQgetvalue(rows, i, 2));
+        finding_add(findings, PQgetvalue(rows, i, 0), detail, NULL);
+    }
+    PQclear(rows);
     return 0;
 }

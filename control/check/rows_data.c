@@ -41,6 +41,15 @@ static const CheckRow rows[] = {
      .needs = NEEDS_SOURCE,
      .advice =
          "Large tables are not read by the check: constraints on them are proven when the copy makes them."},
+    {.id = "uncut",
+     .title = "Large tables that are copied in one piece",
+     .severity = CHECK_WARNING,
+     .function = probe_uncut,
+     .needs = NEEDS_SOURCE | NEEDS_TARGET,
+     .advice = "One connection carries such a table, under one snapshot, which keeps vacuum from removing "
+               "rows and the "
+               "source's WAL from being removed for so long; and when it breaks, it begins anew. It works "
+               "all the same."},
     {.id = "wal-rate",
      .title = "WAL that the source has to keep while it is copied",
      .severity = CHECK_WARNING,

@@ -105,11 +105,11 @@ static int find_on_target(Database *target, PGresult *all, int row, char **out, 
     return database_value(
         target, out, error,
         "SELECT format('%I.%I', n.nspname, k.collname) FROM pg_collation k JOIN pg_namespace n ON n.oid = "
-        "k.collnamespace WHERE k.collprovider::text = $2 AND n.nspname = 'pg_catalog' AND k.collname IN ($1, "
-        "$3, "
-        "concat($3::text, '-x-icu')) AND k.collencoding IN (-1, (SELECT encoding FROM pg_database WHERE "
-        "datname = "
-        "current_database())) ORDER BY k.collname = $1 DESC, k.collname LIMIT 1",
+        "k.collnamespace WHERE k.collprovider::text = $2 AND n.nspname = 'pg_catalog' AND k.collname::text "
+        "IN "
+        "($1::text, $3::text, concat($3::text, '-x-icu')) AND k.collencoding IN (-1, (SELECT encoding FROM "
+        "pg_database WHERE datname = current_database())) ORDER BY k.collname::text = $1::text DESC, "
+        "k.collname LIMIT 1",
         3, PQgetvalue(all, row, 1), PQgetvalue(all, row, 2), PQgetvalue(all, row, 3));
 }
 

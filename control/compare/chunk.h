@@ -10,6 +10,7 @@
 typedef struct ChunkShape {
     const char *condition; /* as in CompareSubject, like the next ones */
     const char *range;
+    const char *range_type;
     const char *first_key, *last_key;
     int sample;
     bool key_parts;

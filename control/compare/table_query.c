@@ -112,7 +112,9 @@ static void append_bound(Text *sql, const CompareSubject *subject, const char *c
     if (key != NULL && key[0] != '\0') {
         text_append(sql, " AND t.");
         append_name(sql, subject->range);
-        text_printf(sql, " OPERATOR(pg_catalog.%s) %s::pg_catalog.int8", comparison, key);
+        text_printf(sql, " OPERATOR(pg_catalog.%s) ", comparison);
+        text_literal_add(sql, key);
+        text_printf(sql, "::pg_catalog.%s", subject->range_type);
     }
 }
 

@@ -16,11 +16,12 @@ typedef struct CompareColumn {
 typedef struct CompareSubject {
     const char *schema;
     const char *name;
-    bool partitioned;      /* on either side: read with what is below it */
-    bool to_utf8;          /* the servers' encodings differ: hash the text in UTF-8 */
-    bool careful;          /* a row may be longer than a text can be: each value is hashed by itself */
-    const char *condition; /* "WHERE …" of an extension's table, or NULL */
-    const char *range;     /* only rows whose column of that name is in a range of integers, or NULL */
+    bool partitioned;       /* on either side: read with what is below it */
+    bool to_utf8;           /* the servers' encodings differ: hash the text in UTF-8 */
+    bool careful;           /* a row may be longer than a text can be: each value is hashed by itself */
+    const char *condition;  /* "WHERE …" of an extension's table, or NULL */
+    const char *range;      /* only rows whose column of that name is in a range of keys, or NULL */
+    const char *range_type; /* of pg_catalog, as which they are compared */
     const char *first_key, *last_key; /* from here on, up to there; "" where it is open */
     int sample;                       /* only so many of 10,000 rows, by the hash of their key; 0: all */
     bool key_parts;                   /* of rows that differ the key's values are wanted, too */

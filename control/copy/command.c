@@ -8,6 +8,7 @@
 
 #include "ddl_step.h"
 #include "option.h"
+#include "plan.h"
 #include "jobs.h"
 #include "join.h"
 #include "roles.h"
@@ -231,7 +232,7 @@ static void set_defaults(CopyOptions *options)
     options->jobs = options->jobs > 0 ? options->jobs : cores > 0 ? (int)cores : 1;
     options->slot_timeout = options->slot_timeout > 0 ? options->slot_timeout : 60;
     options->cycle = options->cycle > 0 ? options->cycle : 300;
-    options->part_mb = options->part_mb > 0 ? options->part_mb : 512;
+    options->part_mb = options->part_mb > 0 ? options->part_mb : PLAN_PART_MB;
     options->stall_timeout = options->stall_timeout > 0 ? options->stall_timeout : 900;
 }
 

@@ -82,7 +82,8 @@ int copy_look_first(Copy *copy, Error *error)
                                   .tablespaces = &copy->options->tablespaces,
                                   .schema = &copy->options->schema,
                                   .settled = settled,
-                                  .no_trial = copy->options->no_trial};
+                                  .no_trial = copy->options->no_trial,
+                                  .part_mb = copy->options->part_mb};
     json_t *outcomes = check_run(&request);
     int status = interrupted()
                      ? error_set(error, ERROR_INTERRUPTED, "interrupted in the check before the copy")

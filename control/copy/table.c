@@ -52,6 +52,18 @@ static bool has_condition(const TableShape *shape)
     return shape->condition != NULL && shape->condition[0] != '\0';
 }
 
+static void append_bound(const TableShape *shape, const char *word, const char *comparison, const char *key,
+                         Text *out)
+{
+    if (key[0] != '\0') {
+        text_append(out, word);
+        append_quoted(out, shape->part_column);
+        text_append(out, comparison);
+        text_literal_add(out, key);
+        text_printf(out, "::pg_catalog.%s", shape->part_type);
+    }
+}
+
 /* Which rows of the table the copy is about: nothing, or " WHERE …". */
 static void build_which(const TableShape *shape, Text *out)
 {
@@ -61,18 +73,8 @@ static void build_which(const TableShape *shape, Text *out)
     if (shape->part_column == NULL) {
         return;
     }
-    const char *word = " WHERE ";
-    if (shape->first_key[0] != '\0') {
-        text_append(out, word);
-        append_quoted(out, shape->part_column);
-        text_printf(out, " >= %s", shape->first_key);
-        word = " AND ";
-    }
-    if (shape->last_key[0] != '\0') {
-        text_append(out, word);
-        append_quoted(out, shape->part_column);
-        text_printf(out, " < %s", shape->last_key);
-    }
+    append_bound(shape, " WHERE ", " >= ", shape->first_key, out);
+    append_bound(shape, shape->first_key[0] != '\0' ? " AND " : " WHERE ", " < ", shape->last_key, out);
 }
 
 /* Whether the table holds nothing else than what is copied, and may be emptied by TRUNCATE. */

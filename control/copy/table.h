@@ -27,7 +27,8 @@ typedef struct TableShape {
     const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */
     bool referenced; /* a foreign key of another table on the target points to it: it cannot be truncated */
     const char
-        *part_column; /* NULL: all of it; else keys from first_key up to last_key, "" where it is open */
+        *part_column;      /* NULL: all of it; else keys from first_key up to last_key, "" where it is open */
+    const char *part_type; /* as which its values are compared */
     const char *first_key, *last_key;
     bool anew; /* of a part: rows of it are there */
 } TableShape;

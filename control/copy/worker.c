@@ -68,7 +68,9 @@ enum {
     DEFINITION,
     ROUTE_SCHEMA,
     ROUTE_TABLE,
-    COLUMN_TYPES
+    COLUMN_TYPES,
+    PART_TYPE,
+    PART_SCAN
 };
 
 /* Sends one statement that the wait may end, throwing its result away. */
@@ -125,6 +127,16 @@ static int move_rows(Worker *worker, const TableCopy *table, const Oids *oids, R
     return status == 0 ? run(worker, worker->target, ours, error) : -1;
 }
 
+/* A range of keys is read by their index where rows lie in its order: that is what it was made for. */
+static int choose_plan(Worker *worker, const Job *job, const PGresult *tables, Error *error)
+{
+    bool by_index = job->kind == JOB_PART && PQgetvalue(tables, 0, PART_SCAN)[0] != 't';
+    return !by_index
+               ? 0
+               : database_execute(worker->source, error,
+                                  "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", 0);
+}
+
 static int make_key(Worker *worker, const Job *job, const PGresult *tables, int row, Error *error)
 {
     return job->kind == JOB_PART || PQgetisnull(tables, row, KEY_SQL)
@@ -156,6 +168,7 @@ static int copy_table(Worker *worker, const Job *job, const PGresult *tables, in
                         .binary = PQgetvalue(tables, row, IN_BINARY)[0] == 't',
                         .condition = PQgetvalue(tables, row, CONDITION),
                         .part_column = part ? PQgetvalue(tables, row, PART_COLUMN) : NULL,
+                        .part_type = part ? PQgetvalue(tables, row, PART_TYPE) : NULL,
                         .first_key = job->first_key,
                         .last_key = job->last_key,
                         .anew = job->anew};
@@ -238,7 +251,8 @@ static int copy_tables(Worker *worker, const Job *job, int snapshot, Error *erro
     if (jobs_relations(worker->target, job, &tables, error) != 0) {
         return -1;
     }
-    int status = PQntuples(tables) > 0 ? 0 : database_execute(worker->source, error, "COMMIT", 0);
+    int status = PQntuples(tables) > 0 ? choose_plan(worker, job, tables, error)
+                                       : database_execute(worker->source, error, "COMMIT", 0);
     for (int row = 0; status == 0 && row < PQntuples(tables); row++) {
         status = copy_and_note(worker, job, tables, row, snapshot, &count, error);
     }
@@ -266,11 +280,7 @@ static int begin(Worker *worker, const Job *job, int *snapshot, bool *held, bool
         snapshots_join(worker->target, yard->copy->settings->migration, *snapshot, open, error) != 0) {
         return -1;
     }
-    /* A range of keys is read by their index: that is what it was made for. */
-    return job->kind != JOB_PART
-               ? 0
-               : database_execute(worker->source, error,
-                                  "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", 0);
+    return 0;
 }
 
 static int roll_back(Worker *worker, Error *error)

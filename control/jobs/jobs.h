@@ -20,6 +20,9 @@
 #include "database.h"
 #include "error.h"
 
+/* The longest key that a table is cut at, with its NUL. */
+#define JOBS_KEY_SIZE 256
+
 /* Where a claimer looks on; zeroed at first. */
 typedef struct JobsCursor {
     int rank;
@@ -30,9 +33,10 @@ typedef enum JobKind { JOB_TABLE, JOB_TABLES, JOB_PART } JobKind;
 typedef struct Job {
     int64_t id;
     JobKind kind;
-    int rank;                         /* in the queue */
-    char first_key[24], last_key[24]; /* of a part; "" where it is open */
-    bool anew;                        /* rows have to be removed first */
+    int rank; /* in the queue */
+    /* Of a part: as the type's output function writes them; "" where it is open. */
+    char first_key[JOBS_KEY_SIZE], last_key[JOBS_KEY_SIZE];
+    bool anew; /* rows have to be removed first */
     int64_t source_bytes;
     char token[64]; /* of the claim */
 } Job;
@@ -62,7 +66,7 @@ int jobs_hold(Database *target, const Job *job, bool *held, Error *error) MUST_C
 
 /*
  * The tables of a job: a row each with id, schema, name, columns (quoted, with commas between), in_binary, condition, key_sql, part_column,
- * source_bytes, route_schema, route_table, column_types. The caller frees *rows.
+ * source_bytes, source_columns, route_schema, route_table, column_types, part_type, part_scan. The caller frees *rows.
  */
 int jobs_relations(Database *target, const Job *job, PGresult **rows, Error *error) MUST_CHECK;
 

@@ -4,10 +4,10 @@
  *     source ──one query──► tables ──► penstock.relation ──► penstock.job, penstock.job_relation
  *
  * A job is a table; many small tables together; all leaves whose rows go through one partitioned table; or a range of keys of a
- * large one. Only a table whose key begins with an
- * integer is cut, and only when its rows lie in the order of that key, so that a range is read by the index at the cost of
- * reading that part of the table. Where to cut is taken from the source's statistics, not from the least and the greatest key:
- * keys have gaps.
+ * large one. A table is cut by the first column of its key, where that is of a type whose order is that of integers or of bytes.
+ * When its rows lie in that order, a range is read by the index at the cost of reading that part of the table; when they do not, each
+ * range is a scan of the table, and there are few. Where to cut is taken from the source's statistics, not from the least and the
+ * greatest key: keys have gaps.
  */
 #pragma once
 
@@ -15,6 +15,8 @@
 
 #include "database.h"
 #include "error.h"
+
+#define PLAN_PART_MB 512 /* unless it is said otherwise */
 
 typedef struct PlanOptions {
     int part_mb;           /* a table is cut into parts of about so many megabytes when it has two or more */
@@ -29,3 +31,10 @@ typedef struct PlanOptions {
  */
 int plan_write(Database *source, Database *target, const char *migration, const PlanOptions *options,
                Error *error) MUST_CHECK;
+
+/*
+ * Tables of the source that are many parts large and cannot be cut: a row each with name, bytes, and why. What stays behind is hidden in
+ * source. The caller frees *rows.
+ */
+int plan_find_uncut(Database *source, Database *target, int part_mb, PGresult **rows,
+                    Error *error) MUST_CHECK;

@@ -27,18 +27,18 @@
 
 static const char jobs_sql[] =
     " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
-    " SELECT $2::int8, row_number() OVER (ORDER BY sum(bytes) DESC, min(id), first_key NULLS FIRST),"
+    " SELECT $2::int8, row_number() OVER (ORDER BY sum(bytes) DESC, min(id), part),"
     "        array_agg(id ORDER BY id), first_key, last_key, sum(bytes)"
     "   FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / " SMALL_TOGETHER " AS set,"
-    "                NULL::int8 AS first_key, NULL::int8 AS last_key, source_bytes AS bytes"
+    "                0 AS part, NULL::text AS first_key, NULL::text AS last_key, source_bytes AS bytes"
     "           FROM chosen WHERE part_cuts IS NULL AND source_bytes < " SMALL_BYTES
-    "         UNION ALL SELECT id, -id, NULL, NULL, source_bytes"
+    "         UNION ALL SELECT id, -id, 0, NULL, NULL, source_bytes"
     "           FROM chosen WHERE part_cuts IS NULL AND source_bytes >= " SMALL_BYTES
-    "         UNION ALL SELECT id, -id, part_cuts[n - 1], part_cuts[n], source_bytes / "
+    "         UNION ALL SELECT id, -id, n - 1, part_cuts[n - 1], part_cuts[n], source_bytes / "
     "(cardinality(part_cuts) + 1)"
     "           FROM chosen, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT "
     "NULL) p"
-    "  GROUP BY set, first_key, last_key";
+    "  GROUP BY set, part, first_key, last_key";
 
 static int make_jobs(Database *target, const char *migration, const char *match, const Pass *pass,
                      Error *error)
@@ -143,7 +143,7 @@ static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *
     return database_query(
         target, &job->tables, error,
         "SELECT r.id, coalesce(r.route_schema, r.schema_name), coalesce(r.route_table, r.table_name), "
-        "r.part_column, r.condition,"
+        "r.part_column, r.part_type, r.part_scan, r.condition,"
         "       CASE WHEN r.copy_state <> 'copied' THEN coalesce(r.recopy_reason, 'it is not copied yet') END"
         "  FROM penstock.verify_job j, unnest(j.relations) AS n JOIN penstock.relation r ON r.id = n"
         " WHERE j.pass = $1::int8 AND j.number = $2::int ORDER BY r.id",

@@ -14,6 +14,7 @@
 
 #include "compare.h"
 #include "database.h"
+#include "jobs.h"
 #include "pairs.h"
 
 typedef struct Pass {
@@ -26,8 +27,9 @@ typedef struct Pass {
 typedef struct PassJob {
     char number[16]; /* penstock.verify_job.number, as text */
     int64_t bytes;
-    char first_key[24], last_key[24]; /* "" where it is open, or all of it is compared */
-    PGresult *tables;                 /* a row each: PASS_RELATION … */
+    char first_key[JOBS_KEY_SIZE],
+        last_key[JOBS_KEY_SIZE]; /* "" where it is open, or all of it is compared */
+    PGresult *tables;            /* a row each: PASS_RELATION … */
 } PassJob;
 
 enum {
@@ -35,6 +37,8 @@ enum {
     PASS_SCHEMA,
     PASS_TABLE,
     PASS_PART_COLUMN,
+    PASS_PART_TYPE,
+    PASS_PART_SCAN,
     PASS_CONDITION,
     PASS_WAITS, /* why it waits to be copied, or null */
 };

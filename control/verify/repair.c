@@ -21,11 +21,23 @@
 #define KEYLESS_BYTES (64 << 20)
 
 /* One table of a piece: the columns of pieces_sql. */
-enum { RELATION, SCHEMA, TABLE, COLUMNS, BINARY, CONDITION, PART_COLUMN, FIRST_KEY, LAST_KEY, BYTES };
+enum {
+    RELATION,
+    SCHEMA,
+    TABLE,
+    COLUMNS,
+    BINARY,
+    CONDITION,
+    PART_COLUMN,
+    PART_TYPE,
+    FIRST_KEY,
+    LAST_KEY,
+    BYTES
+};
 
 static const char pieces_sql[] =
     "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary AND r.column_types IS NULL, "
-    "r.condition, r.part_column,"
+    "r.condition, r.part_column, r.part_type,"
     "       j.first_key, j.last_key, r.source_bytes"
     "  FROM penstock.verify_job j, unnest(j.different) AS d JOIN penstock.relation r ON r.id = d"
     " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' AND r.route_table IS NULL ORDER BY j.number, r.id";
@@ -77,6 +89,7 @@ static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *f
     const ChunkShape shape = {.condition = text_at(pieces, row, CONDITION),
                               .range =
                                   first != NULL || last != NULL ? text_at(pieces, row, PART_COLUMN) : NULL,
+                              .range_type = text_at(pieces, row, PART_TYPE),
                               .first_key = first,
                               .last_key = last,
                               .key_parts = true};
@@ -179,8 +192,8 @@ static int note_right(Repair *repair, const PGresult *pieces, int row, Error *er
     const char *pass = repair->verify->pass.id;
     return database_execute(repair->verify->target, error,
                             "UPDATE penstock.verify_job SET different = array_remove(different, $2::int8)"
-                            " WHERE pass = $1::int8 AND first_key IS NOT DISTINCT FROM $3::int8"
-                            "   AND last_key IS NOT DISTINCT FROM $4::int8 AND $2::int8 = ANY (different)",
+                            " WHERE pass = $1::int8 AND first_key IS NOT DISTINCT FROM $3"
+                            "   AND last_key IS NOT DISTINCT FROM $4 AND $2::int8 = ANY (different)",
                             4, pass, PQgetvalue(pieces, row, RELATION), text_at(pieces, row, FIRST_KEY),
                             text_at(pieces, row, LAST_KEY)) == 0 &&
                    database_execute(

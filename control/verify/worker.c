@@ -41,11 +41,12 @@ static bool is_part(const PassJob *job)
     return job->first_key[0] != '\0' || job->last_key[0] != '\0';
 }
 
-/* A range of keys is read by their index. */
+/* A range of keys is read by their index where rows lie in its order. */
 static int set_up(Worker *worker, const PassJob *job, Error *error)
 {
     static const char sql[] = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
-    return is_part(job) ? pair_execute(&worker->pair, sql, error) : 0;
+    bool by_index = is_part(job) && PQgetvalue(job->tables, 0, PASS_PART_SCAN)[0] != 't';
+    return by_index ? pair_execute(&worker->pair, sql, error) : 0;
 }
 
 static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
@@ -55,6 +56,7 @@ static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
         .condition =
             PQgetisnull(tables, row, PASS_CONDITION) ? NULL : PQgetvalue(tables, row, PASS_CONDITION),
         .range = is_part(job) ? PQgetvalue(tables, row, PASS_PART_COLUMN) : NULL,
+        .range_type = is_part(job) ? PQgetvalue(tables, row, PASS_PART_TYPE) : NULL,
         .first_key = job->first_key,
         .last_key = job->last_key,
         .sample = worker->verify->options->sample,

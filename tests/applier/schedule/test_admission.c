@@ -34,7 +34,7 @@ static int set_up(void **state)
     fixture->parts[1] = (OriginPart){.first_key = 100, .job = 12, .copied = true, .snapshot = unseeing};
     fixture->parts[2] =
         (OriginPart){.first_key = 200, .job = 13, .copied = true, .snapshot = snapshot_by_lsn(END)};
-    fixture->origin = (Origin){.column = 0, .count = 3, .parts = fixture->parts};
+    fixture->origin = (Origin){.column = 0, .least = 2, .most = 8, .count = 3, .parts = fixture->parts};
     test_table(&fixture->table, 1, "parts", LANE_SPREAD);
     fixture->table.target.origin = &fixture->origin;
     fixture->table.target.copy_lsn = UINT64_MAX;
@@ -113,6 +113,46 @@ static void only_what_no_copy_has_is_applied(void **state)
     assert_int_equal(batch->changes[1].position.sequence, 4);
     assert_int_equal(batch->last.sequence, 6);
     batch_free(batch);
+}
+
+static void keys_are_ordered_by_bytes_where_their_type_is(void **state)
+{
+    Fixture *fixture = *state;
+    static const unsigned char second[] = {0, 0, 0, 100}, third[] = {0, 0, 0, 200, 0};
+    fixture->origin.by_bytes = true;
+    fixture->parts[0].first_key = fixture->parts[1].first_key = fixture->parts[2].first_key = 0;
+    fixture->parts[1].first_bytes = bytes_of(second, sizeof second);
+    fixture->parts[2].first_bytes = bytes_of(third, sizeof third);
+    test_begin(fixture->frame, 500);
+    insert(fixture, 1, 99);
+    insert(fixture, 2, 100);
+    insert(fixture, 3, 200); /* the beginning of a longer one comes before it */
+    insert(fixture, 4, 201);
+    insert(fixture, 5, -7); /* the highest, as bytes */
+    test_commit(fixture->frame, 500, 5);
+    feed(fixture);
+    Batch *batch = take(fixture);
+    assert_int_equal(batch->count, 2);
+    assert_int_equal(batch->changes[0].position.sequence, 2);
+    assert_int_equal(batch->changes[1].position.sequence, 3);
+    batch_free(batch);
+}
+
+static void a_key_of_another_type_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    const ApplyRelation *target = &fixture->table.target;
+    Error error;
+    int status = 0;
+    fixture->origin.least = fixture->origin.most = 8;
+    test_begin(fixture->frame, 500);
+    insert(fixture, 1, 99);
+    fixture->frame->records[0].begin.xid = XID;
+    for (size_t i = 0; i < fixture->frame->count && status == 0; i++) {
+        status = scheduler_record(fixture->scheduler, fixture->frame, i, &target, 0, &error);
+    }
+    assert_int_equal(status, -1);
+    assert_int_equal(error.code, ERROR_PROTOCOL);
 }
 
 static void a_table_that_is_not_copied_takes_no_part(void **state)
@@ -225,6 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(only_what_no_copy_has_is_applied),
+        TEST(keys_are_ordered_by_bytes_where_their_type_is),
+        TEST(a_key_of_another_type_is_refused),
         TEST(a_table_that_is_not_copied_takes_no_part),
         TEST(behind_all_snapshots_nobody_is_asked),
         TEST(a_row_that_leaves_a_part_goes_there),

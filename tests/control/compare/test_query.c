@@ -73,6 +73,7 @@ static void ranges_conditions_and_samples_restrict(void **state)
     subject.column_count = 1;
     subject.condition = "WHERE id > 5";
     subject.range = "id";
+    subject.range_type = "int8";
     subject.first_key = "10";
     subject.last_key = "";
     subject.sample = 100;
@@ -80,7 +81,7 @@ static void ranges_conditions_and_samples_restrict(void **state)
     check(query_totals(subjects, 1),
           "SELECT 0, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(" KEY
           ", 0)), 0) FROM (SELECT * FROM ONLY \"s\".\"T\" WHERE id > 5) AS t WHERE true"
-          " AND t.\"id\" OPERATOR(pg_catalog.>=) 10::pg_catalog.int8"
+          " AND t.\"id\" OPERATOR(pg_catalog.>=) '10'::pg_catalog.int8"
           " AND pg_catalog.abs(pg_catalog.hashtextextended(" KEY
           ", 0) OPERATOR(pg_catalog.%) 10000::pg_catalog.int8)"
           " OPERATOR(pg_catalog.<) 100::pg_catalog.int8");

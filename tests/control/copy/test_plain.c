@@ -69,13 +69,15 @@ static void part_is_a_range_of_keys(void **state)
                         .columns = "\"id\"",
                         .binary = true,
                         .part_column = "I d",
+                        .part_type = "int8",
                         .first_key = "-5",
                         .last_key = "70"};
     TableCopy copy;
     table_copy_build(&shape, &copy);
     assert_null(copy.clear.data);
-    assert_string_equal(copy.out.data, "COPY (SELECT \"id\" FROM ONLY \"s\".\"t\" WHERE \"I d\" >= -5 AND"
-                                       " \"I d\" < 70) TO STDOUT WITH (FORMAT binary)");
+    assert_string_equal(copy.out.data,
+                        "COPY (SELECT \"id\" FROM ONLY \"s\".\"t\" WHERE \"I d\" >= '-5'::pg_catalog.int8 AND"
+                        " \"I d\" < '70'::pg_catalog.int8) TO STDOUT WITH (FORMAT binary)");
     assert_string_equal(copy.in.data, "COPY \"s\".\"t\" (\"id\") FROM STDIN WITH (FORMAT binary)");
     table_copy_free(&copy);
 }
@@ -87,17 +89,20 @@ static void open_part_that_comes_anew_removes_its_rows_alone(void **state)
                         .table = "t",
                         .columns = "\"id\"",
                         .part_column = "id",
+                        .part_type = "text",
                         .first_key = "",
-                        .last_key = "70",
+                        .last_key = "a\\'b",
                         .anew = true};
     TableCopy copy;
     table_copy_build(&shape, &copy);
-    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" < 70");
+    assert_string_equal(copy.clear.data,
+                        "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" < E'a\\\\''b'::pg_catalog.text");
     table_copy_free(&copy);
     shape.first_key = "70";
     shape.last_key = "";
     table_copy_build(&shape, &copy);
-    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" >= 70");
+    assert_string_equal(copy.clear.data,
+                        "DELETE FROM ONLY \"s\".\"t\" WHERE \"id\" >= '70'::pg_catalog.text");
     table_copy_free(&copy);
 }
 
