@@ -24,7 +24,7 @@ my %key = (
     timestamp => ['timestamp', q{'1960-01-01'::timestamp + $1 * interval '9 hours'}],
     timestamptz => ['timestamptz', q{'1960-01-01 00:00+02'::timestamptz + $1 * interval '9 hours'}],
     bytea => ['bytea', q{decode(concat(lpad(to_hex($1), 6, '0'), repeat('ff', $1 % 5)), 'hex')}],
-    text => ['text COLLATE "C"', q{concat(chr(60 + $1 / 1000), lpad($1::text, 6, '0'), '''\\', repeat(chr(252), $1 % 3))}],
+    text => ['text COLLATE "C"', q{concat(chr(60 + $1 / 200), lpad($1::text, 6, '0'), '''\\', repeat(chr(252), $1 % 3))}],
     varchar => ['varchar(40) COLLATE "C"', q{lpad($1::text, 7, '0')}],
     random => ['uuid', 'md5($1::text)::uuid'],
     numeric => ['numeric', '$1 / 8.0'],
@@ -39,10 +39,10 @@ sub schema
     foreach my $type (sort keys %key) {
         my ($columns, $value) = @{ $key{$type} };
         my $primary = $columns =~ /, n int/ ? 'id, n' : 'id';
-        my $rows = $type =~ /random|numeric|sorted/ ? 50000 : 20000;
+        my $rows = $type =~ /random|numeric|sorted/ ? 12000 : 4000;
         $sql .= "CREATE TABLE t_$type (id $columns, v int NOT NULL DEFAULT 0, filler text, PRIMARY KEY ($primary));\n";
         (my $at = $value) =~ s/\$1/i/g;
-        $sql .= "INSERT INTO t_$type SELECT $at, 0, repeat('x', 150) FROM generate_series(1, $rows) AS i;\n";
+        $sql .= "INSERT INTO t_$type SELECT $at, 0, repeat('x', 700) FROM generate_series(1, $rows) AS i;\n";
         (my $new = $value) =~ s/\$1/b/g;
         my $target_columns = $primary eq 'id' ? "id = $new" : "(id, n) = (SELECT $new)";
         my $where = $primary eq 'id' ? "id = $at" : "(id, n) = ($at)";
@@ -63,9 +63,8 @@ $source->sql('postgres', schema());
 sub load
 {
     my $script = "$PostgreSQL::Test::Utils::tmp_check/work.sql";
-    write_file($script, join('', map { "\\set a random(1, 22000)\n\\set b random(1, 22000)\n\\set op random(1, 100)\nSELECT work_$_(:a, :b, :op);\n" } sort keys %key));
-    return background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=2', '--rate=20',
-        "--file=$script", $source->uri('postgres'));
+    write_file($script, join('', map { "\\set a random(1, 4400)\n\\set b random(1, 4400)\n\\set op random(1, 100)\nSELECT work_$_(:a, :b, :op);\n" } sort keys %key));
+    return $source->pgbench('postgres', '--client=2', '--rate=30', "--file=$script");
 }
 
 my $migration = migration($source, $target);
@@ -89,7 +88,7 @@ subtest 'beside the stream, and killed' => sub {
     $copy->kill9;
     is(background('again', $migration->command('copy', @options))->wait, 0, 'the same command goes on to the end');
     my $applier = $migration->follow;
-    $load->stop;
+    $load->stop('ALRM');
     $migration->wait_until_caught_up;
     is($applier->stop, 0, 'the applier ends cleanly');
     my %parts = map { split /\|/ } split /\n/, $target->sql('postgres', q{SELECT r.table_name, count(*) FROM penstock.relation r
