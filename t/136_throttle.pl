@@ -111,6 +111,60 @@ subtest 'WAL that the source keeps' => sub {
     is($applier->stop, 0, 'the applier ends cleanly');
 };
 
+# Each limit by itself: over it nothing is begun, and penstock throttle says why; then it is kept, and the next one is passed.
+subtest 'limits of what the servers are at' => sub {
+    my $migration = make_database('limits');
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1);
+    my $standby = $source->start_standby('behind');
+    wait_until('the standby to be connected', sub { $source->sql('postgres', 'SELECT count(*) FROM pg_stat_replication') > 0 });
+    my $name = $source->sql('postgres', q{SELECT application_name FROM pg_stat_replication WHERE application_name !~ '^penstock'});
+    my $busy = PenstockTest::Blocker->start($source, 'limits', 'SELECT 1');
+    my $held = sub {
+        my ($what, $reason) = @_;
+        wait_until("the copy to be held: $what", sub { !$copy->is_running || $migration->ok('throttle')->{stdout} =~ /The copy is held: $reason/ });
+        is(jobs_done('limits'), '0', "$what: nothing is begun");
+    };
+    $migration->ok('throttle', 'max-sessions=0');
+    $go->();
+    $held->('sessions', qr/1 sessions are active at the source, and max-sessions is 0\./);
+    $migration->ok('throttle', 'min-free=1000TB');
+    $busy->end;
+    $held->('room', qr/[\d.]+ [GT]B are free on the target, and min-free is 1099\.5 TB\./);
+
+    my $old = $source->background_psql('limits');
+    $old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current_snapshot()');
+    $source->sql('postgres', "SELECT txid_current();\n" x 60);
+    $migration->ok('throttle', 'max-xmin-age=50', 'min-free=off');
+    $held->('an old snapshot', qr/the oldest snapshot of the source is \d\d transactions old, and max-xmin-age is 50\./);
+
+    $standby->sql('postgres', 'SELECT pg_wal_replay_pause()');
+    $source->sql('limits', q{SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 1000000))) FROM generate_series(1, 5)});
+    $migration->ok('throttle', 'max-lag=4MB', "standbys=$name");
+    $old->query_safe('ROLLBACK');
+    $old->quit;
+    $held->('a standby', qr/a standby is [5-9]\.\d MB behind, or not connected, and max-lag is 4\.2 MB\./);
+    $migration->ok('throttle', 'standbys=nobody');
+    $standby->sql('postgres', 'SELECT pg_wal_replay_resume()');
+    $held->('a standby that is not there', qr/a standby is [\d.]+ [MG]B behind, or not connected/);
+    $migration->ok('throttle', "standbys=$name");
+    is($copy->wait, 0, 'with every limit kept it goes on by itself, to the end') or diag($copy->log_tail(20));
+    like($copy->log_text, qr/held: \d+ sessions.*held: [\d.]+ [GT]B are free.*held: the oldest.*held: a standby.*the copy goes on/s, 'the copy says each once');
+    $standby->stop;
+    same_rows($source, $target, 'limits', 'nothing is missing');
+};
+
+subtest 'limits that the roles may not look after' => sub {
+    my $migration = make_database('blind');
+    $_->sql('blind', 'CREATE ROLE blind LOGIN REPLICATION; GRANT ALL ON ALL TABLES IN SCHEMA public TO blind') foreach $source;
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--source', $source->uri('blind', user => 'blind'));
+    my $busy = PenstockTest::Blocker->start($source, 'blind', 'SELECT 1');
+    $migration->ok('throttle', 'max-sessions=0');
+    $go->();
+    is($copy->wait, 0, 'the copy does not wait for what it cannot see') or diag($copy->log_tail(20));
+    like($copy->log_text, qr/max-sessions is not looked after: the role of --source does not see other sessions/, '... and says so');
+    $busy->end;
+};
+
 subtest 'others copy along' => sub {
     my $migration = make_database('joined');
     my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--cycle', 1);

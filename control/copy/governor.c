@@ -2,7 +2,9 @@
  * Every figure is asked for in one statement per server, and only when a limit is about it.
  *
  * Free space is known where the role may run a program on the target (COPY … FROM PROGRAM): the server's processes work in the
- * folder of its data.
+ * folder of its data. What other sessions are at, and standbys, is seen by pg_read_all_stats (pg_stat_get_activity and
+ * pg_stat_get_wal_senders give NULL to others, all majors). A limit that cannot be looked after is said once, and is none: it is no
+ * reason to end a copy.
  */
 #include "governor.h"
 
@@ -25,8 +27,13 @@ struct Governor {
     int allowed; /* jobs, as the limits have it */
     bool wal_over;
     bool holds;
+    int blind;   /* bits of limits that cannot be looked after, and are said to be */
+    int told_of; /* what the reason was about when it was said last */
     char reason[512];
 };
+
+/* What holds the copy up, beside a limit. */
+enum { NOTHING = LIMITS, PAUSED };
 
 /* The row of penstock.throttle; a limit below 0 is none. */
 typedef struct Throttle {
@@ -43,7 +50,7 @@ Governor *governor_new(const Copy *copy, Brake *brake)
     if (governor == NULL) {
         abort();
     }
-    *governor = (Governor){.copy = copy, .brake = brake, .allowed = copy->options->jobs};
+    *governor = (Governor){.copy = copy, .brake = brake, .allowed = copy->options->jobs, .told_of = NOTHING};
     return governor;
 }
 
@@ -117,7 +124,7 @@ static const char figures_sql[] =
     "          (SELECT pg_catalog.age(backend_xmin) FROM pg_catalog.pg_stat_activity"
     "           UNION ALL SELECT pg_catalog.age(xmin) FROM pg_catalog.pg_replication_slots"
     "           UNION ALL SELECT pg_catalog.age(transaction) FROM pg_catalog.pg_prepared_xacts) AS a (x)) "
-    "END";
+    "END, pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')";
 
 static const char *flag(bool value)
 {
@@ -136,11 +143,48 @@ static int read_free_space(Governor *governor, int64_t *out, Error *error)
                        "SELECT (pg_catalog.regexp_split_to_array(pg_catalog.btrim(line), '\\s+'))[4]"
                        "  FROM pg_temp.penstock_df LIMIT 1",
                        0) != 0) {
-        return error_context(error, "looking how much space is free (--min-free)");
+        return error_context(error, "looking how much space is free");
     }
     *out = kilobytes != NULL ? strtoll(kilobytes, NULL, 10) * 1024 : INT64_MAX;
     free(kilobytes);
     return 0;
+}
+
+/* Says once that a limit is none. */
+static void be_blind(Governor *governor, Limit limit, const char *name, const char *why)
+{
+    if ((governor->blind & 1 << limit) == 0) {
+        governor->blind |= 1 << limit;
+        progress_warn(governor->copy->progress, "%s is not looked after: %s", name, why);
+    }
+}
+
+/* A server that is there, and refuses to say it. */
+static int forgive(Governor *governor, Error *error)
+{
+    if (PQstatus(database_connection(governor->copy->target)) != CONNECTION_OK) {
+        return -1;
+    }
+    be_blind(governor, MIN_FREE, "min-free", error->message);
+    *error = (Error){0};
+    return 0;
+}
+
+static void see_what_may_be_seen(Governor *governor, const int64_t *limits, bool all, int64_t *figures)
+{
+    static const char why[] = "the role of --source does not see other sessions (GRANT pg_read_all_stats)";
+    if (!all && limits[MAX_LAG] >= 0) {
+        be_blind(governor, MAX_LAG, "max-lag", why);
+        figures[MAX_LAG] = 0;
+    }
+    if (!all && limits[MAX_SESSIONS] >= 0) {
+        be_blind(governor, MAX_SESSIONS, "max-sessions", why);
+        figures[MAX_SESSIONS] = 0;
+    }
+    if (!all && limits[MAX_XMIN_AGE] >= 0) {
+        be_blind(governor, MAX_XMIN_AGE, "max-xmin-age", why);
+        figures[MAX_XMIN_AGE] = 0;
+    }
 }
 
 static int read_figures(Governor *governor, const Throttle *throttle, int64_t figures[LIMITS], Error *error)
@@ -161,16 +205,23 @@ static int read_figures(Governor *governor, const Throttle *throttle, int64_t fi
     for (int i = 0; any && i < MIN_FREE; i++) {
         figures[i] = number_at(row, i, 0);
     }
+    if (any) {
+        see_what_may_be_seen(governor, limits, PQgetvalue(row, 0, MIN_FREE)[0] == 't', figures);
+    }
     PQclear(row);
-    return limits[MIN_FREE] >= 0 ? read_free_space(governor, &figures[MIN_FREE], error) : 0;
+    figures[MIN_FREE] = INT64_MAX;
+    if (limits[MIN_FREE] < 0 || read_free_space(governor, &figures[MIN_FREE], error) == 0) {
+        return 0;
+    }
+    return forgive(governor, error);
 }
 
 static const char *const words[LIMITS] = {
     [MAX_WAL] = "the source keeps %s of WAL for the slot, and --max-wal is %s",
-    [MAX_LAG] = "a standby is %s behind, and --max-lag is %s",
-    [MAX_SESSIONS] = "%s sessions are active at the source, and --max-sessions is %s",
-    [MAX_XMIN_AGE] = "the oldest snapshot of the source is %s transactions old, and --max-xmin-age is %s",
-    [MIN_FREE] = "%s are free on the target, and --min-free is %s",
+    [MAX_LAG] = "a standby is %s behind, or not connected, and max-lag is %s",
+    [MAX_SESSIONS] = "%s sessions are active at the source, and max-sessions is %s",
+    [MAX_XMIN_AGE] = "the oldest snapshot of the source is %s transactions old, and max-xmin-age is %s",
+    [MIN_FREE] = "%s are free on the target, and min-free is %s",
 };
 
 /* The first limit that is passed, LIMITS when none is. */
@@ -199,11 +250,12 @@ static void amount(Limit limit, int64_t value, char *out, size_t size)
     }
 }
 
-/* How many jobs may run, and in reason why not more. */
-static int decide(Governor *governor, const Throttle *throttle, const int64_t *figures, char *reason,
-                  size_t size)
+/* How many jobs may run, and in reason why not more, which is about *what. */
+static int decide(Governor *governor, const Throttle *throttle, const int64_t *figures, int *what,
+                  char *reason, size_t size)
 {
     Limit limit = passed(governor, throttle, figures);
+    *what = throttle->paused ? PAUSED : limit == LIMITS ? NOTHING : (int)limit;
     reason[0] = '\0';
     if (throttle->paused) {
         snprintf(reason, size, "it is paused (penstock resume)");
@@ -222,17 +274,21 @@ static int decide(Governor *governor, const Throttle *throttle, const int64_t *f
     return governor->allowed;
 }
 
-/* For status, and for whoever looks at this process: when it changes whether something holds it up. */
-static int tell(Governor *governor, bool holds, const char *reason, Error *error)
+/* For status, with each figure; and for whoever looks at this process, when another thing holds it up, or nothing any more. */
+static int tell(Governor *governor, bool holds, int what, const char *reason, Error *error)
 {
     Progress *progress = governor->copy->progress;
-    bool changed = holds != governor->holds || (reason[0] == '\0') != (governor->reason[0] == '\0');
+    bool says = holds != governor->holds || what != governor->told_of;
+    bool changed = says || strcmp(reason, governor->reason) != 0;
     snprintf(governor->reason, sizeof governor->reason, "%s", reason);
     governor->holds = holds;
+    governor->told_of = what;
     if (!changed) {
         return 0;
     }
-    if (reason[0] != '\0') {
+    if (!says) {
+        /* only the figure is another one */
+    } else if (reason[0] != '\0') {
         progress_warn(progress, "the copy is %s: %s", holds ? "held" : "slowed down", reason);
     } else {
         progress_warn(progress, "the copy goes on");
@@ -251,6 +307,7 @@ int governor_tick(Governor *governor, Error *error)
     Throttle throttle = {0};
     int64_t figures[LIMITS];
     char reason[512];
+    int what;
     if (clock_seconds() - governor->looked_at < LOOK_SECONDS) {
         return 0;
     }
@@ -260,9 +317,9 @@ int governor_tick(Governor *governor, Error *error)
         status = read_figures(governor, &throttle, figures, error);
     }
     if (status == 0) {
-        int jobs = decide(governor, &throttle, figures, reason, sizeof reason);
+        int jobs = decide(governor, &throttle, figures, &what, reason, sizeof reason);
         brake_set(governor->brake, jobs, throttle.rate);
-        status = tell(governor, jobs == 0, reason, error);
+        status = tell(governor, jobs == 0, what, reason, error);
     }
     free(throttle.standbys);
     return status;
