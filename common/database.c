@@ -371,7 +371,8 @@ int database_error(Database *database, const PGresult *result, Error *error)
     return -1;
 }
 
-static int query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, va_list args)
+static int query(Database *database, PGresult **out, Error *error, const char *sql, bool often, int nparams,
+                 va_list args)
 {
     const char *values[MAX_PARAMS];
     if (nparams > MAX_PARAMS) {
@@ -382,14 +383,24 @@ static int query(Database *database, PGresult **out, Error *error, const char *s
     for (int i = 0; i < nparams; i++) {
         values[i] = va_arg(args, const char *);
     }
-    return query_run(database, &(Query){.sql = sql, .values = values, .count = nparams}, out, error);
+    return query_run(database, &(Query){.sql = sql, .values = values, .count = nparams, .often = often}, out,
+                     error);
 }
 
 int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams, ...)
 {
     va_list args;
     va_start(args, nparams);
-    int status = query(database, out, error, sql, nparams, args);
+    int status = query(database, out, error, sql, false, nparams, args);
+    va_end(args);
+    return status;
+}
+
+int database_often(Database *database, PGresult **out, Error *error, const char *sql, int nparams, ...)
+{
+    va_list args;
+    va_start(args, nparams);
+    int status = query(database, out, error, sql, true, nparams, args);
     va_end(args);
     return status;
 }
@@ -399,7 +410,7 @@ int database_execute(Database *database, Error *error, const char *sql, int npar
     PGresult *result;
     va_list args;
     va_start(args, nparams);
-    int status = query(database, &result, error, sql, nparams, args);
+    int status = query(database, &result, error, sql, false, nparams, args);
     va_end(args);
     PQclear(result);
     return status;
@@ -415,7 +426,7 @@ int database_value(Database *database, char **out, Error *error, const char *sql
     PGresult *result;
     va_list args;
     va_start(args, nparams);
-    int status = query(database, &result, error, sql, nparams, args);
+    int status = query(database, &result, error, sql, false, nparams, args);
     va_end(args);
     *out = NULL;
     if (status == 0 && has_value(result)) {
@@ -430,7 +441,7 @@ int database_found(Database *database, bool *found, Error *error, const char *sq
     PGresult *result;
     va_list args;
     va_start(args, nparams);
-    int status = query(database, &result, error, sql, nparams, args);
+    int status = query(database, &result, error, sql, false, nparams, args);
     va_end(args);
     *found = status == 0 && has_value(result);
     PQclear(result);

@@ -71,6 +71,13 @@ int database_version(const Database *database);
 int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams,
                    ...) MUST_CHECK;
 
+/*
+ * The same for a statement that this connection is asked again and again, of which planning is most of the cost: it is prepared
+ * the first time. sql is known by its address, and must outlive the Database.
+ */
+int database_often(Database *database, PGresult **out, Error *error, const char *sql, int nparams,
+                   ...) MUST_CHECK;
+
 /* The same, throwing the result away. */
 int database_execute(Database *database, Error *error, const char *sql, int nparams, ...) MUST_CHECK;
 

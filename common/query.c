@@ -257,12 +257,55 @@ static int discard(Database *database, const QueryLimits *limits, Error *error)
     return status;
 }
 
+#define STATEMENT_NAME 32
+
+static void name_statement(int place, char out[STATEMENT_NAME])
+{
+    snprintf(out, STATEMENT_NAME, "penstock_often_%d", place);
+}
+
+/* Where the statement is among those that are prepared; -1 when it is not, and is to be sent as it is. */
+static int place_of(const Database *database, const Query *query)
+{
+    for (int i = 0; query->often && i < database->prepared_count; i++) {
+        if (database->prepared[i] == query->sql) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* A name is used once, since the server may have it all the same when the preparation was cut short. */
+static int prepare(Database *database, const Query *query, int64_t began, Error *error)
+{
+    char name[STATEMENT_NAME];
+    if (!query->often || database->prepared_count == PREPARED_MAX || place_of(database, query) >= 0) {
+        return 0;
+    }
+    int place = database->prepared_count++;
+    name_statement(place, name);
+    if (!PQsendPrepare(database->connection, name, query->sql, query->count, NULL)) {
+        return database_error(database, NULL, error);
+    }
+    int status = finish(database, query, began, NULL, error);
+    database->prepared[place] = status == 0 ? query->sql : NULL;
+    return status;
+}
+
 static int send_query(Database *database, const Query *query, Error *error)
 {
+    int sent;
+    char name[STATEMENT_NAME];
     PGconn *connection = database->connection;
-    int sent = query->count == 0 ? PQsendQuery(connection, query->sql)
-                                 : PQsendQueryParams(connection, query->sql, query->count, NULL,
-                                                     query->values, NULL, NULL, 0);
+    int place = place_of(database, query);
+    name_statement(place, name);
+    if (place >= 0) {
+        sent = PQsendQueryPrepared(connection, name, query->count, query->values, NULL, NULL, 0);
+    } else if (query->count > 0) {
+        sent = PQsendQueryParams(connection, query->sql, query->count, NULL, query->values, NULL, NULL, 0);
+    } else {
+        sent = PQsendQuery(connection, query->sql);
+    }
     return sent ? 0 : database_error(database, NULL, error);
 }
 
@@ -270,7 +313,9 @@ int query_send(Database *database, const Query *query, Error *error)
 {
     QueryLimits limits = query_sooner(query->limits, database->limits);
     PQsetnonblocking(database->connection, 1);
-    return discard(database, &limits, error) == 0 ? send_query(database, query, error) : -1;
+    return discard(database, &limits, error) == 0 && prepare(database, query, clock_ms(), error) == 0
+               ? send_query(database, query, error)
+               : -1;
 }
 
 int query_run(Database *database, const Query *query, PGresult **out, Error *error)

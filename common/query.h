@@ -27,7 +27,9 @@
 typedef struct Query {
     const char *sql;
     const char *const *values; /* of $1 …; a NULL is SQL NULL. Not for DATABASE_PROXY */
-    int count;        /* of values. With 0, sql may hold several statements: the last one's rows come out */
+    int count; /* of values. With 0, sql may hold several statements: the last one's rows come out */
+    bool
+        often; /* one statement, asked again and again: sql must outlive the Database, which prepares it once */
     const char *what; /* for errors: "setting the sequences". NULL: the first words of sql */
     int64_t began;    /* for errors of query_finish: when it was sent, on clock_ms; 0: now */
     QueryLimits limits;

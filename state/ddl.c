@@ -167,7 +167,9 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
                      : -1;
     }
     if (status == 0 && tables != NULL) {
-        status = database_execute(target, error, known_sql, 2, place->migration, tables);
+        PGresult *ignored = NULL;
+        status = database_often(target, &ignored, error, known_sql, 2, place->migration, tables);
+        PQclear(ignored);
     }
     if (status == 0 && tables != NULL && created) {
         status = database_execute(target, error, created_sql, 3, place->migration, tables, text.lsn);

@@ -76,7 +76,7 @@ int definitions_compare(Database *target, const char *migration, const Definitio
     for (int i = 0; i < 4; i++) {
         text_array_end(&arrays[i]);
     }
-    int status = database_query(target, &result, error, compare_sql, 5, migration, arrays[0].data,
+    int status = database_often(target, &result, error, compare_sql, 5, migration, arrays[0].data,
                                 arrays[1].data, arrays[2].data, arrays[3].data);
     for (int row = 0; status == 0 && row < PQntuples(result); row++) {
         size_t n = strtoul(PQgetvalue(result, row, ORDINAL), NULL, 10);

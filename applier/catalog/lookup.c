@@ -265,7 +265,7 @@ int lookup_tables(Database *target, Types *types, const char *migration, const S
     Text arrays[3] = {0};
     memset(tables, 0, count * sizeof *tables);
     make_arrays(sources, count, arrays);
-    int status = database_query(target, &result, error, lookup_sql, 4, migration, arrays[0].data,
+    int status = database_often(target, &result, error, lookup_sql, 4, migration, arrays[0].data,
                                 arrays[1].data, arrays[2].data);
     if (status == 0 && (status = load_types(types, target, result, error)) == 0) {
         read_tables(result, types, tables, count);

@@ -186,7 +186,7 @@ int origin_lookup(Database *target, ApplyRelation *const *relations, const char 
         text_array_add(&numbers, text);
     }
     text_array_end(&numbers);
-    int status = database_query(target, &rows, error, origin_sql, 1, numbers.data);
+    int status = database_often(target, &rows, error, origin_sql, 1, numbers.data);
     if (status == 0) {
         status = take_origins(rows, relations, columns, count, error);
     }

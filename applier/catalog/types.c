@@ -15,6 +15,11 @@
 #include "arena.h"
 #include "text.h"
 
+/* OIDs below it are the same in every server (access/transam.h, FirstGenbkiObjectId). */
+#define FIRST_OWN_OID 10000
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+
 typedef struct TypeEntry {
     UT_hash_handle hh;
     TargetType type;
@@ -111,12 +116,25 @@ void types_free(Types *types)
     }
 }
 
+/* A type of every server's cannot be altered, nor can an operator of every server's. */
+static bool is_for_ever(const TargetType *type)
+{
+    static const char own[] = "OPERATOR(\"pg_catalog\".";
+    return type->oid < FIRST_OWN_OID && type->equality != NULL &&
+           strncmp(type->equality, own, sizeof own - 1) == 0;
+}
+
 /* What was handed out stays in the arena. */
 void types_forget(Types *types)
 {
-    HASH_CLEAR(hh, types->entries);
+    TypeEntry *entry, *next;
+    HASH_ITER(hh, types->entries, entry, next)
+    {
+        if (!is_for_ever(&entry->type)) {
+            HASH_DEL(types->entries, entry);
+        }
+    }
     HASH_CLEAR(hh, types->casts);
-    types->entries = NULL;
     types->casts = NULL;
 }
 
@@ -133,17 +151,16 @@ static const char *keep(Types *types, const PGresult *result, int row, int colum
                                                             (size_t)PQgetlength(result, row, column));
 }
 
-/* OIDs below 10000 are the same in every server (access/transam.h, FirstGenbkiObjectId). */
 static int load_arrays(Types *types, Database *target, Error *error)
 {
     PGresult *result = NULL;
     if (types->arrays != NULL) {
         return 0;
     }
-    if (database_query(
-            target, &result, error,
-            "SELECT oid, typarray FROM pg_type WHERE oid < 10000 AND typarray <> 0 AND typtype <> 'p'",
-            0) != 0) {
+    if (database_query(target, &result, error,
+                       "SELECT oid, typarray FROM pg_type WHERE oid < " TEXT(
+                           FIRST_OWN_OID) " AND typarray <> 0 AND typtype <> 'p'",
+                       0) != 0) {
         return -1;
     }
     for (int row = 0; row < PQntuples(result); row++) {
@@ -209,7 +226,7 @@ int types_load(Types *types, Database *target, const uint32_t *oids, size_t coun
     PGresult *result = NULL;
     int status = load_arrays(types, target, error);
     if (status == 0 && list_unknown(types, oids, count, &list)) {
-        status = database_query(target, &result, error, types_sql, 1, list.data);
+        status = database_often(target, &result, error, types_sql, 1, list.data);
         if (status == 0) {
             take_types(types, result);
         }

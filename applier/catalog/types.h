@@ -28,7 +28,7 @@ typedef struct TargetType {
 Types *types_new(void);
 void types_free(Types *types);
 
-/* Forgets all, before the next question. Nobody may be asking meanwhile. */
+/* Forgets all that may be altered, before the next question. Nobody may be asking meanwhile. */
 void types_forget(Types *types);
 
 /* Asks the target for those of the types that are not known yet: one query at most. */

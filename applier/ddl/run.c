@@ -20,6 +20,8 @@ static const char settings_sql[] =
     "SELECT count(set_config(s.key, s.value, true)) FROM jsonb_each_text($1::jsonb) s "
     "WHERE EXISTS (SELECT FROM pg_settings p WHERE lower(p.name) = lower(s.key) AND p.setting IS DISTINCT "
     "FROM s.value)";
+static const char role_sql[] = "SELECT set_config('role', $1, true)";
+static const char path_sql[] = "SELECT set_config('search_path', $1, true)";
 
 /* Whether objects have owners on the target, as they have at the source. */
 static int has_owners(Database *target, const DdlPlace *place, bool *owners, Error *error)
@@ -28,23 +30,30 @@ static int has_owners(Database *target, const DdlPlace *place, bool *owners, Err
                           "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners", 1, place->migration);
 }
 
+static int execute_often(Database *target, Error *error, const char *sql, const char *value)
+{
+    PGresult *ignored = NULL;
+    int status = database_often(target, &ignored, error, sql, 1, value);
+    PQclear(ignored);
+    return status;
+}
+
 static int set_up(Database *target, const DdlPlace *place, const DdlMessage *message, Error *error)
 {
     char *settings = ddl_message_part(message, "settings");
     bool owners = true;
     int status = has_owners(target, place, &owners, error);
     if (status == 0 && settings != NULL) {
-        status = database_execute(target, error, settings_sql, 1, settings);
+        status = execute_often(target, error, settings_sql, settings);
     }
     if (status == 0 && owners && message->role[0] != '\0') {
-        status = database_execute(target, error, "SELECT set_config('role', $1, true)", 1, message->role);
+        status = execute_often(target, error, role_sql, message->role);
         if (status != 0 && strcmp(error->sqlstate, "22023") == 0) {
             error_hint(error, "penstock roles makes the roles that the target lacks");
         }
     }
     if (status == 0) {
-        status = database_execute(target, error, "SELECT pg_catalog.set_config('search_path', $1, true)", 1,
-                                  message->path);
+        status = execute_often(target, error, path_sql, message->path);
     }
     free(settings);
     return status;
@@ -165,7 +174,7 @@ static int read_missing(Database *target, const char *tables, const char *names,
                         Error *error)
 {
     return database_execute(target, error, "SET LOCAL search_path = pg_catalog", 0) == 0
-               ? database_query(target, rows, error, missing_sql, 2, tables, names)
+               ? database_often(target, rows, error, missing_sql, 2, tables, names)
                : -1;
 }
 

@@ -79,27 +79,37 @@ static void add_source(Resolve *resolve, Question *question, const SourceRelatio
     catalog_asked(resolve->catalog, source);
 }
 
-void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
+static bool is_new(const Resolve *resolve, const DecodedFrame *frame, size_t index)
 {
-    size_t relations = 0;
-    for (size_t i = 0; i < frame->count; i++) {
-        relations += frame->records[i].kind == RECORD_RELATION;
+    RecordKind kind = frame->records[index].kind;
+    return (kind == RECORD_RELATION || kind == RECORD_ROWS) &&
+           catalog_state(resolve->catalog, frame->sources[index]) == CATALOG_NEW;
+}
+
+/* All that are not known from that record on, in one question; up to a statement of DDL, behind which they may be others. */
+static void ask_from(Resolve *resolve, const DecodedFrame *frame, size_t index)
+{
+    while (index < frame->count && !is_new(resolve, frame, index) &&
+           !captured_is_statement(&frame->records[index])) {
+        index++;
     }
-    if (relations == 0 || resolve->defining) {
+    if (index == frame->count || !is_new(resolve, frame, index)) {
         return;
     }
-    Question *question = question_new(ASK_RELATIONS, relations);
+    Question *question = question_new(ASK_RELATIONS, frame->count - index);
     question->count = 0;
-    for (size_t i = 0; i < frame->count; i++) {
-        if (frame->records[i].kind == RECORD_RELATION &&
-            catalog_state(resolve->catalog, frame->sources[i]) == CATALOG_NEW) {
-            add_source(resolve, question, frame->sources[i]);
+    for (; index < frame->count && !captured_is_statement(&frame->records[index]); index++) {
+        if (is_new(resolve, frame, index)) {
+            add_source(resolve, question, frame->sources[index]);
         }
     }
-    if (question->count == 0) {
-        question_free(question);
-    } else {
-        resolver_ask(resolve->resolver, question);
+    resolver_ask(resolve->resolver, question);
+}
+
+void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
+{
+    if (!resolve->defining) {
+        ask_from(resolve, frame, 0);
     }
 }
 
@@ -386,6 +396,7 @@ Step resolve_record(Resolve *resolve, const DecodedFrame *frame, size_t index, L
         if (step != STEP_TOOK) {
             return step;
         }
+        ask_from(resolve, frame, index);
     }
     if (resolve->settling || resolve->note == NOTE_ASKED) {
         return STEP_NEEDS_RELATIONS;

@@ -36,9 +36,18 @@ static const Message cancelled = MESSAGE("E\0\0\0\x1eSERROR\0C57014\0Mcancelled\
 static const Message refused = MESSAGE("E\0\0\0\x1bSERROR\0C42601\0Msyntax\0\0Z\0\0\0\x05I");
 static const Message ended = MESSAGE("E\0\0\0\x1aSFATAL\0C57P01\0Mgoing\0\0");
 
-/* The first answer comes at once, the second when the client asks to cancel; without bytes: not at all. */
+static const Message prepared = MESSAGE("1\0\0\0\x04Z\0\0\0\x05I");
+static const Message executed = MESSAGE("2\0\0\0\x04n\0\0\0\x04"
+                                        "C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I");
+
+#define FURTHER 2
+
+/*
+ * The first answer comes at once, and what is further said, each when the client has asked once more; the last one when the client asks
+ * to cancel. Without bytes: not at all.
+ */
 typedef struct Script {
-    Message answer, when_cancelled;
+    Message answer, further[FURTHER], when_cancelled;
     bool hang_up;
 } Script;
 
@@ -48,7 +57,24 @@ typedef struct Server {
     int listener, client;
     pthread_t thread;
     Database *database;
+    char asked[FURTHER + 2]; /* the kind of the first message of each question */
 } Server;
+
+static bool answer_further(Server *server)
+{
+    char heard[1024];
+    for (int i = 0; i < FURTHER && server->script.further[i].size > 0; i++) {
+        const Message *say = &server->script.further[i];
+        if (read(server->client, heard, sizeof heard) <= 0) {
+            return false;
+        }
+        server->asked[1 + i] = heard[0];
+        if (write(server->client, say->bytes, say->size) != (ssize_t)say->size) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static void *serve(void *argument)
 {
@@ -61,8 +87,12 @@ static void *serve(void *argument)
         read(server->client, heard, sizeof heard) <= 0) {
         return NULL;
     }
+    server->asked[0] = heard[0];
     const Message *say = &server->script.answer;
     if (say->size > 0 && write(server->client, say->bytes, say->size) != (ssize_t)say->size) {
+        return NULL;
+    }
+    if (!answer_further(server)) {
         return NULL;
     }
     if (server->script.hang_up) {
@@ -228,6 +258,34 @@ static void errors_of_the_server_keep_their_class(void **state)
     end(&server);
 }
 
+static void statement_that_is_asked_often_is_prepared_once(void **state)
+{
+    (void)state;
+    Server server;
+    Error error;
+    const Query query = {.sql = "SELECT 1", .often = true, .limits = query_within(10000)};
+    start(&server, (Script){.answer = prepared, .further = {executed, executed}});
+    assert_int_equal(query_run(server.database, &query, NULL, &error), 0);
+    assert_int_equal(query_run(server.database, &query, NULL, &error), 0);
+    assert_string_equal(server.asked, "PBB");
+    end(&server);
+}
+
+/* Its name is not used again: the server may have prepared it all the same. */
+static void statement_that_cannot_be_prepared_is_an_error(void **state)
+{
+    (void)state;
+    Server server;
+    Error error;
+    const Query query = {.sql = "SELECT 1", .often = true, .limits = query_within(10000)};
+    start(&server, (Script){.answer = refused, .further = {prepared, executed}});
+    assert_int_equal(query_run(server.database, &query, NULL, &error), -1);
+    assert_string_equal(error.sqlstate, "42601");
+    assert_int_equal(query_run(server.database, &query, NULL, &error), 0);
+    assert_string_equal(server.asked, "PPB");
+    end(&server);
+}
+
 static void server_that_lets_nobody_in_is_not_waited_for(void **state)
 {
     (void)state;
@@ -275,6 +333,8 @@ int main(void)
         cmocka_unit_test(operator_ends_a_call),
         cmocka_unit_test(deadline_that_has_passed_sends_nothing),
         cmocka_unit_test(errors_of_the_server_keep_their_class),
+        cmocka_unit_test(statement_that_is_asked_often_is_prepared_once),
+        cmocka_unit_test(statement_that_cannot_be_prepared_is_an_error),
         cmocka_unit_test(server_that_lets_nobody_in_is_not_waited_for),
         cmocka_unit_test(what_ends_first_ends_it),
     };
