@@ -30,6 +30,11 @@ static void refused(void *context, const char *object, const char *words)
     progress_warn(context, "%s: the target refuses it: %s", object, words);
 }
 
+static void counted(void *context, size_t done, size_t of)
+{
+    progress_objects(context, (int64_t)done, (int64_t)of);
+}
+
 SchemaRoad post_data_road(const Copy *copy)
 {
     return (SchemaRoad){
@@ -44,6 +49,7 @@ SchemaRoad post_data_road(const Copy *copy)
         .idle = tick,
         .doing = doing,
         .refused = refused,
+        .counted = counted,
         .context = copy->progress,
     };
 }

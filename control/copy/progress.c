@@ -41,7 +41,8 @@ struct Progress {
     int64_t tables, tables_done, bytes, bytes_done;
     int64_t bytes_before; /* of bytes_done, by earlier runs */
     int64_t moved, rows;  /* by this run, without what jobs are moving now */
-    double data_seconds;  /* that rows have been carried for, before this phase */
+    int64_t objects, objects_done;
+    double data_seconds; /* that rows have been carried for, before this phase */
     ProgressIndexes indexes;
     int64_t index_before, keys_before; /* of what is made, before this run */
     double index_seconds;
@@ -154,6 +155,7 @@ void progress_phase(Progress *progress, const char *name)
     pthread_mutex_lock(&progress->mutex);
     end_phase(progress);
     progress->note[0] = '\0';
+    progress->objects = progress->objects_done = 0;
     if (name != NULL && progress->phase_count < MAX_PHASES) {
         PhaseTime *phase = &progress->phases[progress->phase_count++];
         snprintf(phase->name, sizeof(phase->name), "%s", name);
@@ -199,6 +201,14 @@ void progress_totals(Progress *progress, int64_t tables, int64_t tables_done, in
     progress->bytes = bytes;
     progress->bytes_before += progress->moved == 0 ? bytes_done - progress->bytes_before : 0;
     progress->bytes_done = bytes_done;
+    pthread_mutex_unlock(&progress->mutex);
+}
+
+void progress_objects(Progress *progress, int64_t done, int64_t of)
+{
+    pthread_mutex_lock(&progress->mutex);
+    progress->objects_done = done;
+    progress->objects = of;
     pthread_mutex_unlock(&progress->mutex);
 }
 
@@ -276,17 +286,29 @@ static char *left_text(double left, char *out, size_t size)
     return out;
 }
 
+/* "120 of 450 objects made, ", or nothing. While rows are carried it is not what is waited for. */
+static void objects_text(const Progress *progress, char *out, size_t size)
+{
+    *out = '\0';
+    if (progress->objects > 0 && !is_phase(progress, "data")) {
+        snprintf(out, size, "%lld of %lld object%s made, ", (long long)progress->objects_done,
+                 (long long)progress->objects, progress->objects == 1 ? "" : "s");
+    }
+}
+
 /* The whole of it, whatever the phase. */
 static void whole_line(const Progress *progress, char *out, size_t size)
 {
     Figures at = figures(progress);
-    char moved[32], rate[32], left[64], lag[64] = "", behind[32];
+    char moved[32], rate[32], left[64], lag[64] = "", behind[32], objects[64];
     if (progress->indexes.lag >= 0) {
         snprintf(lag, sizeof lag, ", stream %s behind",
                  progress_size(progress->indexes.lag, behind, sizeof behind));
     }
-    snprintf(out, size, "%lld of %lld tables, %lld rows, %s, %s/s%s; %.0f %% of all, %s",
-             (long long)progress->tables_done, (long long)progress->tables, (long long)progress->rows,
+    objects_text(progress, objects, sizeof objects);
+    snprintf(out, size, "%s%lld of %lld table%s, %lld row%s, %s, %s/s%s; %.0f %% of all, %s", objects,
+             (long long)progress->tables_done, (long long)progress->tables, progress->tables == 1 ? "" : "s",
+             (long long)progress->rows, progress->rows == 1 ? "" : "s",
              progress_size(at.moved, moved, sizeof moved), progress_size((int64_t)at.rate, rate, sizeof rate),
              lag, at.share * 100, left_text(at.left, left, sizeof left));
 }
@@ -357,8 +379,9 @@ static void show(Progress *progress)
     } else if (progress->tables > 0) {
         whole_line(progress, line, sizeof(line));
     } else {
-        char took[32];
-        snprintf(line, sizeof(line), "running for %s",
+        char took[32], objects[64];
+        objects_text(progress, objects, sizeof objects);
+        snprintf(line, sizeof(line), "%srunning for %s", objects,
                  progress_time(clock_seconds() - progress->phase_began, took, sizeof(took)));
     }
     if (draws(progress)) {
@@ -429,12 +452,13 @@ char *progress_document(Progress *progress)
     pthread_mutex_lock(&progress->mutex);
     Figures at = figures(progress);
     json_t *said = json_pack(
-        "{s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:o, s:o}", "phase",
+        "{s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:o}", "phase",
         progress->phase_count > 0 ? progress->phases[progress->phase_count - 1].name : "", "seconds",
         progress->phase_count > 0 ? clock_seconds() - progress->phases[0].began : 0.0, "share", at.share,
         "tables", (json_int_t)progress->tables, "tables_done", (json_int_t)progress->tables_done, "bytes",
         (json_int_t)at.moved, "rows", (json_int_t)progress->rows, "bytes_per_second", at.rate, "index_bytes",
         (json_int_t)progress->indexes.bytes, "index_bytes_done", (json_int_t)progress->indexes.done,
+        "objects", (json_int_t)progress->objects, "objects_done", (json_int_t)progress->objects_done,
         "seconds_left", at.left >= 0 ? json_real(at.left) : json_null(), "work", document_work(progress));
     pthread_mutex_unlock(&progress->mutex);
     char *text = said != NULL ? json_dumps(said, JSON_COMPACT) : NULL;
@@ -473,8 +497,9 @@ void progress_summary(Progress *progress, const char *migration, int64_t tables,
         print_json(progress, migration, tables, rows, bytes, sequences, total);
     } else {
         char size[32], took[32];
-        printf("Copied %lld tables, %lld rows, %s, and %zu sequences; this run took %s.\n", (long long)tables,
-               (long long)rows, progress_size(bytes, size, sizeof(size)), sequences,
+        printf("Copied %lld table%s, %lld row%s, %s, and %zu sequence%s; this run took %s.\n",
+               (long long)tables, tables == 1 ? "" : "s", (long long)rows, rows == 1 ? "" : "s",
+               progress_size(bytes, size, sizeof(size)), sequences, sequences == 1 ? "" : "s",
                progress_time(total, took, sizeof(took)));
         printf("Next: penstock follow, which brings over what has been written since.\n");
     }

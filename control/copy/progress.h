@@ -31,6 +31,12 @@ void progress_warn(Progress *progress, const char *format, ...) __attribute__((f
 void progress_totals(Progress *progress, int64_t tables, int64_t tables_done, int64_t bytes,
                      int64_t bytes_done);
 
+/*
+ * Objects of the schema: in the step "schema" those that are made before the rows, later those that are made behind them (indexes,
+ * constraints, triggers, ...). A phase begins without a count.
+ */
+void progress_objects(Progress *progress, int64_t done, int64_t of);
+
 /* What job does now; NULL for nothing. */
 void progress_job(Progress *progress, int job, const char *what, int64_t source_bytes);
 

@@ -20,17 +20,21 @@ struct Teller {
     Database *target; /* NULL: it could not be had */
 };
 
-/* $1: the migration. One row: bytes of indexes, of them made; of keys, of them made; lag of the stream in bytes or null. */
+/*
+ * $1: the migration. One row: bytes of indexes, of them made; objects of post-data, of them tried; bytes of keys, of them made; lag of
+ * the stream in bytes or null. What was added NOT VALID is not done before its rows have been looked at.
+ */
 static const char totals_sql[] =
     "SELECT o.*, r.*, (SELECT pg_wal_lsn_diff(source_lsn, low_water_lsn)::int8 FROM penstock.applier"
     "         WHERE migration = $1 AND state = 'streaming' AND updated_at > clock_timestamp() - interval '10 "
     "s')"
-    "  FROM (SELECT coalesce(sum(source_bytes), 0), coalesce(sum(source_bytes) FILTER (WHERE state <> "
-    "'waiting'), 0)"
-    "          FROM penstock.schema_object WHERE migration = $1 AND section = 'post-data' AND source_bytes > "
-    "0"
-    "           AND object_oid NOT IN (SELECT key_object FROM penstock.relation WHERE migration = $1 AND "
-    "key_bytes > 0)) o,"
+    "  FROM (SELECT coalesce(sum(source_bytes) FILTER (WHERE weighs), 0),"
+    "               coalesce(sum(source_bytes) FILTER (WHERE weighs AND state <> 'waiting'), 0), count(*),"
+    "               count(*) FILTER (WHERE state NOT IN ('waiting', 'building', 'not valid'))"
+    "          FROM penstock.schema_object, LATERAL (SELECT source_bytes > 0 AND object_oid NOT IN ("
+    "                 SELECT key_object FROM penstock.relation WHERE migration = $1 AND key_bytes > 0)) w "
+    "(weighs)"
+    "         WHERE migration = $1 AND section = 'post-data') o,"
     "       (SELECT coalesce(sum(key_bytes), 0), coalesce(sum(key_bytes) FILTER (WHERE copy_state = "
     "'copied'), 0)"
     "          FROM penstock.relation WHERE migration = $1 AND key_bytes > 0) r";
@@ -44,8 +48,8 @@ static const char builds_sql[] =
     " WHERE p.datname = current_database() AND a.application_name ~ '^penstock ' ORDER BY a.query_start";
 
 static const char write_sql[] =
-    "INSERT INTO penstock.copy_progress AS p (migration, said, updated_at) VALUES ($1, $2::jsonb, "
-    "clock_timestamp())"
+    "INSERT INTO penstock.copy_progress AS p (migration, said, updated_at)"
+    " SELECT name, $2::jsonb, clock_timestamp() FROM penstock.migration WHERE name = $1"
     " ON CONFLICT (migration) DO UPDATE SET said = excluded.said, updated_at = excluded.updated_at";
 
 static int ask(Database *target, const char *sql, const char *const *values, int count, PGresult **out)
@@ -75,21 +79,28 @@ static void take_builds(const Teller *teller)
     progress_builds(teller->copy->progress, builds, count);
 }
 
+enum { INDEX_BYTES, INDEXES_DONE, OBJECTS, OBJECTS_DONE, KEY_BYTES, KEYS_DONE, LAG, NUMBERS };
+
 static void take_totals(const Teller *teller)
 {
     PGresult *row = NULL;
+    Progress *progress = teller->copy->progress;
     if (ask(teller->target, totals_sql, &teller->copy->settings->migration, 1, &row) != 0) {
         return;
     }
-    int64_t numbers[5];
-    for (int i = 0; i < 5; i++) {
+    int64_t numbers[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++) {
         numbers[i] = PQgetisnull(row, 0, i) ? -1 : strtoll(PQgetvalue(row, 0, i), NULL, 10);
     }
-    progress_indexes(teller->copy->progress, &(ProgressIndexes){.bytes = numbers[0],
-                                                                .done = numbers[1],
-                                                                .key_bytes = numbers[2],
-                                                                .keys_done = numbers[3],
-                                                                .lag = numbers[4]});
+    progress_indexes(progress, &(ProgressIndexes){.bytes = numbers[INDEX_BYTES],
+                                                  .done = numbers[INDEXES_DONE],
+                                                  .key_bytes = numbers[KEY_BYTES],
+                                                  .keys_done = numbers[KEYS_DONE],
+                                                  .lag = numbers[LAG]});
+    /* Before the rows the step counts its own objects, in a transaction that nobody else sees. */
+    if (numbers[OBJECTS] > 0) {
+        progress_objects(progress, numbers[OBJECTS_DONE], numbers[OBJECTS]);
+    }
     PQclear(row);
 }
 

@@ -14,6 +14,7 @@
 #include "make.h"
 
 #define AT_A_TIME 500
+#define TOLD_EVERY 16
 #define LOCKS_EACH                                                                                           \
     6 /* of a relation that is made: its own, its row type's, TOAST table's and that one's index's, sequence's */
 #define NAMED_IN_ERROR 5
@@ -111,12 +112,22 @@ static int commit_part(Building *building, const SchemaScript *script, size_t be
     return builder_begin(&building->builder, true, error);
 }
 
+static void tell_count(const SchemaRoad *road, size_t done, size_t of)
+{
+    if (road->counted != NULL) {
+        road->counted(road->context, done, of);
+    }
+    if (road->idle != NULL) {
+        road->idle(road->context);
+    }
+}
+
 static int make_all(Building *building, const SchemaScript *script, Error *error)
 {
     size_t begin = 0;
     for (size_t i = 0; i < script->count; i++) {
-        if (building->road->idle != NULL && i % 16 == 0) {
-            building->road->idle(building->road->context);
+        if (i % TOLD_EVERY == 0) {
+            tell_count(building->road, i, script->count);
         }
         if ((building->untried == NULL || !building->untried[i]) && script->objects[i].left == NULL &&
             make_object(building, &script->objects[i], i, error) != 0) {
@@ -129,6 +140,7 @@ static int make_all(Building *building, const SchemaScript *script, Error *error
             begin = i + 1;
         }
     }
+    tell_count(building->road, script->count, script->count);
     return 0;
 }
 

@@ -60,6 +60,8 @@ typedef struct SchemaRoad {
     void (*doing)(void *context, int job,
                   const char *object); /* what a session makes now, NULL for nothing; any thread */
     void (*refused)(void *context, const char *object, const char *words); /* by the server; any thread */
+    void (*counted)(void *context, size_t done,
+                    size_t of); /* objects of pre-data that have been tried; on the calling thread */
     /*
      * For what looks at the rows of several tables, or NULL where these agree with each other all the time: enter waits until they
      * do, and keeps it so until the session (pid on the target) has taken its snapshot, or until leave, whichever comes first;

@@ -134,9 +134,13 @@ static void print_copy_running(FILE *out, const json_t *document)
     if (json_is_real(status_at(document, "copy.running.seconds_left"))) {
         status_duration(status_number(document, "copy.running.seconds_left"), left, sizeof left);
     }
+    double objects = status_number(document, "copy.running.objects");
     label(out, "");
-    fprintf(out, "%s: %.0f %% of all, %s/s, time left: %s\n", status_text(document, "copy.running.phase"),
-            100 * status_number(document, "copy.running.share"),
+    fprintf(out, "%s: ", status_text(document, "copy.running.phase"));
+    if (objects > 0) {
+        fprintf(out, "%.0f of %.0f objects, ", status_number(document, "copy.running.objects_done"), objects);
+    }
+    fprintf(out, "%.0f %% of all, %s/s, time left: %s\n", 100 * status_number(document, "copy.running.share"),
             status_bytes(status_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
     json_array_foreach(status_at(document, "copy.running.work"), index, work)
     {

@@ -12,13 +12,15 @@ use warnings;
 
 use PenstockTest::Program qw(background wait_until);
 
+my $count = 0; # each is known by its number: several may stand at one server
+
 # start(SERVER, DATABASE, SQL, CONNECTION STRING, if it is not straight to the server)
 sub start
 {
     my ($class, $server, $database, $sql, $uri) = @_;
-    my $self = bless {server => $server, database => $database}, $class;
+    my $self = bless {server => $server, database => $database, end => 'SELECT pg_sleep(3600) /* blocker ' . ++$count . ' */'}, $class;
     $self->{psql} = background('blocker', $server->installed_command('psql'), '-X', '-d', $uri // $server->uri($database),
-        '-c', "BEGIN; $sql; SELECT pg_sleep(3600)");
+        '-c', "BEGIN; $sql; $self->{end}");
     wait_until("a session that has done \"$sql\"", sub {
         die "it has ended:\n" . $self->{psql}->log_tail . "\n" unless $self->{psql}->is_running;
         return $self->ask('count(*)') eq '1';
@@ -31,7 +33,7 @@ sub ask
 {
     my ($self, $expression) = @_;
     return $self->{server}->sql($self->{database}, "SELECT $expression FROM pg_stat_activity WHERE wait_event = 'PgSleep' "
-          . "AND query LIKE 'BEGIN; %; SELECT pg_sleep(3600)'");
+          . "AND query LIKE 'BEGIN; %; $self->{end}'");
 }
 
 # Waits until somebody has ended it; returns the status of psql.
