@@ -7,7 +7,7 @@
 #include "state.h"
 
 /*
- * {"now", "migration": {…} or null, "applier": {…} or null, "copy": {…}, "lanes": {…}, "journal": [last 10,
+ * {"now", "migration": {…} or null, "applier": {…} or null, "copy": {…}, "lanes": {…}, "accepted": {…}, "journal": [last 10,
  * oldest first], "held": {…} or null, "fence": {…} or null}, all of one moment. LSNs are text, times ISO 8601 in UTC, sizes and
  * counts numbers. The schema must exist (state_exists). The caller frees *json.
  */

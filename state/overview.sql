@@ -25,6 +25,12 @@ SELECT json_build_object(
             'skipped', count(*) FILTER (WHERE action = 'skipped'),
             'last_at', max(at))
         FROM penstock.conflict WHERE migration = $1),
+    'accepted', (
+        SELECT json_build_object(
+            'count', count(*),
+            'first', coalesce(json_agg(json_build_object('check', check_id, 'object', object, 'detail', detail, 'at', at)
+                                       ORDER BY check_id, object) FILTER (WHERE row <= 50), '[]'))
+        FROM (SELECT *, row_number() OVER (ORDER BY check_id, object) AS row FROM penstock.accepted WHERE migration = $1) f),
     'ddl', (
         SELECT json_build_object(
             'applied', count(*) FILTER (WHERE state = 'applied'),

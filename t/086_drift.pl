@@ -115,7 +115,9 @@ like($result->{stderr}, qr/the two sides differ in \d+ definitions: .*--accept-d
 like($result->{stderr}, qr/persistence is "LOGGED" at the source/, 'and names what differs');
 unlike($migration->run(@dry_run, '--accept-drift')->{stderr}, qr/the two sides differ in/, 'unless the operator accepts it');
 
-# Columns of another type are named, too; the preflight does not even come that far, such a table has to be copied again.
+# Columns of another type are named, too; the preflight does not even come that far, such a table has to be copied again. An applier
+# would stop at it.
+is($applier->stop, 0, 'the applier ends');
 $source->sql('postgres', 'ALTER TABLE plainer ALTER n TYPE numeric(12, 3), ALTER t SET NOT NULL');
 my $found = drift();
 my %expected = (
@@ -151,5 +153,24 @@ $migration = migration($source, $target, database => 'bare', name => 'bare');
 $migration->ok('copy', '--no-owner', '--no-privileges');
 is_deeply(drift(), {}, 'with --no-owner and --no-privileges owners and grants are not compared');
 
-is($applier->stop, 0, 'the applier ends');
+# --- The statements that are said mend it, also where the target's database has another name; a locale may be spelt in two ways.
+$target->sql('postgres', 'ALTER DATABASE bare RENAME TO bare_2');
+$source->sql('bare', $_) foreach split /\n/, <<'SQL';
+ALTER DATABASE bare SET statement_timeout = '11s'; ALTER DATABASE bare SET search_path = public, "Odd, one"
+ALTER ROLE app IN DATABASE bare SET work_mem = '7MB'; ALTER DATABASE bare SET lc_monetary = 'C.UTF-8'
+COMMENT ON DATABASE bare IS 'it''s'; ALTER DATABASE bare SET timezone = 'Europe/Vienna'; ALTER TABLE t REPLICA IDENTITY FULL
+SQL
+$target->sql('bare_2', q{ALTER DATABASE bare_2 SET lc_monetary = 'C.utf8'; ALTER DATABASE bare_2 SET timezone = 'UTC'; ALTER DATABASE bare_2 SET work_mem = '9MB'});
+sub findings
+{
+    my ($drift) = grep { $_->{id} eq 'drift' } @{ decode_json($migration->run('check', '--json', '--target', $target->uri('bare_2'))->{stdout}) };
+    is($drift->{error}, undef, 'check compares the two sides');
+    return @{ $drift->{findings} };
+}
+my @findings = findings();
+is_deeply([ grep { !defined $_->{fix} } @findings ], [], 'each has its statement');
+is(@findings, 6, 'settings, a comment and an identity differ') or diag explain \@findings;
+$target->sql('bare_2', $_->{fix}) foreach @findings;
+is_deeply([ findings() ], [], 'which mends it');
+
 done_testing();

@@ -99,6 +99,7 @@ like($migration->exits(0, 'copy', @ahead, '--no-trial', '--force')->{stderr}, qr
 is($target->sql('forced', 'SELECT check_id, object FROM penstock.accepted'), 'replica-identity|public.plain', 'it is in the state');
 %found = outcomes(0);
 is($found{'replica-identity'}[0], 'accepted', 'check knows what was accepted');
+like($migration->ok('status')->{stdout}, qr/^accepted +replica-identity: public\.plain: /m, 'status lists it');
 $source->sql('forced', 'ALTER TABLE plain REPLICA IDENTITY FULL; CREATE TABLE late (id int); INSERT INTO late VALUES (1); DELETE FROM late');
 wait_until('the statistics to show it', sub { $source->sql('forced', 'SELECT sum(n_tup_del) FROM pg_stat_user_tables') eq '1' });
 %found = outcomes(1);

@@ -62,7 +62,7 @@ my $why = 'lc_monetary is ja_JP.utf8 at the source and C on the target, where mo
   . q{ALTER DATABASE app SET lc_monetary = 'ja_JP.utf8';};
 is(money_findings(), join("\n", map { "public.pay.$_: $why" } qw(a m p parts)), 'check names each column');
 my $result = $migration->exits(3, 'copy');
-like($result->{stderr}, qr/4 column\(s\) of money, public\.pay\.a the first.*ALTER DATABASE app SET lc_monetary/s, 'copy refuses');
+like($result->{stderr}, qr/4 columns of money, public\.pay\.a the first.*ALTER DATABASE app SET lc_monetary/s, 'copy refuses');
 is($target->sql('app', q{SELECT to_regclass('public.pay') IS NULL}), 't', 'and has changed nothing');
 
 # The same decimals in another notation matter only where money may be carried as text.

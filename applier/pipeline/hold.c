@@ -97,7 +97,8 @@ Step resolve_recopy(Resolve *resolve, const int64_t *jobs, size_t count, bool qu
         text_array_add(&question->jobs, text);
     }
     text_array_end(&question->jobs);
-    log_line(resolve->log, LOG_INFO, "%zu part(s) of tables will be copied anew", count);
+    log_line(resolve->log, LOG_INFO, "%zu part%s of tables will be copied anew", count,
+             count == 1 ? "" : "s");
     return ask(resolve, question);
 }
 

@@ -112,8 +112,30 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('extension %I', extname), NULL, NULL FROM pg_extension WHERE extname IN "
             "('pg_cron', 'pg_partman', 'pglogical', 'pg_timetable', 'pgagent', 'bucardo') ORDER BY 1",
      .advice = "Their jobs would run on both sides: keep them off on the target until the switch, and off at "
-               "the source behind it. What makes tables by itself (pg_partman) has to make those of the "
-               "coming days before the copy: DDL does not travel."},
+               "the source after it. Tables that they make at the source (pg_partman) travel where DDL is "
+               "captured; elsewhere, have those of the coming days made before the copy."},
+    /* cron.job is copied with its rows: without this its jobs would run on the target at once. */
+    {.id = "workers-on-target",
+     .title = "Workers of such extensions that are on at the target",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_agg(extname), '[]') FROM pg_extension",
+     .sql =
+         "SELECT format('library %s', trim(l.name)), format('it runs what extension %I has from the source', "
+         "w.extension), CASE w.extension WHEN 'pg_cron' THEN 'ALTER SYSTEM SET cron.launch_active_jobs = "
+         "off; "
+         "SELECT pg_reload_conf()' END FROM (VALUES ('pg_cron', 'pg_cron'), ('pg_partman_bgw', "
+         "'pg_partman'), "
+         "('pglogical', 'pglogical'), ('timescaledb', 'timescaledb')) w (library, extension), "
+         "regexp_split_to_table(current_setting('shared_preload_libraries'), ',') l (name) WHERE "
+         "trim(trim(l.name), '\"') = w.library AND w.extension IN (SELECT "
+         "json_array_elements_text($1::json)) AND "
+         "(w.extension <> 'pg_cron' OR lower(coalesce(current_setting('cron.launch_active_jobs', true), "
+         "'on')) "
+         "NOT IN ('off', 'false', 'no', '0')) ORDER BY 1",
+     .advice = "They would write to the target before the switch, beside the stream. Take the library out of "
+               "shared_preload_libraries of the target until then, which takes a restart, or switch its jobs "
+               "off."},
     {.id = "own-storage",
      .title = "Extensions that keep tables in a way of their own",
      .severity = CHECK_PROBLEM,

@@ -18,13 +18,15 @@ static const CheckRow rows[] = {
      .title = "Foreign keys that are switched off at the source",
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
-     .sql = "SELECT DISTINCT concat(" RELATION_NAME ", ' ', k.conname), 'its triggers are disabled, so that "
-            "rows may break it', format('ALTER TABLE %I.%I ENABLE TRIGGER ALL', n.nspname, c.relname) "
-            "FROM " USER_RELATIONS
-            " JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgisinternal AND t.tgenabled = "
-            "'D' JOIN pg_constraint k ON k.oid = t.tgconstraint AND k.contype = 'f' AND k.conrelid = c.oid "
-            "ORDER "
-            "BY 1",
+     /* Its triggers are on both tables. Each is named: with ALL, others that are off for a reason would come on. */
+     .sql = "SELECT concat(" RELATION_NAME ", ' ', k.conname), concat('its triggers are disabled on ', "
+            "string_agg(DISTINCT x.oid::regclass::text, ' and '), ', so that rows may break it'), "
+            "string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I', x.oid::regclass, t.tgname), '; ' ORDER BY "
+            "t.tgname) "
+            "FROM " USER_RELATIONS " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'f'"
+            " JOIN pg_trigger t ON t.tgconstraint = k.oid AND t.tgisinternal AND t.tgenabled = 'D'"
+            " JOIN pg_class x ON x.oid = t.tgrelid"
+            " GROUP BY n.nspname, c.relname, k.conname ORDER BY 1",
      .advice = "On the target it is checked when all rows are copied, and enforced: see that they keep it."},
     {.id = "large-values",
      .title = "Values near the limit of 1 GB",

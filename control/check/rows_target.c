@@ -3,6 +3,21 @@
  */
 #include "check.h"
 
+/* What it is, and what it would have to be: $1 has the source's. One that is there keeps its rows, under another name. */
+#define GATHER_DATABASE                                                                                      \
+    "SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collate', datcollate, 'ctype', "   \
+    "datctype) FROM pg_database WHERE datname = current_database()"
+
+#define OTHER_ENCODING                                                                                       \
+    "(pg_encoding_to_char(encoding) <> $1::json ->> 'encoding' AND (pg_encoding_to_char(encoding) <> "       \
+    "'UTF8' OR $1::json ->> 'encoding' = 'SQL_ASCII'))"
+
+#define MADE_ANEW                                                                                            \
+    "format('ALTER DATABASE %I RENAME TO %I; CREATE DATABASE %I ENCODING %L LC_COLLATE %L LC_CTYPE %L "      \
+    "TEMPLATE template0', datname, concat(left(datname, 59), '_old'), datname, CASE WHEN " OTHER_ENCODING    \
+    " THEN $1::json ->> 'encoding' ELSE pg_encoding_to_char(encoding) END, $1::json ->> 'collate', "         \
+    "$1::json ->> 'ctype')"
+
 static const CheckRow rows[] = {
     {.id = "same-database",
      .title = "Source and target as two databases",
@@ -37,27 +52,24 @@ static const CheckRow rows[] = {
      .title = "Encoding of both databases",
      .severity = CHECK_PROBLEM,
      .side = ON_TARGET,
-     .gather =
-         "SELECT to_json(pg_encoding_to_char(encoding)) FROM pg_database WHERE datname = current_database()",
+     .gather = GATHER_DATABASE,
      .sql = "SELECT format('database %I', datname), format('%s on the target, %s at the source', "
-            "pg_encoding_to_char(encoding), $1::json #>> '{}'), format('CREATE DATABASE %I ENCODING %L "
-            "TEMPLATE template0', datname, $1::json #>> '{}') FROM pg_database "
-            "WHERE datname = current_database() AND pg_encoding_to_char(encoding) <> $1::json #>> '{}' "
-            "AND (pg_encoding_to_char(encoding) <> 'UTF8' OR $1::json #>> '{}' = 'SQL_ASCII')",
-     .advice = "Create the target database anew with the source's encoding, or, unless that is SQL_ASCII, "
+            "pg_encoding_to_char(encoding), $1::json ->> 'encoding'), " MADE_ANEW
+            " FROM pg_database WHERE datname = current_database() AND " OTHER_ENCODING,
+     .advice = "Create the target database anew, from another one, with the source's encoding, or, unless "
+               "that is SQL_ASCII, "
                "with UTF8, into which "
                "every text fits."},
     {.id = "locale",
      .title = "LC_COLLATE and LC_CTYPE of both databases",
      .severity = CHECK_WARNING,
      .side = ON_TARGET,
-     .gather = "SELECT json_build_object('collate', datcollate, 'ctype', datctype) FROM pg_database "
-               "WHERE datname = current_database()",
+     .gather = GATHER_DATABASE,
+     /* Where the encoding is another one, too, the statement for that does both. */
      .sql =
          "SELECT format('database %I', datname), format('%s and %s on the target, %s and %s at the source', "
-         "datcollate, datctype, $1::json ->> 'collate', $1::json ->> 'ctype'), "
-         "format('CREATE DATABASE %I LC_COLLATE %L LC_CTYPE %L TEMPLATE template0', datname, "
-         "$1::json ->> 'collate', $1::json ->> 'ctype') FROM pg_database WHERE datname = current_database() "
+         "datcollate, datctype, $1::json ->> 'collate', $1::json ->> 'ctype'), CASE WHEN NOT "
+         "" OTHER_ENCODING " THEN " MADE_ANEW " END FROM pg_database WHERE datname = current_database() "
          "AND (datcollate, datctype)::text IS DISTINCT FROM ($1::json ->> 'collate', $1::json ->> "
          "'ctype')::text",
      .advice = "Text would sort, and compare with upper and lower case, in another way than before."},

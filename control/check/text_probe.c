@@ -75,9 +75,13 @@ int probe_dictionaries(CheckContext *context, json_t *findings, Error *error)
 
 #define MOST_COLLATIONS "50"
 
-/* Those in use by columns and indexes, besides the database's own (100), C and POSIX; name, and that of the locale. */
+/*
+ * Those in use by columns and indexes, besides the database's own (100), C and POSIX. A user's own may be named like one of the
+ * system's, and be another: it goes by its locale alone.
+ */
 static const char collations_sql[] =
-    "SELECT format('%I.%I', n.nspname, k.collname), k.collname, k.collprovider, k.collcollate FROM "
+    "SELECT format('%I.%I', n.nspname, k.collname), CASE WHEN n.nspname = 'pg_catalog' THEN k.collname END, "
+    "k.collprovider, k.collcollate FROM "
     "pg_collation k JOIN pg_namespace n ON n.oid = k.collnamespace WHERE k.collprovider IN ('c', 'i') AND "
     "k.oid NOT IN (100, 950, 951) AND k.oid IN (SELECT a.attcollation FROM pg_attribute a WHERE a.attrelid "
     ">= "
@@ -108,9 +112,11 @@ static int find_on_target(Database *target, PGresult *all, int row, char **out, 
         "k.collnamespace WHERE k.collprovider::text = $2 AND n.nspname = 'pg_catalog' AND k.collname::text "
         "IN "
         "($1::text, $3::text, concat($3::text, '-x-icu')) AND k.collencoding IN (-1, (SELECT encoding FROM "
-        "pg_database WHERE datname = current_database())) ORDER BY k.collname::text = $1::text DESC, "
+        "pg_database WHERE datname = current_database())) ORDER BY k.collname::text = $1::text DESC NULLS "
+        "LAST, "
         "k.collname LIMIT 1",
-        3, PQgetvalue(all, row, 1), PQgetvalue(all, row, 2), PQgetvalue(all, row, 3));
+        3, PQgetisnull(all, row, 1) ? NULL : PQgetvalue(all, row, 1), PQgetvalue(all, row, 2),
+        PQgetvalue(all, row, 3));
 }
 
 static int compare_order(CheckContext *context, PGresult *all, int row, json_t *findings, Error *error)

@@ -70,8 +70,8 @@ int copy_step_large(Copy *copy, bool repeated, Error *error)
     }
     if (copy->options->skip_large_objects) {
         if (large_look(copy->source, NULL, &look, error) == 0 && look.objects > 0) {
-            progress_warn(copy->progress, "%lld large object(s) stay behind, as --skip-large-objects says",
-                          (long long)look.objects);
+            progress_warn(copy->progress, "%lld large object%s behind, as --skip-large-objects says",
+                          (long long)look.objects, look.objects == 1 ? " stays" : "s stay");
         }
         *error = (Error){0};
         return 0;

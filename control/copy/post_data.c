@@ -61,11 +61,11 @@ int post_data_silence(Copy *copy, Error *error)
         return -1;
     }
     if (count > 0) {
-        progress_warn(copy->progress,
-                      "%zu trigger(s) and rule(s) ENABLE ALWAYS or REPLICA are disabled on the target until "
-                      "the cutover: "
-                      "what they do is in the stream (penstock.silenced)",
-                      count);
+        progress_warn(
+            copy->progress,
+            "triggers and rules that are ENABLE ALWAYS or REPLICA are disabled on the target until the "
+            "cutover, %zu in all: what they do is in the stream (penstock.silenced)",
+            count);
     }
     return 0;
 }

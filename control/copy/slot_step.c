@@ -132,9 +132,9 @@ static void warn_unlogged(Copy *copy, const PGresult *rows)
     }
     if (count > 0) {
         progress_warn(copy->progress,
-                      "%d unlogged table(s), the first %s.%s: rows are copied, but later changes are not in "
+                      "%d unlogged table%s, the first %s.%s: rows are copied, but later changes are not in "
                       "the WAL and will not follow",
-                      count, PQgetvalue(rows, first, 0), PQgetvalue(rows, first, 1));
+                      count, count == 1 ? "" : "s", PQgetvalue(rows, first, 0), PQgetvalue(rows, first, 1));
     }
 }
 

@@ -72,8 +72,9 @@ static int check_target_empty(Copy *copy, Error *error)
     int status = 0;
     if (PQntuples(rows) > 0) {
         status = error_set(error, ERROR_STATE,
-                           "the target database is not empty: it has %s relation(s), the first %s",
-                           PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 0));
+                           "the target database is not empty: it has %s relation%s, the first %s",
+                           PQgetvalue(rows, 0, 1), strcmp(PQgetvalue(rows, 0, 1), "1") == 0 ? "" : "s",
+                           PQgetvalue(rows, 0, 0));
         error_hint(error,
                    "copy needs a database of its own: createdb on the target and name that, or drop what is "
                    "in this one");
@@ -127,8 +128,8 @@ static int check_money(Copy *copy, Error *error)
     }
     return amounts.count == 0
                ? 0
-               : error_context(error, "%d column(s) of money, %s the first, would have other amounts",
-                               amounts.count, amounts.column);
+               : error_context(error, "%d column%s of money, %s the first, would have other amounts",
+                               amounts.count, amounts.count == 1 ? "" : "s", amounts.column);
 }
 
 /* Who the source is: by a replication connection, which shows too that we may have one. */

@@ -4,6 +4,7 @@
  */
 #include "drift.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,16 +45,39 @@ static bool is_silenced(const CatalogDifference *difference)
            (strcmp(difference->source, "ALWAYS") == 0 || strcmp(difference->source, "REPLICA") == 0);
 }
 
+static bool begins(const char *text, const char *start)
+{
+    return text != NULL && strncmp(text, start, strlen(start)) == 0;
+}
+
+/* A locale is spelt in another way on another system: de_DE.UTF-8, de_DE.utf8. */
+static bool same_locale(const char *one, const char *other)
+{
+    while (*one != '\0' || *other != '\0') {
+        one += *one == '-';
+        other += *other == '-';
+        if (tolower((unsigned char)*one) != tolower((unsigned char)*other)) {
+            return false;
+        }
+        one += *one != '\0';
+        other += *other != '\0';
+    }
+    return true;
+}
+
+/* As the preflight sees settings of the servers, too (unlike.c). */
+static bool means_the_same(const CatalogDifference *difference)
+{
+    const char *name = difference->part != NULL ? strrchr(difference->part, ' ') : NULL;
+    return begins(difference->part, "setting ") && begins(name, " lc_") && difference->source != NULL &&
+           difference->target != NULL && same_locale(difference->source, difference->target);
+}
+
 /* What the target's database is set to beside what the source's is, is its operator's choice. */
 static bool is_setting_of_target(const CatalogDifference *difference)
 {
     return difference->part != NULL && strncmp(difference->part, "setting ", strlen("setting ")) == 0 &&
            difference->source == NULL;
-}
-
-static bool begins(const char *text, const char *start)
-{
-    return text != NULL && strncmp(text, start, strlen(start)) == 0;
 }
 
 /* Some entries of a dump have the name of what they are about, and are a part of it: leaving one out says nothing of the rest. */
@@ -80,7 +104,7 @@ static bool is_left(const CatalogDifference *difference, void *context)
     const Chosen *end = names->sorted + names->count;
     const Chosen *found =
         bsearch(difference->object, names->sorted, names->count, sizeof *names->sorted, by_name);
-    if (is_silenced(difference) || is_setting_of_target(difference)) {
+    if (is_silenced(difference) || is_setting_of_target(difference) || means_the_same(difference)) {
         return false;
     }
     while (found != NULL && found > names->sorted && strcmp(found[-1].name, difference->object) == 0) {

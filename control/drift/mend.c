@@ -39,6 +39,22 @@ typedef struct Row {
     "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE concat(n.nspname, '.', "  \
     "c.relname) = $1 "                                                                                       \
     "AND a.attname = $2 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
+/* $2 is "NAME", or "ROLE NAME", as queries.c puts it together; lists of names are stored as they were written. */
+#define SETTING                                                                                              \
+    "SELECT format('ALTER %s SET %s TO %s', CASE WHEN r.oid IS NULL THEN 'DATABASE @database@' ELSE "        \
+    "format('ROLE %I IN DATABASE @database@', r.rolname) END, split_part(c.setting, '=', 1), CASE WHEN "     \
+    "v.value = '' THEN quote_literal('') WHEN c.setting ~ "                                                  \
+    "'^(search_path|[a-z_]*(libraries|tablespaces)|unix_socket_directories)=' THEN v.value ELSE "            \
+    "quote_literal(v.value) END) FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, "      \
+    "unnest(s.setconfig) AS c (setting), LATERAL (SELECT substr(c.setting, strpos(c.setting, '=') + 1)) AS " \
+    "v (value) WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "  \
+    "$1 = '(the database)' AND concat(r.rolname, CASE WHEN r.oid IS NOT NULL THEN ' ' END, "                 \
+    "split_part(c.setting, '=', 1)) = $2"
+
+#define DATABASE_COMMENT                                                                                     \
+    "SELECT format('COMMENT ON DATABASE @database@ IS %L', shobj_description(oid, 'pg_database')) FROM "     \
+    "pg_database WHERE datname = current_database() AND $1 = '(the database)'"
+
 #define DEFINED_FUNCTION "SELECT rtrim(pg_get_functiondef(p.oid), chr(10))" FUNCTION
 #define TABLE_COMMENT                                                                                        \
     "SELECT format('COMMENT ON %s %I.%I IS %L', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN "          \
@@ -106,12 +122,28 @@ static const Row rows[] = {
     {"table", "definition", DIFFERS, false,
      "SELECT format('CREATE OR REPLACE VIEW %I.%I AS %s', n.nspname, c.relname, rtrim(pg_get_viewdef(c.oid), "
      "';'))" RELATION " AND c.relkind = 'v'"},
+    {"table", "replica identity", DIFFERS, false,
+     "SELECT format('ALTER TABLE %I.%I REPLICA IDENTITY %s', n.nspname, c.relname, CASE c.relreplident WHEN "
+     "'f' "
+     "THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'd' THEN 'DEFAULT' ELSE (SELECT format('USING INDEX %I', "
+     "x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND "
+     "i.indisreplident) END)" RELATION},
     {"table", "owner", DIFFERS, false,
      "SELECT format('ALTER TABLE %I.%I OWNER TO %I', n.nspname, c.relname, "
      "pg_get_userbyid(c.relowner))" RELATION},
     {"table", "comment", MISSING, false, TABLE_COMMENT},
     {"table", "comment", DIFFERS, false, TABLE_COMMENT},
+    {"database", "setting ", MISSING, false, SETTING},
+    {"database", "setting ", DIFFERS, false, SETTING},
+    {"database", "owner", DIFFERS, false,
+     "SELECT format('ALTER DATABASE @database@ OWNER TO %I', pg_get_userbyid(datdba)) FROM pg_database WHERE "
+     "datname = current_database() AND $1 = '(the database)'"},
+    {"database", "comment", MISSING, false, DATABASE_COMMENT},
+    {"database", "comment", DIFFERS, false, DATABASE_COMMENT},
 };
+
+/* Stands for the target's database, which may have another name than the source's. */
+#define DATABASE_WORD "@database@"
 
 static const Row *row_of(const CatalogDifference *difference)
 {
@@ -128,6 +160,23 @@ static const Row *row_of(const CatalogDifference *difference)
     return NULL;
 }
 
+/* Writes statement with the target's database where the word stands, which is at most once and before anything of the user's. */
+static int write_statement(Database *target, const char *statement, Text *out, Error *error)
+{
+    const char *word = strstr(statement, DATABASE_WORD);
+    char *name = NULL;
+    if (word == NULL) {
+        text_append(out, statement);
+        return 0;
+    }
+    if (database_value(target, &name, error, "SELECT quote_ident(current_database()::text)", 0) != 0) {
+        return -1;
+    }
+    text_printf(out, "%.*s%s%s", (int)(word - statement), statement, name, word + strlen(DATABASE_WORD));
+    free(name);
+    return 0;
+}
+
 int drift_mend(Database *source, Database *target, const CatalogDifference *difference, Text *out,
                Error *error)
 {
@@ -136,13 +185,14 @@ int drift_mend(Database *source, Database *target, const CatalogDifference *diff
     if (row == NULL) {
         return 0;
     }
-    bool column = row->part != NULL && strcmp(row->part, "column ") == 0;
     Database *asked = row->ask_target ? target : source;
-    int status = column ? database_value(asked, &statement, error, row->sql, 2, difference->object,
-                                         difference->part + strlen(row->part))
-                        : database_value(asked, &statement, error, row->sql, 1, difference->object);
+    int status = strstr(row->sql, "$2") != NULL
+                     ? database_value(asked, &statement, error, row->sql, 2, difference->object,
+                                      difference->part + strlen(row->part))
+                     : database_value(asked, &statement, error, row->sql, 1, difference->object);
     if (status == 0 && statement != NULL) {
-        text_append(out, statement);
+        status = strcmp(row->kind, "database") == 0 ? write_statement(target, statement, out, error)
+                                                    : (text_append(out, statement), 0);
     }
     free(statement);
     return status == 0

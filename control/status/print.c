@@ -4,7 +4,7 @@
  * What someone who watches wants to know comes first: how far behind, how fast, until when, and who is in the way. --watch
  * shows that, and what else changes from one look to the next.
  */
-#include "status.h"
+#include "print.h"
 
 #include <string.h>
 
@@ -15,55 +15,7 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
-char *status_bytes(double bytes, char *out, size_t size)
-{
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-    size_t unit = 0;
-    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1024;
-        unit++;
-    }
-    snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
-    return out;
-}
-
-char *status_count(double count, char *out, size_t size)
-{
-    char digits[32];
-    int left = snprintf(digits, sizeof digits, "%.0f", count < 1e18 ? count : 1e18);
-    size_t length = 0;
-    for (const char *at = digits; left > 0 && length + 3 < size; at++, left--) {
-        out[length++] = *at;
-        if (left % 3 == 1 && left > 1) {
-            out[length++] = ',';
-        }
-    }
-    out[length] = '\0';
-    return out;
-}
-
-/* Two units are enough: nobody needs the seconds of three days. */
-char *status_duration(double seconds, char *out, size_t size)
-{
-    static const struct {
-        long long seconds;
-        const char *name;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    static const size_t last = sizeof units / sizeof units[0] - 1;
-    long long left = seconds < 1e15 ? (long long)(seconds + 0.5) : (long long)1e15;
-    size_t unit = 0;
-    while (left < units[unit].seconds && unit < last) {
-        unit++;
-    }
-    int length = snprintf(out, size, "%lld %s", left / units[unit].seconds, units[unit].name);
-    long long part = unit < last ? left % units[unit].seconds / units[unit + 1].seconds : 0;
-    if (part > 0) {
-        snprintf(out + length, size - (size_t)length, " %lld %s", part, units[unit + 1].name);
-    }
-    return out;
-}
-
-static void label(FILE *out, const char *name)
+void status_label(FILE *out, const char *name)
 {
     fprintf(out, "%-*s", LABEL, name);
 }
@@ -81,19 +33,19 @@ static void print_health(FILE *out, const json_t *document)
     const json_t *reason;
     size_t index;
     if (json_array_size(status_at(document, "health")) == 0) {
-        label(out, "health");
+        status_label(out, "health");
         fputs("good: nothing needs attention\n", out);
     }
     json_array_foreach(status_at(document, "health"), index, reason)
     {
-        label(out, index == 0 ? "ATTENTION" : "");
+        status_label(out, index == 0 ? "ATTENTION" : "");
         fprintf(out, "%s\n", status_text(reason, "reason"));
     }
 }
 
 static void print_source(FILE *out, const json_t *document)
 {
-    label(out, "source");
+    status_label(out, "source");
     if (!status_true(document, "source.reachable")) {
         fprintf(out, "not reachable: %s\n", status_text(document, "source.error"));
         return;
@@ -107,7 +59,7 @@ static void print_slot(FILE *out, const json_t *document)
 {
     char lag[32], kept[32];
     const json_t *exists = status_at(document, "slot.exists");
-    label(out, "slot");
+    status_label(out, "slot");
     if (!json_is_true(exists)) {
         fprintf(out, "%s: %s\n", status_text(document, "slot.name"),
                 !json_is_false(exists)     ? "not known"
@@ -135,7 +87,7 @@ static void print_copy_running(FILE *out, const json_t *document)
         status_duration(status_number(document, "copy.running.seconds_left"), left, sizeof left);
     }
     double objects = status_number(document, "copy.running.objects");
-    label(out, "");
+    status_label(out, "");
     fprintf(out, "%s: ", status_text(document, "copy.running.phase"));
     if (objects > 0) {
         fprintf(out, "%.0f of %.0f objects, ", status_number(document, "copy.running.objects_done"), objects);
@@ -144,7 +96,7 @@ static void print_copy_running(FILE *out, const json_t *document)
             status_bytes(status_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
     json_array_foreach(status_at(document, "copy.running.work"), index, work)
     {
-        label(out, "");
+        status_label(out, "");
         fprintf(out, "  %s\n", status_text(work, "what"));
     }
 }
@@ -155,7 +107,7 @@ static void print_copy(FILE *out, const json_t *document)
     double tables = status_number(document, "copy.tables");
     double bytes = status_number(document, "copy.bytes");
     double copied = status_number(document, "copy.bytes_copied");
-    label(out, "copy");
+    status_label(out, "copy");
     fprintf(out, "%.0f of %.0f tables, %s of %s (%.0f %%)\n", status_number(document, "copy.tables_copied"),
             tables, status_bytes(copied, done, sizeof done), status_bytes(bytes, all, sizeof all),
             bytes > 0 ? 100 * copied / bytes : 100.0);
@@ -170,7 +122,7 @@ static void print_selection(FILE *out, const json_t *document)
     if (json_array_size(status_at(document, "selection.rules")) == 0) {
         return;
     }
-    label(out, "moved");
+    status_label(out, "moved");
     json_array_foreach(status_at(document, "selection.rules"), index, rule)
     {
         fprintf(out, "%s--%s %s", index > 0 ? " " : "", status_text(rule, "rule"),
@@ -195,7 +147,7 @@ static void print_lag(FILE *out, const json_t *document)
     if (missing < 0 && seconds < 0) {
         return;
     }
-    label(out, "lag");
+    status_label(out, "lag");
     if (missing == 0) {
         fputs("none: the target has all that the source has\n", out);
         return;
@@ -269,7 +221,7 @@ static void print_blocked(FILE *out, const json_t *document)
     char since[48];
     const json_t *blocked = status_at(document, "applier.blocked"), *entry;
     size_t index;
-    label(out, "blocked");
+    status_label(out, "blocked");
     if (json_array_size(blocked) == 0) {
         fputs("by nobody\n", out);
     }
@@ -279,7 +231,7 @@ static void print_blocked(FILE *out, const json_t *document)
             continue;
         }
         if (index > 0) {
-            label(out, "");
+            status_label(out, "");
         }
         fprintf(out, "on %s for %s by process %.0f of the target (%s, %s, %s): %s\n",
                 or_dash(status_text(entry, "relation")),
@@ -298,12 +250,12 @@ static void print_progress(FILE *out, const json_t *document)
     if (!json_is_object(status_at(document, "applier"))) {
         return;
     }
-    label(out, "rate");
+    status_label(out, "rate");
     fprintf(out, "%s transactions/s, %s rows/s\n",
             status_count(status_number(document, "rates.transactions_per_second"), transactions,
                          sizeof transactions),
             status_count(status_number(document, "rates.rows_per_second"), rows, sizeof rows));
-    label(out, "caught up");
+    status_label(out, "caught up");
     print_catch_up(out, document);
     if (applying(document)) {
         print_blocked(out, document);
@@ -313,11 +265,11 @@ static void print_progress(FILE *out, const json_t *document)
 static void print_error(FILE *out, const json_t *document)
 {
     if (json_is_object(status_at(document, "applier.error")) && !stream_is_over(document)) {
-        label(out, "error");
+        status_label(out, "error");
         const char *number = status_text(document, "applier.error.number");
         fprintf(out, "%s%s%s%s\n", status_text(document, "applier.error.message"),
                 number[0] != '\0' ? " (" : "", number, number[0] != '\0' ? ")" : "");
-        label(out, "");
+        status_label(out, "");
         fprintf(out, "%s\n", status_text(document, "applier.error.hint"));
     }
 }
@@ -325,7 +277,7 @@ static void print_error(FILE *out, const json_t *document)
 static void print_applier(FILE *out, const json_t *document)
 {
     char transactions[40], changes[40], since[48];
-    label(out, "applier");
+    status_label(out, "applier");
     if (!json_is_object(status_at(document, "applier"))) {
         fprintf(out, "has not run yet\n");
         return;
@@ -340,7 +292,7 @@ static void print_applier(FILE *out, const json_t *document)
             status_number(document, "applier.pid"), status_text(document, "applier.host"),
             status_number(document, "applier.workers"),
             status_number(document, "applier.report_age_seconds"));
-    label(out, "");
+    status_label(out, "");
     fprintf(out, "%s transactions, %s changes in %s; received %s, durable %s\n",
             status_count(status_number(document, "applier.transactions"), transactions, sizeof transactions),
             status_count(status_number(document, "applier.changes"), changes, sizeof changes),
@@ -363,7 +315,7 @@ static void print_lanes(FILE *out, const json_t *document)
             busiest = lane;
         }
     }
-    label(out, "lanes");
+    status_label(out, "lanes");
     fprintf(out, "%.0f, from %s to %s", status_number(document, "lanes.count"),
             or_dash(status_text(document, "lanes.lowest_commit_lsn")),
             or_dash(status_text(document, "lanes.highest_commit_lsn")));
@@ -382,14 +334,14 @@ static void print_batches(FILE *out, const json_t *document)
     if (status_number(statistics, "batches") <= 0) {
         return;
     }
-    label(out, "batches");
+    status_label(out, "batches");
     fprintf(out, "%s of %.0f changes each, %s rows written by %s statements, %s of them COPY\n",
             status_count(status_number(statistics, "batches"), batches, sizeof batches),
             status_number(statistics, "changes_per_batch"),
             status_count(status_number(statistics, "rows_written"), rows, sizeof rows),
             status_count(status_number(statistics, "statements"), statements, sizeof statements),
             status_count(status_number(statistics, "copies"), copies, sizeof copies));
-    label(out, "");
+    status_label(out, "");
     fprintf(out, "%.0f fell back to single rows, %.0f were tried again; %.0f barriers, %.0f truncates\n",
             status_number(statistics, "fallbacks"), status_number(statistics, "retries"),
             status_number(statistics, "barriers"), status_number(statistics, "truncates"));
@@ -400,33 +352,8 @@ static void print_plugin(FILE *out, const json_t *document)
 {
     const char *notes = status_text(status_at(document, "applier.statistics"), "plugin");
     if (notes[0] != '\0') {
-        label(out, "decoder");
+        status_label(out, "decoder");
         fprintf(out, "%s\n", notes);
-    }
-}
-
-/* Tables that the applier leaves out. */
-static void print_again(FILE *out, const json_t *document)
-{
-    const json_t *table;
-    size_t index;
-    json_array_foreach(status_at(document, "copy.again"), index, table)
-    {
-        label(out, index == 0 ? "copy again" : "");
-        fprintf(out, "%s: %s, at %s\n", status_text(table, "table"), status_text(table, "reason"),
-                status_text(table, "lsn"));
-    }
-}
-
-/* What a policy did that the applier would have stopped at otherwise. */
-static void print_conflicts(FILE *out, const json_t *document)
-{
-    double count = status_number(document, "conflicts.count");
-    if (count > 0) {
-        label(out, "conflicts");
-        fprintf(out, "%.0f overwritten, %.0f skipped, the last %.19s: penstock.conflict lists them\n",
-                status_number(document, "conflicts.overwritten"),
-                status_number(document, "conflicts.skipped"), status_text(document, "conflicts.last_at"));
     }
 }
 
@@ -437,7 +364,7 @@ static void print_verified(FILE *out, const json_t *document)
     if (json_is_object(status_at(document, "verify.last"))) {
         double wrong = status_number(document, "verify.last.different") +
                        status_number(document, "verify.last.unanswered");
-        label(out, "verified");
+        status_label(out, "verified");
         fprintf(out, "%s ago, at %s: %.0f tables, %.0f rows, ",
                 status_duration(status_number(document, "verify.last.age_seconds"), age, sizeof age),
                 status_text(document, "verify.last.last_point"),
@@ -447,7 +374,7 @@ static void print_verified(FILE *out, const json_t *document)
                 status_number(document, "verify.repaired"));
     }
     if (json_is_object(status_at(document, "verify.open"))) {
-        label(out, "verify");
+        status_label(out, "verify");
         fprintf(out, "%.0f of %.0f pieces are compared, %.0f tables differ so far\n",
                 status_number(document, "verify.open.pieces_done"),
                 status_number(document, "verify.open.pieces"),
@@ -462,84 +389,12 @@ static void print_reverse(FILE *out, const json_t *document)
     if (!json_is_object(status_at(document, "reverse.slot"))) {
         return;
     }
-    label(out, "way back");
+    status_label(out, "way back");
     fprintf(out, "%s, lag %s, the source has confirmed %s; the target keeps %s of WAL for it\n",
             status_true(document, "reverse.slot.active") ? "streaming" : "NOT STREAMING",
             status_bytes(status_number(document, "reverse.slot.lag_bytes"), lag, sizeof lag),
             status_text(document, "reverse.slot.confirmed_lsn"),
             status_bytes(status_number(document, "reverse.slot.kept_bytes"), kept, sizeof kept));
-}
-
-static void print_list(FILE *out, const json_t *document)
-{
-    const json_t *entry;
-    size_t index;
-    json_array_foreach(status_at(document, "made"), index, entry)
-    {
-        label(out, index == 0 ? "made" : "");
-        fprintf(out, "%s: %s\n", status_text(entry, "where"), status_text(entry, "what"));
-    }
-    json_array_foreach(status_at(document, "journal"), index, entry)
-    {
-        label(out, index == 0 ? "journal" : "");
-        fprintf(out, "%.19s  %s: %s %s\n", status_text(entry, "at"), status_text(entry, "operation"),
-                status_text(entry, "step"), status_text(entry, "event"));
-    }
-}
-
-/* What the copy has done of a table. */
-static void print_copied(FILE *out, const json_t *table)
-{
-    char bytes[32], rows[40];
-    double count = status_number(table, "copied_rows");
-    fprintf(out, "%-8s %10s %15s rows  %s\n", status_text(table, "state"),
-            status_bytes(status_number(table, "bytes"), bytes, sizeof bytes),
-            status_count(count > 0 ? count : 0, rows, sizeof rows), status_text(table, "table"));
-}
-
-/* What the applier does with a table; its lanes are decided with its first change. */
-static void print_applied(FILE *out, const json_t *table)
-{
-    char rate[40], rows[40];
-    const char *lane = status_text(table, "lane");
-    bool decided = status_text(table, "lane_class")[0] != '\0';
-    fprintf(out, "%11s %15s  %-4s  %s",
-            status_count(status_number(table, "rows_per_second"), rate, sizeof rate),
-            status_count(status_number(table, "rows_applied"), rows, sizeof rows),
-            lane[0] != '\0' ? lane
-            : decided       ? "one"
-                            : "-",
-            status_text(table, "table"));
-    if (status_text(table, "recopy_reason")[0] != '\0') {
-        fprintf(out, "  (to be copied again: %s)", status_text(table, "recopy_reason"));
-    } else {
-        fprintf(out, "  (%s)", decided ? status_text(table, "why") : "no change yet");
-    }
-    fputc('\n', out);
-}
-
-static void print_tables(FILE *out, const json_t *document)
-{
-    char shown[40], all[40];
-    const json_t *tables = status_at(document, "tables"), *table;
-    bool copied = strcmp(status_text(document, "phase"), "created") != 0 &&
-                  strcmp(status_text(document, "phase"), "copying") != 0;
-    size_t index;
-    if (tables == NULL) {
-        return;
-    }
-    if (status_number(document, "copy.tables") > (double)json_array_size(tables)) {
-        fprintf(out, "The %s busiest of %s tables; --all lists the others.\n",
-                status_count((double)json_array_size(tables), shown, sizeof shown),
-                status_count(status_number(document, "copy.tables"), all, sizeof all));
-    }
-    if (copied) {
-        fprintf(out, "%11s %15s  %-4s  %s\n", "rows/s", "rows applied", "lane", "table");
-    }
-    json_array_foreach(tables, index, table)
-    {
-        (copied ? print_applied : print_copied)(out, table);
-    }
 }
 
 /* What stands where; of no use to someone who watches. */
@@ -557,19 +412,6 @@ static void print_standing(FILE *out, const json_t *document, bool known)
     }
 }
 
-/* The migrations that are on the target, for whoever mistyped the name. */
-static void print_others(FILE *out, const json_t *document)
-{
-    const json_t *others = status_at(document, "others");
-    size_t i;
-    json_t *name;
-    json_array_foreach((json_t *)others, i, name)
-    {
-        label(out, i == 0 ? "there is" : "");
-        fprintf(out, "%s\n", json_string_value(name));
-    }
-}
-
 /* What of that may change while someone watches. */
 static void print_moving(FILE *out, const json_t *document)
 {
@@ -582,69 +424,40 @@ static void print_moving(FILE *out, const json_t *document)
     }
 }
 
-#define DIFFERENCES_SHOWN 30
-
-static void print_ddl(FILE *out, const json_t *document)
-{
-    const json_t *list = status_at(document, "drift"), *text;
-    size_t i;
-    double came = status_number(document, "ddl.applied") + status_number(document, "ddl.left_out") +
-                  status_number(document, "ddl.skipped");
-    if (came > 0) {
-        label(out, "DDL");
-        fprintf(out, "%.0f applied, %.0f left out, %.0f skipped; penstock ddl list shows it\n",
-                status_number(document, "ddl.applied"), status_number(document, "ddl.left_out"),
-                status_number(document, "ddl.skipped"));
-    }
-    if (list != NULL) {
-        label(out, "schema");
-        fprintf(out, "%zu difference%s\n", json_array_size(list), json_array_size(list) == 1 ? "" : "s");
-    }
-    json_array_foreach((json_t *)list, i, text)
-    {
-        if (i == DIFFERENCES_SHOWN) {
-            label(out, "");
-            fprintf(out, "and %zu more: penstock status --schema --json\n", json_array_size(list) - i);
-            break;
-        }
-        label(out, "");
-        fprintf(out, "%s\n", json_string_value(text));
-    }
-}
-
 void status_print(FILE *out, const json_t *document, bool brief)
 {
     bool known = !status_in_phase(document, "none");
     if (known) {
         print_health(out, document);
     }
-    label(out, "migration");
+    status_label(out, "migration");
     fprintf(out, "%s: %s%s%s\n", status_text(document, "name"),
             known ? status_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
             !brief || !known                           ? ""
             : status_true(document, "running.applier") ? status_text(document, "applier.state")
                                                        : "not running");
     if (!known) {
-        print_others(out, document);
+        status_print_others(out, document);
     }
     if (status_in_phase(document, "copied")) {
         print_progress(out, document);
     }
     if (known) {
         print_error(out, document);
-        print_again(out, document);
-        print_conflicts(out, document);
+        status_print_again(out, document);
+        status_print_conflicts(out, document);
+        status_print_accepted(out, document);
         print_verified(out, document);
         print_reverse(out, document);
-        print_ddl(out, document);
+        status_print_ddl(out, document);
     }
     if (!brief) {
         print_standing(out, document, known);
-        print_list(out, document);
+        status_print_list(out, document);
     } else if (known) {
         print_moving(out, document);
     }
-    print_tables(out, document);
-    label(out, "next:");
+    status_print_tables(out, document);
+    status_label(out, "next:");
     fprintf(out, "%s\n", status_text(document, "next"));
 }

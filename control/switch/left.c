@@ -9,30 +9,42 @@
 #include "large.h"
 #include "left_behind.h"
 
+/* "1 relation", "2 relations". */
+#define COUNTED(what) "format('%s " what "%s', count(*), CASE WHEN count(*) <> 1 THEN 's' END)"
+
 /* A sentence of each kind, or NULL; $1: the migration. */
 static const char *const sentences[] = {
     "WITH l AS (SELECT * FROM penstock.left_behind WHERE migration = $1 AND extent = 'all' AND kind <> 'S')"
-    " SELECT format('%s relation(s) of the source stay behind: %s%s', (SELECT count(*) FROM l),"
-    "     (SELECT string_agg(format('%s.%s (%s)', schema_name, relation_name, reason), ', ' ORDER BY "
-    "schema_name,"
-    "        relation_name) FROM (SELECT * FROM l ORDER BY schema_name, relation_name LIMIT 20) x),"
-    "     CASE WHEN (SELECT count(*) FROM l) > 20 THEN ', ...' END) WHERE EXISTS (SELECT FROM l)",
+    " SELECT format('%s of the source left behind: %s%s', (SELECT " COUNTED(
+        "relation") " FROM l),"
+                    "     (SELECT string_agg(format('%s.%s (%s)', schema_name, relation_name, reason), ', ' "
+                    "ORDER BY "
+                    "schema_name,"
+                    "        relation_name) FROM (SELECT * FROM l ORDER BY schema_name, relation_name LIMIT "
+                    "20) x),"
+                    "     CASE WHEN (SELECT count(*) FROM l) > 20 THEN ', ...' END) WHERE EXISTS (SELECT "
+                    "FROM l)",
     "WITH l AS (SELECT * FROM penstock.left_behind WHERE migration = $1 AND extent = 'rows')"
-    " SELECT format('the rows of %s relation(s) stay behind, which are empty on the target: %s%s',"
-    "     (SELECT count(*) FROM l), (SELECT string_agg(format('%s.%s (%s)', schema_name, relation_name, "
-    "reason), ', '"
-    "        ORDER BY schema_name, relation_name) FROM (SELECT * FROM l ORDER BY schema_name, relation_name "
-    "LIMIT 20) "
-    "x), CASE WHEN (SELECT count(*) FROM l) > 20 THEN ', ...' END) WHERE EXISTS (SELECT FROM l)",
+    " SELECT format('the rows of %s are left behind, empty on the target: %s%s',"
+    "     (SELECT " COUNTED(
+        "relation") " FROM l), (SELECT string_agg(format('%s.%s (%s)', schema_name, relation_name, "
+                    "reason), ', '"
+                    "        ORDER BY schema_name, relation_name) FROM (SELECT * FROM l ORDER BY "
+                    "schema_name, relation_name "
+                    "LIMIT 20) "
+                    "x), CASE WHEN (SELECT count(*) FROM l) > 20 THEN ', ...' END) WHERE EXISTS (SELECT FROM "
+                    "l)",
     "WITH k AS (SELECT object_name FROM penstock.schema_object WHERE migration = $1 AND kind = 'FK "
     "CONSTRAINT'"
     "     AND (not_valid IS NOT NULL OR state = 'left out' AND (starts_with(words, 'needs ')"
     "          OR starts_with(words, 'points to '))))"
-    " SELECT format('%s foreign key(s) point to what stays behind, and are left out or not checked: %s%s',"
-    "     (SELECT count(*) FROM k), (SELECT string_agg(object_name, ', ' ORDER BY object_name)"
-    "        FROM (SELECT * FROM k ORDER BY 1 LIMIT 20) x), CASE WHEN (SELECT count(*) FROM k) > 20 THEN ', "
-    "...' END)"
-    "  WHERE EXISTS (SELECT FROM k)",
+    " SELECT format('%s to what is left behind, left out or not checked: %s%s',"
+    "     (SELECT " COUNTED(
+        "foreign key") " FROM k), (SELECT string_agg(object_name, ', ' ORDER BY object_name)"
+                       "        FROM (SELECT * FROM k ORDER BY 1 LIMIT 20) x), CASE WHEN (SELECT count(*) "
+                       "FROM k) > 20 THEN ', "
+                       "...' END)"
+                       "  WHERE EXISTS (SELECT FROM k)",
 };
 
 #define COUNT (sizeof sentences / sizeof *sentences)
@@ -44,13 +56,12 @@ static int large_sentence(Cutover *cutover, char **out, Error *error)
     if (large_load(cutover->target, cutover->migration.name, &known, error) != 0) {
         return -1;
     }
-    return known.known
-               ? 0
-               : database_value(
-                     cutover->source, out, error,
-                     "SELECT format('%s large object(s) of the source stay behind (--skip-large-objects)',"
-                     " count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0",
-                     0);
+    return known.known ? 0
+                       : database_value(
+                             cutover->source, out, error,
+                             "SELECT format('%s of the source left behind (--skip-large-objects)',"
+                             " " COUNTED("large object") ") FROM pg_largeobject_metadata HAVING count(*) > 0",
+                             0);
 }
 
 static int refuse(const char *first, Error *error)

@@ -196,8 +196,9 @@ static int name_written_since(Cutover *cutover, Error *error)
         return -1;
     }
     if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
-        cutover_warn(cutover, "%s table(s) were written since the last comparison, which ended at %s%s",
-                     PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1),
+        bool one = strcmp(PQgetvalue(row, 0, 0), "1") == 0;
+        cutover_warn(cutover, "%s table%s written since the last comparison, which ended at %s%s",
+                     PQgetvalue(row, 0, 0), one ? " was" : "s were", PQgetvalue(row, 0, 1),
                      cutover->options->verify ? "; --verify compares all at the switch"
                                               : "; --verify would compare them at the switch");
     }
@@ -230,8 +231,8 @@ int check_verified(Cutover *cutover, Error *error)
     } else if (strcmp(PQgetvalue(row, 0, 0), "0") != 0) {
         status = error_set(
             error, ERROR_STATE,
-            "--require-verified: the last full comparison, which ended at %s, found %s difference(s)",
-            PQgetvalue(row, 0, 2), PQgetvalue(row, 0, 0));
+            "--require-verified: the last full comparison, which ended at %s, found %s difference%s",
+            PQgetvalue(row, 0, 2), PQgetvalue(row, 0, 0), strcmp(PQgetvalue(row, 0, 0), "1") == 0 ? "" : "s");
     } else if (PQgetvalue(row, 0, 1)[0] != 't') {
         status = error_set(error, ERROR_STATE,
                            "--require-verified: the last full comparison ended at %s, more than %.0f s ago",

@@ -1,6 +1,7 @@
 /*
  * reset_val is what a session of our role in this database begins with, since our own settings are made by SET. What the role
- * has for itself is left out: it is nobody else's. So is what the database has: that is drift.
+ * has for itself is left out: it is nobody else's. So is what the database of the source sets: the copy brings that, and behind it the
+ * comparison of the definitions looks at it. What the target's database sets by itself counts: it is what applications will find.
  */
 #include "unlike.h"
 
@@ -19,9 +20,7 @@
     "built_in"                                                                                               \
     "  FROM pg_settings s WHERE s.name IN " NOTICED                                                          \
     "   AND NOT EXISTS (SELECT FROM pg_db_role_setting o, unnest(o.setconfig) c"                             \
-    "     WHERE (o.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)"                        \
-    "        OR o.setrole = 0 AND o.setdatabase = (SELECT oid FROM pg_database WHERE datname = "             \
-    "current_database()))"                                                                                   \
+    "     WHERE o.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)"                         \
     "       AND lower(split_part(c, '=', 1)) = lower(s.name))"                                               \
     " UNION ALL"                                                                                             \
     " SELECT r.rolname::text, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), false"                   \
@@ -44,14 +43,19 @@ static const char gather_sql[] =
 
 static const char compare_sql[] =
     "SELECT coalesce(t.role, h.role), coalesce(t.name, h.name), t.value, h.value,"
-    "  concat('ALTER ', CASE WHEN coalesce(t.role, h.role) = '' THEN 'SYSTEM'"
+    "  concat('ALTER ', CASE WHEN coalesce(t.role, h.role) = '' THEN CASE WHEN d.name IS NULL THEN 'SYSTEM'"
+    "      ELSE format('DATABASE %I', d.name) END"
     "    ELSE format('ROLE %I', coalesce(t.role, h.role)) END,"
     "    CASE WHEN t.value IS NULL THEN format(' RESET %s', h.name)"
     "    ELSE concat(' SET ', t.name, ' TO ', CASE WHEN t.name ~ '(search_path|libraries|tablespaces)$'"
     "      THEN coalesce(nullif(t.value, ''), quote_literal('')) ELSE quote_literal(t.value) END) END,"
-    "    CASE WHEN coalesce(t.role, h.role) = '' THEN '; SELECT pg_reload_conf()' END)"
+    "    CASE WHEN coalesce(t.role, h.role) = '' AND d.name IS NULL THEN '; SELECT pg_reload_conf()' END)"
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[]) AS t (role, name, value, built_in)"
     " FULL JOIN (" SIDE ") h ON h.role = t.role AND h.name = t.name"
+    /* The database's own would hide what is set for the server. */
+    " LEFT JOIN (SELECT b.datname AS name, split_part(c, '=', 1) AS setting FROM pg_database b JOIN "
+    "   pg_db_role_setting o ON o.setdatabase = b.oid AND o.setrole = 0, unnest(o.setconfig) c"
+    "   WHERE b.datname = current_database()) d ON lower(d.setting) = lower(h.name) AND h.role = ''"
     " WHERE " MEANS("t") " IS DISTINCT FROM " MEANS(
         "h") " AND NOT (t.built_in AND h.built_in)"
              "   AND CASE WHEN coalesce(t.role, h.role) = '' THEN t.role IS NOT NULL AND h.role IS NOT NULL"
@@ -62,7 +66,7 @@ static const char compare_sql[] =
              "($6::text[]))"
              " ORDER BY 1, 2";
 
-/* What the database itself sets at the source: the copy brings it, so that before it nothing can be said of that. */
+/* What the database itself sets at the source. */
 static const char own_sql[] =
     "SELECT coalesce(array_agg(lower(split_part(c, '=', 1))), '{}') FROM pg_db_role_setting o, "
     "unnest(o.setconfig) c WHERE o.setrole = 0"
@@ -75,7 +79,7 @@ static int find(Cutover *cutover, PGresult **out, Error *error)
     if (database_query(cutover->leaving, &there, error, gather_sql, 0) != 0) {
         return -1;
     }
-    int status = preflight_is_early(cutover) ? database_value(cutover->leaving, &own, error, own_sql, 0) : 0;
+    int status = database_value(cutover->leaving, &own, error, own_sql, 0);
     if (status == 0) {
         status = database_query(cutover->entering, out, error, compare_sql, 6, PQgetvalue(there, 0, 0),
                                 PQgetvalue(there, 0, 1), PQgetvalue(there, 0, 2), PQgetvalue(there, 0, 3),
