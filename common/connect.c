@@ -77,7 +77,11 @@ static void step(PGconn *connection, const QueryLimits *limits)
     }
 }
 
-/* Where the SQLSTATE stands in a verbose message: the last "SEVERITY:  XXXXX: "; NULL when there is none. */
+/*
+ * Where the SQLSTATE stands in a verbose message, "SEVERITY:  XXXXX: "; NULL when there is none. There are two when libpq has tried
+ * with TLS and without (sslmode=prefer): then what one of them says of the password or the database tells more than that
+ * pg_hba.conf has no line for the other.
+ */
 static const char *find_sqlstate(const char *message)
 {
     const char *found = NULL;
@@ -88,7 +92,8 @@ static const char *find_sqlstate(const char *message)
                (isdigit((unsigned char)state[length]) || isupper((unsigned char)state[length]))) {
             length++;
         }
-        if (length == 5 && state[5] == ':' && state[6] == ' ') {
+        if (length == 5 && state[5] == ':' && state[6] == ' ' &&
+            (found == NULL || strncmp(found, "28000", 5) == 0)) {
             found = state;
         }
     }
@@ -152,7 +157,11 @@ void connect_reason(const PGconn *connection, char *out, size_t size)
     if (state == NULL) {
         snprintf(out, size, "%s", message);
     } else {
-        snprintf(out, size, "%.*s%s", (int)(state - message), message, state + 7);
+        const char *line = state; /* of this attempt alone */
+        while (line > message && line[-1] != '\n') {
+            line--;
+        }
+        snprintf(out, size, "%.*s%s", (int)(state - line), line, state + 7);
         char *location = strstr(out, "\nLOCATION:");
         if (location != NULL) {
             *location = '\0';

@@ -186,4 +186,23 @@ subtest 'a second applier' => sub {
     is($first->stop, 0, 'and ends cleanly');
 };
 
+# libpq tries once more without TLS, and the server has no line for that: which is not what is wrong.
+subtest 'a wrong password where TLS is asked for' => sub {
+    my $folder = $target->data_dir;
+    my $made = run_program(qw(openssl req -new -x509 -days 2 -nodes -subj /CN=localhost -out), "$folder/server.crt", '-keyout', "$folder/server.key");
+    plan skip_all => 'openssl makes no certificate' if $made->{status} != 0;
+    chmod 0600, "$folder/server.key";
+    write_file("$folder/pg_hba.conf", "hostssl all secretive 127.0.0.1/32 scram-sha-256\nlocal all all trust\n");
+    $target->sql('postgres', $_) foreach q{SET password_encryption = 'scram-sha-256'; CREATE ROLE secretive LOGIN PASSWORD 'right'}, 'ALTER SYSTEM SET ssl = on';
+    $target->reload;
+    wait_until('TLS', sub { $target->sql('postgres', 'SHOW ssl') eq 'on' });
+    local $ENV{PGPASSWORD} = 'geheim';
+    my $wrong = $target->uri('postgres', user => 'secretive', tcp => 1);
+    wait_until('the server to ask for it', sub { run_program('psql', '-X', '-c', 'SELECT 1', $wrong)->{stderr} =~ /password authentication failed/ });
+    my $result = run_program($penstock, 'copy', '--source=' . $source->uri('postgres'), "--target=$wrong");
+    like($result->{stderr}, qr/FATAL:  password authentication failed for user "secretive"/, 'the password is said to be wrong');
+    like($result->{stderr}, qr/Check user and password of --target/, 'and to be looked at');
+    unlike($result->{stderr}, qr/pg_hba|listen_addresses|28P01|geheim/, 'and nothing else is');
+};
+
 done_testing();
