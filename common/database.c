@@ -119,7 +119,10 @@ static int connect_error(Database *database, const char *sqlstate, Error *error)
                   end_names[database->end], reason);
         return hint_at_pooler(database->end, error);
     }
-    if (PQconnectionNeedsPassword(database->connection) || PQconnectionUsedPassword(database->connection)) {
+    /* Who was let in by a password, and then turned away for another reason, has the right one. */
+    bool of_login = strncmp(sqlstate, "28", 2) == 0;
+    if (PQconnectionNeedsPassword(database->connection) ||
+        (PQconnectionUsedPassword(database->connection) && of_login)) {
         hint_at_refusal("28P01", database->end, error);
     } else {
         hint_at_refusal(sqlstate, database->end, error);

@@ -7,7 +7,7 @@ SELECT json_build_object(
         SELECT json_build_object(
             'state', state, 'pid', pid, 'host', host, 'workers', workers,
             'started_at', started_at, 'updated_at', updated_at,
-            'report_age_seconds', round(extract(epoch FROM now() - updated_at)::numeric, 3),
+            'report_age_seconds', round(greatest(extract(epoch FROM now() - updated_at), 0)::numeric, 3),
             'running_seconds', round(extract(epoch FROM updated_at - started_at)::numeric, 3),
             'received_lsn', received_lsn, 'low_water_lsn', low_water_lsn, 'source_lsn', source_lsn,
             'last_commit_time', last_commit_time, 'heartbeat_time', heartbeat_time,

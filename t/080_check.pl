@@ -40,6 +40,11 @@ $good = outcomes(1, '--target', $target->uri('not_yet'));
 like(finding($good, 'target-reachable'),
     qr/database "not_yet" does not exist \| CREATE DATABASE not_yet ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;$/,
     'a target that is not there is made by the statement that is printed');
+is($good->{$_}{status}, 'ok', "$_ is looked at on its server") foreach qw(schema-trial way-back-servers way-back-connection target-superuser extensions);
+is("$good->{$_}{status}: $good->{$_}{error}", 'skipped: the target database is not there yet', "$_ has to wait")
+  foreach qw(same-database target-empty encoding locale target-create sort-order);
+my $conninfo = "host=127.0.0.1 port=" . $target->port . " dbname=not_yet user=" . getpwuid($<);
+is(outcomes(1, '--target', $target->uri('not_yet'), '--reverse-conninfo', $conninfo)->{'way-back-connection'}{status}, 'ok', 'nor does the way back fail for it');
 
 # The source as the target, also by another name.
 my $loop = migration($source, $source);

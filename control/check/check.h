@@ -51,11 +51,20 @@ typedef struct CheckRequest {
     int part_mb;   /* how large the copy's parts of tables will be; 0: as they are */
 } CheckRequest;
 
+/* In the place of a target database that is not there yet: another one of its server. */
+typedef struct StandIn {
+    bool stands;
+    Settings settings; /* with target in the place of the one that was given */
+    char *target;
+    char *reverse_conninfo; /* the same for the one of the way back; NULL: none was given */
+} StandIn;
+
 typedef struct CheckContext {
     const Settings *settings;
     const CheckRequest *request;
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
+    StandIn stand_in;
     LeftBehind left;    /* what stays behind; hidden in source */
     bool same_database; /* both lead to one database */
     bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
@@ -75,6 +84,7 @@ typedef struct CheckRow {
     const char *sql;
     CheckFunction function;
     unsigned needs;     /* of function: NEEDS_… that must be connected */
+    bool of_database;   /* it looks at the target database itself, not only at its server */
     const char *advice; /* what to do about its findings */
 } CheckRow;
 
@@ -115,6 +125,10 @@ int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error) M
 int probe_wal_rate(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_dictionaries(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_collations(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+
+/* Connects context to the database that stands in, or to none; the caller frees context->stand_in in the end. In stand_in.c. */
+void stand_in_find(CheckContext *context);
+void stand_in_free(StandIn *stand_in);
 
 /* The check does not apply, for this reason. Returns -1. */
 int check_skip(Error *error, const char *why);

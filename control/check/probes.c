@@ -13,25 +13,30 @@
 #include "state.h"
 
 #define OLDEST_SOURCE 11
+#define NO_SUCH_DATABASE "3D000"
 
-/* A server that cannot be reached is a finding, not an error of the check. */
-static void connect_or_find(const char *uri, DatabaseEnd end, Database **out, json_t *findings)
+/* A server that cannot be reached is a finding, not an error of the check. Returns the server's SQLSTATE in sqlstate, "" without. */
+static void connect_or_find(const char *uri, DatabaseEnd end, Database **out, json_t *findings,
+                            char sqlstate[6])
 {
     Error error = {.code = ERROR_NONE};
-    if (database_connect(uri, end, "check", out, &error) != 0) {
-        *out = NULL;
-        finding_add(findings, end == DATABASE_SOURCE ? "source" : "target", error.message, NULL);
-        if (error.hint[0] != '\0') {
-            json_object_set_new(json_array_get(findings, 0), "hint", json_string(error.hint));
-        }
+    sqlstate[0] = '\0';
+    if (database_connect(uri, end, "check", out, &error) == 0) {
         return;
+    }
+    *out = NULL;
+    snprintf(sqlstate, 6, "%s", error.sqlstate);
+    finding_add(findings, end == DATABASE_SOURCE ? "source" : "target", error.message, NULL);
+    if (error.hint[0] != '\0') {
+        json_object_set_new(json_array_get(findings, 0), "hint", json_string(error.hint));
     }
 }
 
 int probe_source(CheckContext *context, json_t *findings, Error *error)
 {
+    char sqlstate[6];
     (void)error;
-    connect_or_find(context->settings->source, DATABASE_SOURCE, &context->source, findings);
+    connect_or_find(context->settings->source, DATABASE_SOURCE, &context->source, findings, sqlstate);
     return 0;
 }
 
@@ -41,9 +46,7 @@ static void advise_to_make(CheckContext *context, json_t *findings)
     char *name = conninfo_get(context->settings->target, "dbname"), *fix = NULL;
     Error ignored;
     json_t *finding = json_array_get(findings, 0);
-    const char *words = json_string_value(json_object_get(finding, "detail"));
-    if (context->source != NULL && name != NULL && words != NULL && strstr(words, "database \"") != NULL &&
-        strstr(words, "\" does not exist") != NULL &&
+    if (context->source != NULL && name != NULL &&
         database_value(context->source, &fix, &ignored,
                        "SELECT format('CREATE DATABASE %I ENCODING %L LC_COLLATE %L LC_CTYPE %L TEMPLATE "
                        "template0;', $1::text, pg_encoding_to_char(encoding), datcollate, datctype) FROM "
@@ -57,10 +60,12 @@ static void advise_to_make(CheckContext *context, json_t *findings)
 
 int probe_target(CheckContext *context, json_t *findings, Error *error)
 {
+    char sqlstate[6];
     (void)error;
-    connect_or_find(context->settings->target, DATABASE_TARGET, &context->target, findings);
-    if (context->target == NULL) {
+    connect_or_find(context->settings->target, DATABASE_TARGET, &context->target, findings, sqlstate);
+    if (context->target == NULL && strcmp(sqlstate, NO_SUCH_DATABASE) == 0) {
         advise_to_make(context, findings);
+        stand_in_find(context);
     }
     return 0;
 }
@@ -101,7 +106,7 @@ int probe_versions(CheckContext *context, json_t *findings, Error *error)
         snprintf(detail, sizeof detail, "PostgreSQL %d, older than the source's %d", target, source);
         finding_add(findings, "target", detail, NULL);
     }
-    return find_same_database(context, findings, error);
+    return context->stand_in.stands ? 0 : find_same_database(context, findings, error);
 }
 
 int probe_session_role(CheckContext *context, json_t *findings, Error *error)

@@ -45,6 +45,7 @@ static const CheckRow rows[] = {
      .advice = "Grant it, or connect as a superuser. Tables that are made later need the same."},
     {.id = "target-create",
      .title = "Right to create schemas on the target",
+     .of_database = true,
      .severity = CHECK_PROBLEM,
      .side = ON_TARGET,
      .sql =

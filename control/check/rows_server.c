@@ -17,7 +17,9 @@ static const CheckRow rows[] = {
      .title = "Connection to the target",
      .severity = CHECK_PROBLEM,
      .function = probe_target,
-     .advice = "Until it can be reached, nothing else of it can be looked at."},
+     .advice =
+         "Until it can be reached, nothing else of it can be looked at; where its database is all that is "
+         "missing, nothing but its server."},
     {.id = "left-behind",
      .title = "What stays behind, as --only, --exclude and --schema-only say",
      .severity = CHECK_NOTE,

@@ -35,8 +35,12 @@
     "ELSE format(' REPLICA IDENTITY USING INDEX %I', candidate) END)"
 
 /* Live columns a of relations c whose type is one of these, by OID. */
-#define COLUMNS_OF_TYPE(types, detail)                                                                       \
-    "SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname), " detail ", NULL FROM " USER_RELATIONS      \
+/* instead: the type that the column of an ordinary table can have instead, or NULL. */
+#define COLUMNS_OF_TYPE(types, detail, instead)                                                              \
+    "SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname), " detail                                    \
+    ", CASE WHEN c.relkind IN ('r', 'p') AND a.attinhcount = 0 AND " instead                                 \
+    " IS NOT NULL THEN format('ALTER TABLE %I.%I ALTER %I TYPE %s', n.nspname, c.relname, "                  \
+    "a.attname, " instead ") END FROM " USER_RELATIONS                                                       \
     " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "                    \
     "JOIN pg_type t ON t.oid = a.atttypid "                                                                  \
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND " types " ORDER BY 1"
@@ -128,13 +132,14 @@ static const CheckRow rows[] = {
      .side = ON_SOURCE,
      .removed_in = 12,
      .sql = COLUMNS_OF_TYPE("(t.oid IN (702, 703, 704) OR t.typelem IN (702, 703, 704))",
-                            "format_type(a.atttypid, a.atttypmod)"),
+                            "format_type(a.atttypid, a.atttypmod)",
+                            "CASE t.oid WHEN 702 THEN 'timestamptz' WHEN 703 THEN 'interval' END"),
      .advice = "These types are gone from 12 on: change the columns to timestamptz, interval or tstzrange."},
     {.id = "pseudo-types",
      .title = "Columns of type unknown",
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
-     .sql = COLUMNS_OF_TYPE("t.oid = 705", "'unknown'"),
+     .sql = COLUMNS_OF_TYPE("t.oid = 705", "'unknown'", "'text'"),
      .advice = "Change them to text: such a column cannot be created any more."},
     {.id = "sql-identifier",
      .title = "Columns of type information_schema.sql_identifier",
@@ -144,7 +149,7 @@ static const CheckRow rows[] = {
      .sql =
          COLUMNS_OF_TYPE("c.relkind IN ('r', 'p', 'm') AND t.typname = 'sql_identifier' AND t.typnamespace = "
                          "(SELECT oid FROM pg_namespace WHERE nspname = 'information_schema')",
-                         "'information_schema.sql_identifier'"),
+                         "'information_schema.sql_identifier'", "'text'"),
      .advice = "From 12 on the type holds 63 bytes only: change the columns to text or name."},
     {.id = "tablespaces",
      .title = "Tablespaces in use that the target lacks",

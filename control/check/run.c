@@ -109,6 +109,9 @@ static const char *reason_to_skip(const CheckRow *row, const CheckContext *conte
     if ((needs & NEEDS_TARGET) != 0 && context->target == NULL) {
         return "the target is not reachable";
     }
+    if (row->of_database && context->stand_in.stands) {
+        return "the target database is not there yet";
+    }
     return NULL;
 }
 
@@ -200,6 +203,7 @@ json_t *check_run(const CheckRequest *request)
     left_behind_free(&context.left);
     database_close(context.source);
     database_close(context.target);
+    stand_in_free(&context.stand_in);
     return outcomes;
 }
 

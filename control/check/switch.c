@@ -111,9 +111,13 @@ static bool is_ahead(CheckContext *context)
 void check_switch(CheckContext *context, json_t *outcomes)
 {
     Filling filling = {.outcomes = outcomes};
+    CutoverOptions *ahead = context->request->ahead, replaced = *ahead;
+    if (context->stand_in.reverse_conninfo != NULL) {
+        replaced.reverse_conninfo = context->stand_in.reverse_conninfo;
+        ahead = &replaced;
+    }
     if (!context->same_database && is_ahead(context)) {
-        preflight_early(context->settings, context->request->ahead, context->source, context->target, hear,
-                        &filling);
+        preflight_early(context->settings, ahead, context->source, context->target, hear, &filling);
     }
     end_row(&filling);
 }
