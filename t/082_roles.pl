@@ -35,6 +35,14 @@ my ($found) = grep { $_->{id} eq 'role-attributes' } @{decode_json($migration->r
 is($found->{findings}[0]{object}, 'role there', 'check names a role that is another on the target');
 like($found->{findings}[0]{detail}, qr/LOGIN, CREATEROLE, member of team at the source; CONNECTION LIMIT 3 on the target/, 'and in what');
 
+# The role that we connect as has on each side what it needs there.
+$source->sql('postgres', 'CREATE ROLE mover LOGIN SUPERUSER REPLICATION CREATEDB');
+$target->sql('postgres', 'CREATE ROLE mover LOGIN SUPERUSER');
+($found) = grep { $_->{id} eq 'role-attributes' } @{decode_json($migration->run('check', '--json', '--no-trial',
+    '--source', $source->uri('postgres', user => 'mover'), '--target', $target->uri('postgres', user => 'mover'))->{stdout})};
+is_deeply([ map { $_->{object} } @{ $found->{findings} } ], ['role there'], 'that it is another on the target is not said of our own role');
+$_->sql('postgres', 'DROP ROLE mover') foreach $source, $target;
+
 sub role
 {
     my ($server, $role) = @_;

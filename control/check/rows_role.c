@@ -91,12 +91,14 @@ static const CheckRow rows[] = {
      .title = "Roles that are on both sides and differ",
      .severity = CHECK_WARNING,
      .side = ON_TARGET,
-     .gather = "SELECT coalesce(json_object_agg(r.rolname, " ATTRIBUTES
-               "), '{}') FROM pg_roles r WHERE r.oid <> 10 AND r.rolname !~ '^pg_'",
+     /* Those that we connect as have what they need on each side (check --grants), and are nobody's of the applications. */
+     .gather =
+         "SELECT coalesce(json_object_agg(r.rolname, " ATTRIBUTES
+         "), '{}') FROM pg_roles r WHERE r.oid <> 10 AND r.rolname !~ '^pg_' AND r.rolname <> current_user",
      .sql = "SELECT format('role %I', name), format('%s at the source; %s on the target', there, here), NULL "
             "FROM ("
             "SELECT r.rolname AS name, $1::json ->> r.rolname::text AS there, " ATTRIBUTES
-            " AS here FROM pg_roles r) q "
+            " AS here FROM pg_roles r WHERE r.rolname <> current_user) q "
             "WHERE there <> here ORDER BY name",
      .advice = "A role that is there is never changed: see that it may do on the target what it has to."},
     {.id = "md5-passwords",

@@ -20,6 +20,11 @@ void status_label(FILE *out, const char *name)
     fprintf(out, "%-*s", LABEL, name);
 }
 
+static const char *plural(double count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* After the switch the stream from the source is over: its slot is dropped, and its applier has ended. */
 static bool stream_is_over(const json_t *document)
 {
@@ -108,9 +113,9 @@ static void print_copy(FILE *out, const json_t *document)
     double bytes = status_number(document, "copy.bytes");
     double copied = status_number(document, "copy.bytes_copied");
     status_label(out, "copy");
-    fprintf(out, "%.0f of %.0f tables, %s of %s (%.0f %%)\n", status_number(document, "copy.tables_copied"),
-            tables, status_bytes(copied, done, sizeof done), status_bytes(bytes, all, sizeof all),
-            bytes > 0 ? 100 * copied / bytes : 100.0);
+    fprintf(out, "%.0f of %.0f table%s, %s of %s (%.0f %%)\n", status_number(document, "copy.tables_copied"),
+            tables, plural(tables), status_bytes(copied, done, sizeof done),
+            status_bytes(bytes, all, sizeof all), bytes > 0 ? 100 * copied / bytes : 100.0);
     print_copy_running(out, document);
 }
 
@@ -293,9 +298,11 @@ static void print_applier(FILE *out, const json_t *document)
             status_number(document, "applier.workers"),
             status_number(document, "applier.report_age_seconds"));
     status_label(out, "");
-    fprintf(out, "%s transactions, %s changes in %s; received %s, durable %s\n",
+    fprintf(out, "%s transaction%s, %s change%s in %s; received %s, durable %s\n",
             status_count(status_number(document, "applier.transactions"), transactions, sizeof transactions),
+            plural(status_number(document, "applier.transactions")),
             status_count(status_number(document, "applier.changes"), changes, sizeof changes),
+            plural(status_number(document, "applier.changes")),
             status_duration(status_number(document, "applier.running_seconds"), since, sizeof since),
             status_text(document, "applier.received_lsn"), status_text(document, "applier.low_water_lsn"));
 }
@@ -365,10 +372,12 @@ static void print_verified(FILE *out, const json_t *document)
         double wrong = status_number(document, "verify.last.different") +
                        status_number(document, "verify.last.unanswered");
         status_label(out, "verified");
-        fprintf(out, "%s ago, at %s: %.0f tables, %.0f rows, ",
-                status_duration(status_number(document, "verify.last.age_seconds"), age, sizeof age),
-                status_text(document, "verify.last.last_point"),
-                status_number(document, "verify.last.tables"), status_number(document, "verify.last.rows"));
+        fprintf(
+            out, "%s ago, at %s: %.0f table%s, %.0f row%s, ",
+            status_duration(status_number(document, "verify.last.age_seconds"), age, sizeof age),
+            status_text(document, "verify.last.last_point"), status_number(document, "verify.last.tables"),
+            plural(status_number(document, "verify.last.tables")),
+            status_number(document, "verify.last.rows"), plural(status_number(document, "verify.last.rows")));
         fprintf(out, wrong > 0 ? "%.0f DIFFERENT OR WITHOUT AN ANSWER" : "no difference", wrong);
         fprintf(out, status_number(document, "verify.repaired") > 0 ? "; %.0f rows repaired in all\n" : "\n",
                 status_number(document, "verify.repaired"));
