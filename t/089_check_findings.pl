@@ -70,14 +70,14 @@ sub found
 # An hour in which much was written: files of WAL that stand for it, far ahead of the server.
 my $written = $source->data_dir . '/pg_wal/0000000100000000000000F0';
 open(my $file, '>', $written) or die "$written: $!";
-truncate($file, 3_000_000_000) or die "$written: $!";
+truncate($file, 12_000_000_000_000) or die "$written: $!";
 close $file;
 my %found = found();
 unlink $written;
 
 is_deeply($found{'large-values'}, [ 'public.large | has a value of more than 256 MB as it is stored | ' ], 'a value near the limit');
-like($found{'wal-rate'}[0] // '', qr/^pg_wal \| \d+ GB an hour are written; for a copy whose longest job takes 00:10:00, \d+ GB must fit/,
-    'WAL that is kept while the copy runs');
+like($found{'wal-rate'}[0] // '', qr/^pg_wal \| \d+ [GT]B an hour are written; for a copy whose longest job takes 00:10:00, \d+ [GT]B must fit, and only [\d.]+ GB are free there/,
+    'WAL that is kept while the copy runs, and the disk that it is on');
 is(@{ $found{'collation-order'} }, 1, 'one collation') or diag explain $found{'collation-order'};
 like($found{'collation-order'}[0] // '', qr/^public\.odd \| source .*; target /, 'that sorts otherwise on the target');
 is_deeply($found{'always-triggers'}, [ 'rule quiet on public.line | ALWAYS | ', 'trigger always on public.shop | ALWAYS | ',

@@ -6,6 +6,7 @@
 #include "sql.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "clock.h"
 #include "plan.h"
@@ -152,41 +153,7 @@ int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error)
     return 0;
 }
 
-/*
- * The source keeps the WAL of two cycles of the copy, or of as long as its longest job takes: the largest table, at 30 MB/s.
- * What was written in the last hour is known from the files that are there.
- */
-static const char wal_sql[] =
-    "SELECT 'pg_wal', format('%s an hour are written; for a copy whose longest job takes %s, %s must fit', "
-    "pg_size_pretty((rate * 3600)::int8), date_trunc('minute', seconds * interval '1 s' + interval '30 s'), "
-    "pg_size_pretty((rate * seconds * 2)::int8)) FROM (SELECT (SELECT coalesce(sum(size), 0) / "
-    "greatest(extract(epoch FROM now() - min(modification)), 300) FROM pg_ls_waldir() WHERE name ~ "
-    "'^[0-9A-F]{24}$' AND modification > now() - interval '1 hour')::float8 AS rate, (SELECT greatest(600, "
-    "max(pg_table_size(c.oid)) / 3e7)::float8 FROM " USER_RELATIONS
-    " WHERE c.relkind = 'r') AS seconds) w WHERE rate * seconds * 2 > 1e10";
-
-int probe_wal_rate(CheckContext *context, json_t *findings, Error *error)
-{
-    PGresult *row = NULL;
-    bool may = false;
-    if (database_found(context->source, &may, error,
-                       "SELECT 1 WHERE has_function_privilege('pg_ls_waldir()', 'EXECUTE')", 0) != 0) {
-        return -1;
-    }
-    if (!may) {
-        return check_skip(error, "the role may not list the WAL (pg_monitor may)");
-    }
-    if (database_query(context->source, &row, error, wal_sql, 0) != 0) {
-        return -1;
-    }
-    if (PQntuples(row) > 0) {
-        finding_add(findings, PQgetvalue(row, 0, 0), PQgetvalue(row, 0, 1), NULL);
-    }
-    PQclear(row);
-    return 0;
-}
-
-/* By the speed at which one connection carries rows, as above. */
+/* By the speed at which one connection carries rows, as wal_probe.c has it. */
 #define BYTES_PER_MINUTE (INT64_C(30000000) * 60)
 
 int probe_uncut(CheckContext *context, json_t *findings, Error *error)
