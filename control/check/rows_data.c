@@ -45,6 +45,7 @@ static const CheckRow rows[] = {
          "Large tables are not read by the check: constraints on them are proven when the copy makes them."},
     {.id = "uncut",
      .title = "Large tables that are copied in one piece",
+     .of_database = true,
      .severity = CHECK_WARNING,
      .function = probe_uncut,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
