@@ -167,15 +167,32 @@ static int add_tables(Database *target, const TableCount *tables, size_t count, 
     return status;
 }
 
+/* The tables first: who finds counted_lsn finds them. */
 int state_report_counts(Database *target, const char *name, const char *lanes, const TableCount *tables,
-                        size_t count, Error *error)
+                        size_t count, Lsn counted, Error *error)
 {
-    if (database_execute(target, error, "UPDATE penstock.applier SET lanes = $2 WHERE migration = $1", 2,
-                         name, lanes) != 0 ||
-        (count != 0 && add_tables(target, tables, count, error) != 0)) {
+    char lsn[LSN_TEXT_SIZE];
+    if ((count != 0 && add_tables(target, tables, count, error) != 0) ||
+        database_execute(target, error,
+                         "UPDATE penstock.applier SET lanes = $2, counted_lsn = coalesce($3::pg_lsn, "
+                         "counted_lsn) WHERE migration = $1",
+                         3, name, lanes, counted != LSN_INVALID ? lsn_format(counted, lsn) : NULL) != 0) {
         return error_context(error, "reporting what was applied");
     }
     return 0;
+}
+
+/* A lane that is past counted_lsn has changes that an applier before this one had no time to count. */
+int state_open_counts(Database *target, const char *name, Error *error)
+{
+    return database_execute(
+        target, error,
+        "UPDATE penstock.applier a SET counted_lsn = greatest(a.counted_lsn, l.furthest),"
+        "   uncounted_at = CASE WHEN a.counted_lsn IS NULL OR a.counted_lsn < l.furthest THEN "
+        "clock_timestamp() ELSE a.uncounted_at END"
+        "  FROM (SELECT max(commit_lsn) AS furthest FROM penstock.lane WHERE migration = $1) l"
+        " WHERE a.migration = $1",
+        1, name);
 }
 
 int state_read_applier(Database *target, const char *name, ApplierStatus *out, Error *error)

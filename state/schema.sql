@@ -266,6 +266,8 @@ CREATE TABLE penstock.applier (
     blocked          jsonb,                  -- [{worker_pid, relation, seconds, pid, user, application, state, query}]: workers
                                              -- that wait for a lock, and who has it
     error            jsonb,                  -- {code, sqlstate, message, hint, lsn, number: PST-1234} when state is waiting or failed
+    counted_lsn      pg_lsn,                 -- every change that ends at or before this is in penstock.applied
+    uncounted_at     timestamptz,            -- an applier began then, and one before it was killed before it had counted all
     updated_at       timestamptz NOT NULL
 ) WITH (fillfactor = 10);
 
@@ -337,9 +339,14 @@ CREATE TABLE penstock.verify_pass (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     migration       text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
     scope           text NOT NULL,           -- what was to be compared, as options say it; empty: all
+    sample          int NOT NULL DEFAULT 0,  -- only so many of 10,000 rows; 0: all
     state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'left')),
     started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at        timestamptz,
+    pair            int NOT NULL DEFAULT 0,  -- of snapshots, for processes that compare along: this one counts from 1 ...
+    source_snapshot text,                    -- ... and has these names, while it can be taken over
+    target_snapshot text,
+    pair_wanted     int NOT NULL DEFAULT 0,  -- a process that compares along cannot go on with this one: another, please
     first_point     pg_lsn,                  -- the points at which rows were compared: what the source had committed before
     last_point      pg_lsn,
     points          int NOT NULL DEFAULT 0,

@@ -168,10 +168,14 @@ int state_report_applier(Database *target, const char *name, const ApplierReport
                          Error *error) MUST_CHECK;
 
 /*
- * Writes what was applied by lane, a JSON object, and adds what was applied by table. A table may come more than once.
+ * Writes what was applied by lane, a JSON object, and adds what was applied by table. A table may come more than once. counted:
+ * all that ends at or before this is in penstock.applied now; LSN_INVALID: not known.
  */
 int state_report_counts(Database *target, const char *name, const char *lanes, const TableCount *tables,
-                        size_t count, Error *error) MUST_CHECK;
+                        size_t count, Lsn counted, Error *error) MUST_CHECK;
+
+/* An applier begins: was everything counted that those before it have applied? If not, when that was noticed is kept. */
+int state_open_counts(Database *target, const char *name, Error *error) MUST_CHECK;
 
 /*
  * Problems of the check that the operator goes on with: findings is a JSON array of {check_id, object, detail}. And those that

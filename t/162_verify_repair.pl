@@ -17,6 +17,7 @@ CREATE TABLE counters (id int PRIMARY KEY, n bigint NOT NULL DEFAULT 0, note tex
 CREATE TABLE parts (id bigint, k text, v text, PRIMARY KEY (id, k));
 CREATE TABLE odd ("the key" numeric, m mood, "a 'b'" text, b bytea, PRIMARY KEY ("the key", m));
 CREATE TABLE keyless (a int, b text);
+CREATE TABLE heap (a int, b text);
 CREATE TABLE identity (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, u int UNIQUE);
 CREATE SEQUENCE counter;
 SELECT setval('counter', 41);
@@ -24,6 +25,7 @@ INSERT INTO counters (id, f) SELECT i, 0.1 + i / 3.0 FROM generate_series(1, 300
 INSERT INTO parts SELECT i, 'k' || i % 7, repeat('x', 300) FROM generate_series(1, 20000) AS i;
 INSERT INTO odd SELECT i / 4.0, 'ok', 'a''b\', decode(md5(i::text), 'hex') FROM generate_series(1, 50) AS i;
 INSERT INTO keyless SELECT i % 4, 'b' FROM generate_series(1, 40) AS i;
+INSERT INTO heap SELECT i % 2000, repeat('h', 50) FROM generate_series(1, 6000) AS i;
 INSERT INTO identity (u) SELECT i FROM generate_series(1, 20) AS i;
 ANALYZE;
 SQL
@@ -83,6 +85,35 @@ subtest 'while both sides are written' => sub {
     same_rows($source, $target, 'postgres', 'nothing of the stream was lost or done twice');
     is($target->sql('postgres', 'SELECT last_value FROM counter'), 41, 'the sequence is set');
     ok(verify(0)->{equal}, 'and there is nothing left to repair');
+};
+
+subtest 'a piece in which very many rows are wrong is copied anew' => sub {
+    $target->sql('postgres', <<'SQL');
+SET session_replication_role = replica;
+UPDATE parts SET v = 'all wrong' WHERE id <= 12000;
+DELETE FROM parts WHERE id > 19000;
+INSERT INTO parts SELECT i, 'too many', 'v' FROM generate_series(1, 3000) AS i;
+DELETE FROM heap WHERE a < 1500;
+INSERT INTO heap SELECT 5000, 'too many' FROM generate_series(1, 100);
+SQL
+    my $load = background('load_whole', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=2', '--rate=50',
+        "--file=$script", $source->uri('postgres'));
+    my $document = verify(0, '--repair', '--rows-only', '--hold', '50');
+    ok($document->{equal}, 'equal when it was compared again') or diag(encode_json($document));
+    $load->stop;
+    # The stream has mended some of parts meanwhile.
+    my $listed = sub { $target->sql('postgres', "SELECT count(*) FROM penstock.verify_difference WHERE pass = $document->{pass}
+        AND object = 'public.$_[0]' AND repaired = '$_[1]'") };
+    is($listed->('heap', 'inserted'), 4500, 'each row of a table without a key that was missing is listed');
+    is($listed->('heap', 'deleted'), 100, 'and each that was too many');
+    is($listed->('parts', 'inserted'), 1000, 'of one with a key, too');
+    is($listed->('parts', 'deleted'), 3000, 'those that were too many');
+    cmp_ok($listed->('parts', 'replaced'), '>', 11000, 'and those that were wrong');
+    is($document->{repaired}, $target->sql('postgres', "SELECT count(*) FROM penstock.verify_difference
+        WHERE pass = $document->{pass} AND repaired IS NOT NULL"), 'all are counted');
+    is($target->sql('postgres', 'SELECT count(*) FROM penstock.relation WHERE recopy_lsn IS NOT NULL'), 0, 'nothing is left to be copied again');
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'postgres', 'nothing of the stream was lost or done twice');
 };
 
 subtest 'what becomes wrong again is said, and nothing more is done' => sub {

@@ -70,6 +70,7 @@ static void give_counts(Confirm *confirm, bool all)
     CountsReport report = {0};
     if ((all || reporter_takes_counts(confirm->reporter)) &&
         counts_take(confirm->totals->counts, clock_usec(), all, &report)) {
+        report.counted = report.complete ? confirm->totals->low_water : LSN_INVALID;
         reporter_give_counts(confirm->reporter, &report);
     }
 }

@@ -20,6 +20,9 @@
 #include <string.h>
 
 #define TAKE_USEC 5000000
+/* Once so long nothing has come, what is counted is told: a switch, which has stopped the source, need not wait for it. */
+#define QUIET_USEC 200000
+#define ANY_LANE (-1)
 #define TAKE_TABLES 2000
 
 typedef struct LaneSum {
@@ -45,6 +48,7 @@ struct Counts {
     uint64_t *waiting; /* serial numbers; has the same capacity */
     size_t waiting_count;
     uint64_t taken_usec; /* 0: never */
+    uint64_t added_usec; /* the last change */
 };
 
 Counts *counts_new(int lanes)
@@ -88,22 +92,39 @@ static TableSum *sum_of(Counts *counts, const ApplyRelation *relation)
     return &counts->by_serial[relation->serial];
 }
 
-/* So many rows more of the change's relation. */
-static void add_rows(Counts *counts, const Change *change, uint64_t rows, uint64_t now_usec)
+/* So many rows more of the relation, in that lane. */
+static void add_rows(Counts *counts, const ApplyRelation *relation, int lane, uint64_t rows,
+                     uint64_t now_usec)
 {
-    TableSum *sum = sum_of(counts, change->relation);
+    TableSum *sum = sum_of(counts, relation);
     if (sum->rows == 0) {
-        sum->table = change->relation->number;
-        sum->lane = change->relation->lane_class == LANE_WHOLE ? change->lane : -1;
+        sum->table = relation->number;
+        sum->lane = ANY_LANE;
         sum->since_usec = now_usec;
-        counts->waiting[counts->waiting_count++] = change->relation->serial;
+        counts->waiting[counts->waiting_count++] = relation->serial;
+    }
+    if (relation->lane_class == LANE_WHOLE && lane != ANY_LANE) {
+        sum->lane = lane;
     }
     sum->rows += rows;
+}
+
+static void add_truncated(Counts *counts, const Batch *batch, uint64_t now_usec)
+{
+    for (size_t i = 0; i < batch->truncate->relation_count; i++) {
+        if (batch->truncated[i] != NULL) {
+            add_rows(counts, batch->truncated[i], ANY_LANE, 1, now_usec);
+        }
+    }
 }
 
 void counts_add(Counts *counts, const Batch *batch, uint64_t now_usec)
 {
     size_t first = 0;
+    counts->added_usec = now_usec;
+    if (batch->kind == BATCH_TRUNCATE) {
+        add_truncated(counts, batch, now_usec);
+    }
     for (size_t i = 0; i < batch->count; i++) {
         const Change *change = &batch->changes[i];
         LaneSum *lane = &counts->lanes[change->lane];
@@ -111,7 +132,7 @@ void counts_add(Counts *counts, const Batch *batch, uint64_t now_usec)
         lane->transactions += lane->last_commit != change->position.commit_lsn;
         lane->last_commit = change->position.commit_lsn;
         if (i + 1 == batch->count || batch->changes[i + 1].relation != change->relation) {
-            add_rows(counts, change, i + 1 - first, now_usec);
+            add_rows(counts, change->relation, change->lane, i + 1 - first, now_usec);
             first = i + 1;
         }
     }
@@ -160,9 +181,16 @@ static TableCount take_table(TableSum *sum, uint64_t now_usec, uint64_t taken_us
     return count;
 }
 
+static bool is_due(const Counts *counts, uint64_t now_usec)
+{
+    bool news = counts->waiting_count > 0 || counts->taken_usec < counts->added_usec + QUIET_USEC;
+    bool quiet = news && now_usec - counts->added_usec >= QUIET_USEC;
+    return counts->taken_usec == 0 || quiet || now_usec - counts->taken_usec >= TAKE_USEC;
+}
+
 bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out)
 {
-    if (!all && counts->taken_usec != 0 && now_usec - counts->taken_usec < TAKE_USEC) {
+    if (!all && !is_due(counts, now_usec)) {
         return false;
     }
     size_t taken = all || counts->waiting_count < TAKE_TABLES ? counts->waiting_count : TAKE_TABLES;
@@ -177,6 +205,7 @@ bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out)
     out->table_count = taken;
     out->lanes = take_lanes(counts, (double)(now_usec - since) / 1e6);
     counts->waiting_count -= taken;
+    out->complete = counts->waiting_count == 0;
     if (counts->waiting_count > 0) {
         memmove(counts->waiting, counts->waiting + taken, counts->waiting_count * sizeof *counts->waiting);
     }

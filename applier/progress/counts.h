@@ -18,6 +18,8 @@ typedef struct CountsReport {
     char *lanes; /* JSON, by lane: [{rows, transactions, rows_per_second, transactions_per_second}] */
     TableCount *tables;
     size_t table_count;
+    bool complete; /* nothing that was counted so far is left for a later one */
+    Lsn counted; /* set by who gives it on, when it is complete: all that ends at or before this was counted */
 } CountsReport;
 
 Counts *counts_new(int lanes);
@@ -27,8 +29,8 @@ void counts_free(Counts *counts);
 void counts_add(Counts *counts, const Batch *batch, uint64_t now_usec);
 
 /*
- * True, with what was counted since the last time, when that was some seconds ago; of more than a few thousand tables the
- * rest waits for its turn. With all, at once and everything. The caller frees *out with counts_report_free.
+ * True, with what was counted since the last time, when that was some seconds ago, or nothing more has come for a moment; of
+ * more than a few thousand tables the rest waits for its turn. A truncate counts as one row of each of its tables. With all, at once and everything. The caller frees *out with counts_report_free.
  */
 bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out);
 void counts_report_free(CountsReport *report);

@@ -139,7 +139,7 @@ static int write_counts(Reporter *reporter, CountsReport *counts, Error *error)
         return 0;
     }
     int status = state_report_counts(reporter->target, reporter->migration, counts->lanes, counts->tables,
-                                     counts->table_count, error);
+                                     counts->table_count, counts->counted, error);
     free(reporter->lanes);
     reporter->lanes = counts->lanes;
     counts->lanes = NULL;
@@ -265,7 +265,8 @@ static int connect_target(Reporter *reporter, Error *error)
         return -1;
     }
     reporter->socket = dup(PQsocket(database_connection(reporter->target)));
-    return take_lock(reporter, error);
+    return take_lock(reporter, error) == 0 ? state_open_counts(reporter->target, reporter->migration, error)
+                                           : -1;
 }
 
 int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)

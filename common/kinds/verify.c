@@ -22,6 +22,15 @@ static const ErrorKind kinds[] = {
      "Compare again: a new point is taken.",
      WORDS("no snapshot was kept", "that kept the snapshot", "the point of the comparison is not known",
            "their list is too long")},
+    {1905, "There is no comparison to join", "None of this migration runs, or whoever leads it has gone.",
+     "`penstock verify` without `--join` leads one; then join it.",
+     WORDS("there is nothing to join", "has made no pair of snapshots",
+           "the comparison that was joined has ended")},
+    {1906, "What has changed since the last comparison differs",
+     "Rows on the target were changed by somebody or something else than the applier.",
+     "`penstock verify` lists them, `penstock verify --repair` makes them right while clients go on at the "
+     "source.",
+     WORDS("from the source since the last comparison")},
 };
 
 ERROR_SECTION(error_section_verify);

@@ -6,8 +6,6 @@
 
 #include "number.h"
 
-#define MOST 16
-
 /* The bucket of a row; behind the last row one that is behind all others. */
 static int number_at(const PGresult *rows, int row)
 {
@@ -20,16 +18,17 @@ static bool is_same(const PGresult *source, int s, const PGresult *target, int t
            strcmp(PQgetvalue(source, s, 2), PQgetvalue(target, t, 2)) == 0;
 }
 
-int buckets_find(const PGresult *source, const PGresult *target, Text *out)
+int buckets_find(const PGresult *source, const PGresult *target, int most, Text *out)
 {
     int s = 0, t = 0, found = 0;
-    while (found < MOST && (s < PQntuples(source) || t < PQntuples(target))) {
+    while (s < PQntuples(source) || t < PQntuples(target)) {
         int left = number_at(source, s), right = number_at(target, t);
         if (left != right || !is_same(source, s, target, t)) {
-            char number[16];
-            snprintf(number, sizeof number, "%d", left < right ? left : right);
-            text_array_add(out, number);
-            found++;
+            if (found++ < most) {
+                char number[16];
+                snprintf(number, sizeof number, "%d", left < right ? left : right);
+                text_array_add(out, number);
+            }
         }
         s += left <= right;
         t += right <= left;

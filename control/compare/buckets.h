@@ -8,8 +8,11 @@
 
 #include "text.h"
 
+#define BUCKETS 4096
+#define BUCKETS_LISTED 16 /* of which what is in them is looked at, as a rule */
+
 /*
- * The first buckets that differ, as an array literal behind what is in out; returns how many. Both results have a row for each bucket
+ * The first buckets that differ, `most` of them, as an array literal behind what is in out; returns how many differ in all. Both results have a row for each bucket
  * that has something in it, in their order: its number, and two texts that are the same on both sides when what is in it is.
  */
-int buckets_find(const PGresult *source, const PGresult *target, Text *out);
+int buckets_find(const PGresult *source, const PGresult *target, int most, Text *out);

@@ -128,6 +128,8 @@ static int look_closer(ComparePair *pair, const Described *described, int max_ke
     }
     if (described->subject.key_parts) {
         table->row_hash = query_row_hash(&described->subject);
+        table->key_hash = query_key_hash(&described->subject);
+        table->key_shown = query_key_shown(&described->subject);
     }
     return table->rewritten || max_keys == 0 ? 0
                                              : rows_find(pair, &described->subject, max_keys, table, error);
@@ -143,6 +145,7 @@ static void take_shape(Described *described, const ChunkShape *shape, bool caref
         described->subject.first_key = shape->first_key;
         described->subject.last_key = shape->last_key;
         described->subject.sample = shape->sample;
+        described->subject.pace = shape->pace;
         described->subject.key_parts = shape->key_parts;
     }
 }

@@ -13,6 +13,7 @@ typedef struct ChunkShape {
     const char *range_type;
     const char *first_key, *last_key;
     int sample;
+    ComparePace pace;
     bool key_parts;
 } ChunkShape;
 

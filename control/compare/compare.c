@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "chunk.h"
+#include "clock.h"
 #include "exported.h"
 #include "number.h"
 #include "text.h"
@@ -19,7 +20,7 @@
 typedef struct Crew {
     const CompareOptions *options; /* with both snapshots, where they are known */
     CompareResult *result;
-    CompareTable **order; /* the tables, largest first */
+    CompareTable **order; /* the tables, largest first; smallest where there is a deadline */
     pthread_mutex_t lock;
     size_t next;
     size_t small_count; /* these come first; the guard's, where there is one */
@@ -31,11 +32,11 @@ typedef struct Crew {
  * The tables of migration $1, with their place in the order of comparison. Leaves whose rows go through a partitioned table may
  * have others on either side: that table is compared.
  */
-#define TABLES_SQL                                                                                           \
+#define TABLES_SQL(only)                                                                                     \
     "WITH whole AS ("                                                                                        \
     "  SELECT coalesce(route_schema, schema_name) AS schema_name, coalesce(route_table, table_name)"         \
     "         AS table_name, sum(source_bytes) AS source_bytes"                                              \
-    "    FROM penstock.relation WHERE migration = $1 GROUP BY 1, 2),"                                        \
+    "    FROM penstock.relation WHERE migration = $1 " only " GROUP BY 1, 2),"                               \
     " listed AS ("                                                                                           \
     "  SELECT schema_name, table_name, source_bytes,"                                                        \
     "         source_bytes <= 1048576 AND row_number() OVER (ORDER BY source_bytes, 1, 2) <= 500 AS small"   \
@@ -48,12 +49,16 @@ static int load_tables(const CompareOptions *options, Crew *crew, CompareResult 
     if (database_connect(options->target_uri, DATABASE_TARGET, "compare", &target, error) != 0) {
         return -1;
     }
-    int status =
-        database_query(target, &rows, error,
-                       TABLES_SQL "SELECT schema_name, table_name, small,"
-                                  "       row_number() OVER (ORDER BY small DESC, source_bytes DESC, 1, 2)"
-                                  "  FROM listed ORDER BY 1, 2",
-                       1, options->migration);
+    int status = database_query(
+        target, &rows, error,
+        TABLES_SQL(
+            "AND ($2::int8[] IS NULL OR id = ANY ($2::int8[]))") "SELECT schema_name, table_name, small,"
+                                                                 "       row_number() OVER (ORDER BY small "
+                                                                 "DESC, CASE WHEN $3::bool THEN source_bytes "
+                                                                 "ELSE"
+                                                                 "  -source_bytes END, 1, 2) FROM listed "
+                                                                 "ORDER BY 1, 2",
+        3, options->migration, options->only, options->deadline > 0 ? "t" : "f");
     if (status == 0) {
         result->table_count = (size_t)PQntuples(rows);
         result->tables = calloc(result->table_count + 1, sizeof *result->tables);
@@ -61,6 +66,7 @@ static int load_tables(const CompareOptions *options, Crew *crew, CompareResult 
         for (int i = 0; i < PQntuples(rows); i++) {
             result->tables[i].schema = text_copy(PQgetvalue(rows, i, 0));
             result->tables[i].name = text_copy(PQgetvalue(rows, i, 1));
+            result->tables[i].late = options->deadline > 0;
             crew->small_count += *PQgetvalue(rows, i, 2) == 't';
             crew->order[number_int(PQgetvalue(rows, i, 3)) - 1] = &result->tables[i];
         }
@@ -103,7 +109,7 @@ static int give_up_table(const CompareOptions *options, ComparePair *pair, Compa
         return -1;
     }
     table->unreadable = true;
-    table->equal = false;
+    table->equal = table->late = false;
     free(table->problem);
     table->problem = text_copy(error->message);
     return 0;
@@ -136,21 +142,29 @@ static int compare_again(ComparePair *pair, Forms *forms, const CompareOptions *
     return status;
 }
 
+static bool is_late(const CompareOptions *options)
+{
+    return options->deadline > 0 && clock_seconds() >= options->deadline;
+}
+
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
 static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
 {
     ComparePair pair;
     Error error;
     if (pair_open(crew->options, guard, &pair, &error) != 0) {
-        fail(crew, &error);
+        if (!is_late(crew->options)) {
+            fail(crew, &error);
+        }
         return;
     }
     CompareTable *table;
     Forms *forms = forms_new();
-    while ((table = take_table(crew, next, end)) != NULL) {
-        if (compare_one(&pair, forms, crew->options, table, &error) != 0 &&
-            compare_again(&pair, forms, crew->options, table, &error) != 0 &&
-            give_up_table(crew->options, &pair, table, &error) != 0) {
+    while (!is_late(crew->options) && (table = take_table(crew, next, end)) != NULL) {
+        if (compare_one(&pair, forms, crew->options, table, &error) == 0 ||
+            compare_again(&pair, forms, crew->options, table, &error) == 0) {
+            table->late = false;
+        } else if (!is_late(crew->options) && give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
         }
     }
@@ -207,6 +221,10 @@ static int run_crew(Crew *crew, Error *error)
 static void sum_up(CompareResult *result)
 {
     for (size_t i = 0; i < result->table_count; i++) {
+        if (result->tables[i].late) {
+            result->late++;
+            continue;
+        }
         result->rewritten += result->tables[i].rewritten;
         result->unreadable += result->tables[i].unreadable;
         result->different +=
@@ -258,11 +276,12 @@ static int lock_small_tables(Database *guard, const char *migration, Error *erro
     char *sql = NULL;
     int status = database_value(
         guard, &sql, error,
-        TABLES_SQL
-        "SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(format('%I.%I', schema_name, "
-        "table_name), ', '))"
-        "  FROM listed WHERE small AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL"
-        " HAVING count(*) > 0",
+        TABLES_SQL(
+            "") "SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(format('%I.%I', schema_name, "
+                "table_name), ', '))"
+                "  FROM listed WHERE small AND to_regclass(format('%I.%I', schema_name, table_name)) IS NOT "
+                "NULL"
+                " HAVING count(*) > 0",
         1, migration);
     if (status == 0 && sql != NULL) {
         status = database_execute(guard, error, sql, 0);
@@ -301,6 +320,8 @@ void compare_table_clear(CompareTable *table)
     }
     free(table->keys);
     free(table->row_hash);
+    free(table->key_hash);
+    free(table->key_shown);
     free(table->schema);
     free(table->name);
     free(table->problem);

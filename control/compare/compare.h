@@ -28,6 +28,9 @@ typedef struct CompareOptions {
     const char *source_snapshot; /* as pg_export_snapshot gave it; NULL: one is taken now */
     const char *target_snapshot;
     const char *migration;
+    const char *only; /* these relations (penstock.relation.id), as an array literal; NULL: all */
+    double
+        deadline; /* on clock_seconds: what is not compared by then is late, and small tables come first; 0: none */
     int jobs;     /* tables compared at the same time */
     int max_keys; /* differing rows that are listed per table */
     bool (*stop)(void);
@@ -62,10 +65,13 @@ typedef struct CompareTable {
     bool equal;
     bool rewritten;  /* not equal, but emptied or rewritten on the target since the snapshot: no answer */
     bool unreadable; /* a side could not read it, or does not have it any more: no answer */
+    bool late;       /* there was no time to compare it */
     char *problem;   /* why it could not be compared (missing on the target …), or NULL */
     CompareKey *keys;
     size_t key_count;
-    char *row_hash; /* the hash of a row as an expression over t, where keys' parts were asked for */
+    bool more_keys; /* differ than are listed */
+    /* Where keys' parts were asked for, expressions over t: the hash of a row, the hash of its key, and the key as it is shown. */
+    char *row_hash, *key_hash, *key_shown;
 } CompareTable;
 
 typedef struct CompareResult {
@@ -73,6 +79,7 @@ typedef struct CompareResult {
     size_t table_count;
     size_t different;  /* tables that are not equal */
     size_t rewritten;  /* tables that could not be compared because of a TRUNCATE since */
+    size_t late;       /* tables for which there was no time */
     size_t unreadable; /* tables that could not be compared for another reason */
     int64_t rows;      /* of the source */
 } CompareResult;

@@ -6,16 +6,36 @@
 
 #include <poll.h>
 
+#include "clock.h"
 #include "exported.h"
 #include "query.h"
 
-/* Floats are compared at what both majors print alike. */
-static const char settings[] = "SET extra_float_digits = 0";
+#define LOOK_MS 200
+#define SHORT_LOOK_MS 20 /* where there is a deadline, clients wait */
+
+/*
+ * Floats are compared at what both majors print alike. A session is a core at most: by itself the server would let each use two
+ * more, and clients wait for all of them.
+ */
+static const char settings[] = "SET extra_float_digits = 0; SET max_parallel_workers_per_gather = 0";
 
 int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
 {
     return database_connect(uri, end, purpose, out, error) == 0 ? database_execute(*out, error, settings, 0)
                                                                 : -1;
+}
+
+/* Before the deadline, if there is one: nobody is waited for beyond it. */
+static int connect_by(const CompareOptions *options, const char *uri, DatabaseEnd end, Database **out,
+                      Error *error)
+{
+    if (options->deadline <= 0) {
+        return pair_connect(uri, end, "compare", out, error);
+    }
+    QueryLimits limits = query_within((int)((options->deadline - clock_seconds()) * 1000));
+    return database_connect_within(uri, end, "compare", limits, out, error) == 0
+               ? database_execute(*out, error, settings, 0)
+               : -1;
 }
 
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error)
@@ -24,10 +44,11 @@ int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, 
                          .target_snapshot = options->target_snapshot,
                          .target = guard,
                          .guarded = guard != NULL,
+                         .deadline = options->deadline,
                          .stop = options->stop};
-    if (pair_connect(options->source_uri, DATABASE_SOURCE, "compare", &out->source, error) != 0 ||
+    if (connect_by(options, options->source_uri, DATABASE_SOURCE, &out->source, error) != 0 ||
         (guard == NULL &&
-         pair_connect(options->target_uri, DATABASE_TARGET, "compare", &out->target, error) != 0)) {
+         connect_by(options, options->target_uri, DATABASE_TARGET, &out->target, error) != 0)) {
         pair_close(out);
         return -1;
     }
@@ -94,17 +115,32 @@ static int send(Database *database, const char *sql, int count, const char *cons
     return sent ? 0 : database_error(database, NULL, error);
 }
 
+static bool is_late(const ComparePair *pair)
+{
+    return pair->deadline > 0 && clock_seconds() >= pair->deadline;
+}
+
+static int give_up(ComparePair *pair)
+{
+    query_cancel(database_connection(pair->source));
+    query_cancel(database_connection(pair->target));
+    return -1;
+}
+
 static int wait_for(ComparePair *pair, Database *database, Error *error)
 {
     PGconn *connection = database_connection(database);
     while (PQisBusy(connection)) {
         if (pair->stop != NULL && pair->stop()) {
-            query_cancel(database_connection(pair->source));
-            query_cancel(database_connection(pair->target));
-            return error_set(error, ERROR_INTERRUPTED, "interrupted");
+            error_set(error, ERROR_INTERRUPTED, "interrupted");
+            return give_up(pair);
+        }
+        if (is_late(pair)) {
+            error_set(error, ERROR_LIMIT, "there was no more time to compare");
+            return give_up(pair);
         }
         struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};
-        poll(&fd, 1, 200);
+        poll(&fd, 1, pair->deadline > 0 ? SHORT_LOOK_MS : LOOK_MS);
         if (!PQconsumeInput(connection)) {
             return database_error(database, NULL, error);
         }

@@ -11,8 +11,9 @@ typedef struct ComparePair {
     Database *target;
     const char *source_snapshot;
     const char *target_snapshot;
-    bool guarded; /* target is a guard: its transaction is open already, and stays so */
-    bool careful; /* the table at hand is read a second time: see chunk.h */
+    bool guarded;    /* target is a guard: its transaction is open already, and stays so */
+    bool careful;    /* the table at hand is read a second time: see chunk.h */
+    double deadline; /* as in CompareOptions */
     bool (*stop)(void);
 } ComparePair;
 
@@ -48,7 +49,7 @@ int pair_execute(ComparePair *pair, const char *sql, Error *error) MUST_CHECK;
 
 /*
  * Runs sql, with count text parameters, on both sides; the caller clears both results.
- * ERROR_INTERRUPTED when the stop of the options says so: the queries are cancelled then.
+ * ERROR_INTERRUPTED when the stop of the options says so, ERROR_LIMIT at the deadline: the queries are cancelled then.
  */
 int pair_query(ComparePair *pair, const char *sql, int count, const char *const *values, PGresult **source,
                PGresult **target, Error *error) MUST_CHECK;

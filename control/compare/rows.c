@@ -13,6 +13,7 @@
 #include "buckets.h"
 #include "text.h"
 
+#define ROWS_LOOKED_AT 200000
 #define MOST_COLUMNS 800 /* two for each: a query gives 1,664 columns at most */
 
 /* The columns of query_rows. */
@@ -43,6 +44,7 @@ static void add_key(CompareTable *table, int max_keys, const PGresult *rows, int
         }
     }
     if (table->key_count == (size_t)max_keys) {
+        table->more_keys = true;
         return;
     }
     CompareKey *key = &table->keys[table->key_count++];
@@ -214,6 +216,16 @@ static int find_parts(ComparePair *pair, const CompareSubject *subject, const ch
     return show_digits(pair, "0", error);
 }
 
+/* Who repairs wants many at once: as many as are in so many rows. */
+static int most_buckets(const CompareSubject *subject, const CompareTable *table)
+{
+    int64_t rows = table->source_rows > table->target_rows ? table->source_rows : table->target_rows;
+    int64_t most = ROWS_LOOKED_AT / (rows / BUCKETS + 1);
+    return !subject->key_parts || most < BUCKETS_LISTED ? BUCKETS_LISTED
+           : most > BUCKETS                             ? BUCKETS
+                                                        : (int)most;
+}
+
 int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, CompareTable *table,
               Error *error)
 {
@@ -225,7 +237,8 @@ int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, Co
         return -1;
     }
     Text buckets = {0};
-    buckets_find(source, target, &buckets);
+    int most = most_buckets(subject, table);
+    table->more_keys = buckets_find(source, target, most, &buckets) > most;
     const char *values[1] = {buckets.data};
     PQclear(source);
     PQclear(target);

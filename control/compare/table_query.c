@@ -145,6 +145,19 @@ static void append_from(Text *sql, const CompareSubject *subject)
     }
 }
 
+/*
+ * A reader that never rests takes a core from whoever else wants one, and each statement of a client waits for it, by some
+ * milliseconds. One that works for less than a millisecond and then sleeps lets them pass.
+ */
+static void append_pace(Text *sql, ComparePace pace)
+{
+    text_printf(sql,
+                ", pg_catalog.count(*) FILTER (WHERE CASE WHEN pg_catalog.random() OPERATOR(pg_catalog.<)"
+                " '%g'::pg_catalog.float8 THEN pg_catalog.pg_sleep('%g'::pg_catalog.float8) IS NULL"
+                " ELSE false END)",
+                1 / pace.rows, pace.seconds);
+}
+
 char *query_totals(const CompareSubject *const *subjects, int count)
 {
     Text sql = {0};
@@ -153,6 +166,9 @@ char *query_totals(const CompareSubject *const *subjects, int count)
                     i > 0 ? " UNION ALL " : "", i);
         append_hash(&sql, subjects[i], false);
         text_append(&sql, "), 0)");
+        if (subjects[i]->pace.rows > 0) {
+            append_pace(&sql, subjects[i]->pace);
+        }
         append_from(&sql, subjects[i]);
     }
     return sql.data;
@@ -255,5 +271,19 @@ char *query_row_hash(const CompareSubject *subject)
 {
     Text sql = {0};
     append_hash(&sql, subject, false);
+    return sql.data;
+}
+
+char *query_key_hash(const CompareSubject *subject)
+{
+    Text sql = {0};
+    append_hash(&sql, subject, true);
+    return sql.data;
+}
+
+char *query_key_shown(const CompareSubject *subject)
+{
+    Text sql = {0};
+    append_key(&sql, subject);
     return sql.data;
 }

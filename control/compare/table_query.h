@@ -13,6 +13,12 @@ typedef struct CompareColumn {
     bool key;         /* belongs to the primary key, or the replica identity */
 } CompareColumn;
 
+/* A session that reads rows sleeps for so many seconds after so many rows, or thereabouts; 0 rows: never. */
+typedef struct ComparePace {
+    double rows;
+    double seconds;
+} ComparePace;
+
 typedef struct CompareSubject {
     const char *schema;
     const char *name;
@@ -24,12 +30,14 @@ typedef struct CompareSubject {
     const char *range_type; /* of pg_catalog, as which they are compared */
     const char *first_key, *last_key; /* from here on, up to there; "" where it is open */
     int sample;                       /* only so many of 10,000 rows, by the hash of their key; 0: all */
+    ComparePace pace;                 /* of query_totals */
     bool key_parts;                   /* of rows that differ the key's values are wanted, too */
     const CompareColumn *columns;
     size_t column_count;
 } CompareSubject;
 
-/* A row for each of count subjects: its number from 0 on, count, sum of hashes. */
+/* A row for each of count subjects: its number from 0 on, count, sum of hashes; how often it slept, where
+ * they have a pace: all, or none. */
 char *query_totals(const CompareSubject *const *subjects, int count);
 
 /* count and sum of hashes for each of 4096 buckets of keys: bucket, count, sum. */
@@ -49,3 +57,7 @@ char *query_keys(const CompareSubject *subject);
 
 /* The hash of a row, as an expression over the table's alias t. */
 char *query_row_hash(const CompareSubject *subject);
+
+/* The same of its key, or of the row where there is none; and what is shown of it. */
+char *query_key_hash(const CompareSubject *subject);
+char *query_key_shown(const CompareSubject *subject);

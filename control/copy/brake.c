@@ -116,6 +116,14 @@ void brake_release(Brake *brake, int number)
     pthread_mutex_unlock(&brake->mutex);
 }
 
+int64_t brake_share(Brake *brake)
+{
+    pthread_mutex_lock(&brake->mutex);
+    int64_t share = brake->rate > 0 ? brake->rate / (brake->jobs > 0 ? brake->jobs : 1) + 1 : 0;
+    pthread_mutex_unlock(&brake->mutex);
+    return share;
+}
+
 int brake_spend(Brake *brake, int64_t bytes)
 {
     int wait = 0;

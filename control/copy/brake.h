@@ -42,5 +42,8 @@ bool brake_block(Brake *brake, int number);
 /* A job is done: whoever blocked for want of room has found it. */
 void brake_release(Brake *brake, int number);
 
+/* Bytes per second that one of the workers may take when all of them are at work; 0 for no bound. */
+int64_t brake_share(Brake *brake);
+
 /* Counts bytes that have been sent, and gives how many milliseconds, a thousand at most, to wait before the next. */
 int brake_spend(Brake *brake, int64_t bytes);

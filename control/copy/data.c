@@ -140,11 +140,23 @@ static int copy_and_pass(Data *data, Error *error)
     return 0;
 }
 
+/* What the command line says takes the place of what was set before (penstock throttle). */
+static int set_limits(const Copy *copy, Error *error)
+{
+    return copy->options->max_wal == NULL
+               ? 0
+               : database_execute(copy->target, error,
+                                  "INSERT INTO penstock.throttle (migration, max_wal)"
+                                  " VALUES ($1, pg_catalog.pg_size_bytes($2))"
+                                  " ON CONFLICT (migration) DO UPDATE SET max_wal = excluded.max_wal",
+                                  2, copy->settings->migration, copy->options->max_wal);
+}
+
 int copy_step_data(Copy *copy, bool repeated, Error *error)
 {
     Data data = {.copy = copy};
     (void)repeated;
-    if (make_keys_of_parts(copy, error) != 0 || governor_set(copy, error) != 0) {
+    if (make_keys_of_parts(copy, error) != 0 || set_limits(copy, error) != 0) {
         return -1;
     }
     int status = beside_open(copy, &data.yard.stop, &data.beside, error);
@@ -154,7 +166,7 @@ int copy_step_data(Copy *copy, bool repeated, Error *error)
                              .road = copy->again ? NULL : &data.road,
                              .built_next = true};
     yard_fill(&data.yard);
-    data.governor = governor_new(copy, data.yard.brake);
+    data.governor = yard_governor(&data.yard);
     if (status == 0) {
         status = copy_and_pass(&data, error);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "progress.h"
 
 #define LOOK_SECONDS 1
 /* Below this part of a limit of WAL the copy goes on. */
@@ -21,7 +22,7 @@
 typedef enum Limit { MAX_WAL, MAX_LAG, MAX_SESSIONS, MAX_XMIN_AGE, MIN_FREE, LIMITS } Limit;
 
 struct Governor {
-    const Copy *copy;
+    GovernorOptions options;
     Brake *brake;
     double looked_at;
     int allowed; /* jobs, as the limits have it */
@@ -44,31 +45,19 @@ typedef struct Throttle {
     char *standbys; /* array literal, NULL: all */
 } Throttle;
 
-Governor *governor_new(const Copy *copy, Brake *brake)
+Governor *governor_new(const GovernorOptions *options, Brake *brake)
 {
     Governor *governor = calloc(1, sizeof *governor);
     if (governor == NULL) {
         abort();
     }
-    *governor = (Governor){.copy = copy, .brake = brake, .allowed = copy->options->jobs, .told_of = NOTHING};
+    *governor = (Governor){.options = *options, .brake = brake, .allowed = options->jobs, .told_of = NOTHING};
     return governor;
 }
 
 void governor_free(Governor *governor)
 {
     free(governor);
-}
-
-/* What the command line says takes the place of what was set before. */
-int governor_set(const Copy *copy, Error *error)
-{
-    return copy->options->max_wal == NULL
-               ? 0
-               : database_execute(copy->target, error,
-                                  "INSERT INTO penstock.throttle (migration, max_wal)"
-                                  " VALUES ($1, pg_catalog.pg_size_bytes($2))"
-                                  " ON CONFLICT (migration) DO UPDATE SET max_wal = excluded.max_wal",
-                                  2, copy->settings->migration, copy->options->max_wal);
 }
 
 bool governor_holds(const Governor *governor)
@@ -87,18 +76,20 @@ static int read_throttle(Governor *governor, Throttle *out, Error *error)
     PGresult *row = NULL;
     *out = (Throttle){0};
     if (database_query(
-            governor->copy->target, &row, error,
+            governor->options.target, &row, error,
             "SELECT max_wal, max_lag, max_sessions, max_xmin_age, min_free, jobs, bytes_per_second,"
             "       paused, standbys"
             "  FROM penstock.throttle WHERE migration = $1",
-            1, governor->copy->settings->migration) != 0) {
+            1, governor->options.migration) != 0) {
         return error_context(error, "reading the throttle");
     }
     for (int i = 0; i < LIMITS; i++) {
         out->limits[i] = number_at(row, i, -1);
     }
-    out->jobs = (int)number_at(row, LIMITS, governor->copy->options->jobs);
+    out->jobs = (int)number_at(row, LIMITS, governor->options.jobs);
     out->rate = number_at(row, LIMITS + 1, 0);
+    int64_t own = governor->options.rate;
+    out->rate = own > 0 && (out->rate == 0 || own < out->rate) ? own : out->rate;
     out->paused = PQntuples(row) > 0 && PQgetvalue(row, 0, LIMITS + 2)[0] == 't';
     out->standbys = PQntuples(row) > 0 && !PQgetisnull(row, 0, LIMITS + 3)
                         ? strdup(PQgetvalue(row, 0, LIMITS + 3))
@@ -134,12 +125,12 @@ static const char *flag(bool value)
 static int read_free_space(Governor *governor, int64_t *out, Error *error)
 {
     char *kilobytes = NULL;
-    if (database_execute(governor->copy->target, error,
+    if (database_execute(governor->options.target, error,
                          "CREATE TEMP TABLE IF NOT EXISTS penstock_df (line text);"
                          "TRUNCATE pg_temp.penstock_df;"
                          "COPY pg_temp.penstock_df FROM PROGRAM 'df -Pk . | tail -n 1'",
                          0) != 0 ||
-        database_value(governor->copy->target, &kilobytes, error,
+        database_value(governor->options.target, &kilobytes, error,
                        "SELECT (pg_catalog.regexp_split_to_array(pg_catalog.btrim(line), '\\s+'))[4]"
                        "  FROM pg_temp.penstock_df LIMIT 1",
                        0) != 0) {
@@ -155,14 +146,16 @@ static void be_blind(Governor *governor, Limit limit, const char *name, const ch
 {
     if ((governor->blind & 1 << limit) == 0) {
         governor->blind |= 1 << limit;
-        progress_warn(governor->copy->progress, "%s is not looked after: %s", name, why);
+        char line[640];
+        snprintf(line, sizeof line, "%s is not looked after: %s", name, why);
+        governor->options.say(governor->options.context, line);
     }
 }
 
 /* A server that is there, and refuses to say it. */
 static int forgive(Governor *governor, Error *error)
 {
-    if (PQstatus(database_connection(governor->copy->target)) != CONNECTION_OK) {
+    if (PQstatus(database_connection(governor->options.target)) != CONNECTION_OK) {
         return -1;
     }
     be_blind(governor, MIN_FREE, "min-free", error->message);
@@ -196,10 +189,9 @@ static int read_figures(Governor *governor, const Throttle *throttle, int64_t fi
     for (int i = 0; i < LIMITS; i++) {
         figures[i] = 0;
     }
-    if (any &&
-        database_query(governor->copy->source, &row, error, figures_sql, 5,
-                       governor->copy->migration.slot_name, flag(limits[MAX_LAG] >= 0), throttle->standbys,
-                       flag(limits[MAX_SESSIONS] >= 0), flag(limits[MAX_XMIN_AGE] >= 0)) != 0) {
+    if (any && database_query(governor->options.source, &row, error, figures_sql, 5,
+                              governor->options.slot_name, flag(limits[MAX_LAG] >= 0), throttle->standbys,
+                              flag(limits[MAX_SESSIONS] >= 0), flag(limits[MAX_XMIN_AGE] >= 0)) != 0) {
         return error_context(error, "looking what the source is at");
     }
     for (int i = 0; any && i < MIN_FREE; i++) {
@@ -277,7 +269,7 @@ static int decide(Governor *governor, const Throttle *throttle, const int64_t *f
 /* For status, with each figure; and for whoever looks at this process, when another thing holds it up, or nothing any more. */
 static int tell(Governor *governor, bool holds, int what, const char *reason, Error *error)
 {
-    Progress *progress = governor->copy->progress;
+    char line[640];
     bool says = holds != governor->holds || what != governor->told_of;
     bool changed = says || strcmp(reason, governor->reason) != 0;
     snprintf(governor->reason, sizeof governor->reason, "%s", reason);
@@ -287,19 +279,23 @@ static int tell(Governor *governor, bool holds, int what, const char *reason, Er
         return 0;
     }
     if (!says) {
-        /* only the figure is another one */
+        line[0] = '\0'; /* only the figure is another one */
     } else if (reason[0] != '\0') {
-        progress_warn(progress, "the copy is %s: %s", holds ? "held" : "slowed down", reason);
+        snprintf(line, sizeof line, "%s is %s: %s", governor->options.what, holds ? "held" : "slowed down",
+                 reason);
     } else {
-        progress_warn(progress, "the copy goes on");
+        snprintf(line, sizeof line, "%s goes on", governor->options.what);
+    }
+    if (line[0] != '\0') {
+        governor->options.say(governor->options.context, line);
     }
     return database_execute(
-        governor->copy->target, error,
+        governor->options.target, error,
         "INSERT INTO penstock.throttle AS t (migration, reason, held_since)"
         " VALUES ($1, $2, CASE WHEN $3::bool THEN pg_catalog.clock_timestamp() END)"
         " ON CONFLICT (migration) DO UPDATE SET reason = excluded.reason,"
         "    held_since = CASE WHEN $3::bool THEN coalesce(t.held_since, excluded.held_since) END",
-        3, governor->copy->settings->migration, reason[0] != '\0' ? reason : NULL, flag(holds));
+        3, governor->options.migration, reason[0] != '\0' ? reason : NULL, flag(holds));
 }
 
 int governor_tick(Governor *governor, Error *error)

@@ -1,5 +1,5 @@
 /*
- * Sets the brake once a second by what penstock.throttle says and by what the servers are at: one for a process that copies.
+ * Sets the brake once a second by what penstock.throttle says and by what the servers are at: one for a process that copies or compares.
  *
  *     penstock.throttle ──► limits ─┐
  *     source, target    ──► figures ┴──► how many jobs may run, and why not more ──► brake, progress, penstock.throttle
@@ -10,16 +10,25 @@
 #pragma once
 
 #include "brake.h"
-#include "copy.h"
+#include "database.h"
 
 typedef struct Governor Governor;
 
-/* copy and brake are borrowed; copy's connections are used by governor_tick alone. The caller frees with governor_free. */
-Governor *governor_new(const Copy *copy, Brake *brake);
-void governor_free(Governor *governor);
+/* All borrowed; the connections are used by governor_tick alone. */
+typedef struct GovernorOptions {
+    Database *source, *target;
+    const char *migration;
+    const char *slot_name; /* the limit of WAL is about what is kept for this */
+    int jobs;              /* that may work where nothing else is said */
+    int64_t rate;          /* bytes per second at most, whatever else is said; 0: no bound of its own */
+    const char *what;      /* is slowed down, as people call it: "the copy" */
+    void (*say)(void *context, const char *line); /* what changes, for people */
+    void *context;
+} GovernorOptions;
 
-/* Writes down the limits that the command line has. */
-int governor_set(const Copy *copy, Error *error) MUST_CHECK;
+/* brake is borrowed. The caller frees with governor_free. */
+Governor *governor_new(const GovernorOptions *options, Brake *brake);
+void governor_free(Governor *governor);
 
 int governor_tick(Governor *governor, Error *error) MUST_CHECK;
 

@@ -91,7 +91,7 @@ static int work_joined(Copy *copy, Error *error)
     }
     if (status == 0) {
         yard_fill(&join.yard);
-        join.governor = governor_new(copy, join.yard.brake);
+        join.governor = yard_governor(&join.yard);
         status = yard_work(&join.yard, idle, error);
         (void)!copier_leave(copy->target, join.id, &ignored);
         governor_free(join.governor);

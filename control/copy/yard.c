@@ -34,6 +34,25 @@ void yard_clear(WorkerYard *yard)
     free(yard->watches);
 }
 
+static void say(void *progress, const char *line)
+{
+    progress_warn(progress, "%s", line);
+}
+
+Governor *yard_governor(const WorkerYard *yard)
+{
+    const Copy *copy = yard->copy;
+    const GovernorOptions options = {.source = copy->source,
+                                     .target = copy->target,
+                                     .migration = copy->settings->migration,
+                                     .slot_name = copy->migration.slot_name,
+                                     .jobs = copy->options->jobs,
+                                     .what = "the copy",
+                                     .say = say,
+                                     .context = copy->progress};
+    return governor_new(&options, yard->brake);
+}
+
 static void append_pids(const WorkerYard *yard, int *numbers, Text *out)
 {
     for (int i = 0; i < yard_size(yard->copy); i++) {

@@ -5,6 +5,7 @@
 
 #include "brake.h"
 #include "copy.h"
+#include "governor.h"
 #include "relay.h"
 #include "snapshots.h"
 
@@ -29,6 +30,9 @@ typedef struct WorkerYard {
 /* Fills in the brake and the watches of a yard whose copy is set, and frees them. */
 void yard_fill(WorkerYard *yard);
 void yard_clear(WorkerYard *yard);
+
+/* What sets the brake of a copy's yard; to be freed with governor_free. */
+Governor *yard_governor(const WorkerYard *yard);
 
 /* How many threads the yard of a copy has. */
 int yard_size(const Copy *copy);

@@ -20,6 +20,8 @@ static const struct {
     {"prepare_limit", offsetof(CutoverOptions, prepare_limit), 60.0},
     {"max_transaction_age", offsetof(CutoverOptions, max_transaction_age), 60.0},
     {"warm_up_limit", offsetof(CutoverOptions, warm_up_limit), 60.0},
+    {"require_verified", offsetof(CutoverOptions, require_verified), 0.0},
+    {"compare_limit", offsetof(CutoverOptions, compare_limit), 2.0},
 };
 
 static const struct {

@@ -28,6 +28,7 @@ enum {
     OPTION_WARM_UP,
     OPTION_WARM_UP_LIMIT,
     OPTION_REQUIRE_VERIFIED,
+    OPTION_COMPARE_LIMIT,
     OPTION_TARGET_ADDRESS,
     OPTION_NO_REVERSE,
     OPTION_REVERSE_CONNINFO,
@@ -108,6 +109,11 @@ static const struct argp_option cutover_options[] = {
      "Refuse unless penstock verify has compared everything within so long and found no difference: a number "
      "of seconds, or "
      "one with s, min, h or d",
+     0},
+    {"compare-limit", OPTION_COMPARE_LIMIT, "SECONDS", 0,
+     "With --require-verified: while clients are held, compare the tables that have changed since that "
+     "comparison, "
+     "for so long at most (2)",
      0},
     {"warm-up", OPTION_WARM_UP, NULL, 0,
      "Before clients are held: ANALYZE of target tables that have no statistics, and pg_prewarm of what the "
@@ -239,6 +245,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_REQUIRE_VERIFIED:
         options->require_verified = read_age(argument, state);
+        return 0;
+    case OPTION_COMPARE_LIMIT:
+        options->compare_limit = read_number(argument, "compare-limit", state);
         return 0;
     case OPTION_WARM_UP_LIMIT:
         options->warm_up_limit = read_number(argument, "warm-up-limit", state);

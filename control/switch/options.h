@@ -39,6 +39,7 @@ typedef struct CutoverOptions {
     bool verify;
     double
         require_verified; /* seconds within which a full pass of verify found no difference; 0: not asked for */
+    double compare_limit; /* seconds of the hold in which what changed since that pass is compared */
     bool yes;
     bool no_reverse;
     bool warm_up;

@@ -4,7 +4,7 @@
  * and it can be shown that nobody has.
  *
  *     cutover:   preflight  warm up  publish  slot  subscribe  hand over  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  snapshot  begin  open  point  prove  look  admit
+ *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  changed  snapshot  begin  open  point  prove  look  admit
  *                           RELEASE  probe  gone  streams  switched
  *     rollback:  preflight  stream  ahead  large ahead  lookout
  *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look  still  admit
@@ -127,6 +127,11 @@ static const Step cutover_steps[] = {
      .text = "bring large objects that have changed since",
      .perform = step_large,
      .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
+    {.name = "changed",
+     .text = "compare what has changed since the last comparison",
+     .perform = step_changed,
+     .needs = NEEDS_TARGET,
      .limit = LIMIT_HOLD},
     {.name = "snapshot",
      .text = "keep this moment of both sides for the comparison",

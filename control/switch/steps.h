@@ -56,6 +56,9 @@ int step_triggers(void *context, json_t *detail, Error *error);
 int step_silence(void *context, const json_t *detail, Error *error);
 void advise_silence(void *context, const json_t *detail, char *out, size_t size);
 
+/* changed.c: what has changed since the last comparison. */
+int step_changed(void *context, json_t *detail, Error *error);
+
 /* prove.c: that nobody has passed the fence. */
 int step_prove(void *context, json_t *detail, Error *error);
 

@@ -27,7 +27,7 @@ typedef struct Entry {
 #define AS_COUNT "$2::int8"
 
 static const Entry entries[] = {
-    {"jobs", "jobs", AS_COUNT, "tables and parts at a time, in each process that copies"},
+    {"jobs", "jobs", AS_COUNT, "tables and parts at a time, in each process that copies or compares"},
     {"rate", "bytes_per_second", AS_SIZE, "bytes per second that each process carries"},
     {"max-wal", "max_wal", AS_SIZE,
      "nothing is begun while the source keeps more WAL than this for the slot"},
@@ -149,9 +149,9 @@ static void print_text(const PGresult *row)
                PQgetisnull(row, 0, (int)i) ? "off" : PQgetvalue(row, 0, (int)i), entries[i].doc);
     }
     if (PQgetvalue(row, 0, PAUSED)[0] == 't') {
-        puts("The copy is paused: penstock resume lets it go on.");
+        puts("Copy and comparison are paused: penstock resume lets them go on.");
     } else if (!PQgetisnull(row, 0, REASON)) {
-        printf("The copy is %s: %s.\n", PQgetvalue(row, 0, HELD)[0] == 't' ? "held" : "slowed down",
+        printf("It is %s: %s.\n", PQgetvalue(row, 0, HELD)[0] == 't' ? "held" : "slowed down",
                PQgetvalue(row, 0, REASON));
     }
 }
@@ -206,17 +206,17 @@ static ExitStatus set_paused(const Settings *settings, bool paused, const char *
 static ExitStatus run_pause(const Settings *settings, void *options, Error *error)
 {
     (void)options;
-    return set_paused(
-        settings, true,
-        "The copy begins nothing more; what is at work comes to its end, and the stream goes on. "
-        "penstock resume lets it go on.",
-        error);
+    return set_paused(settings, true,
+                      "The copy, or a comparison, begins nothing more; what is at work comes to its end, and "
+                      "the stream goes on. "
+                      "penstock resume lets it go on.",
+                      error);
 }
 
 static ExitStatus run_resume(const Settings *settings, void *options, Error *error)
 {
     (void)options;
-    return set_paused(settings, false, "The copy goes on.", error);
+    return set_paused(settings, false, "It goes on.", error);
 }
 
 static const struct argp throttle_argp = {

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "clock.h"
+#include "join_pass.h"
 #include "left_behind.h"
 #include "lock.h"
 #include "option.h"
+#include "pace.h"
 #include "repair.h"
 #include "text.h"
 #include "verify.h"
@@ -20,6 +22,8 @@ enum {
     OPTION_SAMPLE,
     OPTION_ANEW,
     OPTION_ROWS_ONLY,
+    OPTION_RATE,
+    OPTION_JOIN,
     OPTION_REPAIR,
     OPTION_ONLY,
     OPTION_EXCLUDE,
@@ -29,11 +33,20 @@ static const struct argp_option argp_options[] = {
     {"jobs", 'j', "N", 0, "Pieces that are compared at the same time (default: 4)", 0},
     {"cycle", OPTION_CYCLE, "SECONDS", 0,
      "Take another pair of snapshots after so long: none is older (default: 300)", 0},
+    {"rate", OPTION_RATE, "SIZE", 0,
+     "Read at most so many bytes per second on each side, 20MB for instance, in short bursts that clients do "
+     "not notice "
+     "(default: as penstock throttle says)",
+     0},
     {"limit", OPTION_LIMIT, "N", 0, "List at most so many differing rows of each table (default: 10)", 0},
     {"hold", OPTION_HOLD, "MS", 0,
      "The applier is held at a point for so long at most, else another is tried (default: 3000)", 0},
     {"sample", OPTION_SAMPLE, "PERCENT", 0,
      "Compare only so many of the rows of each table, chosen by their keys", 0},
+    {"join", OPTION_JOIN, NULL, 0,
+     "Compare along with a comparison that was begun elsewhere: its pieces, under its snapshots, from this "
+     "host",
+     0},
     {"anew", OPTION_ANEW, NULL, 0, "Begin from the start, although an earlier run was interrupted", 0},
     {"repair", OPTION_REPAIR, NULL, 0,
      "Make rows that differ what they are at the source, and sequences, while both sides are written; then "
@@ -53,6 +66,8 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_CYCLE, "cycle", VerifyOptions, cycle, 1, 86400),
     OPTION_NUMBER(OPTION_LIMIT, "limit", VerifyOptions, limit, 0, 100000),
     OPTION_NUMBER(OPTION_HOLD, "hold", VerifyOptions, hold_ms, 50, 60000),
+    OPTION_TEXT(OPTION_RATE, VerifyOptions, rate),
+    OPTION_FLAG(OPTION_JOIN, VerifyOptions, join),
     OPTION_FLAG(OPTION_ANEW, VerifyOptions, anew),
     OPTION_FLAG(OPTION_REPAIR, VerifyOptions, repair),
     OPTION_FLAG(OPTION_ROWS_ONLY, VerifyOptions, rows_only),
@@ -119,10 +134,11 @@ static int connect_both(Verify *verify, Error *error)
         error_set(error, ERROR_STATE, "nothing was copied to this target: it has no schema penstock");
         return error_hint(error, "penstock copy comes first");
     }
-    return load_migration(settings, verify->target, &verify->migration, error) == 0 &&
-                   left_behind_hide_known(verify->source, verify->target, settings->migration, error) == 0
-               ? state_lock(verify->target, settings->migration, "verify", error)
-               : -1;
+    if (load_migration(settings, verify->target, &verify->migration, error) != 0 ||
+        left_behind_hide_known(verify->source, verify->target, settings->migration, error) != 0) {
+        return -1;
+    }
+    return verify->options->join ? 0 : state_lock(verify->target, settings->migration, "verify", error);
 }
 
 /*
@@ -233,8 +249,12 @@ static int begin_pass(Verify *verify, Error *error)
         text_free(&match);
         return -1;
     }
-    int status = pass_begin(verify->target, verify->settings->migration, scope.data, match.data,
-                            verify->options->anew, &verify->pass, error);
+    const PassScope asked = {.migration = verify->settings->migration,
+                             .words = scope.data,
+                             .match = match.data,
+                             .sample = verify->options->sample,
+                             .anew = verify->options->anew};
+    int status = pass_begin(verify->target, &asked, &verify->pass, error);
     if (status == 0 && verify->pass.resumed) {
         log_line(&verify->settings->log, LOG_INFO,
                  "going on with an interrupted comparison: %lld of %lld pieces are done",
@@ -245,15 +265,22 @@ static int begin_pass(Verify *verify, Error *error)
     return status;
 }
 
-static int run_pass(Verify *verify, bool *equal, Error *error)
+int verify_open_pairs(Verify *verify, Error *error)
 {
-    PairsSummary summary;
     const PairsOptions pairs = {.settings = verify->settings,
                                 .switched = verify->migration.phase == PHASE_SWITCHED,
+                                .pass = verify->pass.id,
+                                .joined = verify->options->join,
                                 .cycle = verify->options->cycle,
                                 .limit_ms = verify->options->hold_ms,
                                 .stop = interrupted};
-    if (begin_pass(verify, error) != 0 || pairs_new(&pairs, &verify->pairs, error) != 0) {
+    return pairs_new(&pairs, &verify->pairs, error);
+}
+
+static int run_pass(Verify *verify, bool *equal, Error *error)
+{
+    PairsSummary summary;
+    if (begin_pass(verify, error) != 0 || verify_open_pairs(verify, error) != 0) {
         return -1;
     }
     int status = verify_rows(verify, error) == 0 ? verify_objects(verify, error) : -1;
@@ -275,9 +302,12 @@ static ExitStatus command_run(const Settings *settings, void *input, Error *erro
     Verify verify = {.settings = settings, .options = options, .began = clock_seconds()};
     bool equal = false;
     verify.shown_at = verify.began;
-    int status = connect_both(&verify, error) == 0 && check_phase(&verify, error) == 0
-                     ? run_pass(&verify, &equal, error)
+    int status = connect_both(&verify, error) == 0 && check_phase(&verify, error) == 0 &&
+                         pace_open(&verify, error) == 0
+                     ? (options->join ? join_run_pass(&verify, options, &equal, error)
+                                      : run_pass(&verify, &equal, error))
                      : -1;
+    pace_close(&verify);
     pairs_free(verify.pairs);
     database_close(verify.source);
     database_close(verify.target);

@@ -119,7 +119,7 @@ static int compare(Verify *verify, const LargeKnown *known, ComparePair *pair, E
     if (pair_query(pair, buckets_sql, 0, NULL, &source, &target, error) != 0) {
         return -1;
     }
-    int found = buckets_find(source, target, &buckets), status = 0;
+    int found = buckets_find(source, target, BUCKETS_LISTED, &buckets), status = 0;
     PQclear(source);
     PQclear(target);
     if (found > 0) {

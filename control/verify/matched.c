@@ -182,6 +182,8 @@ static int try_point(Pairs *pairs, bool *made, Error *error)
     int status = point.state == POINT_HELD ? meet(pairs, number, &reached, error) : 0;
     if (status == 0 && reached && pairs->work != NULL) {
         status = pairs->work(pairs->work_context, pairs->exported[0], number, error);
+        /* What took longer than the point's limit is done all the same; then the pair is of another point. */
+        pairs->work = status == 0 ? NULL : pairs->work;
     }
     if (status == 0 && reached) {
         status = take_target(pairs, number, made, error);

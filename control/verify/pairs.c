@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "still.h"
 
+#define LOOK_SECONDS 0.5
+
 int pairs_new(const PairsOptions *options, Pairs **out, Error *error)
 {
     Pairs *pairs = calloc(1, sizeof(*pairs));
@@ -17,7 +19,7 @@ int pairs_new(const PairsOptions *options, Pairs **out, Error *error)
     }
     pairs->options = *options;
     pthread_mutex_init(&pairs->mutex, NULL);
-    pairs->follower = options->switched ? NULL : follower_new(options->settings);
+    pairs->follower = options->switched || options->joined ? NULL : follower_new(options->settings);
     if (database_connect(options->settings->target, DATABASE_TARGET, "verify", &pairs->state, error) != 0 ||
         database_connect(options->settings->source, DATABASE_SOURCE, "verify", &pairs->marker, error) != 0 ||
         database_execute(pairs->marker, error, "SET synchronous_commit = local", 0) != 0) {
@@ -82,14 +84,20 @@ static int make(Pairs *pairs, Error *error)
     if (summary->count++ == 0) {
         memcpy(summary->first_point, summary->last_point, sizeof(summary->first_point));
     }
-    return 0;
+    return shared_publish(pairs, error);
 }
 
-static int adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
+/* As old as a cycle: whoever reads under it goes on, and nobody begins to. */
+static void drop_old(Pairs *pairs)
 {
     if (pairs->holders[0] != NULL && clock_seconds() - pairs->made_at >= pairs->options.cycle) {
         drop(pairs);
     }
+}
+
+static int adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
+{
+    drop_old(pairs);
     if (pairs->holders[0] == NULL && make(pairs, error) != 0) {
         drop(pairs);
         return -1;
@@ -112,8 +120,8 @@ static int adopt_again(Pairs *pairs, Database *source, Database *target, int *nu
 int pairs_adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
 {
     pthread_mutex_lock(&pairs->mutex);
-    int status = adopt(pairs, source, target, number, error);
-    if (status != 0 && exported_is_gone(error)) {
+    int status = (pairs->options.joined ? shared_adopt : adopt)(pairs, source, target, number, error);
+    if (status != 0 && !pairs->options.joined && exported_is_gone(error)) {
         status = adopt_again(pairs, source, target, number, error);
     }
     pthread_mutex_unlock(&pairs->mutex);
@@ -146,10 +154,44 @@ int pairs_lock_point(Database *target, const char *migration, int64_t point, boo
                           2, migration, number);
 }
 
+static int tick(Pairs *pairs, Error *error)
+{
+    bool wanted = false;
+    if (clock_seconds() - pairs->looked_at < LOOK_SECONDS) {
+        return 0;
+    }
+    pairs->looked_at = clock_seconds();
+    drop_old(pairs);
+    if (shared_is_wanted(pairs, &wanted, error) != 0) {
+        return -1;
+    }
+    if (wanted) {
+        drop(pairs);
+    }
+    return wanted && make(pairs, error) != 0 ? -1 : 0;
+}
+
+int pairs_tick(Pairs *pairs, Error *error)
+{
+    if (pairs->options.joined) {
+        return 0;
+    }
+    pthread_mutex_lock(&pairs->mutex);
+    int status = tick(pairs, error);
+    if (status != 0) {
+        drop(pairs);
+    }
+    pthread_mutex_unlock(&pairs->mutex);
+    return status;
+}
+
 void pairs_renew(Pairs *pairs, int number)
 {
+    Error ignored;
     pthread_mutex_lock(&pairs->mutex);
-    if (pairs->summary.count == number) {
+    if (pairs->options.joined) {
+        (void)!shared_want(pairs, number, &ignored); /* the pair itself is tried again then */
+    } else if (pairs->summary.count == number) {
         drop(pairs);
     }
     pthread_mutex_unlock(&pairs->mutex);

@@ -21,6 +21,8 @@ typedef struct Pairs Pairs;
 typedef struct PairsOptions {
     const Settings *settings; /* borrowed */
     bool switched;            /* no applier: the way back streams, or both sides stand still */
+    const char *pass;         /* borrowed: whose pairs others take over; see pairs_tick */
+    bool joined;              /* another process makes the pairs, and this one takes them over */
     int cycle;                /* seconds */
     int limit_ms;             /* for which an applier may be held */
     bool (*stop)(void);
@@ -60,6 +62,12 @@ int pairs_at_point(Pairs *pairs, PairsWork work, void *context, Error *error) MU
  */
 int pairs_lock_point(Database *target, const char *migration, int64_t point, bool *stands,
                      Error *error) MUST_CHECK;
+
+/*
+ * Now and then, on the thread that connections of the caller belong to: a pair that is as old as a cycle goes, and another is made
+ * when a process that compares along needs it.
+ */
+int pairs_tick(Pairs *pairs, Error *error) MUST_CHECK;
 
 /* The next adopt takes a later pair than this one. */
 void pairs_renew(Pairs *pairs, int number);

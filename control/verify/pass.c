@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "text.h"
 
 /* Below this tables are compared together, so many at a time. */
 #define SMALL_BYTES "262144"
 #define SMALL_TOGETHER "200"
+
+/* Of a table that had none when it was copied. */
+#define ROW_BYTES "100"
 
 /* One that was interrupted longer ago says too little of today. */
 #define RESUMED_WITHIN "interval '1 day'"
@@ -54,7 +58,7 @@ static int make_jobs(Database *target, const char *migration, const char *match,
     return status;
 }
 
-static int count_jobs(Database *target, Pass *pass, Error *error)
+int pass_count(Database *target, Pass *pass, Error *error)
 {
     PGresult *row = NULL;
     if (database_query(
@@ -73,14 +77,13 @@ static int count_jobs(Database *target, Pass *pass, Error *error)
     return 0;
 }
 
-static int find_interrupted(Database *target, const char *migration, const char *scope, Pass *out,
-                            Error *error)
+static int find_interrupted(Database *target, const PassScope *scope, Pass *out, Error *error)
 {
     char *id = NULL;
     if (database_value(target, &id, error,
                        "SELECT max(id) FROM penstock.verify_pass WHERE migration = $1 AND scope = $2"
                        "   AND state = 'running' AND started_at > clock_timestamp() - " RESUMED_WITHIN,
-                       2, migration, scope) != 0) {
+                       2, scope->migration, scope->words) != 0) {
         return -1;
     }
     out->resumed = id != NULL;
@@ -90,10 +93,11 @@ static int find_interrupted(Database *target, const char *migration, const char 
 }
 
 /* Of passes before only what they came to is kept, and what was repaired; other differences stay of the last ten. */
-static int make_pass(Database *target, const char *migration, const char *scope, const char *match, Pass *out,
-                     Error *error)
+static int make_pass(Database *target, const PassScope *scope, Pass *out, Error *error)
 {
-    char *id = NULL;
+    char *id = NULL, sample[16];
+    const char *migration = scope->migration;
+    snprintf(sample, sizeof sample, "%d", scope->sample);
     if (database_execute(target, error, "BEGIN", 0) != 0 ||
         database_execute(target, error,
                          "UPDATE penstock.verify_pass SET state = 'left', ended_at = clock_timestamp()"
@@ -114,28 +118,56 @@ static int make_pass(Database *target, const char *migration, const char *scope,
             "   SELECT id FROM penstock.verify_pass WHERE migration = $1 ORDER BY id DESC OFFSET 9 LIMIT 1)",
             1, migration) != 0 ||
         database_value(target, &id, error,
-                       "INSERT INTO penstock.verify_pass (migration, scope) VALUES ($1, $2) RETURNING id", 2,
-                       migration, scope) != 0) {
+                       "INSERT INTO penstock.verify_pass (migration, scope, sample) VALUES ($1, $2, $3::int)"
+                       " RETURNING id",
+                       3, migration, scope->words, sample) != 0) {
         return -1;
     }
     snprintf(out->id, sizeof out->id, "%s", id);
     free(id);
-    return make_jobs(target, migration, match, out, error) == 0 ? database_execute(target, error, "COMMIT", 0)
-                                                                : -1;
+    return make_jobs(target, migration, scope->match, out, error) == 0
+               ? database_execute(target, error, "COMMIT", 0)
+               : -1;
 }
 
-int pass_begin(Database *target, const char *migration, const char *scope, const char *match, bool anew,
-               Pass *out, Error *error)
+int pass_begin(Database *target, const PassScope *scope, Pass *out, Error *error)
 {
     *out = (Pass){0};
-    if ((anew || find_interrupted(target, migration, scope, out, error) == 0) &&
-        (out->resumed || make_pass(target, migration, scope, match, out, error) == 0) &&
-        count_jobs(target, out, error) == 0) {
+    if ((scope->anew || find_interrupted(target, scope, out, error) == 0) &&
+        (out->resumed || make_pass(target, scope, out, error) == 0) && pass_count(target, out, error) == 0) {
         return 0;
     }
     Error ignored;
     (void)!database_execute(target, &ignored, "ROLLBACK", 0);
     return error_context(error, "writing down what is to be compared");
+}
+
+int pass_find(Database *target, const char *migration, Pass *out, int *sample, bool *found, Error *error)
+{
+    PGresult *row = NULL;
+    *out = (Pass){.resumed = false};
+    if (database_query(
+            target, &row, error,
+            "SELECT id, sample FROM penstock.verify_pass WHERE migration = $1 AND state = 'running'"
+            " ORDER BY id DESC LIMIT 1",
+            1, migration) != 0) {
+        return -1;
+    }
+    *found = PQntuples(row) == 1;
+    if (*found) {
+        snprintf(out->id, sizeof out->id, "%s", PQgetvalue(row, 0, 0));
+        *sample = number_int(PQgetvalue(row, 0, 1));
+    }
+    PQclear(row);
+    return *found ? pass_count(target, out, error) : 0;
+}
+
+int pass_any_free(Database *target, const Pass *pass, bool *any, Error *error)
+{
+    return database_found(target, any, error,
+                          "SELECT 1 FROM penstock.verify_job WHERE pass = $1::int8 AND state = 'pending'"
+                          " LIMIT 1 FOR UPDATE SKIP LOCKED",
+                          1, pass->id);
 }
 
 static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *error)
@@ -144,6 +176,8 @@ static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *
         target, &job->tables, error,
         "SELECT r.id, coalesce(r.route_schema, r.schema_name), coalesce(r.route_table, r.table_name), "
         "r.part_column, r.part_type, r.part_scan, r.condition,"
+        "       CASE WHEN r.copied_rows > 0 THEN greatest(r.source_bytes / r.copied_rows, 1) ELSE " ROW_BYTES
+        " END,"
         "       CASE WHEN r.copy_state <> 'copied' THEN coalesce(r.recopy_reason, 'it is not copied yet') END"
         "  FROM penstock.verify_job j, unnest(j.relations) AS n JOIN penstock.relation r ON r.id = n"
         " WHERE j.pass = $1::int8 AND j.number = $2::int ORDER BY r.id",

@@ -40,15 +40,31 @@ enum {
     PASS_PART_TYPE,
     PASS_PART_SCAN,
     PASS_CONDITION,
-    PASS_WAITS, /* why it waits to be copied, or null */
+    PASS_ROW_BYTES, /* of one row, about */
+    PASS_WAITS,     /* why it waits to be copied, or null */
 };
 
-/*
- * Begins a pass over the tables that match (an SQL condition over r, penstock.relation), or goes on with the one that was
- * interrupted, when that had the same scope and began within a day; anew: never with that.
- */
-int pass_begin(Database *target, const char *migration, const char *scope, const char *match, bool anew,
-               Pass *out, Error *error) MUST_CHECK;
+/* What is to be compared. */
+typedef struct PassScope {
+    const char *migration;
+    const char *words; /* by which an interrupted pass is known again; "": all */
+    const char *match; /* which tables: an SQL condition over r, penstock.relation, or NULL */
+    int sample;        /* of 10,000 rows; 0: all */
+    bool anew;         /* an interrupted pass is not gone on with */
+} PassScope;
+
+/* Begins a pass, or goes on with the one that was interrupted, when that had the same scope and began within a day. */
+int pass_begin(Database *target, const PassScope *scope, Pass *out, Error *error) MUST_CHECK;
+
+/* The pass that somebody leads now, for who compares along; *found is false when there is none. *sample as in VerifyOptions. */
+int pass_find(Database *target, const char *migration, Pass *out, int *sample, bool *found,
+              Error *error) MUST_CHECK;
+
+/* Whether there is a piece that nobody is at. */
+int pass_any_free(Database *target, const Pass *pass, bool *any, Error *error) MUST_CHECK;
+
+/* Counts what is done and what is left of it, by whomever. */
+int pass_count(Database *target, Pass *pass, Error *error) MUST_CHECK;
 
 /* Opens a transaction and takes a piece that nobody is at; *found is false, and nothing open, when there is none. */
 int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error) MUST_CHECK;

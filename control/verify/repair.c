@@ -4,7 +4,8 @@
  * What was repaired is remembered by the hash of its key, or of the row where there is none: when it turns up again, somebody
  * or something on the target makes it wrong, and to go on would only hide that.
  *
- * Where very many rows are wrong, single rows are the wrong means: the table is marked to be copied again.
+ * Where very many rows of a piece are wrong, single rows are the wrong means: all of it is copied anew, at a point as well. Only of a
+ * table that is too large for that, and cannot be cut or has no key, more is marked to be copied again than can be done here.
  */
 #include "repair.h"
 
@@ -17,8 +18,8 @@
 #include "text.h"
 
 #define BATCH_ROWS 2000
-#define MOST_ROUNDS 100
-#define KEYLESS_BYTES (64 << 20)
+#define MOST_ROUNDS 1000
+#define WHOLE_BYTES (1LL << 30) /* of a table that was not cut: the applier stands for a minute at most */
 
 /* One table of a piece: the columns of pieces_sql. */
 enum {
@@ -30,6 +31,7 @@ enum {
     CONDITION,
     PART_COLUMN,
     PART_TYPE,
+    PART_SCAN,
     FIRST_KEY,
     LAST_KEY,
     BYTES
@@ -37,7 +39,7 @@ enum {
 
 static const char pieces_sql[] =
     "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary AND r.column_types IS NULL, "
-    "r.condition, r.part_column, r.part_type,"
+    "r.condition, r.part_column, r.part_type, coalesce(r.part_scan, false),"
     "       j.first_key, j.last_key, r.source_bytes"
     "  FROM penstock.verify_job j, unnest(j.different) AS d JOIN penstock.relation r ON r.id = d"
     " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' AND r.route_table IS NULL ORDER BY j.number, r.id";
@@ -49,6 +51,7 @@ typedef struct Repair {
     Database *source, *target; /* and that repair */
     long long *done;           /* hashes of what was repaired of the piece, ascending */
     size_t done_count;
+    bool whole_done; /* all of the piece was copied anew */
 } Repair;
 
 static int open_all(Repair *repair, Error *error)
@@ -130,7 +133,7 @@ static void remember(Repair *repair, const CompareTable *found)
 static int check_not_again(const Repair *repair, const CompareTable *found, Error *error)
 {
     for (size_t i = 0; i < found->key_count; i++) {
-        if (was_done(repair, found->keys[i].hash)) {
+        if (repair->whole_done || was_done(repair, found->keys[i].hash)) {
             error_set(error, ERROR_CONFLICT,
                       "row %s of %s.%s was repaired, and is wrong again: somebody or something on the target "
                       "changes it",
@@ -163,23 +166,29 @@ static int mark_to_copy(Repair *repair, const CompareTable *found, const char *w
 }
 
 static int repair_found(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
-                        Error *error)
+                        bool whole, Error *error)
 {
     const RepairTable table = {.schema = found->schema,
                                .name = found->name,
                                .columns = PQgetvalue(pieces, row, COLUMNS),
-                               .binary = PQgetvalue(pieces, row, BINARY)[0] == 't'};
+                               .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
+                               .range = text_at(pieces, row, PART_COLUMN),
+                               .range_type = text_at(pieces, row, PART_TYPE),
+                               .first_key = text_at(pieces, row, FIRST_KEY),
+                               .last_key = text_at(pieces, row, LAST_KEY)};
     RepairBatch batch = {.verify = repair->verify,
                          .source = repair->source,
                          .target = repair->target,
                          .table = &table,
-                         .found = found};
+                         .found = found,
+                         .whole = whole};
     if (check_not_again(repair, found, error) != 0 ||
         pairs_at_point(repair->verify->pairs, repair_batch, &batch, error) != 0) {
         return -1;
     }
     if (batch.repaired > 0) {
         remember(repair, found);
+        repair->whole_done |= whole;
         log_line(&repair->verify->settings->log, LOG_INFO, "%s.%s: %lld rows repaired", found->schema,
                  found->name, (long long)batch.repaired);
     }
@@ -207,6 +216,15 @@ static int note_right(Repair *repair, const PGresult *pieces, int row, Error *er
                : -1;
 }
 
+/* A part that is found by reading the whole table is no better than that. */
+static bool may_be_whole(const PGresult *pieces, int row)
+{
+    bool cut = text_at(pieces, row, FIRST_KEY) != NULL || text_at(pieces, row, LAST_KEY) != NULL;
+    bool by_index = cut && PQgetvalue(pieces, row, PART_SCAN)[0] != 't';
+    return text_at(pieces, row, CONDITION) == NULL &&
+           (by_index || strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) <= WHOLE_BYTES);
+}
+
 /* One look, and what follows from it. *again: there may be more to repair. */
 static int go_on(Repair *repair, const PGresult *pieces, int row, int round, bool *again, Error *error)
 {
@@ -217,13 +235,14 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
         status = note_right(repair, pieces, row, error);
     } else if (status == 0 && found.problem == NULL && found.key_count > 0) {
         bool keyless = found.keys[0].part_count == 0;
+        bool whole = found.more_keys && may_be_whole(pieces, row);
         if (round == MOST_ROUNDS) {
             status = mark_to_copy(repair, &found, "very many of its rows were found wrong by verify", error);
-        } else if (keyless && strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) > KEYLESS_BYTES) {
+        } else if (keyless && !may_be_whole(pieces, row)) {
             status = mark_to_copy(repair, &found, "rows of it, which has no key, were found wrong by verify",
                                   error);
         } else {
-            status = repair_found(repair, pieces, row, &found, error);
+            status = repair_found(repair, pieces, row, &found, whole, error);
             *again = true;
         }
     }
@@ -235,6 +254,7 @@ static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *
 {
     bool again = true;
     repair->done_count = 0;
+    repair->whole_done = false;
     for (int round = 0; again; round++) {
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");

@@ -127,6 +127,18 @@ static int delete_rows(RepairBatch *batch, const PGresult *key, const char *hash
     return status;
 }
 
+int repair_relay(RepairBatch *batch, const char *out, const char *in, Error *error)
+{
+    const SessionWait wait = {.limit_seconds = STALL_SECONDS, .what = "repairing rows"};
+    RelayCount count = {0};
+    _Atomic int64_t moving = 0;
+    const RelayRoute route = {.wait = &wait, .moving = &moving};
+    return database_execute(batch->target, error, in, 0) == 0 &&
+                   database_execute(batch->source, error, out, 0) == 0
+               ? relay_rows(batch->source, batch->target, &route, &count, error)
+               : -1;
+}
+
 static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
 {
     const RepairTable *table = batch->table;
@@ -146,15 +158,7 @@ static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, 
     append_table(&in, table);
     text_printf(&in, table->columns[0] != '\0' ? " (%s) FROM STDIN%s" : "%s FROM STDIN%s", table->columns,
                 format);
-    const SessionWait wait = {.limit_seconds = STALL_SECONDS, .what = "repairing rows"};
-    RelayCount count = {0};
-    _Atomic int64_t moving = 0;
-    const RelayRoute route = {.wait = &wait, .moving = &moving};
-    int status = !any ? 0
-                 : database_execute(batch->target, error, in.data, 0) == 0 &&
-                         database_execute(batch->source, error, out.data, 0) == 0
-                     ? relay_rows(batch->source, batch->target, &route, &count, error)
-                     : -1;
+    int status = any ? repair_relay(batch, out.data, in.data, error) : 0;
     text_free(&out);
     text_free(&in);
     return status;
@@ -163,11 +167,9 @@ static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, 
 /* Rows that the pass has listed are marked, the others added. */
 static int note(RepairBatch *batch, Error *error)
 {
-    const char *pass = batch->verify->pass.id;
-    char rows[24];
+    char *count = NULL;
     Text object = {0}, keys = {0}, kinds = {0};
     const CompareTable *found = batch->found;
-    snprintf(rows, sizeof(rows), "%zu", found->key_count);
     text_printf(&object, "%s.%s", found->schema, found->name);
     for (size_t i = 0; i < found->key_count; i++) {
         const CompareKey *key = &found->keys[i];
@@ -178,24 +180,11 @@ static int note(RepairBatch *batch, Error *error)
     }
     text_array_end(&keys);
     text_array_end(&kinds);
-    int status =
-        database_execute(
-            batch->target, error,
-            "WITH done AS (SELECT * FROM unnest($3::text[], $4::text[]) AS u (key, how)),"
-            " listed AS (UPDATE penstock.verify_difference d SET repaired = done.how FROM done"
-            "   WHERE d.pass = $1::int8 AND d.kind = 'row' AND d.object = $2 AND d.key = done.key"
-            "   RETURNING d.key)"
-            " INSERT INTO penstock.verify_difference (pass, kind, object, key, source, target, repaired)"
-            " SELECT $1::int8, 'row', $2, key, CASE WHEN how <> 'deleted' THEN 'there' END,"
-            "        CASE WHEN how <> 'inserted' THEN 'there' END, how"
-            "   FROM done WHERE key NOT IN (SELECT key FROM listed)",
-            4, pass, object.data, keys.data, kinds.data) == 0 &&
-                database_execute(batch->target, error,
-                                 "UPDATE penstock.verify_pass SET repaired = repaired + $2::int8"
-                                 " WHERE id = $1::int8",
-                                 2, pass, rows) == 0
-            ? 0
-            : -1;
+    int status = database_value(
+        batch->target, &count, error,
+        "WITH repaired AS (SELECT * FROM unnest($3::text[], $4::text[]) AS u (key, how))" REPAIR_LISTED, 4,
+        batch->verify->pass.id, object.data, keys.data, kinds.data);
+    free(count);
     text_free(&object);
     text_free(&keys);
     text_free(&kinds);
@@ -243,14 +232,16 @@ int repair_batch(void *context, const char *exported, int64_t point, Error *erro
     if (begin(batch, exported, point, &stands, error) != 0) {
         return -1;
     }
-    int status = stands ? work(batch, error) : 0;
+    int status = !stands ? 0 : batch->whole ? repair_whole(batch, error) : work(batch, error);
     const char *how = status == 0 && stands ? "COMMIT" : "ROLLBACK";
     Error later;
     if (database_execute(batch->target, status == 0 ? error : &later, how, 0) != 0 ||
         database_execute(batch->source, status == 0 ? error : &later, "ROLLBACK", 0) != 0) {
         return -1;
     }
-    batch->repaired = status == 0 && stands ? (int64_t)batch->found->key_count : 0;
+    batch->repaired = status != 0 || !stands ? 0
+                      : batch->whole         ? batch->repaired
+                                             : (int64_t)batch->found->key_count;
     return status == 0 ? 0
                        : error_context(error, "repairing %s.%s", batch->table->schema, batch->table->name);
 }

@@ -11,6 +11,8 @@
 
 /* Of so many tables that differ the document has the rows. */
 #define TABLES_LISTED "1000"
+/* And so many of each, or as many as --limit says: of those that were repaired there may be millions. */
+#define ROWS_LISTED "1000"
 
 static const char document_sql[] =
     "SELECT json_build_object("
@@ -27,8 +29,9 @@ static const char document_sql[] =
     "            d.column_name, 'source', d.source, 'target', d.target, 'repaired', d.repaired) ORDER BY "
     "d.id), "
     "'[]')"
-    "          FROM penstock.verify_difference d WHERE d.pass = p.id AND d.kind = 'row'"
-    "           AND d.object = concat(v.schema_name, '.', v.table_name)))"
+    "          FROM (SELECT * FROM penstock.verify_difference WHERE pass = p.id AND kind = 'row'"
+    "           AND object = concat(v.schema_name, '.', v.table_name) ORDER BY id"
+    "           LIMIT greatest($2::int, " ROWS_LISTED ")) d))"
     "        ORDER BY v.schema_name, v.table_name), '[]')"
     "     FROM (SELECT v.*, r.schema_name, r.table_name FROM penstock.verify_table v"
     "             JOIN penstock.relation r ON r.id = v.relation"
@@ -160,8 +163,10 @@ static void print_document(const Verify *verify, const json_t *document, bool eq
 
 int verify_report(Verify *verify, bool *equal, Error *error)
 {
+    char limit[16];
+    snprintf(limit, sizeof limit, "%d", verify->options->limit);
     char *text = NULL;
-    if (database_value(verify->target, &text, error, document_sql, 1, verify->pass.id) != 0) {
+    if (database_value(verify->target, &text, error, document_sql, 2, verify->pass.id, limit) != 0) {
         return error_context(error, "reading what was compared");
     }
     json_t *document = text != NULL ? parse(text) : NULL;

@@ -9,19 +9,20 @@
 
 static void make_line(Verify *verify, char *out, size_t size)
 {
+    Error ignored;
     const Pass *pass = &verify->pass;
-    int64_t done = atomic_load(&verify->bytes_done);
+    (void)!pass_count(verify->target, &verify->pass, &ignored); /* those who compare along do some, too */
+    int64_t now = pass->bytes - pass->bytes_left, done = now - verify->bytes_before;
     double seconds = clock_seconds() - verify->began;
     char have[32], all[32], left[32] = "?";
-    progress_size(pass->bytes - pass->bytes_left + done, have, sizeof(have));
+    progress_size(now, have, sizeof(have));
     progress_size(pass->bytes, all, sizeof(all));
     if (done > 0) {
-        progress_time((double)(pass->bytes_left - done) * seconds / (double)done, left, sizeof(left));
+        progress_time((double)pass->bytes_left * seconds / (double)done, left, sizeof(left));
     }
     snprintf(out, size, "comparing: %lld of %lld pieces, %s of %s, %lld rows, %lld different, about %s left",
-             (long long)(pass->jobs - pass->jobs_left + atomic_load(&verify->jobs_done)),
-             (long long)pass->jobs, have, all, (long long)atomic_load(&verify->rows_done),
-             (long long)atomic_load(&verify->different), left);
+             (long long)(pass->jobs - pass->jobs_left), (long long)pass->jobs, have, all,
+             (long long)atomic_load(&verify->rows_done), (long long)atomic_load(&verify->different), left);
 }
 
 void verify_show(void *context)

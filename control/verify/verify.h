@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "command.h"
+#include "governor.h"
 #include "pairs.h"
 #include "pass.h"
 #include "selection.h"
@@ -14,12 +15,14 @@
 
 typedef struct VerifyOptions {
     int jobs;
-    int cycle;   /* seconds after which another pair of snapshots is taken */
-    int limit;   /* differing rows that are listed of each table */
-    int hold_ms; /* for which the applier may be held at a point */
-    int sample;  /* of 10,000 rows; 0: all */
-    bool anew;   /* an interrupted pass is not gone on with */
+    int cycle;        /* seconds after which another pair of snapshots is taken */
+    int limit;        /* differing rows that are listed of each table */
+    int hold_ms;      /* for which the applier may be held at a point */
+    const char *rate; /* as given: bytes per second at most, of both sides alike; NULL: no bound of its own */
+    int sample;       /* of 10,000 rows; 0: all */
+    bool anew;        /* an interrupted pass is not gone on with */
     bool repair;
+    bool join;
     Selection selection; /* of this comparison; empty: all that was copied */
     bool rows_only;      /* definitions, sequences and large objects are left out */
 } VerifyOptions;
@@ -33,15 +36,23 @@ typedef struct Verify {
     Pairs *pairs;
     Pass pass;
     double began, shown_at;
+    int64_t bytes_before; /* that earlier runs had compared */
+    Brake *brake;         /* what slows this process down … */
+    Governor *governor;   /* … and sets it, on the main thread */
+    atomic_bool stop;     /* for its workers; error says why */
+    Error error;
     /* Of this run, by its workers. */
-    _Atomic int64_t jobs_done, bytes_done, rows_done;
+    _Atomic int64_t jobs_done, rows_done;
     _Atomic int64_t different; /* found so far */
 } Verify;
 
 /* Whether --only and --exclude let this table or sequence be compared. */
 bool verify_chooses(const Verify *verify, const char *schema, const char *name);
 
-/* Compares the pass's tables: returns when no piece is left that nobody is at. */
+/* Pairs of snapshots for the pass: our own, or those of whoever leads it. */
+int verify_open_pairs(Verify *verify, Error *error) MUST_CHECK;
+
+/* Compares the pass's tables: returns when every piece is done, by whomever. */
 int verify_rows(Verify *verify, Error *error) MUST_CHECK;
 
 /* Sequences, large objects, definitions: differences go into the state. */

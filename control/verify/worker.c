@@ -12,11 +12,14 @@
 #include <stdlib.h>
 
 #include "chunk.h"
+#include "clock.h"
 #include "crew.h"
+#include "pace.h"
 #include "text.h"
-#include "verify.h"
+#include "yard.h"
 
 #define TRIES 4
+#define PAUSE_MS 200
 
 typedef struct Worker {
     Verify *verify;
@@ -26,11 +29,13 @@ typedef struct Worker {
     Forms *forms;
 } Worker;
 
+/* With the first piece: many workers wait for the throttle to let them work. */
 static int open_all(Worker *worker, Error *error)
 {
     const Settings *settings = worker->verify->settings;
     worker->pair.stop = interrupted;
-    return database_connect(settings->target, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
+    return worker->state != NULL ? 0
+           : database_connect(settings->target, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
                    pair_connect(settings->source, DATABASE_SOURCE, "verify", &worker->pair.source, error) == 0
                ? pair_connect(settings->target, DATABASE_TARGET, "verify", &worker->pair.target, error)
                : -1;
@@ -60,6 +65,7 @@ static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
         .first_key = job->first_key,
         .last_key = job->last_key,
         .sample = worker->verify->options->sample,
+        .pace = pace_now(worker->verify, strtod(PQgetvalue(tables, row, PASS_ROW_BYTES), NULL)),
     };
 }
 
@@ -176,7 +182,6 @@ static void count_job(Verify *verify, const PassJob *job, const CompareTable *ta
         atomic_fetch_add(&verify->rows_done, tables[row].source_rows);
         atomic_fetch_add(&verify->different, !tables[row].equal);
     }
-    atomic_fetch_add(&verify->bytes_done, job->bytes);
     atomic_fetch_add(&verify->jobs_done, 1);
 }
 
@@ -202,22 +207,41 @@ static int do_job(Worker *worker, const PassJob *job, Error *error)
     return status;
 }
 
+/* *left: no piece is there that nobody is at. */
+static int take_turn(Worker *worker, bool *left, Error *error)
+{
+    PassJob job;
+    bool found = false;
+    Verify *verify = worker->verify;
+    if (open_all(worker, error) != 0 || pass_take(worker->state, &verify->pass, &job, &found, error) != 0) {
+        return -1;
+    }
+    int status = found ? do_job(worker, &job, error) : 0;
+    int64_t bytes = job.bytes;
+    pass_job_free(&job);
+    if (status != 0) {
+        return -1;
+    }
+    *left = !found;
+    if (!found) {
+        brake_drained(verify->brake, true);
+    }
+    return !found || pace_spend(verify, bytes, worker->member->stop) || !interrupted()
+               ? 0
+               : error_set(error, ERROR_INTERRUPTED, "interrupted");
+}
+
 static int work_through(Worker *worker, Error *error)
 {
-    for (bool found = true; found;) {
-        PassJob job;
+    for (bool left = false; !left && !atomic_load(worker->member->stop);) {
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
-        if (atomic_load(worker->member->stop)) {
+        BrakeAnswer answer = brake_wait(worker->verify->brake, worker->member->number);
+        if (answer == BRAKE_END) {
             return 0;
         }
-        if (pass_take(worker->state, &worker->verify->pass, &job, &found, error) != 0) {
-            return -1;
-        }
-        int status = found ? do_job(worker, &job, error) : 0;
-        pass_job_free(&job);
-        if (status != 0) {
+        if (answer == BRAKE_GO && take_turn(worker, &left, error) != 0) {
             return -1;
         }
     }
@@ -227,20 +251,47 @@ static int work_through(Worker *worker, Error *error)
 static int work(const CrewMember *member, Error *error)
 {
     Worker worker = {.verify = member->context, .member = member, .forms = forms_new()};
-    int status = open_all(&worker, error);
-    if (status == 0) {
-        status = work_through(&worker, error);
-    }
+    int status = work_through(&worker, error);
     forms_free(worker.forms);
     database_close(worker.state);
     pair_close(&worker.pair);
     return status;
 }
 
+static void idle(void *context)
+{
+    pace_tick(context);
+    verify_show(context);
+}
+
+/* A crew where there is work for it, else a look at what the others do: those who compare along have pieces, too. */
+static int work_once(Verify *verify, Error *error)
+{
+    bool any = false;
+    int size = verify->options->jobs > WORKERS_READY ? verify->options->jobs : WORKERS_READY, status = 0;
+    if (pass_any_free(verify->target, &verify->pass, &any, error) != 0) {
+        return -1;
+    }
+    if (any) {
+        brake_drained(verify->brake, false);
+        status = crew_run(size, work, idle, verify, &verify->stop, error);
+    } else {
+        idle(verify);
+        clock_pause_ms(PAUSE_MS);
+    }
+    if (verify->error.code != ERROR_NONE) {
+        *error = verify->error;
+        return -1;
+    }
+    return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
+}
+
 int verify_rows(Verify *verify, Error *error)
 {
-    atomic_bool stop = false;
-    return verify->pass.jobs_left == 0
-               ? 0
-               : crew_run(verify->options->jobs, work, verify_show, verify, &stop, error);
+    int status = 0;
+    verify->bytes_before = verify->pass.bytes - verify->pass.bytes_left;
+    while (status == 0 && verify->pass.jobs_left > 0) {
+        status = work_once(verify, error) == 0 ? pass_count(verify->target, &verify->pass, error) : -1;
+    }
+    return status;
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -56,7 +57,7 @@ static void rows_are_counted_by_lane_and_by_table(void **state)
     add(counts, (Entry[]){{&spread, 0, 100}, {&spread, 1, 100}, {&whole, 1, 100}, {&spread, 1, 200}}, 4,
         11 * SECOND);
     add(counts, (Entry[]){{&whole, 1, 200}, {&whole, 1, 200}}, 2, 12 * SECOND);
-    assert_false(counts_take(counts, 14 * SECOND, false, &report));
+    assert_false(counts_take(counts, 12 * SECOND + SECOND / 10, false, &report));
     assert_true(counts_take(counts, 20 * SECOND, false, &report));
     assert_int_equal(report.table_count, 2);
     assert_table(&report.tables[0], 70, -1, 3, 10);
@@ -115,6 +116,44 @@ static void tables_take_turns(void **state)
     counts_free(counts);
 }
 
+static void what_is_counted_is_told_when_no_more_comes(void **state)
+{
+    (void)state;
+    Counts *counts = counts_new(1);
+    CountsReport report;
+    assert_true(counts_take(counts, SECOND, false, &report));
+    counts_report_free(&report);
+    add(counts, (Entry[]){{&spread, 0, 100}}, 1, 2 * SECOND);
+    assert_false(counts_take(counts, 2 * SECOND + SECOND / 10, false, &report));
+    assert_true(counts_take(counts, 2 * SECOND + SECOND / 4, false, &report));
+    assert_int_equal(report.table_count, 1);
+    assert_true(report.complete);
+    counts_report_free(&report);
+    assert_false(counts_take(counts, 3 * SECOND, false, &report)); /* and nothing again */
+    counts_free(counts);
+}
+
+static void a_truncate_counts_for_each_of_its_tables(void **state)
+{
+    (void)state;
+    Counts *counts = counts_new(1);
+    CountsReport report;
+    const TruncateRecord record = {.relation_count = 3};
+    Batch *batch = batch_new(BATCH_TRUNCATE);
+    batch->truncate = &record;
+    batch->truncated = calloc(3, sizeof *batch->truncated);
+    batch->truncated[0] = &whole;
+    batch->truncated[2] = &spread; /* the one between is left alone */
+    counts_add(counts, batch, SECOND);
+    batch_free(batch);
+    assert_true(counts_take(counts, SECOND, true, &report));
+    assert_int_equal(report.table_count, 2);
+    assert_table(&report.tables[0], 80, -1, 1, 0);
+    assert_table(&report.tables[1], 70, -1, 1, 0);
+    counts_report_free(&report);
+    counts_free(counts);
+}
+
 static void all_is_taken_at_the_end(void **state)
 {
     (void)state;
@@ -144,6 +183,8 @@ int main(void)
         cmocka_unit_test(rows_are_counted_by_lane_and_by_table),
         cmocka_unit_test(idle_lanes_come_to_rest),
         cmocka_unit_test(tables_take_turns),
+        cmocka_unit_test(what_is_counted_is_told_when_no_more_comes),
+        cmocka_unit_test(a_truncate_counts_for_each_of_its_tables),
         cmocka_unit_test(all_is_taken_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,22 @@ static void many_tables_are_one_query(void **state)
           "0)), 0) FROM \"s\".\"t\" AS t WHERE true");
 }
 
+static void a_pace_sleeps_between_bursts(void **state)
+{
+    (void)state;
+    CompareSubject subject = plain;
+    subject.column_count = 0;
+    subject.pace = (ComparePace){.rows = 500, .seconds = 0.0125};
+    const CompareSubject *subjects[] = {&subject};
+    check(
+        query_totals(subjects, 1),
+        "SELECT 0, pg_catalog.count(*), "
+        "coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW()::pg_catalog.text, 0)), 0), "
+        "pg_catalog.count(*) FILTER (WHERE CASE WHEN pg_catalog.random() OPERATOR(pg_catalog.<) "
+        "'0.002'::pg_catalog.float8 THEN pg_catalog.pg_sleep('0.0125'::pg_catalog.float8) IS NULL ELSE false "
+        "END) FROM ONLY \"s\".\"T\" AS t WHERE true");
+}
+
 static void other_encodings_are_hashed_as_utf8(void **state)
 {
     (void)state;
@@ -136,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals_hash_values_in_their_forms),
         cmocka_unit_test(many_tables_are_one_query),
+        cmocka_unit_test(a_pace_sleeps_between_bursts),
         cmocka_unit_test(other_encodings_are_hashed_as_utf8),
         cmocka_unit_test(ranges_conditions_and_samples_restrict),
         cmocka_unit_test(buckets_are_of_the_key_alone),

@@ -1,0 +1,21 @@
+/*
+ * How fast this process compares: as --rate and `penstock throttle` say (governor.h), by the same brake as the copy's.
+ *
+ *     pace_open ──► pace_tick, now and then on the main thread; pace_wait, the work, pace_spend by each worker ──► pace_close
+ */
+#pragma once
+
+#include "table_query.h"
+#include "verify.h"
+
+int pace_open(Verify *verify, Error *error) MUST_CHECK;
+void pace_close(Verify *verify);
+
+/* What the throttle says is looked at, and how old the snapshots are. A failure stops the workers. */
+void pace_tick(Verify *verify);
+
+/* How a session reads rows of so many bytes, now. */
+ComparePace pace_now(Verify *verify, double row_bytes);
+
+/* After a piece of so many bytes: waits until they may have been read. False when the worker is to end meanwhile. */
+bool pace_spend(Verify *verify, int64_t bytes, const atomic_bool *stop);
