@@ -149,9 +149,9 @@ static void print_text(const PGresult *row)
                PQgetisnull(row, 0, (int)i) ? "off" : PQgetvalue(row, 0, (int)i), entries[i].doc);
     }
     if (PQgetvalue(row, 0, PAUSED)[0] == 't') {
-        puts("Copy and comparison are paused: penstock resume lets them go on.");
+        puts("The copy is paused: penstock resume lets it go on.");
     } else if (!PQgetisnull(row, 0, REASON)) {
-        printf("It is %s: %s.\n", PQgetvalue(row, 0, HELD)[0] == 't' ? "held" : "slowed down",
+        printf("The copy is %s: %s.\n", PQgetvalue(row, 0, HELD)[0] == 't' ? "held" : "slowed down",
                PQgetvalue(row, 0, REASON));
     }
 }
@@ -216,7 +216,7 @@ static ExitStatus run_pause(const Settings *settings, void *options, Error *erro
 static ExitStatus run_resume(const Settings *settings, void *options, Error *error)
 {
     (void)options;
-    return set_paused(settings, false, "It goes on.", error);
+    return set_paused(settings, false, "The copy goes on.", error);
 }
 
 static const struct argp throttle_argp = {
