@@ -46,8 +46,8 @@ static const CheckRow rows[] = {
      .sql = "SELECT " RELATION_NAME
             ", 'row security applies to the role', format('ALTER ROLE %I BYPASSRLS', current_user) "
             "FROM " USER_RELATIONS " WHERE c.relkind IN ('r', 'p') AND row_security_active(c.oid) ORDER BY 1",
-     .advice = "The copy does not go without rows in silence: it would be refused. Give the role BYPASSRLS, "
-               "or connect as a superuser."},
+     .advice = "The copy would be refused rather than leave out rows silently. Give the role BYPASSRLS, or "
+               "connect as a superuser."},
     {.id = "source-locks",
      .title = "Room for the locks of pg_dump at the source",
      .severity = CHECK_PROBLEM,
@@ -56,7 +56,7 @@ static const CheckRow rows[] = {
          "tables, each of which pg_dump locks") " FROM (SELECT count(*) AS n FROM " USER_RELATIONS
                                                 " WHERE c.relkind IN ('r', 'p', 'S')) t, " LOCKS
                                                 " WHERE n * 1.25 > room",
-     .advice = "It takes a restart of the source."},
+     .advice = "This takes a restart of the source."},
     {.id = "target-locks",
      .title = "Room for the locks of the way back on the target",
      .severity = CHECK_PROBLEM,
@@ -67,7 +67,7 @@ static const CheckRow rows[] = {
                                                                                "'{}')::int8 "
                                                                                "AS n) t, " LOCKS
                                                                                " WHERE n * 1.25 > room",
-     .advice = "It takes a restart of the target, better now than before the cutover."},
+     .advice = "This takes a restart of the target: better now than just before the cutover."},
     {.id = "fewer-connections",
      .title = "Connections that the target allows",
      .severity = CHECK_WARNING,
@@ -77,7 +77,8 @@ static const CheckRow rows[] = {
             "$1::json #>> '{}'),"
             " format('ALTER SYSTEM SET max_connections = %s', $1::json #>> '{}')"
             " WHERE current_setting('max_connections')::int8 < ($1::json #>> '{}')::int8",
-     .advice = "After the switch clients may find no place. It takes a restart of the target."},
+     .advice = "After the switch, clients may be refused for lack of connections. Raising it takes a restart "
+               "of the target."},
     {.id = "sort-order",
      .title = "The order of fifty words on both sides",
      .of_database = true,
@@ -87,9 +88,9 @@ static const CheckRow rows[] = {
      .sql =
          "SELECT 'default collation', concat('source ', $1::json #>> '{}', '; target ', s), NULL FROM " SORTED
          " AS q (s) WHERE s <> ($1::json #>> '{}')",
-     .advice = "The same name of a locale sorts differently with another libc or ICU: lists change their "
-               "order, and ranges of text "
-               "(partitions, BETWEEN) their members. Indexes are built anew and are right."},
+     .advice = "A locale of the same name sorts differently with another libc or ICU: sorted lists change "
+               "their order, and ranges of text (partitions, BETWEEN) what is in them. Indexes are rebuilt, "
+               "and are correct."},
     {.id = "invalid-indexes",
      .title = "Indexes that are not valid",
      .severity = CHECK_NOTE,
@@ -98,7 +99,8 @@ static const CheckRow rows[] = {
             ", 'is not moved', format('REINDEX INDEX %I.%I', n.nspname, c.relname) FROM " USER_RELATIONS
             " JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_class t ON t.oid = i.indrelid"
             " WHERE NOT i.indisvalid AND t.relkind <> 'p' ORDER BY 1",
-     .advice = "What is left of CREATE INDEX CONCURRENTLY that failed: drop it, or build it anew."},
+     .advice =
+         "They are left over from a CREATE INDEX CONCURRENTLY that failed: drop them, or rebuild them."},
     {.id = "constraints-not-valid",
      .title = "Constraints that are NOT VALID",
      .severity = CHECK_NOTE,
@@ -143,9 +145,9 @@ static const CheckRow rows[] = {
      .side = ON_SOURCE,
      .sql = "SELECT format('extension %I', extname), NULL, NULL FROM pg_extension WHERE extname IN "
             "('timescaledb', 'citus', 'pg_pathman', 'columnar') ORDER BY 1",
-     .advice = "Their tables are made and filled by the extension, and not by copying what is in the "
-               "catalogs: turn them into ordinary or partitioned ones first, or use the extension's own way "
-               "to another major."},
+     .advice = "The extension makes and fills their tables, which copying what is in the catalogs does not "
+               "do: turn them into ordinary or partitioned tables first, or use the extension's own way to "
+               "another major."},
     {.id = "database-rights",
      .title = "Owner and rights of the target database that the copy will change",
      .of_database = true,

@@ -21,9 +21,8 @@ static const CheckRow rows[] = {
                         " JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype = 'f' "
                         "AND k.conparentid = 0 AND " IS_MOVED("k.conrelid") " AND NOT " IS_MOVED(
                             "k.confrelid") " ORDER BY 1",
-     .advice = "Nothing checks them on the target until what they point to is there: move that, too, or see "
-               "that the "
-               "application does without."},
+     .advice = "Nothing checks them on the target until what they point to is there: move that as well, or "
+               "make sure that the application does without."},
     {.id = "left-views",
      .title = "Views of what stays behind",
      .severity = CHECK_WARNING,
@@ -47,8 +46,8 @@ static const CheckRow rows[] = {
                        "FROM " USER_RELATIONS
                        " JOIN pg_inherits i ON i.inhparent = c.oid WHERE c.relkind = 'p' AND "
                        "NOT " IS_MOVED("i.inhrelid") " AND " IS_MOVED("c.oid") " ORDER BY 1",
-     .advice =
-         "The moved table lacks these rows, and has no place for new ones of a partition that is not made."},
+     .advice = "The moved table lacks these rows, and has no room for new ones that belong into a partition "
+               "that is not made."},
 };
 
 const CheckGroup check_left_rows = {"What stays behind", rows, sizeof rows / sizeof rows[0]};

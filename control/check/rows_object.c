@@ -110,7 +110,7 @@ static const CheckRow rows[] = {
             "FROM pg_operator o, unnest(" CHANGED_FUNCTIONS
             ") f WHERE o.oid >= 16384 AND o.oprcode = f ORDER BY 1",
      .advice =
-         "Drop them before the copy; on 14 create them anew with anycompatiblearray and anycompatible."},
+         "Drop them before the copy, and create them again on 14 with anycompatiblearray and anycompatible."},
     {.id = "conversions",
      .title = "Encoding conversions",
      .severity = CHECK_PROBLEM,
@@ -119,8 +119,8 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('conversion %I.%I', n.nspname, v.conname), format('by %s', v.conproc), "
             "format('DROP CONVERSION %I.%I', n.nspname, v.conname) FROM pg_conversion v "
             "JOIN pg_namespace n ON n.oid = v.connamespace WHERE v.oid >= 16384 ORDER BY 1",
-     .advice =
-         "Their functions have another signature from 14 on: drop them, and create them anew on the target."},
+     .advice = "From 14 on their functions have a different signature: drop them, and create them again on "
+               "the target."},
     {.id = "catalog-views",
      .title = "Views on system catalogs that have lost columns",
      .severity = CHECK_WARNING,
@@ -131,8 +131,8 @@ static const CheckRow rows[] = {
             "JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace, "
             "regexp_matches(w.ev_action::text, ':relid (1259|2604|2606|1255|1136) ', 'g') AS m(found) "
             "WHERE " USER_SCHEMA " AND " IS_KEPT("c.oid") " ORDER BY 1",
-     .advice = "relhasoids, adsrc, consrc, protransform and pg_pltemplate are gone: see that the view does "
-               "without."},
+     .advice = "relhasoids, adsrc, consrc, protransform and pg_pltemplate are gone: change the view so that "
+               "it does without."},
     {.id = "operator-classes",
      .title = "Operator classes",
      .severity = CHECK_NOTE,
@@ -143,8 +143,8 @@ static const CheckRow rows[] = {
          "JOIN pg_namespace n ON n.oid = k.opcnamespace JOIN pg_am m ON m.oid = k.opcmethod "
          "JOIN pg_opfamily f ON f.oid = k.opcfamily "
          "WHERE k.oid >= 16384 AND NOT " IN_EXTENSION("pg_opclass", "k.oid") " ORDER BY 1",
-     .advice = "They restore as superuser only, family first; try the schema on a scratch database if they "
-               "are many."},
+     .advice = "Only a superuser can restore them, the family first; if there are many, try the schema on a "
+               "scratch database."},
     {.id = "event-triggers",
      .title = "Event triggers",
      .severity = CHECK_NOTE,
@@ -176,9 +176,9 @@ static const CheckRow rows[] = {
             "EXISTS ("
             "SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname ~ '[^ -~]')) "
             "ORDER BY 1",
-     .advice = "Changes on the target do not come back to these tables, and with the first one none: set it "
-               "for the roles of the "
-               "applications instead, until there is nothing to go back to."},
+     .advice = "Changes on the target do not come back to these tables, and from the first such change on "
+               "nothing comes back: set client_encoding for the roles of the applications instead, for as "
+               "long as a rollback may be needed."},
 };
 
 const CheckGroup check_object_rows = {"Objects", rows, sizeof rows / sizeof rows[0]};

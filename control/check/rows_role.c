@@ -67,8 +67,8 @@ static const CheckRow rows[] = {
      .side = ON_TARGET,
      .sql = "SELECT format('role %I', rolname), 'it is not a superuser', NULL "
             "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
-     .advice = "It must be a member of every owning role, and some objects (languages, casts, event "
-               "triggers) will not restore."},
+     .advice = "It has to be a member of every role that owns something, and some objects (languages, casts, "
+               "event triggers) cannot be restored."},
     {.id = "roles",
      .title = "Owners and grantees of the source that the target lacks",
      .severity = CHECK_PROBLEM,
@@ -100,15 +100,15 @@ static const CheckRow rows[] = {
             "SELECT r.rolname AS name, $1::json ->> r.rolname::text AS there, " ATTRIBUTES
             " AS here FROM pg_roles r WHERE r.rolname <> current_user) q "
             "WHERE there <> here ORDER BY name",
-     .advice = "A role that is there is never changed: see that it may do on the target what it has to."},
+     .advice = "An existing role is never changed: make sure that it may do on the target what it has to."},
     {.id = "md5-passwords",
      .title = "Roles with md5 passwords at the source",
      .severity = CHECK_NOTE,
      .side = ON_SOURCE,
      .sql = "SELECT format('role %I', rolname), 'md5 password', NULL FROM pg_authid "
             "WHERE rolcanlogin AND rolpassword LIKE 'md5%' ORDER BY rolname",
-     .advice = "They go on working only where pg_hba.conf of the target says md5; scram-sha-256 there "
-               "refuses them."},
+     .advice =
+         "They keep working only if pg_hba.conf of the target says md5; scram-sha-256 there refuses them."},
 };
 
 const CheckGroup check_role_rows = {"Roles", rows, sizeof rows / sizeof rows[0]};

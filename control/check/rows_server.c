@@ -118,7 +118,7 @@ static const CheckRow rows[] = {
          "SELECT gid, format('prepared %s ago by %I in database %I', date_trunc('second', now() - prepared), "
          "owner, database), format('ROLLBACK PREPARED %L', gid) "
          "FROM pg_prepared_xacts WHERE prepared < now() - interval '10 seconds' ORDER BY prepared",
-     .advice = "A new slot waits for them, and for ever if nobody ends them: commit or roll back each one."},
+     .advice = "A new slot waits for them, for ever if nobody ends them: commit or roll back each one."},
     {.id = "long-transactions",
      .title = "Writing transactions at the source, older than a minute",
      .severity = CHECK_WARNING,

@@ -73,7 +73,7 @@ static const CheckRow rows[] = {
             "c.relnamespace AND " USER_SCHEMA " WHERE mode IN ('A', 'R') ORDER BY 1",
      .advice = "What they write is in the stream already, so the copy disables them on the target, and the "
                "switch enables them again. On the way back those of the source fire, and may not write "
-               "behind its fence: let them do nothing there, or disable them before the switch."},
+               "because of its fence: make them do nothing there, or disable them before the switch."},
     {.id = "unlogged-tables",
      .title = "Unlogged tables",
      .severity = CHECK_WARNING,

@@ -25,7 +25,7 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .function = probe_same_database,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
-     .advice = "Name the database that it is moved to as --target."},
+     .advice = "Name the database that everything is moved to as --target."},
     {.id = "target-empty",
      .title = "Other tables in the target database",
      .of_database = true,
@@ -38,19 +38,17 @@ static const CheckRow rows[] = {
      .severity = CHECK_PROBLEM,
      .function = probe_trial,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
-     .advice = "Make each object possible, on the target or at the source; what is no table may also be left "
-               "for later: the copy "
-               "goes on without it, names it, and tries it again when it is run again."},
+     .advice = "Make each object possible, on the target or at the source. Objects other than tables may "
+               "also be left for later: the copy goes on without them, names them, and tries them again when "
+               "it is run again."},
     {.id = "drift",
      .title = "Definitions that differ from the source's, of a migration that runs",
      .of_database = true,
      .severity = CHECK_PROBLEM,
      .function = probe_drift,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
-     .advice =
-         "Where DDL is captured, it may be on its way. Else make the target as the source is; the cutover "
-         "refuses to begin "
-         "before that."},
+     .advice = "Where DDL is captured, the change may be on its way. Otherwise make the target like the "
+               "source; the cutover refuses to begin before that."},
     {.id = "encoding",
      .title = "Encoding of both databases",
      .of_database = true,
@@ -60,10 +58,8 @@ static const CheckRow rows[] = {
      .sql = "SELECT format('database %I', datname), format('%s on the target, %s at the source', "
             "pg_encoding_to_char(encoding), $1::json ->> 'encoding'), " MADE_ANEW
             " FROM pg_database WHERE datname = current_database() AND " OTHER_ENCODING,
-     .advice = "Create the target database anew, from another one, with the source's encoding, or, unless "
-               "that is SQL_ASCII, "
-               "with UTF8, into which "
-               "every text fits."},
+     .advice = "Create the target database again, from another one, with the source's encoding or, unless "
+               "that is SQL_ASCII, with UTF8, which can hold any text."},
     {.id = "locale",
      .title = "LC_COLLATE and LC_CTYPE of both databases",
      .of_database = true,
@@ -77,13 +73,14 @@ static const CheckRow rows[] = {
          "" OTHER_ENCODING " THEN " MADE_ANEW " END FROM pg_database WHERE datname = current_database() "
          "AND (datcollate, datctype)::text IS DISTINCT FROM ($1::json ->> 'collate', $1::json ->> "
          "'ctype')::text",
-     .advice = "Text would sort, and compare with upper and lower case, in another way than before."},
+     .advice = "Text would be sorted, and upper and lower case compared, differently from before."},
     {.id = "money",
      .title = "Columns of money, whose meaning is lc_monetary's",
      .severity = CHECK_PROBLEM,
      .function = probe_money,
      .needs = NEEDS_SOURCE | NEEDS_TARGET,
-     .advice = "Amounts are whole numbers of the smallest unit: the same number would be another amount."},
+     .advice = "Amounts are stored as whole numbers of the smallest unit: the same number would be a "
+               "different amount."},
     {.id = "collations",
      .title = "Collations in use that the target lacks",
      .severity = CHECK_PROBLEM,

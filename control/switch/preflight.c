@@ -51,8 +51,8 @@ static const PreflightRow cutover_rows[] = {
      .check = unlike_settings},
     {.id = "source-superuser",
      .title = "Right to fence the source",
-     .advice = "Copy and follow work without; the cutover takes a superuser, who closes the source to other "
-               "writers. What else it needs is only seen by one: run the check once as that role.",
+     .advice = "Copy and follow work without it; the cutover takes a superuser, who closes the source to "
+               "other writers. Only a superuser sees what else it needs: run the check once as that role.",
      .early = EARLY_AS_A_WARNING,
      .check = check_leaving},
     {.id = "switch-prepared",
@@ -62,8 +62,8 @@ static const PreflightRow cutover_rows[] = {
      .check = check_prepared},
     {.id = "subscriptions",
      .title = "Subscriptions that write to the source",
-     .advice = "What they bring is moved as other writes are; on the target they have to be made anew after "
-               "the switch.",
+     .advice = "What they bring is moved like other writes; on the target they have to be created again "
+               "after the switch.",
      .early = EARLY,
      .check = check_writers},
     {.id = "switch-slot", .check = check_slot, .stream = true},
@@ -84,7 +84,7 @@ static const PreflightRow cutover_rows[] = {
      .check = check_reverse_servers},
     {.id = "target-replication",
      .title = "Right to make the slot of the way back",
-     .advice = "Copy and follow work without; the cutover needs it.",
+     .advice = "Copy and follow work without it; the cutover needs it.",
      .early = EARLY_AS_A_WARNING,
      .skip = skip_without_way_back,
      .check = check_reverse_role},
@@ -126,12 +126,12 @@ static const PreflightRow cutover_rows[] = {
     {.id = "switch-statistics", .check = name_without_statistics},
     {.id = "proxy",
      .title = "Proxies: reachable, changeable, patient, and their users at the target",
-     .advice = "Clients of the proxy would see errors, or wait for ever.",
+     .advice = "Otherwise clients of the proxy would see errors, or wait for ever.",
      .early = EARLY,
      .check = check_proxies},
     {.id = "probe",
      .title = "The connection through the proxy that looks after the switch (--probe)",
-     .advice = "Without it the switch cannot know that it succeeded.",
+     .advice = "Without it, the switch cannot know that it succeeded.",
      .early = EARLY,
      .check = check_probe},
 };
