@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Two who add at the same moment add one: the table's key is the ten seconds. */
+/*
+ * Two who add at the same moment add one: the table's key is the ten seconds. What is copied is summed up over all tables, which
+ * costs some 30 ms with 100,000 of them: while they are copied each time, afterwards each five minutes; between, the last sum stands.
+ */
 static const char add_sql[] =
     "INSERT INTO penstock.history (migration, at, lag_bytes, lag_seconds, rows_per_second, "
     "transactions_per_second, rows, wire_bytes, wire_bytes_per_second, source_bytes_per_second, "
@@ -19,12 +22,19 @@ static const char add_sql[] =
     "a.changes, (a.statistics ->> 'wire_bytes')::bigint, "
     "CASE WHEN f.fresh THEN (a.rates ->> 'wire_bytes_per_second')::float8 ELSE 0 END, "
     "CASE WHEN f.fresh THEN (a.rates ->> 'source_bytes_per_second')::float8 ELSE 0 END, "
-    "c.done, c.whole, coalesce(jsonb_array_length(a.blocked), 0) > 0 "
-    "FROM penstock.migration m LEFT JOIN penstock.applier a ON a.migration = m.name, "
+    "CASE WHEN l.now THEN c.done ELSE b.bytes_copied END, CASE WHEN l.now THEN c.whole ELSE b.bytes_to_copy "
+    "END, "
+    "coalesce(jsonb_array_length(a.blocked), 0) > 0 "
+    "FROM penstock.migration m LEFT JOIN penstock.applier a ON a.migration = m.name "
+    "LEFT JOIN LATERAL (SELECT h.bytes_copied, h.bytes_to_copy FROM penstock.history h WHERE h.migration = "
+    "m.name ORDER BY h.at DESC LIMIT 1) b ON true, "
     "LATERAL (SELECT coalesce(a.state = 'streaming' AND a.updated_at > clock_timestamp() - interval '10 s', "
     "false) AS fresh) f, "
+    "LATERAL (SELECT m.phase IN ('created', 'copying') OR b.bytes_to_copy IS NULL OR "
+    "extract(epoch FROM clock_timestamp())::bigint / 10 % 30 = 0 AS now) l, "
     "LATERAL (SELECT coalesce(sum(source_bytes) FILTER (WHERE copy_state = 'copied'), 0) AS done, "
-    "coalesce(sum(source_bytes), 0) AS whole FROM penstock.relation r WHERE r.migration = m.name) c "
+    "coalesce(sum(source_bytes), 0) AS whole FROM penstock.relation r WHERE l.now AND r.migration = m.name) "
+    "c "
     "WHERE m.name = $1 AND NOT EXISTS (SELECT FROM penstock.history h WHERE h.migration = $1 AND h.at > "
     "clock_timestamp() - interval '8 s') "
     "ON CONFLICT DO NOTHING";

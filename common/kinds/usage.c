@@ -67,7 +67,7 @@ static const ErrorKind kinds[] = {
     {1114, "The answer cannot be used",
      "What was typed, or a value for `penstock init`, is too long or of another kind.", "Answer again.",
      WORDS("is one line of at most", "is a number of seconds, not", "too many of %s",
-           "the answer is longer than", "the name of the file is too long")},
+           "the answer is longer than")},
     {1115, "The command wants another form", "Words or options are missing, or do not go together.",
      "`penstock help COMMAND` shows the forms that there are.",
      WORDS("edit takes --statement SQL or --file PATH", "takes the number that penstock ddl list shows",

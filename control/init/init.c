@@ -14,6 +14,7 @@
 #include "confirm.h"
 #include "database.h"
 #include "option.h"
+#include "write_file.h"
 
 #define MAX_VALUES 16
 #define ANSWER_SIZE 3072 /* a line of the file is below 4096 */
@@ -171,7 +172,7 @@ static int complete(const Settings *settings, InitOptions *options, Error *error
     return 0;
 }
 
-static int write_rows(FILE *file, const InitOptions *options)
+static void write_rows(FILE *file, const InitOptions *options)
 {
     fputs("# Settings of Penstock: `name = value`. Every long option of a command may stand here, too;\n"
           "# `COMMAND.name = value` is for that command alone.\n",
@@ -188,29 +189,21 @@ static int write_rows(FILE *file, const InitOptions *options)
             fprintf(file, "# %s = 30\n", rows[row].name);
         }
     }
-    return fflush(file) == 0 && fsync(fileno(file)) == 0 ? 0 : -1;
 }
 
-/* Whole or not at all: beside it, then renamed. */
-static int write_file(const InitOptions *options, Error *error)
+static int write_settings(const InitOptions *options, Error *error)
 {
-    char beside[4096];
-    if (snprintf(beside, sizeof beside, "%s.new", options->output) >= (int)sizeof beside) {
-        return error_set(error, ERROR_USAGE, "the name of the file is too long");
-    }
-    unlink(beside);
-    int descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
     if (file == NULL) {
-        return error_set(error, ERROR_SYSTEM, "writing %s: %s", beside, strerror(errno));
+        return error_set(error, ERROR_SYSTEM, "out of memory");
     }
-    int status = write_rows(file, options);
-    if ((fclose(file) != 0) | (status != 0) || rename(beside, options->output) != 0) {
-        error_set(error, ERROR_SYSTEM, "writing %s: %s", options->output, strerror(errno));
-        unlink(beside);
-        return -1;
-    }
-    return 0;
+    write_rows(file, options);
+    int status = fclose(file) == 0 ? write_file(options->output, text, size, 0600, error)
+                                   : error_set(error, ERROR_SYSTEM, "out of memory");
+    free(text);
+    return status;
 }
 
 static ExitStatus run(const Settings *settings, void *input, Error *error)
@@ -222,7 +215,7 @@ static ExitStatus run(const Settings *settings, void *input, Error *error)
         error_hint(error, "Edit it, name another with --output, or give --force.");
         return EXIT_USAGE;
     }
-    if (complete(settings, options, error) != 0 || write_file(options, error) != 0) {
+    if (complete(settings, options, error) != 0 || write_settings(options, error) != 0) {
         return (ExitStatus)error_exit_status(error);
     }
     printf("Wrote %s, which only you can read. Next: `penstock check`%s%s.\n", options->output,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "write_file.h"
 
 json_t *change_new(const char *file)
 {
@@ -55,7 +56,7 @@ static int save(const json_t *change, Error *error)
     char path[PATH_MAX + 16];
     path_of(json_string_value(json_object_get(change, "file")), path);
     char *text = json_dumps(change, JSON_INDENT(2));
-    int status = file_write(path, text, error);
+    int status = write_file(path, text, strlen(text), 0600, error);
     free(text);
     return status;
 }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "attributes.h"
+#include "write_file.h"
 
 static int failed(Error *error, const char *what, const char *path)
 {
@@ -52,33 +52,6 @@ int file_read(const char *path, char **text, Error *error)
     return 0;
 }
 
-static int write_all(int fd, const char *text)
-{
-    size_t size = strlen(text);
-    while (size > 0) {
-        ssize_t wrote = write(fd, text, size);
-        if (wrote < 0 && errno != EINTR) {
-            return -1;
-        }
-        if (wrote > 0) {
-            text += wrote;
-            size -= (size_t)wrote;
-        }
-    }
-    return fsync(fd);
-}
-
-static void sync_folder(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 /* Makes the file beside path, holding text, with the mode and owner of like and what else from has. *as_it_was is false
  * when it could not be given all of that. */
 static int write_beside(const char *beside, const char *text, const struct stat *like, const char *from,
@@ -102,7 +75,7 @@ static int write_beside(const char *beside, const char *text, const struct stat 
     } else {
         *as_it_was = attributes_copy(from, fd);
     }
-    if (result == 0 && write_all(fd, text) != 0) {
+    if (result == 0 && write_bytes(fd, text, strlen(text)) != 0) {
         result = failed(error, "write", beside);
     }
     close(fd);
@@ -122,7 +95,7 @@ static int write_into(const char *path, const char *text, Error *error)
     }
     int result = 0;
     if ((size > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP) ||
-        write_all(fd, text) != 0 || ftruncate(fd, size) != 0 || fsync(fd) != 0) {
+        write_bytes(fd, text, strlen(text)) != 0 || ftruncate(fd, size) != 0 || fsync(fd) != 0) {
         result = failed(error, "write", path);
     }
     close(fd);
@@ -150,7 +123,7 @@ static int place(const char *path, const char *text, const struct stat *like, co
         unlink(beside);
         return result;
     }
-    sync_folder(path);
+    write_folder(path);
     return 0;
 }
 
@@ -206,10 +179,4 @@ int file_replace(const char *path, const char *text, Error *error)
 int file_replace_again(const char *path, const char *text, Error *error)
 {
     return change(path, text, false, error);
-}
-
-int file_write(const char *path, const char *text, Error *error)
-{
-    struct stat ours = {.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
-    return place(path, text, &ours, NULL, error);
 }

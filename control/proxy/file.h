@@ -21,6 +21,3 @@ int file_replace(const char *path, const char *text, Error *error) MUST_CHECK;
 
 /* The same, leaving the text that an earlier file_replace kept. */
 int file_replace_again(const char *path, const char *text, Error *error) MUST_CHECK;
-
-/* Makes path hold text, for our user alone, whether it was there or not; durable on return. */
-int file_write(const char *path, const char *text, Error *error) MUST_CHECK;

@@ -9,6 +9,7 @@
 
 #include "option.h"
 #include "report.h"
+#include "write_file.h"
 
 #define PATH_SIZE 4096
 
@@ -27,29 +28,6 @@ char *report_name(const char *migration, char *out, size_t size)
     return out;
 }
 
-static int write_file(const char *path, const char *text, size_t size, Error *error)
-{
-    char beside[PATH_SIZE];
-    snprintf(beside, sizeof beside, "%.*s.new", PATH_SIZE - 5, path);
-    FILE *file = fopen(beside, "we");
-    bool written =
-        file != NULL && fwrite(text, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    int saved = errno;
-    if (file != NULL && fclose(file) != 0 && written) {
-        written = false;
-        saved = errno;
-    }
-    if (written && rename(beside, path) != 0) {
-        written = false;
-        saved = errno;
-    }
-    if (!written) {
-        unlink(beside);
-        return error_set(error, ERROR_SYSTEM, "writing %s: %s", path, strerror(saved));
-    }
-    return 0;
-}
-
 /* path with .json in place of .html, or behind it. */
 static void json_name(const char *path, char *out, size_t size)
 {
@@ -65,10 +43,10 @@ int report_write(const json_t *document, const char *path, Error *error)
     char *json = json_dumps(document, JSON_INDENT(1));
     json_name(path, beside, sizeof beside);
     report_html(&page, document);
-    int status = json != NULL ? write_file(beside, json, strlen(json), error)
+    int status = json != NULL ? write_file(beside, json, strlen(json), 0666, error)
                               : error_set(error, ERROR_SYSTEM, "out of memory");
     if (status == 0) {
-        status = write_file(path, page.data, page.size, error);
+        status = write_file(path, page.data, page.size, 0666, error);
     }
     free(json);
     text_free(&page);

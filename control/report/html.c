@@ -1,10 +1,9 @@
 /*
- * The page, from top to bottom: each section is a function. Numbers are those of the document; nothing is worked out here but
- * how long steps took, from the times of the journal.
+ * The page, from top to bottom: each section is a function. Numbers are those of the document; what is worked out of the
+ * journal is in timeline.c.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "report.h"
 #include "status.h"
@@ -23,7 +22,7 @@ static const char head[] =
     "#15803d}"
     "svg{width:100%;height:auto}svg text{font-size:11px;fill:#5d6b7c}td "
     ".bar{display:inline-block;height:9px;background:#0b6bcb;"
-    "border-radius:2px;min-width:1px}@media "
+    "border-radius:2px;min-width:1px}td.w{width:60%}@media "
     "print{body{padding:0}h2{break-after:avoid}tr{break-inside:avoid}}\n</style>\n";
 
 void report_escape(Text *out, const char *text)
@@ -82,15 +81,6 @@ static void version_row(Text *out, const json_t *document, const char *name, con
     row(out, name, text);
 }
 
-/* Microseconds since 1970 of "2026-11-29T21:00:00.123456+00:00"; the state writes UTC. -1 for anything else. */
-static double usec_of(const char *text)
-{
-    struct tm parts = {0};
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    double fraction = rest != NULL && *rest == '.' ? strtod(rest, NULL) : 0;
-    return rest != NULL ? (double)timegm(&parts) * 1e6 + fraction * 1e6 : -1;
-}
-
 static void summary(Text *out, const json_t *document)
 {
     text_append(out, "<h2>What was moved</h2>\n<table>\n");
@@ -126,95 +116,6 @@ static void plots(Text *out, const json_t *document)
     report_plot(out, history, "Lag, WAL of the source", PLOT_BYTES, behind, 1);
     report_plot(out, history, "Applied", PLOT_COUNT, rates, 2);
     report_plot(out, history, "Bytes a second", PLOT_BYTES, bytes, 2);
-}
-
-static bool is_begin(const char *event)
-{
-    return strcmp(event, "begin") == 0 || strcmp(event, "undoing") == 0;
-}
-
-/* When the last event before line `index` that began the same step was; -1: none. */
-static double began(const json_t *journal, size_t index)
-{
-    const json_t *end = json_array_get(journal, index);
-    while (index-- > 0) {
-        const json_t *line = json_array_get(journal, index);
-        if (strcmp(status_text(line, "operation"), status_text(end, "operation")) == 0 &&
-            strcmp(status_text(line, "step"), status_text(end, "step")) == 0) {
-            return is_begin(status_text(line, "event")) ? usec_of(status_text(line, "at")) : -1;
-        }
-    }
-    return -1;
-}
-
-static void timeline_line(Text *out, const json_t *journal, size_t index)
-{
-    const json_t *line = json_array_get(journal, index);
-    const char *event = status_text(line, "event");
-    if (is_begin(event)) {
-        return;
-    }
-    double from = began(journal, index),
-           ms = from >= 0 ? (usec_of(status_text(line, "at")) - from) / 1000 : -1;
-    text_append(out, "<tr><td>");
-    report_escape(out, status_text(line, "at"));
-    text_append(out, "<td>");
-    report_escape(out, status_text(line, "step"));
-    text_printf(out, "<td%s>", strcmp(event, "failed") == 0 ? " class=\"bad\"" : "");
-    report_escape(out, event);
-    if (ms >= 0) {
-        text_printf(out, "<td class=\"n\">%.0f ms<td><span class=\"bar\" style=\"width:%.0fpx\"></span>\n",
-                    ms, ms > 3000 ? 300 : ms / 10);
-    } else {
-        text_append(out, "<td><td>\n");
-    }
-}
-
-/* From the first hold to the release: what clients waited. */
-static void say_hold(Text *out, const json_t *journal, const char *operation)
-{
-    double held = -1;
-    size_t index;
-    json_t *line;
-    json_array_foreach((json_t *)journal, index, line)
-    {
-        const char *step = status_text(line, "step"), *event = status_text(line, "event");
-        if (strcmp(status_text(line, "operation"), operation) != 0) {
-            continue;
-        }
-        if (strcmp(step, "hold") == 0 && strcmp(event, "begin") == 0 && held < 0) {
-            held = usec_of(status_text(line, "at"));
-        } else if (held >= 0 && ((strcmp(step, "release") == 0 && strcmp(event, "done") == 0) ||
-                                 (strcmp(step, "hold") == 0 && strcmp(event, "undone") == 0))) {
-            text_printf(out, "<p>Clients were held for <b>%.0f ms</b>, until ",
-                        (usec_of(status_text(line, "at")) - held) / 1000);
-            report_escape(out, status_text(line, "at"));
-            text_printf(out, "%s.</p>\n", strcmp(step, "hold") == 0 ? ": it was undone" : "");
-            held = -1;
-        }
-    }
-}
-
-static void timelines(Text *out, const json_t *document)
-{
-    static const char *const operations[] = {"cutover", "rollback"};
-    const json_t *journal = status_at(document, "journal");
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        bool any = false;
-        for (size_t line = 0; line < json_array_size(journal); line++) {
-            if (strcmp(status_text(json_array_get(journal, line), "operation"), operations[i]) != 0) {
-                continue;
-            }
-            if (!any) {
-                text_printf(out, "<h2>The %s, step by step</h2>\n", operations[i]);
-                say_hold(out, journal, operations[i]);
-                text_append(out, "<table><tr><th>at<th>step<th>event<th class=\"n\">took<th>\n");
-                any = true;
-            }
-            timeline_line(out, journal, line);
-        }
-        text_append(out, any ? "</table>\n" : "");
-    }
 }
 
 /* A table of the members of objects, whatever they are. */
@@ -322,7 +223,7 @@ void report_html(Text *out, const json_t *document)
     report_escape(out, status_text(document, "name"));
     text_append(out, "</h1>\n<p class=\"soft\">Times are UTC.</p>\n");
     summary(out, document);
-    timelines(out, document);
+    report_timelines(out, document);
     verification(out, document);
     anomalies(out, document);
     plots(out, document);

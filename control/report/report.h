@@ -28,6 +28,9 @@ int report_write(const json_t *document, const char *path, Error *error) MUST_CH
 /* "penstock-report-NAME.html", with what is no letter, digit or - of the name replaced. Returns out. */
 char *report_name(const char *migration, char *out, size_t size);
 
+/* Cutover and rollback step by step, and where the time of each hold went. */
+void report_timelines(Text *out, const json_t *document);
+
 /* The page. */
 void report_html(Text *out, const json_t *document);
 

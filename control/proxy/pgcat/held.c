@@ -12,6 +12,7 @@
 #include "file.h"
 #include "gate.h"
 #include "pgcat/plan.h"
+#include "write_file.h"
 
 int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)
 {
@@ -34,7 +35,7 @@ int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)
 int pgcat_save_state(Proxy *proxy, const json_t *state, Error *error)
 {
     char *text = json_dumps(state, JSON_INDENT(2));
-    int status = file_write(proxy->state, text, error);
+    int status = write_file(proxy->state, text, strlen(text), 0600, error);
     free(text);
     return status;
 }
