@@ -108,7 +108,7 @@ $migration->ok(@cutover);
 # An update leaves as many rows, and a new one.
 $target->sql('app', 'UPDATE keyless SET n = 3 WHERE n = 1');
 wait_until('the way back to stream', sub { $target->sql('app', q{SELECT active FROM pg_replication_slots WHERE slot_name ~ 'reverse'}) eq 't' });
-like($migration->exits(3, 'rollback', @none)->{stderr}, qr/updates and deletes of public\.keyless; anything of no table/, 'what was written to is named, and no other');
+like($migration->exits(3, 'rollback', @none)->{stderr}, qr/updates and deletes of public\.keyless(?!.*anything of)/, 'what was written to is named, and no other');
 # Whoever empties a table leaves no row to be seen.
 $target->sql('app', 'TRUNCATE scratch; INSERT INTO scratch VALUES (1); DELETE FROM scratch');
 like($migration->exits(3, 'rollback', @none)->{stderr}, qr/public\.keyless; anything of public\.scratch/, 'also what was emptied');

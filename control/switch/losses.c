@@ -41,12 +41,12 @@ int losses_check_limits(Cutover *cutover, char *inserts, char *nothing, size_t s
     }
     bool losses = *inserts != '\0' || *nothing != '\0' || made != NULL;
     if (losses && !cutover->options->accept_loss) {
-        error_set(error, ERROR_STATE,
-                  "not everything comes back: updates and deletes of %s; anything of %s; rows of tables that "
-                  "were made on the "
-                  "target since the cutover: %.300s",
-                  *inserts != '\0' ? inserts : "no table", *nothing != '\0' ? nothing : "no table",
-                  made != NULL ? made : "of none");
+        error_set(error, ERROR_STATE, "not everything comes back: %s%s%s%s%s%s%s%.300s",
+                  *inserts != '\0' ? "updates and deletes of " : "", inserts,
+                  *inserts != '\0' && *nothing != '\0' ? "; " : "", *nothing != '\0' ? "anything of " : "",
+                  nothing, made != NULL && (*inserts != '\0' || *nothing != '\0') ? "; " : "",
+                  made != NULL ? "rows of tables that were made on the target since the cutover: " : "",
+                  made != NULL ? made : "");
         error_hint(
             error,
             "Tables that were small at the switch and were not written to since are left out already. If "

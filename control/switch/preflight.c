@@ -156,11 +156,21 @@ static const PreflightRow rollback_rows[] = {
 
 /* --- telling --- */
 
-static void tell(Preflight *preflight, PreflightWeight weight, const char *words, const char *hint,
-                 const char *fix)
+static void tell(Preflight *preflight, const PreflightFinding *finding)
 {
-    const PreflightFinding finding = {.weight = weight, .words = words, .hint = hint, .fix = fix};
-    preflight->tell(preflight->context, preflight->row, &finding);
+    preflight->tell(preflight->context, preflight->row, finding);
+}
+
+static void tell_words(Preflight *preflight, PreflightWeight weight, const char *words)
+{
+    tell(preflight, &(PreflightFinding){.weight = weight, .words = words, .hint = ""});
+}
+
+static void tell_error(Preflight *preflight, PreflightWeight weight, const Error *error, const char *fix)
+{
+    tell(preflight,
+         &(PreflightFinding){
+             .weight = weight, .words = error->message, .hint = error->hint, .fix = fix, .error = error});
 }
 
 bool preflight_is_early(const Cutover *cutover)
@@ -170,7 +180,7 @@ bool preflight_is_early(const Cutover *cutover)
 
 void preflight_warning(Cutover *cutover, const char *words)
 {
-    tell(cutover->preflight, PREFLIGHT_WARNING, words, "", NULL);
+    tell_words(cutover->preflight, PREFLIGHT_WARNING, words);
 }
 
 void preflight_problem(Cutover *cutover, const Error *problem, const char *fix)
@@ -178,7 +188,7 @@ void preflight_problem(Cutover *cutover, const Error *problem, const char *fix)
     Preflight *preflight = cutover->preflight;
     bool mild = preflight_is_early(cutover) && preflight->row->early == EARLY_AS_A_WARNING;
     preflight->problems++;
-    tell(preflight, mild ? PREFLIGHT_WARNING : PREFLIGHT_PROBLEM, problem->message, problem->hint, fix);
+    tell_error(preflight, mild ? PREFLIGHT_WARNING : PREFLIGHT_PROBLEM, problem, fix);
 }
 
 /* What a server refused to tell is no answer; all else that a check ends with is what it has found. */
@@ -193,7 +203,7 @@ static void tell_failure(Cutover *cutover, const Error *failure)
         return;
     }
     cutover->preflight->problems++;
-    tell(cutover->preflight, PREFLIGHT_UNKNOWN, failure->message, failure->hint, NULL);
+    tell_error(cutover->preflight, PREFLIGHT_UNKNOWN, failure, NULL);
 }
 
 /* --- one run --- */
@@ -208,7 +218,7 @@ static bool run_row(Cutover *cutover, const PreflightRow *row, bool *stream_refu
         return false;
     }
     preflight->row = row;
-    tell(preflight, PREFLIGHT_BEGINS, "", "", NULL);
+    tell_words(preflight, PREFLIGHT_BEGINS, "");
     if (row->check(cutover, &failure) != 0 && !interrupted()) {
         tell_failure(cutover, &failure);
     }
@@ -248,8 +258,8 @@ static void say(void *context, const PreflightRow *row, const PreflightFinding *
         log_line(log, LOG_WARNING, "%s", finding->words);
         return;
     }
-    Error problem;
-    error_set(&problem, ERROR_STATE, "%s", finding->words);
+    Error problem = *finding->error; /* with its number */
+    problem.code = ERROR_STATE;
     error_hint(&problem, "%s%s%s", finding->hint, *finding->hint != '\0' && finding->fix != NULL ? " " : "",
                finding->fix != NULL ? finding->fix : "");
     if (said->first.code == ERROR_NONE) {
@@ -302,9 +312,11 @@ static void open_proxies(Cutover *cutover)
 {
     const CutoverOptions *options = cutover->options;
     if (options->proxy_count == 0) {
-        tell(cutover->preflight, PREFLIGHT_NOTE,
-             "no --proxy is named: what the switch needs of it was not looked at",
-             "Name it with --proxy, or say --proxy none.", NULL);
+        tell(
+            cutover->preflight,
+            &(PreflightFinding){.weight = PREFLIGHT_NOTE,
+                                .words = "no --proxy is named: what the switch needs of it was not looked at",
+                                .hint = "Name it with --proxy, or say --proxy none."});
     }
     for (size_t i = 0; i < options->proxy_count; i++) {
         Error failure;
@@ -319,10 +331,10 @@ static void run_early(Cutover *cutover, const PreflightRow *row)
     Preflight *preflight = cutover->preflight;
     Error failure = {.code = ERROR_NONE};
     preflight->row = row;
-    tell(preflight, PREFLIGHT_BEGINS, "", "", NULL);
+    tell_words(preflight, PREFLIGHT_BEGINS, "");
     const char *skip = reason_to_skip(cutover, row);
     if (skip != NULL) {
-        tell(preflight, PREFLIGHT_SKIPPED, skip, "", NULL);
+        tell_words(preflight, PREFLIGHT_SKIPPED, skip);
         return;
     }
     if (row->check == check_proxies) {

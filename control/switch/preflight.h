@@ -44,8 +44,9 @@ typedef enum PreflightWeight {
 typedef struct PreflightFinding {
     PreflightWeight weight;
     const char *words;
-    const char *hint; /* what to do, or "" */
-    const char *fix;  /* the statement that does it, or NULL */
+    const char *hint;   /* what to do, or "" */
+    const char *fix;    /* the statement that does it, or NULL */
+    const Error *error; /* that words and hint are of; NULL: of none */
 } PreflightFinding;
 
 typedef void (*PreflightTell)(void *context, const PreflightRow *row, const PreflightFinding *finding);
