@@ -255,7 +255,7 @@ const struct argp applier_argp = {
     .doc = "Applies the changes of a PostgreSQL 11 database to PostgreSQL 14 as they arrive, from where "
            "it stopped "
            "last.\vWhat it does is in the migration's state on the target: penstock status shows it.\n"
-           "Exit status: 0 stopped as asked, 2 wrong usage, 3 failed.",
+           "Exit status: 0 stopped as asked, or by a cutover, 2 wrong usage, 3 failed.",
 };
 
 void options_parse(int argc, char **argv, ApplierOptions *out)

@@ -20,6 +20,9 @@
  * Some errors do not pass by waiting (retry.c): they end it when nothing was applied between so many of them. When it is the
  * target's locks that are used up, batches are made smaller each time, down to one table.
  *
+ * A migration that has been switched has no slot any more: that ends the applier as asked, so that a service that starts it again
+ * on failure does not do so for ever.
+ *
  * What is asked before the stream is open may meet someone's lock: it ends with a stop, and after START_MS it is tried again.
  *
  * Before lanes are read, the workers that an earlier applier, or an earlier run, may have left on the target must be
@@ -58,6 +61,7 @@ typedef struct Supervisor {
     int read_by;        /* the same on the source, and the slot */
     size_t batch_locks; /* that a batch may take on the target; 0: not known yet */
     Retry retry;
+    bool over; /* the migration has been switched, or more: what ends the stream then is no failure */
     bool streamed_before;
     bool copying; /* in the last run: what it knew of relations is not what the next one has to know */
     bool again;   /* the run that ended is to be followed by another at once */
@@ -101,6 +105,7 @@ static int load_migration(Supervisor *supervisor, Database *target, Migration *m
         return -1;
     }
     log_stands(&supervisor->options->log, state_phase_name(migration->phase), 0);
+    supervisor->over = migration->phase >= PHASE_SWITCHED;
     return check_phase(migration, error);
 }
 
@@ -317,7 +322,10 @@ int supervise(const ApplierOptions *options, Stop *stop, Error *error)
             status = 0;
         }
     }
-    if (status == 0) {
+    if (status != 0 && supervisor.over && error->code == ERROR_STATE && options->until == LSN_INVALID) {
+        log_line(&options->log, LOG_INFO, "a cutover has ended the stream: there is nothing more to apply");
+        status = 0;
+    } else if (status == 0) {
         log_line(&options->log, LOG_INFO, "stopped");
     } else {
         log_error(&options->log, error);

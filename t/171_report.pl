@@ -32,7 +32,9 @@ INSERT INTO penstock.history (migration, at, lag_bytes, lag_seconds, rows_per_se
 SELECT 'default', now() - i * interval '10 s', i, i, i, i, i, i, 1, 1, false FROM generate_series(1, 50) i ON CONFLICT DO NOTHING;
 SQL
 $migration->ok('cutover', '--proxy', 'none', '--yes', '--verify');
-$applier->stop;
+is($applier->wait, 0, 'the cutover ends the applier, which is no failure: whoever watches over it need not start it again');
+like($migration->ok('follow')->{stderr}, qr/nothing more to apply/, 'who starts it all the same is told');
+is($migration->run('follow', '--until', 'FFF/0')->{status}, 3, 'a position that is not reached is a failure, though');
 
 like($migration->ok('report', '--output', "$folder/one.html")->{stdout}, qr{one\.html; all of its numbers are in \S+one\.json\.},
     'it says where it is');
