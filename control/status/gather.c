@@ -254,6 +254,10 @@ static void add_lag(json_t *document)
         seconds = 0;
         by = "position";
     }
+    if (status_stream_is_over(document)) {
+        bytes = -1;
+        seconds = -1;
+    }
     json_t *lag = json_object();
     json_object_set_new(lag, "bytes", bytes >= 0 ? json_integer((json_int_t)bytes) : json_null());
     json_object_set_new(lag, "seconds", number_or_null(seconds));

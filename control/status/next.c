@@ -47,6 +47,12 @@ bool status_in_phase(const json_t *document, const char *phase)
     return strcmp(status_text(document, "phase"), phase) == 0;
 }
 
+bool status_stream_is_over(const json_t *document)
+{
+    return status_in_phase(document, "switched") || status_in_phase(document, "rolled back") ||
+           status_in_phase(document, "finished");
+}
+
 static bool none(const json_t *document)
 {
     return status_in_phase(document, "none");

@@ -25,13 +25,6 @@ static const char *plural(double count)
     return count == 1 ? "" : "s";
 }
 
-/* After the switch the stream from the source is over: its slot is dropped, and its applier has ended. */
-static bool stream_is_over(const json_t *document)
-{
-    return status_in_phase(document, "switched") || status_in_phase(document, "rolled back") ||
-           status_in_phase(document, "finished");
-}
-
 /* The worst first, in the first line. */
 static void print_health(FILE *out, const json_t *document)
 {
@@ -67,9 +60,9 @@ static void print_slot(FILE *out, const json_t *document)
     status_label(out, "slot");
     if (!json_is_true(exists)) {
         fprintf(out, "%s: %s\n", status_text(document, "slot.name"),
-                !json_is_false(exists)     ? "not known"
-                : stream_is_over(document) ? "dropped with the switch"
-                                           : "does not exist");
+                !json_is_false(exists)            ? "not known"
+                : status_stream_is_over(document) ? "dropped with the switch"
+                                                  : "does not exist");
         return;
     }
     fprintf(out, "%s, %s, confirmed %s, %s behind, keeps %s of WAL\n", status_text(document, "slot.name"),
@@ -269,7 +262,7 @@ static void print_progress(FILE *out, const json_t *document)
 
 static void print_error(FILE *out, const json_t *document)
 {
-    if (json_is_object(status_at(document, "applier.error")) && !stream_is_over(document)) {
+    if (json_is_object(status_at(document, "applier.error")) && !status_stream_is_over(document)) {
         status_label(out, "error");
         const char *number = status_text(document, "applier.error.number");
         fprintf(out, "%s%s%s%s\n", status_text(document, "applier.error.message"),
@@ -287,7 +280,7 @@ static void print_applier(FILE *out, const json_t *document)
         fprintf(out, "has not run yet\n");
         return;
     }
-    if (stream_is_over(document) && !status_true(document, "running.applier")) {
+    if (status_stream_is_over(document) && !status_true(document, "running.applier")) {
         fprintf(out, "has ended with the switch\n");
         return;
     }

@@ -85,5 +85,8 @@ bool status_true(const json_t *document, const char *path);
 
 /* Whether the migration is in that phase, and whether its cutover or rollback has begun and neither ended nor was undone. */
 bool status_in_phase(const json_t *document, const char *phase);
+
+/* After the switch: the slot is dropped, and the applier has ended. What the source writes since is no lag. */
+bool status_stream_is_over(const json_t *document);
 bool status_cutover_open(const json_t *document);
 bool status_rollback_open(const json_t *document);
