@@ -13,7 +13,7 @@ sub slurp { open(my $in, '<', $_[0]) or die "$_[0]: $!\n"; local $/; return scal
 my $metrics = slurp("$top/control/serve/metrics.c");
 my %known = map { ("penstock_$_" => 1) } $metrics =~ /describe\(&?text, form, "(\w+)"/g;
 while ($metrics =~ /^    \{"(\w+)", (\w+),/mg) { $known{ "penstock_$1" . ($2 eq 'COUNTER' ? '_total' : '') } = 1 }
-my %reasons = map { ($_ => 1) } slurp("$top/control/status/health.c") =~ /^\s*\{\s*"([a-z-]+)",/mg;
+my %reasons = map { ($_ => 1) } slurp("$top/control/view/health.c") =~ /^\s*\{\s*"([a-z-]+)",/mg;
 my %phases = map { ($_ => 1) } slurp("$top/state/migration.c") =~ /\[PHASE_\w+\] = "([a-z ]+)"/g;
 fail('no metrics were found') if keys %known < 20;
 fail('no reasons were found') if keys %reasons < 5;

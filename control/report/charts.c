@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "report.h"
-#include "status.h"
+#include "view.h"
 
 #define WIDTH 900.0
 #define HEIGHT 180.0
@@ -39,11 +39,11 @@ static Axes axes_of(const json_t *history, const char *const *names, size_t coun
     json_t *sample;
     json_array_foreach((json_t *)history, index, sample)
     {
-        double at = status_number(sample, "at");
+        double at = view_number(sample, "at");
         axes.first = index == 0 ? at : axes.first;
         axes.last = at;
         for (size_t i = 0; i < count; i++) {
-            double value = status_number(sample, names[i]);
+            double value = view_number(sample, names[i]);
             axes.most = value > axes.most ? value : axes.most;
         }
     }
@@ -62,7 +62,7 @@ static void line(Text *out, const json_t *history, const Axes *axes, const char 
     text_append(out, "<path fill=\"none\" stroke-width=\"1.6\" d=\"");
     json_array_foreach((json_t *)history, index, sample)
     {
-        double at = status_number(sample, "at"), value = status_number(sample, name);
+        double at = view_number(sample, "at"), value = view_number(sample, name);
         if (value < 0) {
             pen_down = false;
             continue;
@@ -79,13 +79,13 @@ static void y_label(Text *out, const Axes *axes, PlotUnit unit, double value)
 {
     char text[48];
     if (unit == PLOT_BYTES) {
-        status_bytes(value, text, sizeof text);
+        view_bytes(value, text, sizeof text);
     } else if (unit == PLOT_SECONDS && value > 0 && value < 10) {
         snprintf(text, sizeof text, "%.2f s", value);
     } else if (unit == PLOT_SECONDS) {
-        status_duration(value, text, sizeof text);
+        view_duration(value, text, sizeof text);
     } else {
-        status_count(value, text, sizeof text);
+        view_count(value, text, sizeof text);
     }
     double y = y_of(axes, value);
     text_printf(out,

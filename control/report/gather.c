@@ -1,7 +1,7 @@
 #include "history.h"
 #include "overview.h"
 #include "report.h"
-#include "status.h"
+#include "view.h"
 
 /* $1: the migration. What has no table in this layout of the state gives null. */
 static const char verified_sql[] = "SELECT coalesce(json_agg(to_jsonb(p) ORDER BY p.id), '[]')::text FROM "
@@ -26,7 +26,7 @@ static const char sums_sql[] = "SELECT json_build_object('rows_copied', sum(r.co
 
 static void add_text(json_t *document, const char *name, char *text)
 {
-    json_object_set_new(document, name, status_take_json(text));
+    json_object_set_new(document, name, view_take_json(text));
 }
 
 static int add_query(Database *target, json_t *document, const char *name, const char *sql,
@@ -60,9 +60,9 @@ static int add_rest(Database *target, json_t *document, const char *migration, E
 
 int report_gather(const Settings *settings, json_t **document, Error *error)
 {
-    StatusSession session = {.settings = settings};
-    int status = status_gather(&session, document, error);
-    if (status == 0 && status_in_phase(*document, "none")) {
+    ViewSession session = {.settings = settings};
+    int status = view_gather(&session, document, error);
+    if (status == 0 && view_in_phase(*document, "none")) {
         json_decref(*document);
         *document = NULL;
         error_set(error, ERROR_STATE, "there is no migration \"%s\" on the target", settings->migration);
@@ -77,6 +77,6 @@ int report_gather(const Settings *settings, json_t **document, Error *error)
             json_object_set_new(*document, "target_version", json_integer(database_version(session.target)));
         }
     }
-    status_close(&session);
+    view_close(&session);
     return status;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "report.h"
-#include "status.h"
+#include "view.h"
 
 static const char head[] =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
@@ -59,16 +59,16 @@ static void row(Text *out, const char *name, const char *value)
 static void count_row(Text *out, const json_t *document, const char *name, const char *path)
 {
     char text[48];
-    if (status_number(document, path) >= 0) {
-        row(out, name, status_count(status_number(document, path), text, sizeof text));
+    if (view_number(document, path) >= 0) {
+        row(out, name, view_count(view_number(document, path), text, sizeof text));
     }
 }
 
 static void bytes_row(Text *out, const json_t *document, const char *name, const char *path)
 {
     char text[48];
-    if (status_number(document, path) >= 0) {
-        row(out, name, status_bytes(status_number(document, path), text, sizeof text));
+    if (view_number(document, path) >= 0) {
+        row(out, name, view_bytes(view_number(document, path), text, sizeof text));
     }
 }
 
@@ -76,7 +76,7 @@ static void bytes_row(Text *out, const json_t *document, const char *name, const
 static void version_row(Text *out, const json_t *document, const char *name, const char *path)
 {
     char text[64];
-    int number = (int)status_number(document, path);
+    int number = (int)view_number(document, path);
     snprintf(text, sizeof text, "PostgreSQL %d.%d", number / 10000, number % 10000);
     row(out, name, text);
 }
@@ -84,20 +84,20 @@ static void version_row(Text *out, const json_t *document, const char *name, con
 static void summary(Text *out, const json_t *document)
 {
     text_append(out, "<h2>What was moved</h2>\n<table>\n");
-    row(out, "phase", status_text(document, "phase"));
-    row(out, "source", status_text(document, "migration.source_database"));
+    row(out, "phase", view_text(document, "phase"));
+    row(out, "source", view_text(document, "migration.source_database"));
     version_row(out, document, "its server", "migration.source_version");
     version_row(out, document, "target's server", "target_version");
-    row(out, "begun", status_text(document, "migration.created_at"));
-    row(out, "first table copied from", status_text(document, "sums.copy_began"));
-    row(out, "last table copied at", status_text(document, "sums.copy_ended"));
+    row(out, "begun", view_text(document, "migration.created_at"));
+    row(out, "first table copied from", view_text(document, "sums.copy_began"));
+    row(out, "last table copied at", view_text(document, "sums.copy_ended"));
     count_row(out, document, "tables", "copy.tables");
     count_row(out, document, "of them copied", "copy.tables_copied");
     bytes_row(out, document, "size at the source", "copy.bytes");
     count_row(out, document, "rows copied", "sums.rows_copied");
     count_row(out, document, "changes of rows applied since", "sums.rows_applied");
-    row(out, "written by", status_text(document, "penstock"));
-    row(out, "at", status_text(document, "now"));
+    row(out, "written by", view_text(document, "penstock"));
+    row(out, "at", view_text(document, "now"));
     text_append(out, "</table>\n");
 }
 
@@ -106,7 +106,7 @@ static void plots(Text *out, const json_t *document)
     static const char *const lag[] = {"lag_seconds"}, *const behind[] = {"lag_bytes"},
                              *const rates[] = {"rows_per_second", "transactions_per_second"},
                              *const bytes[] = {"wire_bytes_per_second", "source_bytes_per_second"};
-    const json_t *history = status_at(document, "history");
+    const json_t *history = view_at(document, "history");
     text_append(out, "<h2>Over time</h2>\n");
     if (json_array_size(history) < 2) {
         text_append(out, "<p class=\"soft\">There are no samples: the applier has not run for long.</p>\n");
@@ -149,7 +149,7 @@ static void objects(Text *out, const json_t *list)
 
 static void verification(Text *out, const json_t *document)
 {
-    const json_t *passes = status_at(document, "verified");
+    const json_t *passes = view_at(document, "verified");
     text_append(out, "<h2>Verification</h2>\n");
     if (json_array_size(passes) == 0) {
         text_append(out, "<p>No comparison was made with <code>penstock verify</code>. A cutover with "
@@ -173,7 +173,7 @@ static void anomalies(Text *out, const json_t *document)
     bool any = false;
     text_append(out, "<h2>Out of the ordinary</h2>\n");
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        const json_t *list = status_at(document, lists[i].path);
+        const json_t *list = view_at(document, lists[i].path);
         if (json_array_size(list) > 0) {
             text_printf(out, "<h3>%s</h3>\n", lists[i].title);
             objects(out, list);
@@ -185,14 +185,14 @@ static void anomalies(Text *out, const json_t *document)
 
 static void tables(Text *out, const json_t *document)
 {
-    const json_t *list = status_at(document, "tables.tables"), *table;
+    const json_t *list = view_at(document, "tables.tables"), *table;
     char bytes[48], copied[48], applied[48];
     size_t index;
     text_append(out, "<h2>Tables</h2>\n");
     if (json_array_size(list) > REPORT_PAGE_TABLES) {
         text_printf(
             out, "<p class=\"soft\">The %d largest of %s; the JSON beside this page has the others.</p>\n",
-            REPORT_PAGE_TABLES, status_count(status_number(document, "tables.count"), bytes, sizeof bytes));
+            REPORT_PAGE_TABLES, view_count(view_number(document, "tables.count"), bytes, sizeof bytes));
     }
     text_append(out, "<table><tr><th>table<th>state<th class=\"n\">size<th class=\"n\">rows copied<th "
                      "class=\"n\">applied since\n");
@@ -202,14 +202,14 @@ static void tables(Text *out, const json_t *document)
             break;
         }
         text_append(out, "<tr><td>");
-        report_escape(out, status_text(table, "table"));
+        report_escape(out, view_text(table, "table"));
         text_append(out, "<td>");
-        report_escape(out, status_text(table, "state"));
-        double rows = status_number(table, "copied_rows");
+        report_escape(out, view_text(table, "state"));
+        double rows = view_number(table, "copied_rows");
         text_printf(out, "<td class=\"n\">%s<td class=\"n\">%s<td class=\"n\">%s\n",
-                    status_bytes(status_number(table, "bytes"), bytes, sizeof bytes),
-                    rows >= 0 ? status_count(rows, copied, sizeof copied) : "",
-                    status_count(status_number(table, "rows_applied"), applied, sizeof applied));
+                    view_bytes(view_number(table, "bytes"), bytes, sizeof bytes),
+                    rows >= 0 ? view_count(rows, copied, sizeof copied) : "",
+                    view_count(view_number(table, "rows_applied"), applied, sizeof applied));
     }
     text_append(out, "</table>\n");
 }
@@ -218,9 +218,9 @@ void report_html(Text *out, const json_t *document)
 {
     text_append(out, head);
     text_append(out, "<title>Penstock: ");
-    report_escape(out, status_text(document, "name"));
+    report_escape(out, view_text(document, "name"));
     text_append(out, "</title>\n<h1>Migration ");
-    report_escape(out, status_text(document, "name"));
+    report_escape(out, view_text(document, "name"));
     text_append(out, "</h1>\n<p class=\"soft\">Times are UTC.</p>\n");
     summary(out, document);
     report_timelines(out, document);

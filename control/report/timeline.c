@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "report.h"
-#include "status.h"
+#include "view.h"
 
 /* Microseconds since 1970 of "2026-11-29T21:00:00.123456+00:00"; the state writes UTC. -1 for anything else. */
 static double usec_of(const char *text)
@@ -29,9 +29,9 @@ static double began(const json_t *journal, size_t index)
     const json_t *end = json_array_get(journal, index);
     while (index-- > 0) {
         const json_t *line = json_array_get(journal, index);
-        if (strcmp(status_text(line, "operation"), status_text(end, "operation")) == 0 &&
-            strcmp(status_text(line, "step"), status_text(end, "step")) == 0) {
-            return is_begin(status_text(line, "event")) ? usec_of(status_text(line, "at")) : -1;
+        if (strcmp(view_text(line, "operation"), view_text(end, "operation")) == 0 &&
+            strcmp(view_text(line, "step"), view_text(end, "step")) == 0) {
+            return is_begin(view_text(line, "event")) ? usec_of(view_text(line, "at")) : -1;
         }
     }
     return -1;
@@ -40,16 +40,15 @@ static double began(const json_t *journal, size_t index)
 static void timeline_line(Text *out, const json_t *journal, size_t index)
 {
     const json_t *line = json_array_get(journal, index);
-    const char *event = status_text(line, "event");
+    const char *event = view_text(line, "event");
     if (is_begin(event)) {
         return;
     }
-    double from = began(journal, index),
-           ms = from >= 0 ? (usec_of(status_text(line, "at")) - from) / 1000 : -1;
+    double from = began(journal, index), ms = from >= 0 ? (usec_of(view_text(line, "at")) - from) / 1000 : -1;
     text_append(out, "<tr><td>");
-    report_escape(out, status_text(line, "at"));
+    report_escape(out, view_text(line, "at"));
     text_append(out, "<td>");
-    report_escape(out, status_text(line, "step"));
+    report_escape(out, view_text(line, "step"));
     text_printf(out, "<td%s>", strcmp(event, "failed") == 0 ? " class=\"bad\"" : "");
     report_escape(out, event);
     if (ms >= 0) {
@@ -77,11 +76,11 @@ static int longer_first(const void *a, const void *b)
 static void add_took(const json_t *journal, size_t index, double held, Took *took, size_t *count)
 {
     const json_t *line = json_array_get(journal, index);
-    double from = is_begin(status_text(line, "event")) ? -1 : began(journal, index);
+    double from = is_begin(view_text(line, "event")) ? -1 : began(journal, index);
     if (from < held || *count == HOLD_STEPS) {
         return;
     }
-    took[(*count)++] = (Took){status_text(line, "step"), (usec_of(status_text(line, "at")) - from) / 1000};
+    took[(*count)++] = (Took){view_text(line, "step"), (usec_of(view_text(line, "at")) - from) / 1000};
 }
 
 /* Where the time of the hold went, of lines `first` to `last` of the journal: the longest first. */
@@ -91,9 +90,8 @@ static void hold_chart(Text *out, const json_t *journal, size_t first, size_t la
     size_t count = 0;
     const json_t *begin = json_array_get(journal, first);
     for (size_t i = first; i <= last; i++) {
-        if (strcmp(status_text(json_array_get(journal, i), "operation"), status_text(begin, "operation")) ==
-            0) {
-            add_took(journal, i, usec_of(status_text(begin, "at")), took, &count);
+        if (strcmp(view_text(json_array_get(journal, i), "operation"), view_text(begin, "operation")) == 0) {
+            add_took(journal, i, usec_of(view_text(begin, "at")), took, &count);
         }
     }
     qsort(took, count, sizeof took[0], longer_first);
@@ -117,18 +115,18 @@ static void say_hold(Text *out, const json_t *journal, const char *operation)
     json_t *line;
     json_array_foreach((json_t *)journal, index, line)
     {
-        const char *step = status_text(line, "step"), *event = status_text(line, "event");
-        if (strcmp(status_text(line, "operation"), operation) != 0) {
+        const char *step = view_text(line, "step"), *event = view_text(line, "event");
+        if (strcmp(view_text(line, "operation"), operation) != 0) {
             continue;
         }
         if (strcmp(step, "hold") == 0 && strcmp(event, "begin") == 0 && held < 0) {
-            held = usec_of(status_text(line, "at"));
+            held = usec_of(view_text(line, "at"));
             first = index;
         } else if (held >= 0 && ((strcmp(step, "release") == 0 && strcmp(event, "done") == 0) ||
                                  (strcmp(step, "hold") == 0 && strcmp(event, "undone") == 0))) {
             text_printf(out, "<p>Clients were held for <b>%.0f ms</b>, until ",
-                        (usec_of(status_text(line, "at")) - held) / 1000);
-            report_escape(out, status_text(line, "at"));
+                        (usec_of(view_text(line, "at")) - held) / 1000);
+            report_escape(out, view_text(line, "at"));
             text_printf(out, "%s.</p>\n", strcmp(step, "hold") == 0 ? ": it was undone" : "");
             hold_chart(out, journal, first, index);
             held = -1;
@@ -139,11 +137,11 @@ static void say_hold(Text *out, const json_t *journal, const char *operation)
 void report_timelines(Text *out, const json_t *document)
 {
     static const char *const operations[] = {"cutover", "rollback"};
-    const json_t *journal = status_at(document, "journal");
+    const json_t *journal = view_at(document, "journal");
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         bool any = false;
         for (size_t line = 0; line < json_array_size(journal); line++) {
-            if (strcmp(status_text(json_array_get(journal, line), "operation"), operations[i]) != 0) {
+            if (strcmp(view_text(json_array_get(journal, line), "operation"), operations[i]) != 0) {
                 continue;
             }
             if (!any) {

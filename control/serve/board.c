@@ -12,7 +12,7 @@
 #include "kinds.h"
 #include "overview.h"
 #include "serve.h"
-#include "status.h"
+#include "view.h"
 #include "text.h"
 
 #define READ_MS 10000 /* what a page waits for */
@@ -20,8 +20,8 @@
 
 struct Board {
     const Settings *settings;
-    StatusSession session; /* the thread's own */
-    Notify *notify;        /* the same; NULL: nobody is told */
+    ViewSession session; /* the thread's own */
+    Notify *notify;      /* the same; NULL: nobody is told */
     pthread_t thread;
 
     pthread_mutex_t mutex; /* of what follows */
@@ -50,7 +50,7 @@ static void look(Board *board)
 {
     json_t *document = NULL;
     Error error = {.code = ERROR_NONE};
-    if (status_gather(&board->session, &document, &error) != 0) {
+    if (view_gather(&board->session, &document, &error) != 0) {
         json_decref(document);
         document = NULL;
     } else {
@@ -91,7 +91,7 @@ int board_start(const Settings *settings, const NotifyOptions *notify, Board **o
         return error_set(error, ERROR_SYSTEM, "out of memory");
     }
     board->settings = settings;
-    board->session = (StatusSession){.settings = settings};
+    board->session = (ViewSession){.settings = settings};
     board->notify = notify->to != NULL ? notify_new(notify) : NULL;
     pthread_mutex_init(&board->mutex, NULL);
     pthread_mutex_init(&board->reading, NULL);
@@ -116,7 +116,7 @@ void board_stop(Board *board)
     pthread_cond_broadcast(&board->wake);
     pthread_mutex_unlock(&board->mutex);
     pthread_join(board->thread, NULL);
-    status_close(&board->session);
+    view_close(&board->session);
     notify_free(board->notify);
     database_close(board->database);
     json_decref(board->document);
@@ -130,7 +130,7 @@ void board_stop(Board *board)
 static char *health(const Board *board, double age)
 {
     Text text = {0};
-    const json_t *reasons = status_at(board->document, "health"), *reason;
+    const json_t *reasons = view_at(board->document, "health"), *reason;
     size_t index;
     if (board->document == NULL) {
         text_printf(&text, "target-unreachable: %s\n",
@@ -140,7 +140,7 @@ static char *health(const Board *board, double age)
     }
     json_array_foreach(reasons, index, reason)
     {
-        text_printf(&text, "%s: %s\n", status_text(reason, "id"), status_text(reason, "reason"));
+        text_printf(&text, "%s: %s\n", view_text(reason, "id"), view_text(reason, "reason"));
     }
     if (text.size == 0) {
         text_append(&text, "ok\n");
@@ -167,7 +167,7 @@ char *board_text(Board *board, BoardText which, bool *well)
     pthread_mutex_lock(&board->mutex);
     double age = board->document != NULL ? clock_seconds() - board->taken : 0;
     *well = board->document != NULL && age <= STALE_SECONDS &&
-            json_array_size(status_at(board->document, "health")) == 0;
+            json_array_size(view_at(board->document, "health")) == 0;
     const json_t *fresh = age <= STALE_SECONDS ? board->document : NULL;
     char *text = which == BOARD_STATUS        ? status_json(board, age)
                  : which == BOARD_METRICS     ? metrics_text(fresh, age, METRICS_TEXT)
@@ -214,7 +214,7 @@ static char *read_now(Board *board, Read read, const void *wish, Error *error)
         free(text);
         return NULL;
     }
-    return text != NULL ? status_valid_json(text) : strdup("[]");
+    return text != NULL ? view_valid_json(text) : strdup("[]");
 }
 
 static int read_history(Database *database, const char *migration, const void *wish, char **text,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "serve.h"
-#include "status.h"
+#include "view.h"
 #include "text.h"
 
 typedef enum MetricKind { GAUGE, COUNTER, TRUTH } MetricKind;
@@ -92,13 +92,13 @@ static void describe(Text *text, MetricsForm form, const char *name, MetricKind 
 static void begin(Text *text, const char *name, const char *suffix, const json_t *document)
 {
     text_printf(text, "penstock_%s%s{migration=\"", name, suffix);
-    append_label(text, status_text(document, "name"));
+    append_label(text, view_text(document, "name"));
     text_append(text, "\"");
 }
 
 static void add_row(Text *text, MetricsForm form, const json_t *document, const Metric *row)
 {
-    const json_t *value = status_at(document, row->path);
+    const json_t *value = view_at(document, row->path);
     if (row->kind == TRUTH ? !json_is_boolean(value) : !json_is_number(value)) {
         return;
     }
@@ -111,7 +111,7 @@ static void add_row(Text *text, MetricsForm form, const json_t *document, const 
 /* One line for each thing that needs attention, by its id. */
 static void add_health(Text *text, MetricsForm form, const json_t *document)
 {
-    const json_t *health = status_at(document, "health"), *reason;
+    const json_t *health = view_at(document, "health"), *reason;
     size_t index;
     describe(text, form, "healthy", GAUGE, "", "1 when nothing needs attention");
     begin(text, "healthy", "", document);
@@ -123,7 +123,7 @@ static void add_health(Text *text, MetricsForm form, const json_t *document)
     {
         begin(text, "needs_attention", "", document);
         text_append(text, ",reason=\"");
-        append_label(text, status_text(reason, "id"));
+        append_label(text, view_text(reason, "id"));
         text_append(text, "\"} 1\n");
     }
 }
@@ -133,7 +133,7 @@ static void add_phase(Text *text, MetricsForm form, const json_t *document)
     describe(text, form, "phase", GAUGE, "", "1 for the phase that the migration is in");
     begin(text, "phase", "", document);
     text_append(text, ",phase=\"");
-    append_label(text, status_text(document, "phase"));
+    append_label(text, view_text(document, "phase"));
     text_append(text, "\"} 1\n");
 }
 

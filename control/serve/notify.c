@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
-#include "status.h"
+#include "view.h"
 
 #define MOST_REASONS 64
 
@@ -97,24 +97,24 @@ static void stands(Notify *notify, const char *id, const char *text, double now)
 static void look_at_limits(Notify *notify, const json_t *document, double now)
 {
     char text[160], said[48];
-    double lag = status_number(document, "lag.seconds"), kept = status_number(document, "slot.kept_bytes");
+    double lag = view_number(document, "lag.seconds"), kept = view_number(document, "slot.kept_bytes");
     if (notify->options.lag_seconds > 0 && lag > notify->options.lag_seconds &&
-        status_in_phase(document, "copied")) {
-        snprintf(text, sizeof text, "the target is %s behind", status_duration(lag, said, sizeof said));
+        view_in_phase(document, "copied")) {
+        snprintf(text, sizeof text, "the target is %s behind", view_duration(lag, said, sizeof said));
         stands(notify, "lag", text, now);
     }
     if (notify->options.wal_bytes > 0 && kept > notify->options.wal_bytes) {
-        snprintf(text, sizeof text, "the source keeps %s of WAL", status_bytes(kept, said, sizeof said));
+        snprintf(text, sizeof text, "the source keeps %s of WAL", view_bytes(kept, said, sizeof said));
         stands(notify, "wal-kept", text, now);
     }
 }
 
 static void look_at_phase(Notify *notify, const json_t *document)
 {
-    const char *phase = status_text(document, "phase");
-    snprintf(notify->migration, sizeof notify->migration, "%s", status_text(document, "name"));
+    const char *phase = view_text(document, "phase");
+    snprintf(notify->migration, sizeof notify->migration, "%s", view_text(document, "name"));
     if (notify->phase[0] != '\0' && strcmp(notify->phase, phase) != 0) {
-        add_event(notify, "phase", phase, status_text(document, "next"));
+        add_event(notify, "phase", phase, view_text(document, "next"));
     }
     snprintf(notify->phase, sizeof notify->phase, "%s", phase);
 }
@@ -164,7 +164,7 @@ static char **environment_with(const char *line, Arena *arena)
     }
     json_t *event = json_loads(line, 0, NULL);
     for (size_t i = 0; i < PARTS; i++) {
-        out[kept++] = arena_printf(arena, "%s=%s", names[i][1], status_text(event, names[i][0]));
+        out[kept++] = arena_printf(arena, "%s=%s", names[i][1], view_text(event, names[i][0]));
     }
     out[kept] = NULL;
     json_decref(event);
@@ -255,9 +255,9 @@ void notify_look(Notify *notify, const json_t *document, double now)
     } else {
         look_at_phase(notify, document);
         look_at_limits(notify, document, now);
-        json_array_foreach(status_at(document, "health"), index, reason)
+        json_array_foreach(view_at(document, "health"), index, reason)
         {
-            stands(notify, status_text(reason, "id"), status_text(reason, "reason"), now);
+            stands(notify, view_text(reason, "id"), view_text(reason, "reason"), now);
         }
     }
     tell(notify, now);

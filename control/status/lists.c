@@ -13,23 +13,23 @@ void status_print_again(FILE *out, const json_t *document)
 {
     const json_t *table;
     size_t index;
-    json_array_foreach(status_at(document, "copy.again"), index, table)
+    json_array_foreach(view_at(document, "copy.again"), index, table)
     {
         status_label(out, index == 0 ? "copy again" : "");
-        fprintf(out, "%s: %s, at %s\n", status_text(table, "table"), status_text(table, "reason"),
-                status_text(table, "lsn"));
+        fprintf(out, "%s: %s, at %s\n", view_text(table, "table"), view_text(table, "reason"),
+                view_text(table, "lsn"));
     }
 }
 
 /* What a policy did that the applier would have stopped at otherwise. */
 void status_print_conflicts(FILE *out, const json_t *document)
 {
-    double count = status_number(document, "conflicts.count");
+    double count = view_number(document, "conflicts.count");
     if (count > 0) {
         status_label(out, "conflicts");
         fprintf(out, "%.0f overwritten, %.0f skipped, the last %.19s: penstock.conflict lists them\n",
-                status_number(document, "conflicts.overwritten"),
-                status_number(document, "conflicts.skipped"), status_text(document, "conflicts.last_at"));
+                view_number(document, "conflicts.overwritten"), view_number(document, "conflicts.skipped"),
+                view_text(document, "conflicts.last_at"));
     }
 }
 
@@ -38,16 +38,16 @@ void status_print_accepted(FILE *out, const json_t *document)
 {
     const json_t *one;
     size_t index;
-    double count = status_number(document, "accepted.count");
-    json_array_foreach(status_at(document, "accepted.first"), index, one)
+    double count = view_number(document, "accepted.count");
+    json_array_foreach(view_at(document, "accepted.first"), index, one)
     {
-        const char *object = status_text(one, "object"), *detail = status_text(one, "detail");
+        const char *object = view_text(one, "object"), *detail = view_text(one, "detail");
         status_label(out, index == 0 ? "accepted" : "");
         if (index == ACCEPTED_SHOWN) {
             fprintf(out, "and %.0f more: penstock.accepted\n", count - ACCEPTED_SHOWN);
             break;
         }
-        fprintf(out, "%s: %s%s%s\n", status_text(one, "check"), object,
+        fprintf(out, "%s: %s%s%s\n", view_text(one, "check"), object,
                 object[0] != '\0' && detail[0] != '\0' ? ": " : "", detail);
     }
 }
@@ -56,16 +56,16 @@ void status_print_list(FILE *out, const json_t *document)
 {
     const json_t *entry;
     size_t index;
-    json_array_foreach(status_at(document, "made"), index, entry)
+    json_array_foreach(view_at(document, "made"), index, entry)
     {
         status_label(out, index == 0 ? "made" : "");
-        fprintf(out, "%s: %s\n", status_text(entry, "where"), status_text(entry, "what"));
+        fprintf(out, "%s: %s\n", view_text(entry, "where"), view_text(entry, "what"));
     }
-    json_array_foreach(status_at(document, "journal"), index, entry)
+    json_array_foreach(view_at(document, "journal"), index, entry)
     {
         status_label(out, index == 0 ? "journal" : "");
-        fprintf(out, "%.19s  %s: %s %s\n", status_text(entry, "at"), status_text(entry, "operation"),
-                status_text(entry, "step"), status_text(entry, "event"));
+        fprintf(out, "%.19s  %s: %s %s\n", view_text(entry, "at"), view_text(entry, "operation"),
+                view_text(entry, "step"), view_text(entry, "event"));
     }
 }
 
@@ -73,29 +73,28 @@ void status_print_list(FILE *out, const json_t *document)
 static void print_copied(FILE *out, const json_t *table)
 {
     char bytes[32], rows[40];
-    double count = status_number(table, "copied_rows");
-    fprintf(out, "%-8s %10s %15s rows  %s\n", status_text(table, "state"),
-            status_bytes(status_number(table, "bytes"), bytes, sizeof bytes),
-            status_count(count > 0 ? count : 0, rows, sizeof rows), status_text(table, "table"));
+    double count = view_number(table, "copied_rows");
+    fprintf(out, "%-8s %10s %15s rows  %s\n", view_text(table, "state"),
+            view_bytes(view_number(table, "bytes"), bytes, sizeof bytes),
+            view_count(count > 0 ? count : 0, rows, sizeof rows), view_text(table, "table"));
 }
 
 /* What the applier does with a table; its lanes are decided with its first change. */
 static void print_applied(FILE *out, const json_t *table)
 {
     char rate[40], rows[40];
-    const char *lane = status_text(table, "lane");
-    bool decided = status_text(table, "lane_class")[0] != '\0';
-    fprintf(out, "%11s %15s  %-4s  %s",
-            status_count(status_number(table, "rows_per_second"), rate, sizeof rate),
-            status_count(status_number(table, "rows_applied"), rows, sizeof rows),
+    const char *lane = view_text(table, "lane");
+    bool decided = view_text(table, "lane_class")[0] != '\0';
+    fprintf(out, "%11s %15s  %-4s  %s", view_count(view_number(table, "rows_per_second"), rate, sizeof rate),
+            view_count(view_number(table, "rows_applied"), rows, sizeof rows),
             lane[0] != '\0' ? lane
             : decided       ? "one"
                             : "-",
-            status_text(table, "table"));
-    if (status_text(table, "recopy_reason")[0] != '\0') {
-        fprintf(out, "  (to be copied again: %s)", status_text(table, "recopy_reason"));
+            view_text(table, "table"));
+    if (view_text(table, "recopy_reason")[0] != '\0') {
+        fprintf(out, "  (to be copied again: %s)", view_text(table, "recopy_reason"));
     } else {
-        fprintf(out, "  (%s)", decided ? status_text(table, "why") : "no change yet");
+        fprintf(out, "  (%s)", decided ? view_text(table, "why") : "no change yet");
     }
     fputc('\n', out);
 }
@@ -103,17 +102,17 @@ static void print_applied(FILE *out, const json_t *table)
 void status_print_tables(FILE *out, const json_t *document)
 {
     char shown[40], all[40];
-    const json_t *tables = status_at(document, "tables"), *table;
-    bool copied = strcmp(status_text(document, "phase"), "created") != 0 &&
-                  strcmp(status_text(document, "phase"), "copying") != 0;
+    const json_t *tables = view_at(document, "tables"), *table;
+    bool copied = strcmp(view_text(document, "phase"), "created") != 0 &&
+                  strcmp(view_text(document, "phase"), "copying") != 0;
     size_t index;
     if (tables == NULL) {
         return;
     }
-    if (status_number(document, "copy.tables") > (double)json_array_size(tables)) {
+    if (view_number(document, "copy.tables") > (double)json_array_size(tables)) {
         fprintf(out, "The %s busiest of %s tables; --all lists the others.\n",
-                status_count((double)json_array_size(tables), shown, sizeof shown),
-                status_count(status_number(document, "copy.tables"), all, sizeof all));
+                view_count((double)json_array_size(tables), shown, sizeof shown),
+                view_count(view_number(document, "copy.tables"), all, sizeof all));
     }
     if (copied) {
         fprintf(out, "%11s %15s  %-4s  %s\n", "rows/s", "rows applied", "lane", "table");
@@ -127,7 +126,7 @@ void status_print_tables(FILE *out, const json_t *document)
 /* The migrations that are on the target, for whoever mistyped the name. */
 void status_print_others(FILE *out, const json_t *document)
 {
-    const json_t *others = status_at(document, "others");
+    const json_t *others = view_at(document, "others");
     size_t i;
     json_t *name;
     json_array_foreach((json_t *)others, i, name)
@@ -139,15 +138,15 @@ void status_print_others(FILE *out, const json_t *document)
 
 void status_print_ddl(FILE *out, const json_t *document)
 {
-    const json_t *list = status_at(document, "drift"), *text;
+    const json_t *list = view_at(document, "drift"), *text;
     size_t i;
-    double came = status_number(document, "ddl.applied") + status_number(document, "ddl.left_out") +
-                  status_number(document, "ddl.skipped");
+    double came = view_number(document, "ddl.applied") + view_number(document, "ddl.left_out") +
+                  view_number(document, "ddl.skipped");
     if (came > 0) {
         status_label(out, "DDL");
         fprintf(out, "%.0f applied, %.0f left out, %.0f skipped; penstock ddl list shows it\n",
-                status_number(document, "ddl.applied"), status_number(document, "ddl.left_out"),
-                status_number(document, "ddl.skipped"));
+                view_number(document, "ddl.applied"), view_number(document, "ddl.left_out"),
+                view_number(document, "ddl.skipped"));
     }
     if (list != NULL) {
         status_label(out, "schema");

@@ -30,46 +30,46 @@ static void print_health(FILE *out, const json_t *document)
 {
     const json_t *reason;
     size_t index;
-    if (json_array_size(status_at(document, "health")) == 0) {
+    if (json_array_size(view_at(document, "health")) == 0) {
         status_label(out, "health");
         fputs("good: nothing needs attention\n", out);
     }
-    json_array_foreach(status_at(document, "health"), index, reason)
+    json_array_foreach(view_at(document, "health"), index, reason)
     {
         status_label(out, index == 0 ? "ATTENTION" : "");
-        fprintf(out, "%s\n", status_text(reason, "reason"));
+        fprintf(out, "%s\n", view_text(reason, "reason"));
     }
 }
 
 static void print_source(FILE *out, const json_t *document)
 {
     status_label(out, "source");
-    if (!status_true(document, "source.reachable")) {
-        fprintf(out, "not reachable: %s\n", status_text(document, "source.error"));
+    if (!view_true(document, "source.reachable")) {
+        fprintf(out, "not reachable: %s\n", view_text(document, "source.error"));
         return;
     }
-    fprintf(out, "PostgreSQL %s, WAL ends at %s%s\n", status_text(document, "source.version"),
-            status_text(document, "source.current_lsn"),
-            status_true(document, "source.fenced") ? ", fenced" : "");
+    fprintf(out, "PostgreSQL %s, WAL ends at %s%s\n", view_text(document, "source.version"),
+            view_text(document, "source.current_lsn"),
+            view_true(document, "source.fenced") ? ", fenced" : "");
 }
 
 static void print_slot(FILE *out, const json_t *document)
 {
     char lag[32], kept[32];
-    const json_t *exists = status_at(document, "slot.exists");
+    const json_t *exists = view_at(document, "slot.exists");
     status_label(out, "slot");
     if (!json_is_true(exists)) {
-        fprintf(out, "%s: %s\n", status_text(document, "slot.name"),
-                !json_is_false(exists)            ? "not known"
-                : status_stream_is_over(document) ? "dropped with the switch"
-                                                  : "does not exist");
+        fprintf(out, "%s: %s\n", view_text(document, "slot.name"),
+                !json_is_false(exists)          ? "not known"
+                : view_stream_is_over(document) ? "dropped with the switch"
+                                                : "does not exist");
         return;
     }
-    fprintf(out, "%s, %s, confirmed %s, %s behind, keeps %s of WAL\n", status_text(document, "slot.name"),
-            status_true(document, "slot.active") ? "active" : "not active",
-            or_dash(status_text(document, "slot.confirmed_lsn")),
-            status_bytes(status_number(document, "slot.lag_bytes"), lag, sizeof lag),
-            status_bytes(status_number(document, "slot.kept_bytes"), kept, sizeof kept));
+    fprintf(out, "%s, %s, confirmed %s, %s behind, keeps %s of WAL\n", view_text(document, "slot.name"),
+            view_true(document, "slot.active") ? "active" : "not active",
+            or_dash(view_text(document, "slot.confirmed_lsn")),
+            view_bytes(view_number(document, "slot.lag_bytes"), lag, sizeof lag),
+            view_bytes(view_number(document, "slot.kept_bytes"), kept, sizeof kept));
 }
 
 /* Of a copy that runs now: how fast, how long yet, and what it does. */
@@ -78,37 +78,37 @@ static void print_copy_running(FILE *out, const json_t *document)
     char rate[32], left[32] = "not known yet";
     const json_t *work;
     size_t index;
-    if (!json_is_object(status_at(document, "copy.running"))) {
+    if (!json_is_object(view_at(document, "copy.running"))) {
         return;
     }
-    if (json_is_real(status_at(document, "copy.running.seconds_left"))) {
-        status_duration(status_number(document, "copy.running.seconds_left"), left, sizeof left);
+    if (json_is_real(view_at(document, "copy.running.seconds_left"))) {
+        view_duration(view_number(document, "copy.running.seconds_left"), left, sizeof left);
     }
-    double objects = status_number(document, "copy.running.objects");
+    double objects = view_number(document, "copy.running.objects");
     status_label(out, "");
-    fprintf(out, "%s: ", status_text(document, "copy.running.phase"));
+    fprintf(out, "%s: ", view_text(document, "copy.running.phase"));
     if (objects > 0) {
-        fprintf(out, "%.0f of %.0f objects, ", status_number(document, "copy.running.objects_done"), objects);
+        fprintf(out, "%.0f of %.0f objects, ", view_number(document, "copy.running.objects_done"), objects);
     }
-    fprintf(out, "%.0f %% of all, %s/s, time left: %s\n", 100 * status_number(document, "copy.running.share"),
-            status_bytes(status_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
-    json_array_foreach(status_at(document, "copy.running.work"), index, work)
+    fprintf(out, "%.0f %% of all, %s/s, time left: %s\n", 100 * view_number(document, "copy.running.share"),
+            view_bytes(view_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
+    json_array_foreach(view_at(document, "copy.running.work"), index, work)
     {
         status_label(out, "");
-        fprintf(out, "  %s\n", status_text(work, "what"));
+        fprintf(out, "  %s\n", view_text(work, "what"));
     }
 }
 
 static void print_copy(FILE *out, const json_t *document)
 {
     char done[32], all[32];
-    double tables = status_number(document, "copy.tables");
-    double bytes = status_number(document, "copy.bytes");
-    double copied = status_number(document, "copy.bytes_copied");
+    double tables = view_number(document, "copy.tables");
+    double bytes = view_number(document, "copy.bytes");
+    double copied = view_number(document, "copy.bytes_copied");
     status_label(out, "copy");
-    fprintf(out, "%.0f of %.0f table%s, %s of %s (%.0f %%)\n", status_number(document, "copy.tables_copied"),
-            tables, plural(tables), status_bytes(copied, done, sizeof done),
-            status_bytes(bytes, all, sizeof all), bytes > 0 ? 100 * copied / bytes : 100.0);
+    fprintf(out, "%.0f of %.0f table%s, %s of %s (%.0f %%)\n", view_number(document, "copy.tables_copied"),
+            tables, plural(tables), view_bytes(copied, done, sizeof done), view_bytes(bytes, all, sizeof all),
+            bytes > 0 ? 100 * copied / bytes : 100.0);
     print_copy_running(out, document);
 }
 
@@ -117,31 +117,29 @@ static void print_selection(FILE *out, const json_t *document)
 {
     const json_t *rule;
     size_t index;
-    if (json_array_size(status_at(document, "selection.rules")) == 0) {
+    if (json_array_size(view_at(document, "selection.rules")) == 0) {
         return;
     }
     status_label(out, "moved");
-    json_array_foreach(status_at(document, "selection.rules"), index, rule)
+    json_array_foreach(view_at(document, "selection.rules"), index, rule)
     {
-        fprintf(out, "%s--%s %s", index > 0 ? " " : "", status_text(rule, "rule"),
-                status_text(rule, "pattern"));
+        fprintf(out, "%s--%s %s", index > 0 ? " " : "", view_text(rule, "rule"), view_text(rule, "pattern"));
     }
     fprintf(out, "; %.0f relations stay behind, and the rows of %.0f (penstock.left_behind)\n",
-            status_number(document, "selection.relations_left"),
-            status_number(document, "selection.rows_left"));
+            view_number(document, "selection.relations_left"), view_number(document, "selection.rows_left"));
 }
 
 static bool applying(const json_t *document)
 {
-    return status_true(document, "running.applier") &&
-           strcmp(status_text(document, "applier.state"), "streaming") == 0;
+    return view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "streaming") == 0;
 }
 
 static void print_lag(FILE *out, const json_t *document)
 {
     char bytes[32], age[48];
-    double missing = status_number(document, "lag.bytes");
-    double seconds = status_number(document, "lag.seconds");
+    double missing = view_number(document, "lag.bytes");
+    double seconds = view_number(document, "lag.seconds");
     if (missing < 0 && seconds < 0) {
         return;
     }
@@ -151,13 +149,13 @@ static void print_lag(FILE *out, const json_t *document)
         return;
     }
     if (missing > 0) {
-        fprintf(out, "%s of WAL%s", status_bytes(missing, bytes, sizeof bytes), seconds >= 0 ? ", " : "");
+        fprintf(out, "%s of WAL%s", view_bytes(missing, bytes, sizeof bytes), seconds >= 0 ? ", " : "");
     }
     if (seconds >= 0) {
         snprintf(age, sizeof age, "%.1f s", seconds);
-        fprintf(out, "%s by %s", seconds < 60 ? age : status_duration(seconds, age, sizeof age),
-                strcmp(status_text(document, "lag.seconds_by"), "heartbeat") == 0 ? "heartbeat"
-                                                                                  : "commit time");
+        fprintf(out, "%s by %s", seconds < 60 ? age : view_duration(seconds, age, sizeof age),
+                strcmp(view_text(document, "lag.seconds_by"), "heartbeat") == 0 ? "heartbeat"
+                                                                                : "commit time");
     }
     fputc('\n', out);
 }
@@ -166,33 +164,32 @@ static void print_lag(FILE *out, const json_t *document)
 static void print_speeds(FILE *out, const json_t *document)
 {
     char applied[32], written[32];
-    double source = status_number(document, "rates.source_bytes_per_second");
+    double source = view_number(document, "rates.source_bytes_per_second");
     fprintf(out, "%s/s of WAL are applied",
-            status_bytes(status_number(document, "rates.applied_bytes_per_second"), applied, sizeof applied));
+            view_bytes(view_number(document, "rates.applied_bytes_per_second"), applied, sizeof applied));
     if (source >= 0) {
-        fprintf(out, ", the source writes %s/s", status_bytes(source, written, sizeof written));
+        fprintf(out, ", the source writes %s/s", view_bytes(source, written, sizeof written));
     }
 }
 
 static void print_catch_up(FILE *out, const json_t *document)
 {
     char when[48];
-    double seconds = status_number(document, "lag.catch_up_seconds");
+    double seconds = view_number(document, "lag.catch_up_seconds");
     if (seconds == 0) {
         fputs("yes\n", out);
     } else if (seconds > 0) {
-        fprintf(out, "in %s at this rate: ", status_duration(seconds, when, sizeof when));
+        fprintf(out, "in %s at this rate: ", view_duration(seconds, when, sizeof when));
         print_speeds(out, document);
         fputc('\n', out);
     } else if (!applying(document)) {
         fputs("no: nothing is being applied\n", out);
-    } else if (json_array_size(status_at(document, "applier.blocked")) > 0) {
+    } else if (json_array_size(view_at(document, "applier.blocked")) > 0) {
         fputs("not known: a lock is in the way\n", out);
-    } else if (status_number(document, "rates.window_seconds") == 0 ||
-               status_number(document, "lag.bytes") < 0) {
+    } else if (view_number(document, "rates.window_seconds") == 0 || view_number(document, "lag.bytes") < 0) {
         fputs("not known yet\n", out);
-    } else if (status_number(document, "rates.applied_bytes_per_second") == 0 &&
-               status_number(document, "rates.rows_per_second") > 0) {
+    } else if (view_number(document, "rates.applied_bytes_per_second") == 0 &&
+               view_number(document, "rates.rows_per_second") > 0) {
         fputs("not known: a large transaction is being applied\n", out);
     } else {
         fputs("not at this rate: ", out);
@@ -204,9 +201,9 @@ static void print_catch_up(FILE *out, const json_t *document)
 /* True when an entry before number index names the same process: several workers may wait for one. */
 static bool named_before(const json_t *blocked, size_t index)
 {
-    double pid = status_number(json_array_get(blocked, index), "pid");
+    double pid = view_number(json_array_get(blocked, index), "pid");
     for (size_t i = 0; i < index; i++) {
-        if (status_number(json_array_get(blocked, i), "pid") == pid) {
+        if (view_number(json_array_get(blocked, i), "pid") == pid) {
             return true;
         }
     }
@@ -217,7 +214,7 @@ static bool named_before(const json_t *blocked, size_t index)
 static void print_blocked(FILE *out, const json_t *document)
 {
     char since[48];
-    const json_t *blocked = status_at(document, "applier.blocked"), *entry;
+    const json_t *blocked = view_at(document, "applier.blocked"), *entry;
     size_t index;
     status_label(out, "blocked");
     if (json_array_size(blocked) == 0) {
@@ -232,11 +229,10 @@ static void print_blocked(FILE *out, const json_t *document)
             status_label(out, "");
         }
         fprintf(out, "on %s for %s by process %.0f of the target (%s, %s, %s): %s\n",
-                or_dash(status_text(entry, "relation")),
-                status_duration(status_number(entry, "seconds"), since, sizeof since),
-                status_number(entry, "pid"), or_dash(status_text(entry, "user")),
-                or_dash(status_text(entry, "application")), or_dash(status_text(entry, "state")),
-                status_text(entry, "query"));
+                or_dash(view_text(entry, "relation")),
+                view_duration(view_number(entry, "seconds"), since, sizeof since), view_number(entry, "pid"),
+                or_dash(view_text(entry, "user")), or_dash(view_text(entry, "application")),
+                or_dash(view_text(entry, "state")), view_text(entry, "query"));
     }
 }
 
@@ -245,14 +241,14 @@ static void print_progress(FILE *out, const json_t *document)
 {
     char transactions[40], rows[40];
     print_lag(out, document);
-    if (!json_is_object(status_at(document, "applier"))) {
+    if (!json_is_object(view_at(document, "applier"))) {
         return;
     }
     status_label(out, "rate");
-    fprintf(out, "%s transactions/s, %s rows/s\n",
-            status_count(status_number(document, "rates.transactions_per_second"), transactions,
-                         sizeof transactions),
-            status_count(status_number(document, "rates.rows_per_second"), rows, sizeof rows));
+    fprintf(
+        out, "%s transactions/s, %s rows/s\n",
+        view_count(view_number(document, "rates.transactions_per_second"), transactions, sizeof transactions),
+        view_count(view_number(document, "rates.rows_per_second"), rows, sizeof rows));
     status_label(out, "caught up");
     print_catch_up(out, document);
     if (applying(document)) {
@@ -262,13 +258,13 @@ static void print_progress(FILE *out, const json_t *document)
 
 static void print_error(FILE *out, const json_t *document)
 {
-    if (json_is_object(status_at(document, "applier.error")) && !status_stream_is_over(document)) {
+    if (json_is_object(view_at(document, "applier.error")) && !view_stream_is_over(document)) {
         status_label(out, "error");
-        const char *number = status_text(document, "applier.error.number");
-        fprintf(out, "%s%s%s%s\n", status_text(document, "applier.error.message"),
+        const char *number = view_text(document, "applier.error.number");
+        fprintf(out, "%s%s%s%s\n", view_text(document, "applier.error.message"),
                 number[0] != '\0' ? " (" : "", number, number[0] != '\0' ? ")" : "");
         status_label(out, "");
-        fprintf(out, "%s\n", status_text(document, "applier.error.hint"));
+        fprintf(out, "%s\n", view_text(document, "applier.error.hint"));
     }
 }
 
@@ -276,28 +272,27 @@ static void print_applier(FILE *out, const json_t *document)
 {
     char transactions[40], changes[40], since[48];
     status_label(out, "applier");
-    if (!json_is_object(status_at(document, "applier"))) {
+    if (!json_is_object(view_at(document, "applier"))) {
         fprintf(out, "has not run yet\n");
         return;
     }
-    if (status_stream_is_over(document) && !status_true(document, "running.applier")) {
+    if (view_stream_is_over(document) && !view_true(document, "running.applier")) {
         fprintf(out, "has ended with the switch\n");
         return;
     }
     fprintf(out, "%s%s, pid %.0f on %s, %.0f workers, last heard of %.1f s ago\n",
-            status_text(document, "applier.state"),
-            status_true(document, "running.applier") ? "" : " (not running)",
-            status_number(document, "applier.pid"), status_text(document, "applier.host"),
-            status_number(document, "applier.workers"),
-            status_number(document, "applier.report_age_seconds"));
+            view_text(document, "applier.state"),
+            view_true(document, "running.applier") ? "" : " (not running)",
+            view_number(document, "applier.pid"), view_text(document, "applier.host"),
+            view_number(document, "applier.workers"), view_number(document, "applier.report_age_seconds"));
     status_label(out, "");
     fprintf(out, "%s transaction%s, %s change%s in %s; received %s, durable %s\n",
-            status_count(status_number(document, "applier.transactions"), transactions, sizeof transactions),
-            plural(status_number(document, "applier.transactions")),
-            status_count(status_number(document, "applier.changes"), changes, sizeof changes),
-            plural(status_number(document, "applier.changes")),
-            status_duration(status_number(document, "applier.running_seconds"), since, sizeof since),
-            status_text(document, "applier.received_lsn"), status_text(document, "applier.low_water_lsn"));
+            view_count(view_number(document, "applier.transactions"), transactions, sizeof transactions),
+            plural(view_number(document, "applier.transactions")),
+            view_count(view_number(document, "applier.changes"), changes, sizeof changes),
+            plural(view_number(document, "applier.changes")),
+            view_duration(view_number(document, "applier.running_seconds"), since, sizeof since),
+            view_text(document, "applier.received_lsn"), view_text(document, "applier.low_water_lsn"));
 }
 
 /* The busiest lane tells whether one table holds up the others. */
@@ -306,9 +301,9 @@ static void print_lanes(FILE *out, const json_t *document)
     const json_t *lane, *busiest = NULL;
     double most = 0, all = 0;
     size_t index;
-    json_array_foreach(status_at(document, "lanes.list"), index, lane)
+    json_array_foreach(view_at(document, "lanes.list"), index, lane)
     {
-        double rows = status_number(lane, "rows_per_second");
+        double rows = view_number(lane, "rows_per_second");
         all += rows;
         if (rows > most) {
             most = rows;
@@ -316,11 +311,11 @@ static void print_lanes(FILE *out, const json_t *document)
         }
     }
     status_label(out, "lanes");
-    fprintf(out, "%.0f, from %s to %s", status_number(document, "lanes.count"),
-            or_dash(status_text(document, "lanes.lowest_commit_lsn")),
-            or_dash(status_text(document, "lanes.highest_commit_lsn")));
-    if (busiest != NULL && status_number(document, "lanes.count") > 1) {
-        fprintf(out, "; the busiest, %.0f, has %.0f %% of the rows", status_number(busiest, "lane"),
+    fprintf(out, "%.0f, from %s to %s", view_number(document, "lanes.count"),
+            or_dash(view_text(document, "lanes.lowest_commit_lsn")),
+            or_dash(view_text(document, "lanes.highest_commit_lsn")));
+    if (busiest != NULL && view_number(document, "lanes.count") > 1) {
+        fprintf(out, "; the busiest, %.0f, has %.0f %% of the rows", view_number(busiest, "lane"),
                 100 * most / all);
     }
     fputc('\n', out);
@@ -330,27 +325,27 @@ static void print_lanes(FILE *out, const json_t *document)
 static void print_batches(FILE *out, const json_t *document)
 {
     char batches[40], rows[40], statements[40], copies[40];
-    const json_t *statistics = status_at(document, "applier.statistics");
-    if (status_number(statistics, "batches") <= 0) {
+    const json_t *statistics = view_at(document, "applier.statistics");
+    if (view_number(statistics, "batches") <= 0) {
         return;
     }
     status_label(out, "batches");
     fprintf(out, "%s of %.0f changes each, %s rows written by %s statements, %s of them COPY\n",
-            status_count(status_number(statistics, "batches"), batches, sizeof batches),
-            status_number(statistics, "changes_per_batch"),
-            status_count(status_number(statistics, "rows_written"), rows, sizeof rows),
-            status_count(status_number(statistics, "statements"), statements, sizeof statements),
-            status_count(status_number(statistics, "copies"), copies, sizeof copies));
+            view_count(view_number(statistics, "batches"), batches, sizeof batches),
+            view_number(statistics, "changes_per_batch"),
+            view_count(view_number(statistics, "rows_written"), rows, sizeof rows),
+            view_count(view_number(statistics, "statements"), statements, sizeof statements),
+            view_count(view_number(statistics, "copies"), copies, sizeof copies));
     status_label(out, "");
     fprintf(out, "%.0f fell back to single rows, %.0f were tried again; %.0f barriers, %.0f truncates\n",
-            status_number(statistics, "fallbacks"), status_number(statistics, "retries"),
-            status_number(statistics, "barriers"), status_number(statistics, "truncates"));
+            view_number(statistics, "fallbacks"), view_number(statistics, "retries"),
+            view_number(statistics, "barriers"), view_number(statistics, "truncates"));
 }
 
 /* What the plugin at the source cannot do on that server. */
 static void print_plugin(FILE *out, const json_t *document)
 {
-    const char *notes = status_text(status_at(document, "applier.statistics"), "plugin");
+    const char *notes = view_text(view_at(document, "applier.statistics"), "plugin");
     if (notes[0] != '\0') {
         status_label(out, "decoder");
         fprintf(out, "%s\n", notes);
@@ -361,26 +356,24 @@ static void print_plugin(FILE *out, const json_t *document)
 static void print_verified(FILE *out, const json_t *document)
 {
     char age[32];
-    if (json_is_object(status_at(document, "verify.last"))) {
-        double wrong = status_number(document, "verify.last.different") +
-                       status_number(document, "verify.last.unanswered");
+    if (json_is_object(view_at(document, "verify.last"))) {
+        double wrong =
+            view_number(document, "verify.last.different") + view_number(document, "verify.last.unanswered");
         status_label(out, "verified");
-        fprintf(
-            out, "%s ago, at %s: %.0f table%s, %.0f row%s, ",
-            status_duration(status_number(document, "verify.last.age_seconds"), age, sizeof age),
-            status_text(document, "verify.last.last_point"), status_number(document, "verify.last.tables"),
-            plural(status_number(document, "verify.last.tables")),
-            status_number(document, "verify.last.rows"), plural(status_number(document, "verify.last.rows")));
+        fprintf(out, "%s ago, at %s: %.0f table%s, %.0f row%s, ",
+                view_duration(view_number(document, "verify.last.age_seconds"), age, sizeof age),
+                view_text(document, "verify.last.last_point"), view_number(document, "verify.last.tables"),
+                plural(view_number(document, "verify.last.tables")),
+                view_number(document, "verify.last.rows"), plural(view_number(document, "verify.last.rows")));
         fprintf(out, wrong > 0 ? "%.0f DIFFERENT OR WITHOUT AN ANSWER" : "no difference", wrong);
-        fprintf(out, status_number(document, "verify.repaired") > 0 ? "; %.0f rows repaired in all\n" : "\n",
-                status_number(document, "verify.repaired"));
+        fprintf(out, view_number(document, "verify.repaired") > 0 ? "; %.0f rows repaired in all\n" : "\n",
+                view_number(document, "verify.repaired"));
     }
-    if (json_is_object(status_at(document, "verify.open"))) {
+    if (json_is_object(view_at(document, "verify.open"))) {
         status_label(out, "verify");
         fprintf(out, "%.0f of %.0f pieces are compared, %.0f tables differ so far\n",
-                status_number(document, "verify.open.pieces_done"),
-                status_number(document, "verify.open.pieces"),
-                status_number(document, "verify.open.tables_different"));
+                view_number(document, "verify.open.pieces_done"), view_number(document, "verify.open.pieces"),
+                view_number(document, "verify.open.tables_different"));
     }
 }
 
@@ -388,15 +381,15 @@ static void print_verified(FILE *out, const json_t *document)
 static void print_reverse(FILE *out, const json_t *document)
 {
     char lag[32], kept[32];
-    if (!json_is_object(status_at(document, "reverse.slot"))) {
+    if (!json_is_object(view_at(document, "reverse.slot"))) {
         return;
     }
     status_label(out, "way back");
     fprintf(out, "%s, lag %s, the source has confirmed %s; the target keeps %s of WAL for it\n",
-            status_true(document, "reverse.slot.active") ? "streaming" : "NOT STREAMING",
-            status_bytes(status_number(document, "reverse.slot.lag_bytes"), lag, sizeof lag),
-            status_text(document, "reverse.slot.confirmed_lsn"),
-            status_bytes(status_number(document, "reverse.slot.kept_bytes"), kept, sizeof kept));
+            view_true(document, "reverse.slot.active") ? "streaming" : "NOT STREAMING",
+            view_bytes(view_number(document, "reverse.slot.lag_bytes"), lag, sizeof lag),
+            view_text(document, "reverse.slot.confirmed_lsn"),
+            view_bytes(view_number(document, "reverse.slot.kept_bytes"), kept, sizeof kept));
 }
 
 /* What stands where; of no use to someone who watches. */
@@ -417,31 +410,31 @@ static void print_standing(FILE *out, const json_t *document, bool known)
 /* What of that may change while someone watches. */
 static void print_moving(FILE *out, const json_t *document)
 {
-    if (!status_true(document, "source.reachable")) {
+    if (!view_true(document, "source.reachable")) {
         print_source(out, document);
     }
     print_slot(out, document);
-    if (status_number(document, "copy.tables_copied") != status_number(document, "copy.tables")) {
+    if (view_number(document, "copy.tables_copied") != view_number(document, "copy.tables")) {
         print_copy(out, document);
     }
 }
 
 void status_print(FILE *out, const json_t *document, bool brief)
 {
-    bool known = !status_in_phase(document, "none");
+    bool known = !view_in_phase(document, "none");
     if (known) {
         print_health(out, document);
     }
     status_label(out, "migration");
-    fprintf(out, "%s: %s%s%s\n", status_text(document, "name"),
-            known ? status_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
-            !brief || !known                           ? ""
-            : status_true(document, "running.applier") ? status_text(document, "applier.state")
-                                                       : "not running");
+    fprintf(out, "%s: %s%s%s\n", view_text(document, "name"),
+            known ? view_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
+            !brief || !known                         ? ""
+            : view_true(document, "running.applier") ? view_text(document, "applier.state")
+                                                     : "not running");
     if (!known) {
         status_print_others(out, document);
     }
-    if (status_in_phase(document, "copied")) {
+    if (view_in_phase(document, "copied")) {
         print_progress(out, document);
     }
     if (known) {
@@ -461,5 +454,5 @@ void status_print(FILE *out, const json_t *document, bool brief)
     }
     status_print_tables(out, document);
     status_label(out, "next:");
-    fprintf(out, "%s\n", status_text(document, "next"));
+    fprintf(out, "%s\n", view_text(document, "next"));
 }

@@ -26,7 +26,7 @@ void status_trail_add(StatusTrail *trail, const json_t *document)
         memmove(trail->lag, trail->lag + 1, (STATUS_TRAIL - 1) * sizeof trail->lag[0]);
         trail->count--;
     }
-    trail->lag[trail->count++] = status_number(document, "lag.bytes");
+    trail->lag[trail->count++] = view_number(document, "lag.bytes");
 }
 
 /* Whether the terminal says that it shows more than ASCII. */
@@ -50,14 +50,14 @@ static void print_clock(FILE *out, const json_t *document)
     localtime_r(&now, &parts);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
     fprintf(out, "%-*sPenstock, looking each second; Ctrl-C ends it\n", LABEL + 9, text);
-    if (strcmp(status_text(json_array_get(status_at(document, "health"), 0), "id"), "clients-held") == 0) {
-        fprintf(out, "%c%s\n", LOUD, status_text(json_array_get(status_at(document, "health"), 0), "reason"));
+    if (strcmp(view_text(json_array_get(view_at(document, "health"), 0), "id"), "clients-held") == 0) {
+        fprintf(out, "%c%s\n", LOUD, view_text(json_array_get(view_at(document, "health"), 0), "reason"));
     }
 }
 
 static void print_bar(FILE *out, const json_t *document, const char *const *cells)
 {
-    double all = status_number(document, "copy.bytes"), done = status_number(document, "copy.bytes_copied");
+    double all = view_number(document, "copy.bytes"), done = view_number(document, "copy.bytes_copied");
     if (all <= 0 || done >= all) {
         return;
     }
@@ -85,19 +85,19 @@ static void print_trail(FILE *out, const StatusTrail *trail, const char *const *
         double part = highest > 0 && trail->lag[i] > 0 ? trail->lag[i] / highest : 0;
         fputs(trail->lag[i] < 0 ? " " : cells[(int)(part * 7)], out);
     }
-    fprintf(out, " %s at most\n", status_bytes(highest, most, sizeof most));
+    fprintf(out, " %s at most\n", view_bytes(highest, most, sizeof most));
 }
 
 static void print_journal(FILE *out, const json_t *document)
 {
-    const json_t *journal = status_at(document, "journal");
+    const json_t *journal = view_at(document, "journal");
     size_t count = json_array_size(journal), from = count > JOURNAL_LINES ? count - JOURNAL_LINES : 0;
     for (size_t i = from; i < count; i++) {
         const json_t *step = json_array_get(journal, i);
-        const char *at = status_text(step, "at");
+        const char *at = view_text(step, "at");
         fprintf(out, "%-*s%.8s %s %s: %s\n", LABEL, i == from ? "journal" : "",
-                strlen(at) > 11 ? at + 11 : at, status_text(step, "operation"), status_text(step, "step"),
-                status_text(step, "event"));
+                strlen(at) > 11 ? at + 11 : at, view_text(step, "operation"), view_text(step, "step"),
+                view_text(step, "event"));
     }
 }
 

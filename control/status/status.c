@@ -48,14 +48,14 @@ static void show(const Settings *settings, const json_t *document, bool watch)
     fflush(stdout);
 }
 
-static ExitStatus look_once(StatusSession *session, bool exit_code, Error *error)
+static ExitStatus look_once(ViewSession *session, bool exit_code, Error *error)
 {
     json_t *document = NULL;
-    if (status_gather(session, &document, error) != 0) {
+    if (view_gather(session, &document, error) != 0) {
         return EXIT_FAILED;
     }
     show(session->settings, document, false);
-    bool well = json_array_size(status_at(document, "health")) == 0;
+    bool well = json_array_size(view_at(document, "health")) == 0;
     json_decref(document);
     return exit_code && !well ? EXIT_ANSWER_NO : EXIT_DONE;
 }
@@ -70,7 +70,7 @@ static void show_failure(const Settings *settings, bool screen, const Error *err
     }
 }
 
-static ExitStatus watch(StatusSession *session)
+static ExitStatus watch(ViewSession *session)
 {
     const Settings *settings = session->settings;
     bool screen = settings->terminal && !settings->json;
@@ -79,7 +79,7 @@ static ExitStatus watch(StatusSession *session)
     while (!interrupted() && !ferror(stdout)) {
         json_t *document = NULL;
         Error error = {.code = ERROR_NONE};
-        if (status_gather(session, &document, &error) != 0) {
+        if (view_gather(session, &document, &error) != 0) {
             show_failure(settings, screen, &error, &before);
         } else if (screen) {
             show_screen(document, &trail);
@@ -96,13 +96,13 @@ static ExitStatus watch(StatusSession *session)
 static ExitStatus run(const Settings *settings, void *input, Error *error)
 {
     const StatusOptions *options = input;
-    StatusSession session = {.settings = settings,
-                             .schema = options->schema,
-                             .once = !options->watch,
-                             .tables = options->tables || options->all,
-                             .all_tables = options->all};
+    ViewSession session = {.settings = settings,
+                           .schema = options->schema,
+                           .once = !options->watch,
+                           .tables = options->tables || options->all,
+                           .all_tables = options->all};
     ExitStatus status = options->watch ? watch(&session) : look_once(&session, options->exit_code, error);
-    status_close(&session);
+    view_close(&session);
     return status;
 }
 

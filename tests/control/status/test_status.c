@@ -72,8 +72,8 @@ static void each_situation_has_its_next_step(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         json_t *document = situation(rows[i].change);
-        if (strstr(status_next(document), rows[i].next) == NULL) {
-            fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].change, status_next(document), rows[i].next);
+        if (strstr(view_next(document), rows[i].next) == NULL) {
+            fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].change, view_next(document), rows[i].next);
         }
         json_decref(document);
     }
@@ -94,7 +94,7 @@ static char *printed(const char *change)
 /* The first reason, or "" when nothing needs attention. */
 static const char *worst(const json_t *health)
 {
-    return status_text(json_array_get(health, 0), "id");
+    return view_text(json_array_get(health, 0), "id");
 }
 
 static void what_needs_attention_is_said_worst_first(void **unused)
@@ -132,7 +132,7 @@ static void what_needs_attention_is_said_worst_first(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         json_t *document = situation(rows[i].change);
-        json_t *health = status_health(document);
+        json_t *health = view_health(document);
         if (strcmp(worst(health), rows[i].id) != 0) {
             fail_msg("%s: \"%s\" instead of \"%s\"", rows[i].change, worst(health), rows[i].id);
         }
@@ -155,9 +155,9 @@ static void a_long_reason_is_cut_not_lost(void **unused)
         json_t *document = situation("{\"running\": {\"applier\": false}}");
         json_object_set_new(document, "applier",
                             json_pack("{s:s, s:{s:s}}", "state", "failed", "error", "message", error));
-        json_t *health = status_health(document);
+        json_t *health = view_health(document);
         assert_string_equal(worst(health), "applier-failed");
-        assert_true(strlen(status_text(json_array_get(health, 0), "reason")) > 1000);
+        assert_true(strlen(view_text(json_array_get(health, 0), "reason")) > 1000);
         json_decref(health);
         json_decref(document);
     }
@@ -235,16 +235,16 @@ static void numbers_are_made_for_people(void **unused)
 {
     char text[48];
     (void)unused;
-    assert_string_equal(status_count(0, text, sizeof text), "0");
-    assert_string_equal(status_count(999, text, sizeof text), "999");
-    assert_string_equal(status_count(1234567, text, sizeof text), "1,234,567");
-    assert_string_equal(status_count(1e30, text, sizeof text), "1,000,000,000,000,000,000");
-    assert_string_equal(status_duration(0.4, text, sizeof text), "0 s");
-    assert_string_equal(status_duration(59.6, text, sizeof text), "1 min");
-    assert_string_equal(status_duration(200, text, sizeof text), "3 min 20 s");
-    assert_string_equal(status_duration(7260, text, sizeof text), "2 h 1 min");
-    assert_string_equal(status_duration(86399, text, sizeof text), "23 h 59 min");
-    assert_string_equal(status_duration(200000, text, sizeof text), "2 d 7 h");
+    assert_string_equal(view_count(0, text, sizeof text), "0");
+    assert_string_equal(view_count(999, text, sizeof text), "999");
+    assert_string_equal(view_count(1234567, text, sizeof text), "1,234,567");
+    assert_string_equal(view_count(1e30, text, sizeof text), "1,000,000,000,000,000,000");
+    assert_string_equal(view_duration(0.4, text, sizeof text), "0 s");
+    assert_string_equal(view_duration(59.6, text, sizeof text), "1 min");
+    assert_string_equal(view_duration(200, text, sizeof text), "3 min 20 s");
+    assert_string_equal(view_duration(7260, text, sizeof text), "2 h 1 min");
+    assert_string_equal(view_duration(86399, text, sizeof text), "23 h 59 min");
+    assert_string_equal(view_duration(200000, text, sizeof text), "2 d 7 h");
 }
 
 /* What is said of the lag, and of when it will be gone. */

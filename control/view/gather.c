@@ -9,7 +9,7 @@
  *
  * Rates are the applier's own. One that does not run applies nothing, whatever it said last.
  */
-#include "status.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static int ensure_connection(Database **database, const char *uri, DatabaseEnd e
 }
 
 /* Names in a SQL_ASCII database are any bytes. */
-char *status_valid_json(char *text)
+char *view_valid_json(char *text)
 {
     Text escaped = {0};
     if (text == NULL || encoding_is_utf8(text)) {
@@ -92,9 +92,9 @@ char *status_valid_json(char *text)
     return escaped.data;
 }
 
-json_t *status_take_json(char *text)
+json_t *view_take_json(char *text)
 {
-    text = status_valid_json(text);
+    text = view_valid_json(text);
     json_t *value = text != NULL ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
     free(text);
     return value != NULL ? value : json_null();
@@ -108,18 +108,18 @@ static json_t *unreachable(const Error *error)
     return source != NULL ? source : json_pack("{s:b}", "reachable", 0);
 }
 
-static json_t *gather_source(StatusSession *session, const json_t *document)
+static json_t *gather_source(ViewSession *session, const json_t *document)
 {
     Error error = {.code = ERROR_NONE};
     char *text = NULL;
     if (ensure_connection(&session->source, session->settings->source, DATABASE_SOURCE, &error) != 0 ||
         database_value(session->source, &text, &error, source_sql, 3,
-                       status_text(document, "migration.slot_name"),
-                       status_text(document, "applier.low_water_lsn"),
-                       status_text(document, "applier.complete_until")) != 0) {
+                       view_text(document, "migration.slot_name"),
+                       view_text(document, "applier.low_water_lsn"),
+                       view_text(document, "applier.complete_until")) != 0) {
         return unreachable(&error);
     }
-    return status_take_json(text);
+    return view_take_json(text);
 }
 
 static json_t *no_migration(const char *name)
@@ -128,22 +128,22 @@ static json_t *no_migration(const char *name)
 }
 
 /* For what is logged from here on, by who looks again and again. */
-static void log_where(const StatusSession *session, const json_t *document)
+static void log_where(const ViewSession *session, const json_t *document)
 {
     Lsn lsn = LSN_INVALID;
     const char *phase = NULL;
     for (Phase one = PHASE_CREATED; one <= PHASE_FINISHED; one++) {
-        if (strcmp(state_phase_name(one), status_text(document, "phase")) == 0) {
+        if (strcmp(state_phase_name(one), view_text(document, "phase")) == 0) {
             phase = state_phase_name(one);
         }
     }
-    if (!lsn_parse(status_text(document, "applier.low_water_lsn"), &lsn)) {
+    if (!lsn_parse(view_text(document, "applier.low_water_lsn"), &lsn)) {
         lsn = LSN_INVALID;
     }
     log_stands(&session->settings->log, phase, lsn);
 }
 
-static int gather_state(StatusSession *session, json_t **document, Error *error)
+static int gather_state(ViewSession *session, json_t **document, Error *error)
 {
     const char *name = session->settings->migration;
     bool exists = false;
@@ -153,12 +153,12 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
         state_exists(session->target, &exists, error) != 0 ||
         (exists && state_overview(session->target, name, &text, error) != 0) ||
         (exists && session->tables &&
-         state_tables(session->target, name, session->all_tables ? 0 : STATUS_TABLES, &tables, error) != 0)) {
+         state_tables(session->target, name, session->all_tables ? 0 : VIEW_TABLES, &tables, error) != 0)) {
         free(schema);
         free(text);
         return -1;
     }
-    json_t *state = exists ? status_take_json(text) : json_object();
+    json_t *state = exists ? view_take_json(text) : json_object();
     bool known = json_is_object(json_object_get(state, "migration"));
     *document = no_migration(name);
     json_object_set_new(*document, "schema", json_boolean(schema != NULL));
@@ -171,19 +171,19 @@ static int gather_state(StatusSession *session, json_t **document, Error *error)
     json_object_set(*document, "others", json_object_get(state, "others"));
     json_decref(state);
     if (tables != NULL) {
-        json_object_set_new(*document, "tables", status_take_json(tables));
+        json_object_set_new(*document, "tables", view_take_json(tables));
     }
     return 0;
 }
 
-static int gather_reverse(StatusSession *session, json_t *document, Error *error)
+static int gather_reverse(ViewSession *session, json_t *document, Error *error)
 {
     char *text = NULL;
     if (database_value(session->target, &text, error, reverse_sql, 1,
-                       status_text(document, "migration.slot_name")) != 0) {
+                       view_text(document, "migration.slot_name")) != 0) {
         return -1;
     }
-    json_object_set_new(document, "reverse", status_take_json(text));
+    json_object_set_new(document, "reverse", view_take_json(text));
     return 0;
 }
 
@@ -191,12 +191,12 @@ static int gather_reverse(StatusSession *session, json_t *document, Error *error
 static void place_slot(json_t *document)
 {
     json_t *source = json_object_get(document, "source");
-    const char *name = status_text(document, "migration.slot_name");
+    const char *name = view_text(document, "migration.slot_name");
     json_t *slot = json_object_get(source, "slot");
     if (json_is_object(slot)) {
         json_object_set(document, "slot", slot);
     } else {
-        json_t *exists = status_true(source, "reachable") ? json_false() : json_null();
+        json_t *exists = view_true(source, "reachable") ? json_false() : json_null();
         json_object_set_new(document, "slot", json_pack("{s:s, s:o}", "name", name, "exists", exists));
     }
     json_object_del(source, "slot");
@@ -204,8 +204,8 @@ static void place_slot(json_t *document)
 
 static bool applying(const json_t *document)
 {
-    return status_true(document, "running.applier") &&
-           strcmp(status_text(document, "applier.state"), "streaming") == 0;
+    return view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "streaming") == 0;
 }
 
 static void add_rates(json_t *document)
@@ -227,12 +227,12 @@ static void add_rates(json_t *document)
 /* When the lag will be gone if both servers go on as they do now; -1: not known, or never. */
 static double catch_up(const json_t *document, double bytes, double seconds)
 {
-    double gained = status_number(document, "rates.applied_bytes_per_second") -
-                    status_number(document, "rates.source_bytes_per_second");
+    double gained = view_number(document, "rates.applied_bytes_per_second") -
+                    view_number(document, "rates.source_bytes_per_second");
     if (bytes == 0 || (applying(document) && seconds >= 0 && seconds < CLOSE_SECONDS)) {
         return 0;
     }
-    bool blocked = json_array_size(status_at(document, "applier.blocked")) > 0;
+    bool blocked = json_array_size(view_at(document, "applier.blocked")) > 0;
     return bytes > 0 && gained > 0 && !blocked ? bytes / gained : -1;
 }
 
@@ -244,17 +244,17 @@ static json_t *number_or_null(double value)
 static void add_lag(json_t *document)
 {
     json_t *source = json_object_get(document, "source");
-    double bytes = status_number(source, "lag_bytes");
-    double seconds = status_number(source, "lag_seconds");
-    const char *by = status_text(document, "applier.complete_by");
-    if (!status_true(source, "reachable")) {
-        seconds = status_number(document, "applier.complete_age_seconds");
+    double bytes = view_number(source, "lag_bytes");
+    double seconds = view_number(source, "lag_seconds");
+    const char *by = view_text(document, "applier.complete_by");
+    if (!view_true(source, "reachable")) {
+        seconds = view_number(document, "applier.complete_age_seconds");
     }
     if (bytes == 0) {
         seconds = 0;
         by = "position";
     }
-    if (status_stream_is_over(document)) {
+    if (view_stream_is_over(document)) {
         bytes = -1;
         seconds = -1;
     }
@@ -285,8 +285,8 @@ static void list_made(json_t *document)
     }
     json_array_foreach(json_object_get(json_object_get(document, "source"), "slots"), index, slot)
     {
-        snprintf(what, sizeof what, "%sreplication slot %s",
-                 status_true(slot, "temporary") ? "temporary " : "", status_text(slot, "name"));
+        snprintf(what, sizeof what, "%sreplication slot %s", view_true(slot, "temporary") ? "temporary " : "",
+                 view_text(slot, "name"));
         add_made(made, "source", what);
     }
     json_array_foreach(json_object_get(json_object_get(document, "source"), "event_triggers"), index, name)
@@ -296,22 +296,22 @@ static void list_made(json_t *document)
                  json_string_value(name));
         add_made(made, "source", what);
     }
-    if (status_true(document, "source.fenced")) {
+    if (view_true(document, "source.fenced")) {
         add_made(made, "source", "fence: connection limit 0 and read-only by default on the database");
     }
-    json_array_foreach(status_at(document, "reverse.publications"), index, name)
+    json_array_foreach(view_at(document, "reverse.publications"), index, name)
     {
         snprintf(what, sizeof what, "publication %s", json_string_value(name));
         add_made(made, "target", what);
     }
-    if (json_is_object(status_at(document, "reverse.slot"))) {
-        snprintf(what, sizeof what, "replication slot %s", status_text(document, "reverse.slot.name"));
+    if (json_is_object(view_at(document, "reverse.slot"))) {
+        snprintf(what, sizeof what, "replication slot %s", view_text(document, "reverse.slot.name"));
         add_made(made, "target", what);
     }
-    if (status_true(document, "reverse.fenced")) {
+    if (view_true(document, "reverse.fenced")) {
         add_made(made, "target", "fence: connection limit 0 and read-only by default on the database");
     }
-    if (status_true(document, "schema")) {
+    if (view_true(document, "schema")) {
         add_made(made, "target", "schema penstock");
     }
     json_object_set_new(document, "made", made);
@@ -321,15 +321,15 @@ static void list_made(json_t *document)
     json_object_del(json_object_get(document, "source"), "subscriptions");
 }
 
-int status_gather(StatusSession *session, json_t **document, Error *error)
+int view_gather(ViewSession *session, json_t **document, Error *error)
 {
     if (gather_state(session, document, error) != 0 || gather_reverse(session, *document, error) != 0 ||
-        status_gather_files(session, *document, error) != 0) {
+        view_gather_files(session, *document, error) != 0) {
         return -1;
     }
     json_t *source = gather_source(session, *document);
     json_object_set_new(*document, "source", source);
-    if (strcmp(status_text(*document, "phase"), "none") != 0) {
+    if (strcmp(view_text(*document, "phase"), "none") != 0) {
         place_slot(*document);
         add_rates(*document);
         add_lag(*document);
@@ -338,18 +338,18 @@ int status_gather(StatusSession *session, json_t **document, Error *error)
     json_object_del(source, "lag_bytes");
     json_object_del(source, "lag_seconds");
     list_made(*document);
-    if (status_gather_schema(session, *document, error) != 0) {
+    if (view_gather_schema(session, *document, error) != 0) {
         json_decref(*document);
         *document = NULL;
         return -1;
     }
-    json_object_set_new(*document, "health", status_health(*document));
-    json_object_set_new(*document, "may_cut_over", status_ready(*document));
-    json_object_set_new(*document, "next", json_string(status_next(*document)));
+    json_object_set_new(*document, "health", view_health(*document));
+    json_object_set_new(*document, "may_cut_over", view_ready(*document));
+    json_object_set_new(*document, "next", json_string(view_next(*document)));
     return 0;
 }
 
-void status_close(StatusSession *session)
+void view_close(ViewSession *session)
 {
     database_close(session->target);
     database_close(session->source);

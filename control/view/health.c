@@ -8,29 +8,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "status.h"
+#include "view.h"
 
 #define SILENT_SECONDS 30 /* the applier reports several times a second */
 #define REASON_SIZE 1200
 
 static bool followed(const json_t *document)
 {
-    return status_in_phase(document, "copied");
+    return view_in_phase(document, "copied");
 }
 
 static bool held(const json_t *document)
 {
-    return json_is_object(status_at(document, "held"));
+    return json_is_object(view_at(document, "held"));
 }
 
 static void say_held(const json_t *document, char *out, size_t size)
 {
     char since[48];
-    const char *operation = status_text(document, "held.operation");
+    const char *operation = view_text(document, "held.operation");
     int length = snprintf(out, size, "CLIENTS ARE HELD at the proxy for %s, since %.19s: ",
-                          status_duration(status_number(document, "held.seconds"), since, sizeof since),
-                          status_text(document, "held.since"));
-    if (status_true(document, "running.control")) {
+                          view_duration(view_number(document, "held.seconds"), since, sizeof since),
+                          view_text(document, "held.since"));
+    if (view_true(document, "running.control")) {
         snprintf(out + length, size - (size_t)length, "the %s is at work", operation);
     } else {
         snprintf(out + length, size - (size_t)length,
@@ -41,102 +41,102 @@ static void say_held(const json_t *document, char *out, size_t size)
 
 static bool cut_short(const json_t *document)
 {
-    return !held(document) && !status_true(document, "running.control") &&
-           ((followed(document) && status_cutover_open(document)) ||
-            (status_in_phase(document, "switched") && status_rollback_open(document)));
+    return !held(document) && !view_true(document, "running.control") &&
+           ((followed(document) && view_cutover_open(document)) ||
+            (view_in_phase(document, "switched") && view_rollback_open(document)));
 }
 
 static bool slot_lost(const json_t *document)
 {
-    return followed(document) && json_is_false(status_at(document, "slot.exists"));
+    return followed(document) && json_is_false(view_at(document, "slot.exists"));
 }
 
 static bool applier_failed(const json_t *document)
 {
-    return followed(document) && !status_true(document, "running.applier") &&
-           strcmp(status_text(document, "applier.state"), "failed") == 0;
+    return followed(document) && !view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "failed") == 0;
 }
 
 static void say_applier_failed(const json_t *document, char *out, size_t size)
 {
-    snprintf(out, size, "the applier has failed: %s", status_text(document, "applier.error.message"));
+    snprintf(out, size, "the applier has failed: %s", view_text(document, "applier.error.message"));
 }
 
 static bool applier_absent(const json_t *document)
 {
-    return followed(document) && !status_true(document, "running.applier") && !applier_failed(document);
+    return followed(document) && !view_true(document, "running.applier") && !applier_failed(document);
 }
 
 static bool source_lost(const json_t *document)
 {
-    return !status_in_phase(document, "none") && !status_in_phase(document, "finished") &&
-           json_is_object(status_at(document, "source")) && !status_true(document, "source.reachable");
+    return !view_in_phase(document, "none") && !view_in_phase(document, "finished") &&
+           json_is_object(view_at(document, "source")) && !view_true(document, "source.reachable");
 }
 
 static void say_source_lost(const json_t *document, char *out, size_t size)
 {
-    snprintf(out, size, "the source cannot be reached: %s", status_text(document, "source.error"));
+    snprintf(out, size, "the source cannot be reached: %s", view_text(document, "source.error"));
 }
 
 static bool applier_silent(const json_t *document)
 {
-    return followed(document) && status_true(document, "running.applier") &&
-           status_number(document, "applier.report_age_seconds") > SILENT_SECONDS;
+    return followed(document) && view_true(document, "running.applier") &&
+           view_number(document, "applier.report_age_seconds") > SILENT_SECONDS;
 }
 
 static void say_applier_silent(const json_t *document, char *out, size_t size)
 {
     char age[48];
     snprintf(out, size, "the applier runs but has not been heard of for %s",
-             status_duration(status_number(document, "applier.report_age_seconds"), age, sizeof age));
+             view_duration(view_number(document, "applier.report_age_seconds"), age, sizeof age));
 }
 
 static bool applier_waits(const json_t *document)
 {
-    return followed(document) && status_true(document, "running.applier") &&
-           strcmp(status_text(document, "applier.state"), "waiting") == 0;
+    return followed(document) && view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "waiting") == 0;
 }
 
 static void say_applier_waits(const json_t *document, char *out, size_t size)
 {
     snprintf(out, size, "the applier waits and tries again by itself: %s",
-             status_text(document, "applier.error.message"));
+             view_text(document, "applier.error.message"));
 }
 
 static bool blocked(const json_t *document)
 {
-    return followed(document) && status_true(document, "running.applier") &&
-           json_array_size(status_at(document, "applier.blocked")) > 0;
+    return followed(document) && view_true(document, "running.applier") &&
+           json_array_size(view_at(document, "applier.blocked")) > 0;
 }
 
 static void say_blocked(const json_t *document, char *out, size_t size)
 {
-    const json_t *first = json_array_get(status_at(document, "applier.blocked"), 0);
+    const json_t *first = json_array_get(view_at(document, "applier.blocked"), 0);
     snprintf(out, size, "the applier waits for a lock that process %.0f of the target has on %s",
-             status_number(first, "pid"), status_text(first, "relation"));
+             view_number(first, "pid"), view_text(first, "relation"));
 }
 
 static bool ddl_waits(const json_t *document)
 {
-    return followed(document) && json_is_object(status_at(document, "ddl.waiting")) &&
-           status_text(document, "ddl.waiting.decision")[0] == '\0';
+    return followed(document) && json_is_object(view_at(document, "ddl.waiting")) &&
+           view_text(document, "ddl.waiting.decision")[0] == '\0';
 }
 
 static void say_ddl_waits(const json_t *document, char *out, size_t size)
 {
     snprintf(out, size, "DDL %.0f (%s) waits for a decision: penstock ddl list",
-             status_number(document, "ddl.waiting.id"), status_text(document, "ddl.waiting.tag"));
+             view_number(document, "ddl.waiting.id"), view_text(document, "ddl.waiting.tag"));
 }
 
 static bool drifted(const json_t *document)
 {
-    return json_array_size(status_at(document, "drift")) > 0;
+    return json_array_size(view_at(document, "drift")) > 0;
 }
 
 static void say_drifted(const json_t *document, char *out, size_t size)
 {
-    size_t count = json_array_size(status_at(document, "drift"));
-    bool captured = strcmp(status_text(document, "migration.ddl"), "capture") == 0;
+    size_t count = json_array_size(view_at(document, "drift"));
+    bool captured = strcmp(view_text(document, "migration.ddl"), "capture") == 0;
     snprintf(out, size, "%zu definition%s differ%s, which the cutover refuses%s", count,
              count == 1 ? "" : "s", count == 1 ? "s" : "",
              captured ? ", unless it is still to come in the stream" : "");
@@ -144,14 +144,14 @@ static void say_drifted(const json_t *document, char *out, size_t size)
 
 static bool copy_again(const json_t *document)
 {
-    return followed(document) && json_array_size(status_at(document, "copy.again")) > 0;
+    return followed(document) && json_array_size(view_at(document, "copy.again")) > 0;
 }
 
 static void say_copy_again(const json_t *document, char *out, size_t size)
 {
-    const json_t *list = status_at(document, "copy.again");
+    const json_t *list = view_at(document, "copy.again");
     size_t more = json_array_size(list) - 1;
-    snprintf(out, size, "%s has to be copied again", status_text(json_array_get(list, 0), "table"));
+    snprintf(out, size, "%s has to be copied again", view_text(json_array_get(list, 0), "table"));
     if (more > 0) {
         snprintf(out + strlen(out), size - strlen(out), ", and %zu more table%s", more, more > 1 ? "s" : "");
     }
@@ -159,20 +159,20 @@ static void say_copy_again(const json_t *document, char *out, size_t size)
 
 static bool copy_stopped(const json_t *document)
 {
-    return (status_in_phase(document, "created") || status_in_phase(document, "copying")) &&
-           !status_true(document, "running.control");
+    return (view_in_phase(document, "created") || view_in_phase(document, "copying")) &&
+           !view_true(document, "running.control");
 }
 
 static bool way_back_stands_still(const json_t *document)
 {
-    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
-           !status_true(document, "reverse.slot.active");
+    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot")) &&
+           !view_true(document, "reverse.slot.active");
 }
 
 /* The first proxy's file that does not say any more what the switch wrote; NULL: none. */
 static const json_t *changed_file(const json_t *document)
 {
-    const json_t *files = status_at(document, "proxy_files"), *file;
+    const json_t *files = view_at(document, "proxy_files"), *file;
     size_t i;
     json_array_foreach(files, i, file)
     {
@@ -194,7 +194,7 @@ static void say_file_changed(const json_t *document, char *out, size_t size)
     snprintf(out, size,
              "the proxy's file %s was changed since the switch: %s. The proxy follows with its next RELOAD "
              "or restart",
-             status_text(file, "file"), status_text(file, "says"));
+             view_text(file, "file"), view_text(file, "says"));
 }
 
 static const struct {
@@ -233,7 +233,7 @@ static json_t *valid_text(char *text)
     return value;
 }
 
-json_t *status_health(const json_t *document)
+json_t *view_health(const json_t *document)
 {
     char text[REASON_SIZE];
     json_t *reasons = json_array();

@@ -6,20 +6,19 @@
 
 #include "drift.h"
 #include "mend.h"
-#include "status.h"
+#include "view.h"
 
 /* So many are said with their statement: each is a question to a server. */
 #define MENDED 200
 
-static bool is_wanted(const StatusSession *session, const json_t *document)
+static bool is_wanted(const ViewSession *session, const json_t *document)
 {
-    return status_in_phase(document, "copied") && session->source != NULL &&
-           status_true(document, "source.reachable") &&
-           (session->schema ||
-            (session->once && strcmp(status_text(document, "migration.ddl"), "watch") == 0));
+    return view_in_phase(document, "copied") && session->source != NULL &&
+           view_true(document, "source.reachable") &&
+           (session->schema || (session->once && strcmp(view_text(document, "migration.ddl"), "watch") == 0));
 }
 
-int status_gather_schema(const StatusSession *session, json_t *document, Error *error)
+int view_gather_schema(const ViewSession *session, json_t *document, Error *error)
 {
     CatalogDifferences differences;
     if (!is_wanted(session, document)) {

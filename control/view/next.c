@@ -1,7 +1,7 @@
 /*
  * What to do now. The first row whose condition holds gives the answer; the order is the order of urgency.
  */
-#include "status.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,168 +9,123 @@
 #define NEAR_SECONDS 5
 #define NEAR_BYTES (16 << 20)
 
-const json_t *status_at(const json_t *document, const char *path)
-{
-    char name[64];
-    while (document != NULL && *path != '\0') {
-        size_t length = strcspn(path, ".");
-        if (length >= sizeof name) {
-            return NULL;
-        }
-        memcpy(name, path, length);
-        name[length] = '\0';
-        document = json_object_get(document, name);
-        path += length + (path[length] == '.');
-    }
-    return document;
-}
-
-const char *status_text(const json_t *document, const char *path)
-{
-    const char *text = json_string_value(status_at(document, path));
-    return text != NULL ? text : "";
-}
-
-double status_number(const json_t *document, const char *path)
-{
-    const json_t *value = status_at(document, path);
-    return json_is_number(value) ? json_number_value(value) : -1;
-}
-
-bool status_true(const json_t *document, const char *path)
-{
-    return json_is_true(status_at(document, path));
-}
-
-bool status_in_phase(const json_t *document, const char *phase)
-{
-    return strcmp(status_text(document, "phase"), phase) == 0;
-}
-
-bool status_stream_is_over(const json_t *document)
-{
-    return status_in_phase(document, "switched") || status_in_phase(document, "rolled back") ||
-           status_in_phase(document, "finished");
-}
-
 static bool none(const json_t *document)
 {
-    return status_in_phase(document, "none");
+    return view_in_phase(document, "none");
 }
 
 static bool misnamed(const json_t *document)
 {
-    return none(document) && json_array_size(status_at(document, "others")) > 0;
+    return none(document) && json_array_size(view_at(document, "others")) > 0;
 }
 
 static bool copy_runs(const json_t *document)
 {
-    return (status_in_phase(document, "created") || status_in_phase(document, "copying")) &&
-           status_true(document, "running.control");
+    return (view_in_phase(document, "created") || view_in_phase(document, "copying")) &&
+           view_true(document, "running.control");
 }
 
 static bool copy_stopped(const json_t *document)
 {
-    return status_in_phase(document, "created") || status_in_phase(document, "copying");
+    return view_in_phase(document, "created") || view_in_phase(document, "copying");
 }
 
 /* Some tables cannot be kept right by the applier any more. */
 static bool copy_again(const json_t *document)
 {
-    return status_in_phase(document, "copied") && json_array_size(status_at(document, "copy.again")) > 0;
+    return view_in_phase(document, "copied") && json_array_size(view_at(document, "copy.again")) > 0;
 }
 
 static bool copy_again_runs(const json_t *document)
 {
-    return copy_again(document) && status_true(document, "running.control");
+    return copy_again(document) && view_true(document, "running.control");
 }
 
 static bool slot_lost(const json_t *document)
 {
-    return status_in_phase(document, "copied") && json_is_false(status_at(document, "slot.exists"));
+    return view_in_phase(document, "copied") && json_is_false(view_at(document, "slot.exists"));
 }
 
 /* The last step of the journal belongs to an operation that neither ended nor was undone. */
 static bool operation_open(const json_t *document, const char *operation)
 {
-    const json_t *journal = status_at(document, "journal");
+    const json_t *journal = view_at(document, "journal");
     const json_t *last = json_array_get(journal, json_array_size(journal) - 1);
-    return strcmp(status_text(last, "operation"), operation) == 0 &&
-           strcmp(status_text(last, "event"), "undone") != 0;
+    return strcmp(view_text(last, "operation"), operation) == 0 &&
+           strcmp(view_text(last, "event"), "undone") != 0;
 }
 
-bool status_cutover_open(const json_t *document)
+bool view_cutover_open(const json_t *document)
 {
-    return status_in_phase(document, "copied") && operation_open(document, "cutover");
+    return view_in_phase(document, "copied") && operation_open(document, "cutover");
 }
 
-bool status_rollback_open(const json_t *document)
+bool view_rollback_open(const json_t *document)
 {
-    return status_in_phase(document, "switched") && operation_open(document, "rollback");
+    return view_in_phase(document, "switched") && operation_open(document, "rollback");
 }
 
 static bool rollback_runs(const json_t *document)
 {
-    return status_rollback_open(document) && status_true(document, "running.control");
+    return view_rollback_open(document) && view_true(document, "running.control");
 }
 
 static bool cutover_runs(const json_t *document)
 {
-    return status_cutover_open(document) && status_true(document, "running.control");
+    return view_cutover_open(document) && view_true(document, "running.control");
 }
 
 static bool applier_failed(const json_t *document)
 {
-    return status_in_phase(document, "copied") && !status_true(document, "running.applier") &&
-           strcmp(status_text(document, "applier.state"), "failed") == 0;
+    return view_in_phase(document, "copied") && !view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "failed") == 0;
 }
 
 static bool applier_absent(const json_t *document)
 {
-    return status_in_phase(document, "copied") && !status_true(document, "running.applier");
+    return view_in_phase(document, "copied") && !view_true(document, "running.applier");
 }
 
 static bool source_lost(const json_t *document)
 {
-    return status_in_phase(document, "copied") && !status_true(document, "source.reachable");
+    return view_in_phase(document, "copied") && !view_true(document, "source.reachable");
 }
 
 static bool applier_waits(const json_t *document)
 {
-    return status_in_phase(document, "copied") &&
-           strcmp(status_text(document, "applier.state"), "waiting") == 0;
+    return view_in_phase(document, "copied") && strcmp(view_text(document, "applier.state"), "waiting") == 0;
 }
 
 static bool far_behind(const json_t *document)
 {
-    return status_in_phase(document, "copied") && (status_number(document, "lag.bytes") > NEAR_BYTES ||
-                                                   status_number(document, "lag.seconds") > NEAR_SECONDS);
+    return view_in_phase(document, "copied") && (view_number(document, "lag.bytes") > NEAR_BYTES ||
+                                                 view_number(document, "lag.seconds") > NEAR_SECONDS);
 }
 
 static bool near(const json_t *document)
 {
-    return status_in_phase(document, "copied");
+    return view_in_phase(document, "copied");
 }
 
 static bool way_back_stands_still(const json_t *document)
 {
-    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot")) &&
-           !status_true(document, "reverse.slot.active");
+    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot")) &&
+           !view_true(document, "reverse.slot.active");
 }
 
 static bool way_back(const json_t *document)
 {
-    return status_in_phase(document, "switched") && json_is_object(status_at(document, "reverse.slot"));
+    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot"));
 }
 
 static bool rolled_back(const json_t *document)
 {
-    return status_in_phase(document, "rolled back");
+    return view_in_phase(document, "rolled back");
 }
 
 static bool switched(const json_t *document)
 {
-    return status_in_phase(document, "switched");
+    return view_in_phase(document, "switched");
 }
 
 static const struct {
@@ -182,7 +137,7 @@ static const struct {
     {copy_runs, "Wait: the copy is running."},
     {copy_stopped, "`penstock copy`: it goes on where it stopped."},
     {cutover_runs, "Wait: the cutover is running."},
-    {status_cutover_open,
+    {view_cutover_open,
      "A cutover was cut short: `penstock cutover --resume` to go on, or `penstock cutover --undo`."},
     {source_lost, "The source cannot be reached: see that it runs and answers from here."},
     {slot_lost,
@@ -196,7 +151,7 @@ static const struct {
     {far_behind, "Wait until the lag is small; then `penstock cutover`."},
     {near, "`penstock cutover`, when you are ready: the target is close behind."},
     {rollback_runs, "Wait: the rollback is running."},
-    {status_rollback_open,
+    {view_rollback_open,
      "A rollback was cut short: `penstock rollback --resume` to go on, or `penstock rollback --undo`."},
     {way_back_stands_still,
      "The source does not follow the target, which keeps WAL for it: its log says why. Without a way back: "
@@ -207,7 +162,7 @@ static const struct {
     {switched, "See that the applications work on the target; then `penstock finish`."},
 };
 
-const char *status_next(const json_t *document)
+const char *view_next(const json_t *document)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].holds(document)) {

@@ -1,7 +1,7 @@
 /*
  * The proxies' files, from the switch until finish: where the cutover has led them is in its journal.
  */
-#include "status.h"
+#include "view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,10 +40,10 @@ static json_t *look(const json_t *proxy, const Endpoint *to)
                      still == STILL_UNKNOWN ? json_null() : json_boolean(still == STILL_SAME), "says", where);
 }
 
-int status_gather_files(StatusSession *session, json_t *document, Error *error)
+int view_gather_files(ViewSession *session, json_t *document, Error *error)
 {
     Switch all = {.target = NULL};
-    if (!status_in_phase(document, "switched")) {
+    if (!view_in_phase(document, "switched")) {
         return 0;
     }
     if (state_read_journal(session->target, session->settings->migration, "cutover", take_line, &all,

@@ -1,9 +1,9 @@
 /*
  * Numbers as people read them.
  */
-#include "status.h"
+#include "view.h"
 
-char *status_bytes(double bytes, char *out, size_t size)
+char *view_bytes(double bytes, char *out, size_t size)
 {
     static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
@@ -15,7 +15,7 @@ char *status_bytes(double bytes, char *out, size_t size)
     return out;
 }
 
-char *status_count(double count, char *out, size_t size)
+char *view_count(double count, char *out, size_t size)
 {
     char digits[32];
     int left = snprintf(digits, sizeof digits, "%.0f", count < 1e18 ? count : 1e18);
@@ -31,7 +31,7 @@ char *status_count(double count, char *out, size_t size)
 }
 
 /* Two units are enough: nobody needs the seconds of three days. */
-char *status_duration(double seconds, char *out, size_t size)
+char *view_duration(double seconds, char *out, size_t size)
 {
     static const struct {
         long long seconds;

@@ -4,34 +4,34 @@
  */
 #include <string.h>
 
-#include "status.h"
+#include "view.h"
 
 static bool not_copied(const json_t *document)
 {
-    return !status_in_phase(document, "copied");
+    return !view_in_phase(document, "copied");
 }
 
 static bool unwell(const json_t *document)
 {
-    return json_array_size(status_at(document, "health")) > 0;
+    return json_array_size(view_at(document, "health")) > 0;
 }
 
 static bool not_streaming(const json_t *document)
 {
-    return strcmp(status_text(document, "applier.state"), "streaming") != 0;
+    return strcmp(view_text(document, "applier.state"), "streaming") != 0;
 }
 
 static bool unknown_lag(const json_t *document)
 {
-    return status_number(document, "lag.bytes") < 0;
+    return view_number(document, "lag.bytes") < 0;
 }
 
 static bool far(const json_t *document)
 {
-    return status_number(document, "lag.bytes") > (double)USUAL_MAX_LAG;
+    return view_number(document, "lag.bytes") > (double)USUAL_MAX_LAG;
 }
 
-json_t *status_ready(const json_t *document)
+json_t *view_ready(const json_t *document)
 {
     static const struct {
         bool (*holds)(const json_t *document);
@@ -45,10 +45,9 @@ json_t *status_ready(const json_t *document)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].holds(document)) {
-            const char *because =
-                rows[i].because != NULL
-                    ? rows[i].because
-                    : status_text(json_array_get(status_at(document, "health"), 0), "reason");
+            const char *because = rows[i].because != NULL
+                                      ? rows[i].because
+                                      : view_text(json_array_get(view_at(document, "health"), 0), "reason");
             return json_pack("{s:b, s:s}", "now", 0, "because", because);
         }
     }
