@@ -61,10 +61,17 @@ is($source->sql('app', 'SELECT count(*) FROM pg_subscription_rel'), $tables + 1,
 diag($held->log_text) if $ENV{PENSTOCK_MANY_TABLES};
 
 $target->sql('app', "SELECT nextval('s2'), nextval('s4')");
+# Each of them is a lock, until the statement's transaction ends.
+$target->sql('app', q{CREATE FUNCTION count_dropped() RETURNS event_trigger LANGUAGE plpgsql AS
+    $$BEGIN RAISE LOG 'taken away at once: %', (SELECT count(*) FROM pg_event_trigger_dropped_objects()); END$$;
+    CREATE EVENT TRIGGER count_dropped ON sql_drop EXECUTE FUNCTION count_dropped()});
 my $back = $journal->stand_at('rollback position begin', $migration->command($migration->rollback_words($proxy), '--yes'));
 is($target->sql('app', 'SELECT count(*) ' . sprintf($sessions, 'rollback')), 4, 'on the way back, the fence leaves the four alone');
 $journal->go_on;
 is($back->wait, 0, 'rolled back') or diag($back->log_tail);
+my @counts = slurp_file($target->logfile) =~ /taken away at once: (\d+)/g;
+is($target->sql('app', 'SELECT count(*) FROM pg_publication'), 0, 'the publications are gone');
+ok(@counts > 1 && !(grep { $_ > 501 } @counts), "taken away in parts: @counts");
 like($back->log_text, qr/sequences .*\b$all, of which 0 had moved/, 'with nothing left to set in the hold');
 is($source->sql('app', 'SELECT last_value, is_called FROM s' . $_->[0]), $_->[1], "s$_->[0] is where it was on the target")
   foreach [1, '1|t'], [2, '3|t'], [3, '77|f'], [4, '1|t'], [5, '1|f'];

@@ -52,8 +52,12 @@ static int make_watched(Cutover *cutover, DatabaseEnd end, Make make, Error *err
 int step_publish(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    (void)detail;
-    return without_way_back(cutover) ? 0 : make_watched(cutover, DATABASE_TARGET, reverse_publish, error);
+    if (without_way_back(cutover)) {
+        return 0;
+    }
+    return make_watched(cutover, DATABASE_TARGET, reverse_publish, error) == 0
+               ? unwritten_find(cutover->target, &cutover->migration, detail, error)
+               : -1;
 }
 
 /* What is nowhere else is taken away by nobody but the operator. */
@@ -128,7 +132,8 @@ int step_move_slot(void *context, json_t *detail, Error *error)
         reverse_begin_at(cutover->source, &cutover->migration, begins, error) != 0) {
         return -1;
     }
-    return unwritten_note(cutover->target, &cutover->migration, detail, error);
+    const StepRecord *publish = records_of(cutover->road, cutover->records, "publish");
+    return unwritten_note(cutover->target, publish != NULL ? publish->detail : NULL, detail, error);
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * Publications and subscription, and which tables they can carry.
+ * Publications and subscription.
  *
  * Names are made of the migration's, which has no characters that would need quotes.
  */
@@ -7,31 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query.h"
 #include "reverse_parts.h"
+#include "text.h"
 
-/* What can come back of table c. */
-#define COMES_BACK                                                                                           \
-    "CASE WHEN c.relkind <> 'r' OR c.relpersistence <> 'p' THEN 'nothing'"                                   \
-    "   WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"               \
-    "    AND i.indisreplident) THEN 'all'"                                                                   \
-    "   WHEN c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"               \
-    "    AND i.indisprimary) THEN 'all'"                                                                     \
-    "   WHEN c.relreplident = 'f' AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t"                 \
-    "    ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = nullif(t.typelem, 0)"                          \
-    "    AND t.typcategory = 'A' WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
-    "    AND coalesce(e.oid, nullif(t.typbasetype, 0), t.oid) = ANY ('{json,xml,point,line,lseg,box,path,"   \
-    "polygon,circle}'::regtype[])) THEN 'all'"                                                               \
-    "   ELSE 'inserts' END"
-
-/* The tables of the migration on the target, with what can become of each; $1 is the migration. */
-#define TABLES                                                                                               \
-    " FROM (SELECT format('%I.%I', r.schema_name, r.table_name) AS name, c.oid,"                             \
-    "  CASE WHEN r.route_table IS NOT NULL THEN 'nothing' ELSE " COMES_BACK " END AS comes_back"             \
-    "  FROM penstock.relation r JOIN pg_class c"                                                             \
-    "   ON c.oid = to_regclass(format('%I.%I', r.schema_name, r.table_name)) WHERE r.migration = $1) t"
-
-/* How many tables a statement locks at most: a server has locks for some thousand. */
-#define PART "500"
+/* What a part may take at least, on the way back too. */
+#define PART_MS 5000
 
 bool reverse_possible(const Migration *migration)
 {
@@ -56,61 +37,6 @@ int reverse_name(const Migration *migration, char out[64], Error *error)
     return 0;
 }
 
-/* --- tables --- */
-
-int reverse_table_list(Database *target, const Migration *migration, const char *comes_back,
-                       const char *separator, char **out, Error *error)
-{
-    return database_value(target, out, error,
-                          "SELECT string_agg(name, $3 ORDER BY name)" TABLES " WHERE comes_back = $2", 3,
-                          migration->name, comes_back, separator);
-}
-
-int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out, Error *error)
-{
-    return database_query(target, out, error,
-                          "SELECT name, comes_back, pg_relation_filenode(oid), pg_relation_size(oid)" TABLES
-                          " WHERE comes_back <> 'all' ORDER BY name",
-                          1, migration->name);
-}
-
-int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,
-                   Error *error)
-{
-    char *some = NULL, *none = NULL;
-    int status = reverse_table_list(target, migration, "inserts", ", ", &some, error);
-    if (status == 0) {
-        status = reverse_table_list(target, migration, "nothing", ", ", &none, error);
-    }
-    snprintf(inserts, size, "%s", some != NULL ? some : "");
-    snprintf(nothing, size, "%s", none != NULL ? none : "");
-    free(some);
-    free(none);
-    return status;
-}
-
-int reverse_source_limits(Database *source, char *inserts, char *nothing, size_t size, Error *error)
-{
-    PGresult *row = NULL;
-    if (database_query(
-            source, &row, error,
-            "SELECT string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'inserts'),"
-            "       string_agg(name, ', ' ORDER BY name) FILTER (WHERE comes_back = 'nothing')"
-            "  FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, " COMES_BACK " AS comes_back"
-            "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
-            "     AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-            "     AND n.nspname NOT IN ('information_schema', 'penstock')"
-            "     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass"
-            "       AND e.objid = c.oid AND e.deptype = 'e')) t",
-            0) != 0) {
-        return -1;
-    }
-    snprintf(inserts, size, "%s", PQgetvalue(row, 0, 0));
-    snprintf(nothing, size, "%s", PQgetvalue(row, 0, 1));
-    PQclear(row);
-    return 0;
-}
-
 /* --- publications --- */
 
 static int add_part(Database *target, const char *name, const char *part, const WatchedWait *wait,
@@ -124,15 +50,47 @@ static int add_part(Database *target, const char *name, const char *part, const 
     return status;
 }
 
-/* The tables' names, a part of them in each row. */
-static int list_parts(Database *target, const Migration *migration, const char *comes_back, PGresult **out,
-                      Error *error)
+/* Each part has as long as the whole was given, at most PART_MS: what goes on is not given up. */
+static void renew_limit(Database *target)
 {
-    return database_query(target, out, error,
-                          "SELECT string_agg(name, ', ONLY ' ORDER BY name) FROM ("
-                          " SELECT name, (row_number() OVER (ORDER BY name) - 1) / " PART " AS part" TABLES
-                          " WHERE comes_back = $2) s GROUP BY part ORDER BY part",
-                          2, migration->name, comes_back);
+    QueryLimits limits = database_limits(target), part = query_within(PART_MS);
+    if (limits.deadline != 0 && limits.deadline < part.deadline) {
+        limits.deadline = part.deadline;
+        database_limit(target, limits);
+    }
+}
+
+/*
+ * DROP PUBLICATION keeps a lock for each of its tables (deleteDependentObjects: the row of pg_publication_rel is an object), for which
+ * a server has not locks enough when there are many. So all but the last few leave it before. That locks the tables themselves,
+ * which without need it should not: a small publication is dropped as it is.
+ */
+static int drop_one(Database *target, const char *name, Error *error)
+{
+    PGresult *parts;
+    if (database_query(
+            target, &parts, error,
+            "SELECT string_agg(name, ', ONLY ') FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name,"
+            "  (row_number() OVER (ORDER BY c.oid) - 1) / " REVERSE_PART " AS part"
+            "  FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid "
+            "= r.prrelid"
+            "   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1) s GROUP BY part ORDER BY "
+            "part DESC",
+            1, name) != 0) {
+        return -1;
+    }
+    int status = 0;
+    for (int i = 0; status == 0 && i < PQntuples(parts) - 1; i++) {
+        Text sql = {0};
+        text_printf(&sql, "ALTER PUBLICATION %s DROP TABLE ONLY %s", name, PQgetvalue(parts, i, 0));
+        renew_limit(target);
+        status = database_execute(target, error, sql.data, 0);
+        text_free(&sql);
+    }
+    PQclear(parts);
+    char sql[128];
+    snprintf(sql, sizeof sql, "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS %s", name);
+    return status == 0 ? database_execute(target, error, sql, 0) : -1;
 }
 
 static int publish_one(Database *target, const Migration *migration, const char *name, const char *comes_back,
@@ -140,12 +98,11 @@ static int publish_one(Database *target, const Migration *migration, const char 
 {
     PGresult *parts;
     char sql[320];
-    snprintf(sql, sizeof sql, "DROP PUBLICATION IF EXISTS %s; CREATE PUBLICATION %s WITH (publish = '%s')",
-             name, name, options);
-    if (list_parts(target, migration, comes_back, &parts, error) != 0) {
+    snprintf(sql, sizeof sql, "CREATE PUBLICATION %s WITH (publish = '%s')", name, options);
+    if (reverse_table_parts(target, migration, comes_back, &parts, error) != 0) {
         return -1;
     }
-    int status = database_execute(target, error, sql, 0);
+    int status = drop_one(target, name, error) == 0 ? database_execute(target, error, sql, 0) : -1;
     for (int i = 0; status == 0 && i < PQntuples(parts); i++) {
         status = add_part(target, name, PQgetvalue(parts, i, 0), wait, error);
     }
@@ -165,14 +122,12 @@ int reverse_publish(Database *target, const Migration *migration, const WatchedW
 
 int reverse_unpublish(Database *target, const Migration *migration, Error *error)
 {
-    char all[64], inserts[64], sql[256];
+    char all[64], inserts[64];
     reverse_names(migration, all, inserts);
     if (!reverse_possible(migration)) {
         return 0;
     }
-    snprintf(sql, sizeof sql, "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS %s, %s", all,
-             inserts);
-    return database_execute(target, error, sql, 0);
+    return drop_one(target, all, error) == 0 ? drop_one(target, inserts, error) : -1;
 }
 
 /* --- subscription --- */

@@ -24,6 +24,13 @@ int reverse_rollback(Database *database, int status);
 int reverse_table_list(Database *target, const Migration *migration, const char *comes_back,
                        const char *separator, char **out, Error *error) MUST_CHECK;
 
+/* How many tables a statement locks at most: a server has locks for some thousand. Of SQL. */
+#define REVERSE_PART "500"
+
+/* The same names, a part of them in each row, with ", ONLY " between them. The caller frees *out with PQclear. */
+int reverse_table_parts(Database *target, const Migration *migration, const char *comes_back, PGresult **out,
+                        Error *error) MUST_CHECK;
+
 /* The tables of which not everything comes back: name, comes_back ("inserts", "nothing"), file node, bytes. */
 int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out,
                            Error *error) MUST_CHECK;

@@ -34,20 +34,52 @@ static int count_rows(Database *target, const char *name, const char *since, jso
     return status;
 }
 
+int unwritten_find(Database *target, const Migration *migration, json_t *detail, Error *error)
+{
+    PGresult *tables;
+    if (reverse_limited_tables(target, migration, &tables, error) != 0) {
+        return -1;
+    }
+    json_t *names = json_array();
+    for (int i = 0; PQntuples(tables) <= UNWRITTEN_MOST_TABLES && i < PQntuples(tables); i++) {
+        json_array_append_new(names, json_string(PQgetvalue(tables, i, 0)));
+    }
+    json_object_set_new(detail, "limited", names);
+    PQclear(tables);
+    return 0;
+}
+
+/* Of those that were found and are there: name, file, bytes. */
+static int look_at_files(Database *target, const json_t *names, PGresult **out, Error *error)
+{
+    Text list = {0};
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        text_array_add(&list, json_string_value(json_array_get(names, i)));
+    }
+    text_array_end(&list);
+    int status =
+        database_query(target, out, error,
+                       "SELECT t.name, pg_relation_filenode(c.oid), pg_relation_size(c.oid)"
+                       "  FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = to_regclass(t.name)",
+                       1, list.data);
+    text_free(&list);
+    return status;
+}
+
 static bool is_much(const PGresult *tables)
 {
     long long bytes = 0;
     for (int i = 0; i < PQntuples(tables); i++) {
-        bytes += atoll(PQgetvalue(tables, i, 3));
+        bytes += atoll(PQgetvalue(tables, i, 2));
     }
-    return PQntuples(tables) > UNWRITTEN_MOST_TABLES || bytes > UNWRITTEN_MOST_BYTES;
+    return bytes > UNWRITTEN_MOST_BYTES;
 }
 
-int unwritten_note(Database *target, const Migration *migration, json_t *detail, Error *error)
+int unwritten_note(Database *target, const json_t *found, json_t *detail, Error *error)
 {
     PGresult *tables;
     char *now = NULL;
-    if (reverse_limited_tables(target, migration, &tables, error) != 0) {
+    if (look_at_files(target, json_object_get(found, "limited"), &tables, error) != 0) {
         return -1;
     }
     json_t *noted = json_object();
@@ -59,7 +91,7 @@ int unwritten_note(Database *target, const Migration *migration, json_t *detail,
         json_int_t old, all;
         status = count_rows(target, PQgetvalue(tables, i, 0), now, &old, &all, error);
         json_object_set_new(noted, PQgetvalue(tables, i, 0),
-                            json_pack("{s:s, s:I}", "file", PQgetvalue(tables, i, 2), "rows", old));
+                            json_pack("{s:s, s:I}", "file", PQgetvalue(tables, i, 1), "rows", old));
     }
     if (now != NULL) {
         json_object_set_new(detail, "noted_since", json_string(now));
