@@ -56,6 +56,12 @@ sub dry_run
     return {status => $result->{status}, text => $result->{stdout} . $result->{stderr}};
 }
 
+# A proxy of a kind that is only a word.
+sub PenstockTest::NoProxy::option
+{
+    return 'none';
+}
+
 sub refused
 {
     my ($name, $proxy, $pattern, $more) = @_;
@@ -135,6 +141,19 @@ subtest 'auth_query' => sub {
     $target->sql('app', 'GRANT EXECUTE ON FUNCTION who TO asker');
     refused('whose password only the server knows', $proxy, qr/could not be tried for "app" of "app".*logins=accept/s);
     like(accepted('which is accepted', $proxy, ',logins=accept'), qr/could not be tried for "app" of "app"/, 'and warned of');
+    my $none = bless {}, 'PenstockTest::NoProxy';
+    accepted('without a proxy, the sessions of now would get in', $none);
+    # Nobody can log in as app, but what pg_hba.conf says is known.
+    logs_in($proxy, 'app', 'app');
+    my $scram = secret($source, 'app');
+    $_->sql('postgres', q{SELECT format('ALTER ROLE app PASSWORD %L', concat('md5', md5('appapp'))) \gexec}) foreach @both;
+    refused('md5 where SCRAM is asked for', $proxy, qr/"app".*cannot log in at .*: from 127\.0\.0\.1: line 4 of pg_hba\.conf there asks for scram-sha-256, and .* md5/);
+    like(accepted('the same, accepted', $proxy, ',logins=accept'), qr/accepted: "app" would not get in: .*line 4/, 'is named');
+    $_->sql('postgres', "ALTER ROLE app PASSWORD '$scram'") foreach @both;
+    ask_for($target, 'host all asker 127.0.0.1/32 scram-sha-256', 'host app app,other 127.0.0.0/8 reject');
+    refused('who is rejected, without a proxy', $none, qr/would be turned away "app" from 127\.0\.0\.1: line 2 of pg_hba\.conf there rejects it/);
+    like(accepted('accepted without a proxy', $none, ',logins=accept'), qr/accepted: .*"app" from 127\.0\.0\.1: line 2/, 'and named');
+    ask_for($target);
     $proxy->kill9;
 };
 

@@ -3,6 +3,7 @@
  * once the operator has pointed them at the target. Every operation is there and does nothing, so that the
  * cutover has one road.
  */
+#include "hba.h"
 #include "proxy.h"
 
 #include <stdio.h>
@@ -10,15 +11,17 @@
 
 struct Proxy {
     char database[64];
+    bool accepts_untried;
 };
 
 static int none_open(const ProxySpec *spec, const char *database, Proxy **out, Error *error)
 {
     if (spec->admin_uri != NULL || spec->config != NULL) {
-        return error_set(error, ERROR_USAGE, "--proxy none takes nothing after it");
+        return error_set(error, ERROR_USAGE, "--proxy none takes nothing after it but logins=accept");
     }
     *out = calloc(1, sizeof **out);
     snprintf((*out)->database, sizeof(*out)->database, "%s", database);
+    (*out)->accepts_untried = spec->accepts_untried;
     return 0;
 }
 
@@ -27,14 +30,34 @@ static void none_close(Proxy *proxy)
     free(proxy);
 }
 
+/* Nobody logs in for the applications; what can be known is what pg_hba.conf there makes of who is here now. */
+static int check_sessions(const Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    char *why = NULL;
+    if (hba_judge_sessions(context->source, context->target, context->to.database, &why, error) != 0) {
+        return -1;
+    }
+    if (why != NULL && proxy->accepts_untried) {
+        proxy_warn(report, "accepted: at %s:%s would be turned away %.400s", context->to.host,
+                   context->to.port, why);
+    } else if (why != NULL) {
+        error_set(error, ERROR_TARGET, "at %s:%s would be turned away %.400s", context->to.host,
+                  context->to.port, why);
+        error_hint(error,
+                   "These are sessions of now, by the address that they have here. Mend pg_hba.conf there, "
+                   "or accept it: --proxy none,logins=accept.");
+    }
+    bool refused = why != NULL && !proxy->accepts_untried;
+    free(why);
+    return refused ? -1 : 0;
+}
+
 static int none_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
 {
-    (void)context;
-    (void)error;
     snprintf(report->summary, sizeof report->summary, "no proxy: database %s", proxy->database);
     snprintf(report->warning, sizeof report->warning,
              "without a proxy, clients are not held: their sessions end when the source is fenced");
-    return 0;
+    return proxy_found(context, check_sessions(proxy, context, report, error), error);
 }
 
 static int none_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)

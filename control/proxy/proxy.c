@@ -57,38 +57,65 @@ void proxy_warn(ProxyReport *report, const char *format, ...)
     va_end(arguments);
 }
 
-/* Takes one `name=value`; false when it is none of ours. */
+/* What follows a comma: `name=value`, or the whole where there is but one value. */
+static const struct {
+    const char *name;
+    size_t offset; /* of a char *, or a bool */
+    bool is_flag;
+} settings[] = {
+    {"config=", offsetof(ProxySpec, config), false},
+    {"database=", offsetof(ProxySpec, database), false},
+    {"logins=accept", offsetof(ProxySpec, accepts_untried), true},
+    {"sessions=end", offsetof(ProxySpec, ends_sessions), true},
+};
+
+#define SETTINGS (sizeof settings / sizeof *settings)
+
+/* Takes one of them; false when it is none of ours. */
 static bool take_setting(ProxySpec *spec, const char *text)
 {
-    struct {
-        const char *name; /* the whole, where there is but one value */
-        char **value;
-        bool *flag;
-    } const settings[] = {
-        {"config=", &spec->config, NULL},
-        {"database=", &spec->database, NULL},
-        {"logins=accept", NULL, &spec->accepts_untried},
-        {"sessions=end", NULL, &spec->ends_sessions},
-    };
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    for (size_t i = 0; i < SETTINGS; i++) {
+        void *place = (char *)spec + settings[i].offset;
         size_t size = strlen(settings[i].name);
-        if (settings[i].flag != NULL && strcmp(text, settings[i].name) == 0) {
-            return *settings[i].flag = true;
+        if (settings[i].is_flag && strcmp(text, settings[i].name) == 0) {
+            return *(bool *)place = true;
         }
-        if (settings[i].value != NULL && strncmp(text, settings[i].name, size) == 0) {
-            free(*settings[i].value);
-            *settings[i].value = strdup(text + size);
+        if (!settings[i].is_flag && strncmp(text, settings[i].name, size) == 0) {
+            free(*(char **)place);
+            *(char **)place = strdup(text + size);
             return true;
         }
     }
     return false;
 }
 
+char *proxy_spec_redact(const char *text)
+{
+    ProxySpec spec;
+    Error ignored;
+    Text out = {0};
+    if (proxy_spec_parse(text, &spec, &ignored) != 0) {
+        return strdup("");
+    }
+    char *uri = spec.admin_uri != NULL ? database_redact(spec.admin_uri) : NULL;
+    text_printf(&out, "%s%s%s", spec.kind, uri != NULL ? ":" : "", uri != NULL ? uri : "");
+    free(uri);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const void *place = (const char *)&spec + settings[i].offset;
+        const char *value = settings[i].is_flag ? (*(const bool *)place ? "" : NULL) : *(char *const *)place;
+        if (value != NULL) {
+            text_printf(&out, ",%s%s", settings[i].name, value);
+        }
+    }
+    proxy_spec_free(&spec);
+    return out.data;
+}
+
 int proxy_spec_parse(const char *text, ProxySpec *out, Error *error)
 {
-    size_t kind = strcspn(text, ":");
+    size_t kind = strcspn(text, ":,");
     *out = (ProxySpec){.kind = strndup(text, kind)};
-    char *rest = strdup(text[kind] == ':' ? text + kind + 1 : "");
+    char *rest = strdup(text[kind] == ':' ? text + kind + 1 : text + kind);
     /* A value may hold commas of its own: it begins at the last comma that one of our names follows. */
     for (char *at = rest + strlen(rest); at-- > rest;) {
         if (*at == ',' && take_setting(out, at + 1)) {

@@ -35,7 +35,7 @@
 
 typedef struct Proxy Proxy;
 
-/* How --proxy names one: KIND[:ADMIN_URI[,config=FILE][,database=NAME][,logins=accept][,sessions=end]]. */
+/* How --proxy names one: KIND[:ADMIN_URI][,config=FILE][,database=NAME][,logins=accept][,sessions=end]. */
 typedef struct ProxySpec {
     char *kind;
     char *admin_uri;      /* NULL when not given */
@@ -154,6 +154,9 @@ typedef struct ProxyOperations {
 /* Reads the argument of --proxy. The caller frees *out with proxy_spec_free. */
 int proxy_spec_parse(const char *text, ProxySpec *out, Error *error) MUST_CHECK;
 void proxy_spec_free(ProxySpec *spec);
+
+/* The same argument without the password of its console; "" for one that cannot be read. The caller frees it. */
+char *proxy_spec_redact(const char *text);
 
 /* The operations of spec->kind; NULL, with the known kinds in the error, when there are none. */
 const ProxyOperations *proxy_operations(const ProxySpec *spec, Error *error) MUST_CHECK;

@@ -51,26 +51,6 @@ static bool *flag_at(CutoverOptions *options, size_t i)
     return (bool *)((char *)options + flags[i].offset);
 }
 
-/* --proxy without the password of its console. */
-static char *redact_proxy(const char *text)
-{
-    ProxySpec spec;
-    Error ignored;
-    char *out = NULL;
-    if (proxy_spec_parse(text, &spec, &ignored) != 0) {
-        return strdup("");
-    }
-    char *uri = spec.admin_uri != NULL ? database_redact(spec.admin_uri) : NULL;
-    if (asprintf(&out, "%s%s%s%s%s%s%s", spec.kind, uri != NULL ? ":" : "", uri != NULL ? uri : "",
-                 spec.config != NULL ? ",config=" : "", spec.config != NULL ? spec.config : "",
-                 spec.database != NULL ? ",database=" : "", spec.database != NULL ? spec.database : "") < 0) {
-        out = NULL;
-    }
-    free(uri);
-    proxy_spec_free(&spec);
-    return out;
-}
-
 static void keep_uri(json_t *out, const char *name, const char *uri)
 {
     char *text = uri != NULL ? database_redact(uri) : NULL;
@@ -102,7 +82,7 @@ json_t *kept_new(const Cutover *cutover)
     bool forward = cutover->road == &road_cutover;
     json_t *out = json_object(), *proxies = json_array();
     for (size_t i = 0; i < options.proxy_count; i++) {
-        char *text = redact_proxy(options.proxies[i]);
+        char *text = proxy_spec_redact(options.proxies[i]);
         json_array_append_new(proxies, json_string(text != NULL ? text : ""));
         free(text);
     }

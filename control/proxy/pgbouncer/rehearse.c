@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "credentials.h"
+#include "hba.h"
 #include "identity.h"
 #include "pgbouncer/pgbouncer.h"
 #include "pgbouncer/stage.h"
@@ -168,6 +169,26 @@ static int refused(const Rehearsal *all, const Player *player, Error *error)
                "(--source-address on the way back) says how the proxy reaches that server.");
 }
 
+/* Who could not be tried may be known to fail all the same, by pg_hba.conf there. */
+static int check_rules(const Rehearsal *all, const Player *player, ProxyReport *report, Error *error)
+{
+    const ProxyContext *context = all->context;
+    char *why = NULL;
+    if (hba_judge_user(context->source, context->target, context->to.database, player->user, &why, error) !=
+        0) {
+        return -1;
+    }
+    bool refuses = why != NULL && !all->proxy->accepts_untried;
+    if (refuses) {
+        error_set(error, ERROR_TARGET, "%.400s", why);
+        refused(all, player, error);
+    } else if (why != NULL) {
+        proxy_warn(report, "accepted: \"%s\" would not get in: %.300s", player->user, why);
+    }
+    free(why);
+    return refuses ? -1 : 0;
+}
+
 /* The error of one who would not get in, ERROR_NONE else; who could not be tried is noted. */
 static void play_one(Rehearsal *all, size_t number, bool fenced, ProxyReport *report, Error *error)
 {
@@ -187,6 +208,9 @@ static void play_one(Rehearsal *all, size_t number, bool fenced, ProxyReport *re
         return; /* may be no user of this database at all */
     }
     if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
+        return;
+    }
+    if (outcome != GETS_IN && !fenced && check_rules(all, player, report, error) != 0) {
         return;
     }
     if (outcome == UNTRIED || later) {

@@ -50,6 +50,30 @@ static void values_may_hold_commas_and_words_stand_alone(void **state)
     proxy_spec_free(&spec);
 }
 
+/* What a round keeps of how it was called is what --resume goes by: nothing but the password may be missing. */
+static void what_is_kept_says_the_same_without_the_password(void **state)
+{
+    (void)state;
+    ProxySpec spec;
+    Error error;
+    char *kept = proxy_spec_redact(
+        "pgbouncer:postgresql://admin:secret@h:6432/pgbouncer,sessions=end,config=exec:run a,b,database=app,"
+        "logins=accept");
+    assert_null(strstr(kept, "secret"));
+    assert_int_equal(proxy_spec_parse(kept, &spec, &error), 0);
+    assert_string_equal(spec.kind, "pgbouncer");
+    assert_non_null(strstr(spec.admin_uri, "6432"));
+    assert_string_equal(spec.config, "exec:run a,b");
+    assert_string_equal(spec.database, "app");
+    assert_true(spec.ends_sessions);
+    assert_true(spec.accepts_untried);
+    proxy_spec_free(&spec);
+    free(kept);
+    kept = proxy_spec_redact("none,logins=accept");
+    assert_string_equal(kept, "none,logins=accept");
+    free(kept);
+}
+
 static void warnings_add_up_and_fit(void **state)
 {
     (void)state;
@@ -107,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_taken_from_the_end),
         cmocka_unit_test(values_may_hold_commas_and_words_stand_alone),
+        cmocka_unit_test(what_is_kept_says_the_same_without_the_password),
         cmocka_unit_test(warnings_add_up_and_fit),
         cmocka_unit_test(none_stands_alone),
         cmocka_unit_test(an_unknown_kind_names_the_known_ones),
