@@ -233,7 +233,8 @@ static int run_on(Supervisor *supervisor, Database *target, Error *error)
         encoding_error_to_utf8(error, supervisor->encoding);
     }
     if (status != 0 && error->code == ERROR_STATE && migration.final_lsn != LSN_INVALID) {
-        /* The cutover drops the slot before clients write to the target. */
+        /* The cutover drops the slot before clients write to the target, and says so in the phase a moment later. */
+        error->code = supervisor->over ? ERROR_STATE : ERROR_TRANSIENT;
         error_hint(error,
                    "A cutover has ended the stream; penstock status says how it stands. After it there "
                    "is nothing more to apply.");

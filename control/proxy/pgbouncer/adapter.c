@@ -113,7 +113,7 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
 }
 
 /* One that cannot be resumed does not keep the others. */
-static int pgbouncer_release(Proxy *proxy, Error *error)
+static int resume_all(Proxy *proxy, Error *error)
 {
     char **entries;
     Error failure;
@@ -133,6 +133,24 @@ static int pgbouncer_release(Proxy *proxy, Error *error)
     return status;
 }
 
+/*
+ * What is left of the look goes first: a RELOAD at the moment when all who were held get their servers would cost some of them an
+ * error (reload.c). What cannot be taken away now is said by end_look.
+ */
+static int pgbouncer_release(Proxy *proxy, Error *error)
+{
+    Error ignored;
+    (void)!pgbouncer_end_look(proxy, &ignored);
+    return resume_all(proxy, error);
+}
+
+/* The same, but nothing may keep clients any longer: a file on another host may, if it does not answer. */
+static int pgbouncer_let_go(Proxy *proxy, Error *error)
+{
+    bool here = proxy->store != NULL && store_path(proxy->store) != NULL;
+    return here ? pgbouncer_release(proxy, error) : resume_all(proxy, error);
+}
+
 const ProxyOperations proxy_pgbouncer = {
     .name = "pgbouncer",
     .summary = "PgBouncer in transaction pooling: PAUSE, edit, RELOAD, RESUME",
@@ -150,7 +168,7 @@ const ProxyOperations proxy_pgbouncer = {
     .end_look = pgbouncer_end_look,
     .restore = pgbouncer_restore,
     .release = pgbouncer_release,
-    .let_go = pgbouncer_release,
+    .let_go = pgbouncer_let_go,
     .show = pgbouncer_show,
     .set = pgbouncer_set,
     .set_back = pgbouncer_set_back,

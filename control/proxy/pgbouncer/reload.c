@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "number.h"
 #include "pgbouncer/pgbouncer.h"
 #include "text.h"
+
+#define LOGINS_MS 5000
+#define HELD_LOGINS_MS 300 /* while clients are held: those that log in are of other databases */
 
 typedef struct Shown {
     PGresult *config;
@@ -131,11 +136,40 @@ static int judge(Proxy *proxy, const Shown *before, char *const *moved, bool ref
     return bad ? -1 : 0;
 }
 
+static int logins(Proxy *proxy)
+{
+    PGresult *pools;
+    Error ignored;
+    int sum = 0;
+    if (console_run(&proxy->console, "SHOW POOLS", &pools, &ignored) != 0) {
+        return 0;
+    }
+    for (int row = 0; row < PQntuples(pools); row++) {
+        sum += number_int(console_field(pools, row, "sv_login"));
+    }
+    PQclear(pools);
+    return sum;
+}
+
+/*
+ * Where PgBouncer speaks TLS to servers, RELOAD ends every connection of its that is just logging in, and takes that for a login
+ * that failed: clients that wait for one get "server login has been failing" (objects.c, tag_pool_dirty and disconnect_server;
+ * seen with 1.18). So a moment without any is waited for; there is one, for a pool that has its connections logs in no more.
+ */
+static void wait_for_logins(Proxy *proxy, bool held)
+{
+    int64_t deadline = clock_ms() + (held ? HELD_LOGINS_MS : LOGINS_MS);
+    while (logins(proxy) > 0 && clock_ms() < deadline) {
+        clock_pause_ms(1);
+    }
+}
+
 int pgbouncer_reload(Proxy *proxy, char *const *moved, Error *error)
 {
     Shown before;
     int status = look(proxy, &before, error);
     if (status == 0) {
+        wait_for_logins(proxy, console_row(before.databases, "paused", "1") >= 0);
         bool refused = console_run(&proxy->console, "RELOAD", NULL, error) != 0;
         status = judge(proxy, &before, moved, refused, error);
     }
