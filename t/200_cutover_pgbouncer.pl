@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
 use PenstockTest::Writers;
+use JSON::PP qw(decode_json);
 
 my $source = start_source('source', conf => "max_prepared_transactions = 4\n");
 my $target = start_target('target');
@@ -44,6 +45,8 @@ my $result = $migration->exits(2, @cutover);
 like($result->{stderr}, qr/--yes/, 'without a terminal it wants --yes');
 $result = $migration->ok(@cutover, '--plan');
 like($result->{stdout}, qr/hold .* of 10 s/, 'the plan names steps and limits');
+my ($hold) = grep { $_->{step} eq 'hold' } @{ decode_json($migration->ok(@cutover, '--plan', '--json')->{stdout})->{plan} };
+is_deeply([@{$hold}{qw(limit_seconds can_be_undone)}], [10, JSON::PP::true], 'as JSON, too');
 
 # A dry run measures and changes nothing.
 sub lines { return $target->sql('app', 'SELECT count(*) FROM penstock.journal') }

@@ -37,8 +37,10 @@ static int confirm_plan(Cutover *cutover, Error *error)
         if (cutover->road->preflight(cutover, error) != 0) {
             return error_context(error, "preflight");
         }
-        cutover_print_plan(cutover);
-        printf("\nAll checks passed: %s.\n", cutover->note);
+        if (!cutover->settings->json) {
+            cutover_print_plan(cutover);
+            printf("\nAll checks passed: %s.\n", cutover->note);
+        }
     }
     return confirm(cutover->settings, cutover->road->operation, "\nGo on?",
                    "Give --yes if it is meant; --plan and --dry-run show what it would do.", error);

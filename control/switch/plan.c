@@ -1,6 +1,7 @@
 /*
  * --plan: the steps with all values filled in, from the same table that runs them.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,8 +56,29 @@ static void print_values(const Cutover *cutover)
     }
 }
 
+static void print_json(const Cutover *cutover)
+{
+    json_t *steps = json_array();
+    for (int i = 0; i < cutover->road->count; i++) {
+        const Step *step = &cutover->road->steps[i];
+        double limit = cutover_limit(cutover, step);
+        json_t *one = json_pack("{s:s, s:s, s:b}", "step", step->name, "text", step->text, "can_be_undone",
+                                step->undo != NULL);
+        json_object_set_new(one, "limit_seconds", limit > 0 ? json_real(limit) : json_null());
+        json_array_append_new(steps, one);
+    }
+    json_t *plan = json_pack("{s:s, s:o}", "migration", cutover->migration.name, "plan", steps);
+    json_dumpf(plan, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(plan);
+}
+
 void cutover_print_plan(const Cutover *cutover)
 {
+    if (cutover->settings->json) {
+        print_json(cutover);
+        return;
+    }
     print_sides(cutover);
     print_proxies(cutover);
     print_ways(cutover);
