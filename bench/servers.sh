@@ -133,13 +133,14 @@ largest() # largest SO_FAR PID …
         awk -v most="$most" '/^RssAnon/ {mb = $2 / 1024; if (mb > most) most = mb} END {printf "%.0f\n", most}'
 }
 
-# relay SECONDS: each byte to and from the source comes so late; leaves its port in $run/relay.
+# relay delay SECONDS: each byte to and from the source comes so late; relay rate BYTES: so many a second come from it, on each
+# connection. Leaves its port in $run/relay.
 relay()
 {
     perl -I "$root_folder/t/lib" -MPenstockTest::Forwarder -e '
         package Source; sub port { $ARGV[1] } package main;
-        my $forwarder = PenstockTest::Forwarder->start_new(bless({}, "Source"), delay => $ARGV[0]);
+        my $forwarder = PenstockTest::Forwarder->start_new(bless({}, "Source"), $ARGV[4] => $ARGV[0]);
         open(my $file, ">", $ARGV[2]) or die "$ARGV[2]: $!"; print $file $forwarder->{port}; close($file);
-        sleep 1 while getppid() == $ARGV[3];' "$1" "$source_port" "$run/relay" $$ &
+        sleep 1 while getppid() == $ARGV[3];' "$2" "$source_port" "$run/relay" $$ "$1" &
     while [ ! -s "$run/relay" ]; do sleep 0.1; done
 }

@@ -351,6 +351,15 @@ static int connection_error(Database *database, Error *error)
     return -1;
 }
 
+int database_hint_locks(DatabaseEnd end, Error *error)
+{
+    return error_hint(
+        error,
+        "The %s's table of locks is full: raise max_locks_per_transaction there to what `penstock "
+        "check` says (source-locks, target-locks), restart that server, and run the same command again.",
+        end_names[end]);
+}
+
 int database_error(Database *database, const PGresult *result, Error *error)
 {
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -366,7 +375,9 @@ int database_error(Database *database, const PGresult *result, Error *error)
               detail != NULL ? ")" : "");
     connect_one_line(error->message);
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
-    if (hint != NULL) {
+    if (hint != NULL && strstr(hint, DATABASE_LOCKS_SETTING) != NULL) {
+        database_hint_locks(database->end, error);
+    } else if (hint != NULL) {
         error_hint(error, "%s", hint);
     } else if (strcmp(error->sqlstate, "42501") == 0 || strcmp(error->sqlstate, "25006") == 0) {
         hint_at_refusal(error->sqlstate, database->end, error);

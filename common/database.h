@@ -98,6 +98,12 @@ int database_identify(Database *database, char system[32], Error *error) MUST_CH
 /* Whether the role that is connected is a superuser. *super is false when the query fails. */
 int database_is_superuser(Database *database, bool *super, Error *error) MUST_CHECK;
 
+/* In a server's hint, whatever its language, when its table of locks is full (LockAcquireExtended, all majors). */
+#define DATABASE_LOCKS_SETTING "max_locks_per_transaction"
+
+/* Says what to do about that. Returns -1. */
+int database_hint_locks(DatabaseEnd end, Error *error);
+
 /* Fills error from a failed result or, when result is NULL or says nothing, from the connection. Returns -1. */
 int database_error(Database *database, const PGresult *result, Error *error);
 

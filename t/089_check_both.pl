@@ -62,4 +62,19 @@ $source->sql('postgres', 'ALTER ROLE lowly BYPASSRLS');
 $found = outcomes('--source' => "$uri&user=lowly");
 is($found->{'row-security'}[0], 'ok', 'and does not with BYPASSRLS');
 
+# What check has said comes true, and is said again, whoever meets it: pg_dump at the source. (The table has some room beyond its size:
+# somebody has that.)
+my $crowd = $source->background_psql('postgres');
+$crowd->query_safe(<<'SQL');
+DO $$ DECLARE i int := 0; BEGIN
+    BEGIN LOOP i := i + 1; PERFORM pg_advisory_lock(i); END LOOP; EXCEPTION WHEN out_of_memory THEN NULL; END;
+    PERFORM pg_advisory_unlock(n) FROM generate_series(i - 500, i - 1) AS n;
+END $$;
+SQL
+my $refused = migration($source, $target)->exits(3, 'copy', '--force', '--no-trial', '--roles', '--no-owner', '--no-privileges')->{stderr};
+like($refused, qr/out of shared memory.*The source's table of locks is full: raise max_locks_per_transaction there to what `penstock check` says/s,
+    'a table of locks that is full is named with what to raise');
+
+$crowd->quit;
+
 done_testing();

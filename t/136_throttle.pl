@@ -51,6 +51,16 @@ sub jobs_done
     return $target->sql($database, q{SELECT count(*) FROM penstock.job WHERE state = 'done'});
 }
 
+subtest 'a signal ends it, whatever it waits for' => sub {
+    my $migration = make_database('stopped');
+    my ($copy, $go) = $migration->copy_up_to('plan', '--no-trial');
+    kill('INT', $copy->pid);    # a statement of it waits for a lock
+    is($copy->wait, 4, 'at once, and it can be resumed') or diag($copy->log_tail(5));
+    $go->();
+    $migration->ok('copy');
+    same_rows($source, $target, 'stopped', 'and is');
+};
+
 subtest 'pause, resume, and more at a time' => sub {
     my $migration = make_database('paused');
     my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1);
@@ -102,6 +112,11 @@ subtest 'WAL that the source keeps' => sub {
     $go->();
     wait_until('the copy to be held', sub { !$copy->is_running || $copy->log_text =~ /held: the source keeps [\d.]+ MB of WAL for the slot, and --max-wal is 8\.4 MB/ });
     is(jobs_done('wal'), '0', 'nothing is begun over the limit');
+    # Whoever ends the applier, the kernel for want of memory for instance, does not end the copy.
+    my $applier_pid = 0;
+    wait_until('the applier beside', sub { ($applier_pid) = `pgrep -P @{[$copy->pid]}` =~ /(\d+)/; !$copy->is_running || $applier_pid });
+    kill('KILL', $applier_pid);
+    wait_until('it to be started again', sub { !$copy->is_running || $copy->log_text =~ /the applier was ended by signal 9; it is started again/ });
     # The stream goes on; what the slot keeps gets less with the source's own records.
     wait_until('the copy to go on by itself', sub { $source->sql('wal', 'CHECKPOINT'); !$copy->is_running || $copy->log_text =~ /the copy goes on/ });
     is($copy->wait, 0, 'and ends well') or diag($copy->log_tail(20));
@@ -156,7 +171,7 @@ subtest 'limits of what the servers are at' => sub {
 subtest 'limits that the roles may not look after' => sub {
     my $migration = make_database('blind');
     $_->sql('blind', 'CREATE ROLE blind LOGIN REPLICATION; GRANT ALL ON ALL TABLES IN SCHEMA public TO blind') foreach $source;
-    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--source', $source->uri('blind', user => 'blind'));
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--no-privileges', '--source', $source->uri('blind', user => 'blind'));
     my $busy = PenstockTest::Blocker->start($source, 'blind', 'SELECT 1');
     $migration->ok('throttle', 'max-sessions=0');
     $go->();

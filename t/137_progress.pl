@@ -80,4 +80,5 @@ wait_until('a line of its own, without a terminal', sub { $copy->log_text =~ /po
 $gate->end;
 is($copy->wait, 0, 'the copy ends');
 ok(!running(), 'and is none that runs any more');
+unlike(PostgreSQL::Test::Utils::slurp_file($target->logfile), qr/ERROR:.*copy_progress/, 'nothing is said of a migration that is not written down yet');
 done_testing();

@@ -5,6 +5,7 @@
  */
 #include "beside.h"
 #include "clock.h"
+#include "carry.h"
 #include "copiers.h"
 #include "governor.h"
 #include "jobs.h"
@@ -69,7 +70,7 @@ static int make_key(Database *target, const char *relation, const char *sql, Err
 {
     const SessionWait wait = {.limit_seconds = 3600, .what = "making the index of a key"};
     return database_execute(target, error, "BEGIN", 0) == 0 &&
-                   worker_make_key(target, relation, sql, &wait, error) == 0 &&
+                   carry_make_key(target, relation, sql, &wait, error) == 0 &&
                    database_execute(target, error, "COMMIT", 0) == 0
                ? 0
                : -1;

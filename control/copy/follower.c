@@ -18,10 +18,12 @@
 
 #define END_SECONDS 20
 #define LOOK_SECONDS 5
+#define MOST_KILLED 10 /* more often it dies of itself */
 
 struct Follower {
     const Settings *settings;
     pid_t pid;        /* 0: none of ours runs */
+    int killed;       /* so many were ended by a signal */
     double looked_at; /* when it was found that another one runs */
 };
 
@@ -107,6 +109,11 @@ int follower_tend(Follower *follower, Error *error)
         }
         if (runs) {
             return 0;
+        }
+        if (WIFSIGNALED(ended) && ++follower->killed <= MOST_KILLED) {
+            log_line(&follower->settings->log, LOG_WARNING,
+                     "the applier was ended by signal %d; it is started again", WTERMSIG(ended));
+            return start(follower, error);
         }
         error_set(
             error, ERROR_STATE,

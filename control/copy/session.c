@@ -1,6 +1,7 @@
 /*
  * Waits are short polls in a loop: a signal sets a flag that the next turn sees, at most a second later. A
- * cancelled statement is not waited for: the caller closes the connection, and the server rolls back.
+ * cancelled statement is not waited for: the caller closes the connection, and the server rolls back. Every plain statement of these
+ * sessions ends so, too, whatever it waits for: behind a signal nothing is to be put in order that kill -9 would not leave as well.
  */
 #include "session.h"
 
@@ -37,6 +38,7 @@ int session_open_as(SessionKind kind, const char *uri, DatabaseEnd end, const ch
         database_close(database);
         return -1;
     }
+    database_limit(database, (QueryLimits){.stop = interrupted});
     *out = database;
     return 0;
 }

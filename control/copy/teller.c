@@ -47,6 +47,7 @@ static const char builds_sql[] =
     "  FROM pg_stat_progress_create_index p JOIN pg_stat_activity a ON a.pid = p.pid"
     " WHERE p.datname = current_database() AND a.application_name ~ '^penstock ' ORDER BY a.query_start";
 
+/* The migration is written down when its slot is made: until then there is nothing to say it of. */
 static const char write_sql[] =
     "INSERT INTO penstock.copy_progress AS p (migration, said, updated_at)"
     " SELECT name, $2::jsonb, clock_timestamp() FROM penstock.migration WHERE name = $1"

@@ -13,10 +13,3 @@ int worker_copy(const CrewMember *member, Error *error) MUST_CHECK;
 /* A connection to the target for the copy's work, on which no trigger fires. */
 int worker_open_target(const Copy *copy, SessionKind kind, const char *encoding, Database **out,
                        Error *error) MUST_CHECK;
-
-/*
- * Within a transaction: makes the index of the replica identity of penstock.relation.id by sql, if that object of the schema
- * still waits to be made, and notes that it is.
- */
-int worker_make_key(Database *target, const char *relation, const char *sql, const SessionWait *wait,
-                    Error *error) MUST_CHECK;

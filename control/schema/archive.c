@@ -153,7 +153,9 @@ int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
         memory_file("penstock-schema", &archive->fd, archive->path, error) != 0 ||
         dump(archive, error) != 0) {
         archive_free(archive);
-        if (error->hint[0] == '\0') {
+        if (strstr(error->message, DATABASE_LOCKS_SETTING) != NULL) {
+            database_hint_locks(DATABASE_SOURCE, error);
+        } else if (error->hint[0] == '\0') {
             error_hint(error, "If it is a right that the user of --source lacks, `penstock check` names it.");
         }
         return error_context(error, "dumping the source's schema");

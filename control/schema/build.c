@@ -108,14 +108,7 @@ static int refuse(Builder *builder, const PGresult *result, Refusal *refusal, Er
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == NULL || is_everybodys(sqlstate) ||
         PQstatus(database_connection(builder->session)) != CONNECTION_OK) {
-        database_error(builder->session, result, error);
-        if (sqlstate != NULL && strcmp(sqlstate, "53200") == 0) {
-            error_hint(
-                error,
-                "when it is \"out of shared memory\": raise max_locks_per_transaction of the target, which "
-                "takes a restart, and run the same command again");
-        }
-        return -1;
+        return database_error(builder->session, result, error);
     }
     snprintf(refusal->sqlstate, sizeof refusal->sqlstate, "%s", sqlstate);
     append_field(&refusal->words, "", result, PG_DIAG_MESSAGE_PRIMARY);

@@ -8,6 +8,7 @@
 #
 #   my $short = PenstockTest::Forwarder->start_new($server, most => 1_000_000);
 #                           # of each connection so many bytes pass from the server to the client, and then none
+#   my $slow = PenstockTest::Forwarder->start_new($server, rate => 10_000_000);   # bytes a second from the server, of each connection
 #   my $far = PenstockTest::Forwarder->start_new($server, delay => 0.025);    # each byte comes 25 ms late, both ways
 package PenstockTest::Forwarder;
 
@@ -33,7 +34,7 @@ sub start_new
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
-        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port, $options{most}) };
+        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port, $options{most}, $options{rate}) };
         POSIX::_exit(0);
     }
     close($listener);
@@ -70,16 +71,22 @@ sub stop
 
 sub _forward
 {
-    my ($listener, $port, $most) = @_;
+    my ($listener, $port, $most, $rate) = @_;
     my $select = IO::Select->new($listener);
-    my (%other, %left);
+    my (%other, %left, %due, %waits);
     for (;;) {
-        foreach my $ready ($select->can_read) {
+        foreach my $waiting (values %waits) {
+            next if $due{$waiting} > time;
+            delete $waits{$waiting};
+            $select->add($waiting);
+        }
+        foreach my $ready ($select->can_read(%waits ? 0.005 : undef)) {
             if ($ready == $listener) {
                 my $client = $listener->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
                 $left{$server} = $most if defined $most;
+                $due{$server} = time if $rate;
                 $select->add($client, $server);
                 next;
             }
@@ -94,9 +101,18 @@ sub _forward
                 my $more = syswrite($to, $data, $count - $sent, $sent) // last;
                 $sent += $more;
             }
-            next if defined $sent && $sent == $count;
+            if (defined $sent && $sent == $count) {
+                next unless $due{$ready};
+                my $earliest = time - 0.1;    # what was not used does not add up
+                $due{$ready} = ($due{$ready} > $earliest ? $due{$ready} : $earliest) + $count / $rate;
+                if ($due{$ready} > time) {
+                    $select->remove($ready);
+                    $waits{$ready} = $ready;
+                }
+                next;
+            }
             $select->remove($ready, $to);
-            delete @other{$ready, $to};
+            delete @{$_}{$ready, $to} foreach \%other, \%waits, \%due;
             close($_) foreach $ready, $to;
         }
     }
