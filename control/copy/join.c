@@ -7,6 +7,7 @@
 #include "governor.h"
 #include "lock.h"
 #include "queue.h"
+#include "session.h"
 
 #define LOOK_SECONDS 1
 #define PAUSE_MS 200
@@ -93,6 +94,7 @@ static int work_joined(Copy *copy, Error *error)
         yard_fill(&join.yard);
         join.governor = yard_governor(&join.yard);
         status = yard_work(&join.yard, idle, error);
+        session_last_words(copy->target);
         (void)!copier_leave(copy->target, join.id, &ignored);
         governor_free(join.governor);
         yard_clear(&join.yard);

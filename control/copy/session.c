@@ -15,6 +15,8 @@
 #include "query.h"
 #include "text.h"
 
+#define LAST_WORDS_MS 5000
+
 static int prepare(Database *database, const char *encoding, Error *error)
 {
     Text sql = {0};
@@ -47,6 +49,13 @@ int session_open(const char *uri, DatabaseEnd end, const char *purpose, const ch
                  Error *error)
 {
     return session_open_as(SESSION_PLAIN, uri, end, purpose, encoding, out, error);
+}
+
+void session_last_words(Database *database)
+{
+    if (database != NULL) {
+        database_limit(database, query_within(LAST_WORDS_MS));
+    }
 }
 
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error)

@@ -12,13 +12,19 @@
 /* Seconds that a session waits for a lock before it gives up. */
 #define SESSION_LOCK_TIMEOUT 60
 
-/* encoding: client_encoding for the session, NULL for that of names (session_settings.h). The caller frees *out with database_close. */
+/*
+ * encoding: client_encoding for the session, NULL for that of names (session_settings.h). A signal ends its statements: ERROR_INTERRUPTED.
+ * The caller frees *out with database_close.
+ */
 int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
                  Error *error) MUST_CHECK;
 
 /* The same for a session of another kind than SESSION_PLAIN. */
 int session_open_as(SessionKind kind, const char *uri, DatabaseEnd end, const char *purpose,
                     const char *encoding, Database **out, Error *error) MUST_CHECK;
+
+/* What it is asked from now on is asked behind a signal, too, within some seconds in all: to put things in order. NULL: nothing. */
+void session_last_words(Database *database);
 
 /*
  * The same to the source with replication=database: takes replication commands and plain SQL without parameters. Without a

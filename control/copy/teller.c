@@ -144,6 +144,7 @@ static void say_nothing_more(const Teller *teller)
 {
     PGresult *ignored = NULL;
     if (teller->target != NULL) {
+        session_last_words(teller->target);
         (void)!ask(teller->target, "DELETE FROM penstock.copy_progress WHERE migration = $1",
                    &teller->copy->settings->migration, 1, &ignored);
         PQclear(ignored);
