@@ -97,6 +97,8 @@ subtest 'a full disk' => sub {
     $go->();
     wait_until('the copy to wait', sub { !$copy->is_running || $copy->log_text =~ /waits until the target has room.*No space left on device/ });
     is(jobs_done('nospace'), '0', 'nothing is copied without room');
+    wait_until('it to be known', sub { $migration->ok('throttle')->{stdout} =~ /The copy is held: the target has no room; it goes on by itself when it has\./ });
+    wait_until('status to say so', sub { $migration->ok('status')->{stdout} =~ /held: the target has no room/ });
     $full->query_safe('SELECT pg_advisory_unlock(56)');
     is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));
     $full->quit;

@@ -106,6 +106,14 @@ bool brake_block(Brake *brake, int number)
     return mine;
 }
 
+bool brake_is_blocked(Brake *brake)
+{
+    pthread_mutex_lock(&brake->mutex);
+    bool blocked = brake->blocker != NOBODY;
+    pthread_mutex_unlock(&brake->mutex);
+    return blocked;
+}
+
 void brake_release(Brake *brake, int number)
 {
     pthread_mutex_lock(&brake->mutex);

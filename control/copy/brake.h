@@ -39,6 +39,9 @@ void brake_drained(Brake *brake, bool drained);
  * one has done so already. */
 bool brake_block(Brake *brake, int number);
 
+/* Whether somebody has, and is not done yet. */
+bool brake_is_blocked(Brake *brake);
+
 /* A job is done: whoever blocked for want of room has found it. */
 void brake_release(Brake *brake, int number);
 

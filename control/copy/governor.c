@@ -34,7 +34,7 @@ struct Governor {
 };
 
 /* What holds the copy up, beside a limit. */
-enum { NOTHING = LIMITS, PAUSED };
+enum { NOTHING = LIMITS, PAUSED, NO_ROOM };
 
 /* The row of penstock.throttle; a limit below 0 is none. */
 typedef struct Throttle {
@@ -247,11 +247,16 @@ static int decide(Governor *governor, const Throttle *throttle, const int64_t *f
                   char *reason, size_t size)
 {
     Limit limit = passed(governor, throttle, figures);
-    *what = throttle->paused ? PAUSED : limit == LIMITS ? NOTHING : (int)limit;
+    bool full = brake_is_blocked(governor->brake);
+    *what = throttle->paused ? PAUSED : full ? NO_ROOM : limit == LIMITS ? NOTHING : (int)limit;
     reason[0] = '\0';
     if (throttle->paused) {
         snprintf(reason, size, "it is paused (penstock resume)");
         return 0;
+    }
+    if (full) {
+        snprintf(reason, size, "the target has no room; it goes on by itself when it has");
+        return governor->allowed;
     }
     if (limit == LIMITS) {
         governor->allowed += governor->allowed < throttle->jobs;
@@ -315,7 +320,7 @@ int governor_tick(Governor *governor, Error *error)
     if (status == 0) {
         int jobs = decide(governor, &throttle, figures, &what, reason, sizeof reason);
         brake_set(governor->brake, jobs, throttle.rate);
-        status = tell(governor, jobs == 0, what, reason, error);
+        status = tell(governor, jobs == 0 || what == NO_ROOM, what, reason, error);
     }
     free(throttle.standbys);
     return status;

@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "exported.h"
+#include "jobs.h"
 #include "lsn.h"
 #include "number.h"
 #include "past_slot.h"
@@ -358,9 +359,11 @@ static int find_exported(Snapshots *snapshots, Error *error)
     return 0;
 }
 
+/* Who took them has done the last job by itself, and is gone: *number is 0 then. */
 static int adopt_joined(Snapshots *snapshots, Database *worker, int *number, Error *error)
 {
     double start = clock_seconds();
+    int64_t left = 0;
     int limit = snapshots->copy->options->stall_timeout;
     if (snapshots->server[0] == '\0' && ask_server(worker, snapshots->server, error) != 0) {
         return -1;
@@ -378,6 +381,13 @@ static int adopt_joined(Snapshots *snapshots, Database *worker, int *number, Err
                 return -1;
             }
             *error = (Error){0};
+        }
+        if (jobs_left(snapshots->target, snapshots->copy->settings->migration, &left, error) != 0) {
+            return -1;
+        }
+        if (left == 0) {
+            *number = 0;
+            return 0;
         }
         if (clock_seconds() - start > limit) {
             error_set(error, ERROR_LIMIT, "nobody has taken a snapshot to copy under for %d s", limit);

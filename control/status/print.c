@@ -92,6 +92,10 @@ static void print_copy_running(FILE *out, const json_t *document)
     }
     fprintf(out, "%.0f %% of all, %s/s, time left: %s\n", 100 * view_number(document, "copy.running.share"),
             view_bytes(view_number(document, "copy.running.bytes_per_second"), rate, sizeof rate), left);
+    if (json_is_string(view_at(document, "copy.held"))) {
+        status_label(out, "");
+        fprintf(out, "held: %s\n", view_text(document, "copy.held"));
+    }
     json_array_foreach(view_at(document, "copy.running.work"), index, work)
     {
         status_label(out, "");
