@@ -9,17 +9,24 @@
  *                 ▼
  *              the socket is shut down: the connection is lost, and whoever uses it next is told so
  *
- * PQcancel connects and waits for the server to hang up (libpq up to 16 knows no other way), which may take minutes where the
- * host is gone. So it runs in a thread that nobody waits for; its PGcancel is all that it touches.
+ * A cancellation is a request of its own, which the server may take at any later time: when the statement that it was meant for
+ * is done, it would hit the one that comes next. The server hangs up when it has sent the signal (processCancelRequest, which
+ * PQcancel waits for), and a backend that is between two statements by then forgets it (PostgresMain, step 4; 11 and newer). So
+ * until it has hung up, nothing else is sent; and where it does not within the grace, nothing is sent ever again.
+ *
+ * That PQcancel waits for minutes where the host is gone (libpq up to 16 knows no other way). So it runs in a thread, which is
+ * left to itself at the end of the grace; what both touch goes with the last of the two.
  *
  * Up to the deadline the server's own statement_timeout is not relied on: it says nothing where the backend is stopped or
  * the network is cut.
  */
 #include "query.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -27,7 +34,6 @@
 #include "database_parts.h"
 #include "wait.h"
 
-#define CANCEL_GRACE_MS 1000
 #define WORDS_SHOWN 60
 
 QueryLimits query_within(int ms)
@@ -49,34 +55,97 @@ QueryLimits query_sooner(QueryLimits one, QueryLimits other)
 
 /* --- cancelling --- */
 
-static void *cancel_in_thread(void *handle)
+typedef struct Cancellation {
+    PGcancel *handle;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool over;  /* the server has hung up, or was not reached */
+    int owners; /* the thread, and who waits for it */
+} Cancellation;
+
+static Cancellation *cancellation_new(PGcancel *handle)
 {
+    Cancellation *one = calloc(1, sizeof *one);
+    if (one == NULL) {
+        abort();
+    }
+    one->handle = handle;
+    one->owners = 2;
+    pthread_mutex_init(&one->mutex, NULL);
+    clock_condition(&one->changed);
+    return one;
+}
+
+static void let_go(Cancellation *one)
+{
+    pthread_mutex_lock(&one->mutex);
+    bool last = --one->owners == 0;
+    pthread_mutex_unlock(&one->mutex);
+    if (last) {
+        pthread_cond_destroy(&one->changed);
+        pthread_mutex_destroy(&one->mutex);
+        PQfreeCancel(one->handle);
+        free(one);
+    }
+}
+
+static void *cancel_in_thread(void *argument)
+{
+    Cancellation *one = argument;
     char ignored[256];
-    (void)PQcancel(handle, ignored, sizeof ignored);
-    PQfreeCancel(handle);
+    (void)PQcancel(one->handle, ignored, sizeof ignored);
+    pthread_mutex_lock(&one->mutex);
+    one->over = true;
+    pthread_cond_signal(&one->changed);
+    pthread_mutex_unlock(&one->mutex);
+    let_go(one);
     return NULL;
 }
 
-void query_cancel(PGconn *connection)
+/* Whether it comes to its end within the time. */
+static bool wait_for_end(Cancellation *one, int ms)
 {
-    pthread_t thread;
-    PGcancel *handle = PQgetCancel(connection);
-    if (handle == NULL) {
-        return;
+    const struct timespec until = clock_after_ms(ms);
+    pthread_mutex_lock(&one->mutex);
+    while (!one->over && pthread_cond_timedwait(&one->changed, &one->mutex, &until) != ETIMEDOUT) {
     }
-    if (pthread_create(&thread, NULL, cancel_in_thread, handle) != 0) {
-        PQfreeCancel(handle);
-        return;
-    }
-    pthread_detach(thread);
+    bool over = one->over;
+    pthread_mutex_unlock(&one->mutex);
+    return over;
 }
 
 /* The connection is of no use any more: what would be read from it is the answer to another question. */
 static void give_up(PGconn *connection)
 {
+    shutdown(PQsocket(connection), SHUT_RDWR); /* first: what is unsent would be waited for */
     PQsetnonblocking(connection, 1);
-    shutdown(PQsocket(connection), SHUT_RDWR);
     while (PQstatus(connection) != CONNECTION_BAD && PQconsumeInput(connection)) {
+    }
+}
+
+static bool cancel(PGconn *connection, int ms)
+{
+    pthread_t thread;
+    PGcancel *handle = PQgetCancel(connection);
+    if (handle == NULL) {
+        return true; /* there is no connection */
+    }
+    Cancellation *one = cancellation_new(handle);
+    if (pthread_create(&thread, NULL, cancel_in_thread, one) != 0) {
+        let_go(one);
+        let_go(one);
+        return false;
+    }
+    pthread_detach(thread);
+    bool over = wait_for_end(one, ms);
+    let_go(one);
+    return over;
+}
+
+void query_cancel(PGconn *connection, int ms)
+{
+    if (!cancel(connection, ms)) {
+        give_up(connection);
     }
 }
 
@@ -201,10 +270,14 @@ static int stop_statement(Database *database, const Query *query, int64_t began,
 {
     PGconn *connection = database->connection;
     Error ignored;
-    query_cancel(connection);
-    bool answered = read_results(connection, query_within(CANCEL_GRACE_MS), last, &ignored) == 0;
-    if (!answered || (*last != NULL && is_copy(*last))) {
+    bool heard = cancel(connection, QUERY_CANCEL_MS);
+    (void)PQconsumeInput(connection);
+    bool answered = read_results(connection, query_within(heard ? QUERY_CANCEL_MS : 0), last, &ignored) == 0;
+    bool copies = *last != NULL && is_copy(*last);
+    if (!heard || !answered || copies) {
         give_up(connection);
+    }
+    if (!answered || copies) {
         return ended_early(database, query, began, answered, error);
     }
     if (*last != NULL && succeeded(*last)) {

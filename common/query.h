@@ -65,5 +65,11 @@ int query_await(PGconn *connection, QueryLimits limits, Error *error) MUST_CHECK
 /* Goes on with a connection that PQconnectStart began until it stands; the same errors. */
 int query_await_connection(PGconn *connection, QueryLimits limits, Error *error) MUST_CHECK;
 
-/* Asks the server to cancel what the connection runs, without waiting for it: a server that hangs holds up nobody. */
-void query_cancel(PGconn *connection);
+#define QUERY_CANCEL_MS 2000
+
+/*
+ * Cancels what the connection runs, within so many milliseconds (QUERY_CANCEL_MS). Afterwards the server has the request behind
+ * it, and the statement that comes next is not hit by it; or, where the server does not answer, the connection is lost. Reads
+ * nothing: what the statement ended with is still to be read.
+ */
+void query_cancel(PGconn *connection, int ms);

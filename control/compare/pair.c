@@ -122,8 +122,8 @@ static bool is_late(const ComparePair *pair)
 
 static int give_up(ComparePair *pair)
 {
-    query_cancel(database_connection(pair->source));
-    query_cancel(database_connection(pair->target));
+    query_cancel(database_connection(pair->source), QUERY_CANCEL_MS);
+    query_cancel(database_connection(pair->target), QUERY_CANCEL_MS);
     return -1;
 }
 
@@ -174,7 +174,7 @@ int pair_query(ComparePair *pair, const char *sql, int count, const char *const 
     bool both = status == 0;
     if (receive(pair, pair->source, source, status == 0 ? error : &ignored) != 0 && status == 0) {
         status = -1;
-        query_cancel(database_connection(pair->target));
+        query_cancel(database_connection(pair->target), QUERY_CANCEL_MS);
     }
     if (both && receive(pair, pair->target, target, status == 0 ? error : &ignored) != 0) {
         status = -1;

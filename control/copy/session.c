@@ -90,7 +90,7 @@ int session_poll(Database *database, bool for_writing, const SessionWait *wait, 
 
 void session_cancel(Database *database)
 {
-    query_cancel(database_connection(database)); /* which is closed next: that ends the statement as well */
+    query_cancel(database_connection(database), QUERY_CANCEL_MS);
 }
 
 /* Waits until PQgetResult will not block. */

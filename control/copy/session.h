@@ -58,5 +58,5 @@ int session_run(Database *database, const char *sql, const SessionWait *wait, PG
 /* The second half of session_run: a statement was sent, or a COPY ended. */
 int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error) MUST_CHECK;
 
-/* Asks the server to cancel what the connection runs. Failure to do so is nothing to act on. */
+/* query_cancel. */
 void session_cancel(Database *database);

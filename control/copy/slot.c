@@ -5,16 +5,17 @@
  */
 #include "slot.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "query.h"
 #include "session.h"
 #include "text.h"
 
-#define CANCEL_SECONDS 10
+/* What makes a slot waits in the server for as long as it takes, whether its client is there or not: it has to hear of the end. */
+#define CANCEL_MS 10000
 
 static const char blockers_sql[] =
     "(SELECT pg_catalog.format('pid %s (%s, %s, open for %s s): %s', pid, usename, state,"
@@ -63,23 +64,6 @@ int slot_check_wait(Database *source, const SlotWait *wait, double start, Error 
     return status;
 }
 
-/*
- * The cancel is sent by a thread of its own, and what makes a slot waits in the server for as long as it takes, whether its client
- * is there or not: so the end of the statement is seen before we go, or we may be gone before the cancel is.
- */
-static void cancel_and_see(Database *replication)
-{
-    PGconn *connection = database_connection(replication);
-    double deadline = clock_seconds() + CANCEL_SECONDS;
-    session_cancel(replication);
-    while (PQisBusy(connection) && clock_seconds() < deadline) {
-        struct pollfd fd = {.fd = PQsocket(connection), .events = POLLIN};
-        if (poll(&fd, 1, 100) > 0 && PQconsumeInput(connection) == 0) {
-            return;
-        }
-    }
-}
-
 static int wait_for_slot(Database *replication, Database *source, const SlotRequest *request, Error *error)
 {
     PGconn *connection = database_connection(replication);
@@ -97,7 +81,7 @@ static int wait_for_slot(Database *replication, Database *source, const SlotRequ
             return database_error(replication, NULL, error);
         }
         if (ready < 0) {
-            cancel_and_see(replication);
+            query_cancel(connection, CANCEL_MS);
             return -1;
         }
     }

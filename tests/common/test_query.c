@@ -49,12 +49,13 @@ static const Message executed = MESSAGE("2\0\0\0\x04n\0\0\0\x04"
 typedef struct Script {
     Message answer, further[FURTHER], when_cancelled;
     bool hang_up;
+    bool keep_request; /* it answers, but has not yet done what the request to cancel asks for */
 } Script;
 
 typedef struct Server {
     Script script;
     char folder[32], path[64], uri[80];
-    int listener, client;
+    int listener, client, request;
     pthread_t thread;
     Database *database;
     char asked[FURTHER + 2]; /* the kind of the first message of each question */
@@ -105,7 +106,11 @@ static void *serve(void *argument)
     int other = accept(server->listener, NULL, NULL);
     bool said = read(other, heard, sizeof heard) == 16 &&
                 write(server->client, say->bytes, say->size) == (ssize_t)say->size;
-    close(other);
+    if (server->script.keep_request) {
+        server->request = other;
+    } else {
+        close(other);
+    }
     return said ? argument : NULL;
 }
 
@@ -113,7 +118,7 @@ static void start(Server *server, Script script)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     Error error;
-    *server = (Server){.script = script, .folder = "/tmp/test-query-XXXXXX", .client = -1};
+    *server = (Server){.script = script, .folder = "/tmp/test-query-XXXXXX", .client = -1, .request = -1};
     assert_non_null(mkdtemp(server->folder));
     snprintf(server->path, sizeof server->path, "%s/.s.PGSQL.5432", server->folder);
     snprintf(server->uri, sizeof server->uri, "host=%s port=5432 user=app", server->folder);
@@ -132,6 +137,7 @@ static void end(Server *server)
     assert_int_equal(pthread_join(server->thread, &well), 0);
     assert_non_null(well);
     close(server->client);
+    close(server->request);
     close(server->listener);
     unlink(server->path);
     rmdir(server->folder);
@@ -211,6 +217,23 @@ static void statement_that_was_done_before_the_cancellation_is_a_success(void **
     start(&server, (Script){.when_cancelled = done});
     assert_int_equal(ask(&server, query_within(LIMIT_MS), &error), 0);
     assert_false(lost(&server));
+    end(&server);
+}
+
+/* It would hit whatever is sent next. */
+static void connection_is_not_used_while_a_cancellation_is_on_its_way(void **state)
+{
+    (void)state;
+    Server server;
+    Error error;
+    start(&server, (Script){.when_cancelled = done, .keep_request = true});
+    assert_int_equal(ask(&server, query_within(LIMIT_MS), &error), 0);
+    assert_true(lost(&server));
+    end(&server);
+    start(&server, (Script){.when_cancelled = cancelled, .keep_request = true});
+    assert_int_equal(ask(&server, query_within(LIMIT_MS), &error), -1);
+    assert_int_equal(error.code, ERROR_LIMIT);
+    assert_true(lost(&server));
     end(&server);
 }
 
@@ -330,6 +353,7 @@ int main(void)
         cmocka_unit_test(limits_of_the_database_hold_for_every_call),
         cmocka_unit_test(statement_that_is_cancelled_leaves_the_connection),
         cmocka_unit_test(statement_that_was_done_before_the_cancellation_is_a_success),
+        cmocka_unit_test(connection_is_not_used_while_a_cancellation_is_on_its_way),
         cmocka_unit_test(operator_ends_a_call),
         cmocka_unit_test(deadline_that_has_passed_sends_nothing),
         cmocka_unit_test(errors_of_the_server_keep_their_class),
