@@ -1,7 +1,9 @@
 /*
  * libpq hands out a row at a time and would send one at a time; rows are gathered into chunks, because the
  * messages of a COPY need not end where rows do. The target's connection does not block, and no chunk is
- * begun before the last one has left: that is the back-pressure, and what bounds memory.
+ * begun before the last one has left: that is the back-pressure, and what bounds memory. A row that is longer than a chunk goes in
+ * several: what has not left libpq moves to the front of its buffer whenever a little has (pqSendSome), which for a row of half a
+ * gigabyte in one piece takes minutes.
  *
  * A target that refuses a row says so at once, and throws away what comes after it, to the last row; libpq shows its answer
  * only when the COPY has ended (pqParseInput3, PGASYNC_COPY_IN). While rows are sent it has nothing else to say: notices are off,
@@ -104,14 +106,9 @@ static int slow_down(Relay *relay, int64_t bytes, Error *error)
     return 0;
 }
 
+/* A chunk, and waits until it has left. */
 static int put(Relay *relay, const char *data, size_t size, Error *error)
 {
-    if (is_refused(relay)) {
-        return refuse(relay, error);
-    }
-    if (size == 0) {
-        return 0;
-    }
     if (PQputCopyData(database_connection(relay->target), data, (int)size) != 1) {
         return database_error(relay->target, NULL, error);
     }
@@ -120,9 +117,21 @@ static int put(Relay *relay, const char *data, size_t size, Error *error)
     return flush_target(relay, false, error) == 0 ? slow_down(relay, (int64_t)size, error) : -1;
 }
 
+static int put_all(Relay *relay, const char *data, size_t size, Error *error)
+{
+    int status = is_refused(relay) ? refuse(relay, error) : 0;
+    while (size > 0 && status == 0) {
+        size_t now = size < CHUNK ? size : CHUNK;
+        status = put(relay, data, now, error);
+        data += now;
+        size -= now;
+    }
+    return status;
+}
+
 static int put_chunk(Relay *relay, Error *error)
 {
-    int status = put(relay, relay->chunk.data, relay->chunk.size, error);
+    int status = put_all(relay, relay->chunk.data, relay->chunk.size, error);
     relay->chunk.size = 0;
     return status;
 }
@@ -133,7 +142,7 @@ static int take_row(Relay *relay, const char *row, size_t size, Error *error)
         return -1;
     }
     if (size > CHUNK) {
-        return put(relay, row, size, error);
+        return put_all(relay, row, size, error);
     }
     text_append_bytes(&relay->chunk, row, size);
     return 0;
