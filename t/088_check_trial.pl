@@ -64,11 +64,64 @@ is(databases(), $before, 'and dropped');
 $target->sql('postgres', 'CREATE ROLE weak LOGIN; GRANT ALL ON DATABASE postgres TO weak');
 my $result = run_program(PenstockTest::Program::path('penstock'), 'check', '--json', '--source' => $source->uri('postgres'),
     '--target' => $target->uri('postgres') . '&user=weak');
-my ($outcome) = grep { $_->{id} eq 'schema-trial' } @{decode_json($result->{stdout})};
-like($outcome->{error}, qr/CREATEDB/, 'without the right to make a database it is said that nothing was tried');
+my %outcomes = map { $_->{id} => $_ } @{decode_json($result->{stdout})};
+like($outcomes{'schema-trial'}{error}, qr/CREATEDB/, 'without the right to make a database it is said that nothing was tried');
+is($outcomes{'target-createdb'}{status}, 'warning', 'as a warning of its own, which is shown');
+is($outcomes{'target-createdb'}{findings}[0]{fix}, 'ALTER ROLE weak CREATEDB;', 'with what gives the right');
 $source->sql('postgres', 'DROP VIEW inside, tagged, slow; DROP INDEX spot_part; ALTER TABLE spot DROP CONSTRAINT near');
 ($found, $status) = findings('schema-trial');
 is($status, 'ok', 'mended, the schema is taken');
+
+# --- What the trial found is known from then on: copy names it, and goes on without it when it is forced; check says it once more, as
+# accepted, from what the copy has written down; what the trial did not find is still an error. What holds rows cannot be gone on without.
+$_->sql('postgres', 'CREATE DATABASE known') foreach $source, $target;
+$source->sql('known', <<'SQL');
+CREATE TABLE spot (id int PRIMARY KEY, p point, b box, parent int);
+CREATE VIEW inside AS SELECT id FROM spot WHERE p @ b;
+CREATE SCHEMA penstock;
+CREATE TABLE penstock.own (id int PRIMARY KEY);
+INSERT INTO spot VALUES (1, '(0,0)', '((1,1),(2,2))', 1);
+CREATE DOMAIN letter AS "char";
+CREATE TYPE pair AS (n int, c letter);
+CREATE TABLE letters (id int PRIMARY KEY, alone "char", as_domain letter, several letter[], p pair);
+SQL
+my $known = migration($source, $target, database => 'known', name => 'known', checks_first => 1);
+
+# Id of a check → {status, findings as text}, beside the exit status of check.
+sub outcomes_of_known
+{
+    my $result = $known->run('check', '--json');
+    return ($result->{status}, map {
+        $_->{id} => [$_->{status}, join("\n", map { join(' | ', map { $_ // '' } @$_{qw(object detail fix)}) } @{$_->{findings}})]
+    } @{decode_json($result->{stdout})});
+}
+
+my ($exit, %found) = outcomes_of_known();
+is($exit, 1, 'check says no');
+is($found{'schema-penstock'}[0], 'problem', "a schema penstock of the source's own");
+like($found{'schema-penstock'}[1], qr/stays behind.*1 relations.*ALTER SCHEMA penstock RENAME TO/, 'is named, with what it has');
+is($found{'nested-char'}[1], qq(public.letters.p | pair: of its "char" only ASCII can be followed | \npublic.letters.several | letter[]: of its "char" only ASCII can be followed | ),
+    '"char" that has to be followed as text');
+$source->sql('known', 'ALTER SCHEMA penstock RENAME TO ours; DROP TABLE letters');
+$source->sql('known', 'CREATE TABLE gone (id int PRIMARY KEY, b box CHECK (b @ b))');
+like($known->exits(3, 'copy', '--ddl' => 'off', '--force')->{stderr}, qr/refuses TABLE public.gone, which rows need: --force does not help/,
+    'a table that is refused ends the copy before it begins, forced or not');
+is($target->sql('known', q{SELECT to_regclass('public.spot')}), '', 'and nothing was made');
+$source->sql('known', 'DROP TABLE gone');
+like($known->exits(3, 'copy', '--ddl' => 'off')->{stderr}, qr/VIEW public.inside.*--force/s, 'copy names the view that the trial found, and refuses');
+like($known->exits(0, 'copy', '--ddl' => 'off', '--force')->{stderr}, qr/as the check has found, and was accepted, the target refuses 1 object of the schema: VIEW public.inside\./,
+    'forced, it is copied without it, which is no error any more');
+(undef, %found) = outcomes_of_known();
+is($found{'schema-trial'}[0], 'accepted', 'check remembers what was accepted of the trial');
+like($found{'schema-trial'}[1], qr/^VIEW public.inside \| operator does not exist/, 'in the words that the copy heard');
+$target->sql('known', q{UPDATE penstock.schema_object SET state = 'refused', words = 'another' WHERE object_name ~ 'spot_pkey'});
+(undef, %found) = outcomes_of_known();
+is($found{'schema-trial'}[0], 'problem', 'what the trial had not found is a problem');
+$source->sql('known', 'CREATE OR REPLACE VIEW inside AS SELECT id FROM spot');
+$known->exits(0, 'copy', '--ddl' => 'off');
+is($target->sql('known', 'SELECT count(*) FROM inside'), '1', 'mended at the source, it is made');
+(undef, %found) = outcomes_of_known();
+is($found{'schema-trial'}[0], 'ok', 'and check has nothing to say of it');
 
 # --- The grants that check prints are enough for copy and follow.
 $source->sql('postgres', 'DROP OWNED BY nobody_there; DROP ROLE nobody_there; CREATE TABLE tenant (id int PRIMARY KEY);'

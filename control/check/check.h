@@ -112,6 +112,7 @@ int probe_same_database(CheckContext *context, json_t *findings, Error *error) M
 int probe_money(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_programs(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_trial(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
+int probe_trial_right(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_drift(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /*
- * What hangs on what stays behind: as the copy treats it (control/schema/leave.h).
+ * What stays behind whatever the operator chooses, and what hangs on what stays behind: as the copy treats it
+ * (control/schema/leave.h).
  */
 #include "check.h"
 #include "sql.h"
@@ -8,6 +9,17 @@
 #define STAYS(oid) "NOT (" IS_KEPT(oid) ")"
 
 static const CheckRow rows[] = {
+    {.id = "schema-penstock",
+     .title = "A schema penstock of the source's own",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql = "SELECT 'schema penstock', format('stays behind: on the target the name is that of the "
+            "migration''s state; it has %s relations and %s functions', (SELECT count(*)::text FROM pg_class "
+            "c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')), (SELECT "
+            "count(*)::text FROM pg_proc p WHERE p.pronamespace = n.oid)), "
+            "'ALTER SCHEMA penstock RENAME TO penstock_own' FROM pg_namespace n WHERE n.nspname = 'penstock' "
+            "AND coalesce(obj_description(n.oid, 'pg_namespace'), '') !~ '^Penstock'",
+     .advice = "Give it another name for the time of the migration; or leave it behind by copy --force."},
     {.id = "left-foreign-keys",
      .title = "Foreign keys to what stays behind",
      .severity = CHECK_WARNING,

@@ -69,6 +69,13 @@ static const CheckRow rows[] = {
             "FROM pg_roles WHERE rolname = current_user AND NOT rolsuper",
      .advice = "It has to be a member of every role that owns something, and some objects (languages, casts, "
                "event triggers) cannot be restored."},
+    {.id = "target-createdb",
+     .title = "Right to make a database on the target, in which the schema is tried",
+     .severity = CHECK_WARNING,
+     .function = probe_trial_right,
+     .needs = NEEDS_TARGET,
+     .advice = "Give it the attribute for as long as the checks take, as a superuser of the target; or say "
+               "--no-trial."},
     {.id = "roles",
      .title = "Owners and grantees of the source that the target lacks",
      .severity = CHECK_PROBLEM,

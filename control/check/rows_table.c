@@ -112,6 +112,23 @@ static const CheckRow rows[] = {
      .sql = "SELECT " RELATION_NAME ", 'WITH OIDS', format('ALTER TABLE %I.%I SET WITHOUT OIDS', n.nspname, "
             "c.relname) FROM " USER_RELATIONS " WHERE c.relhasoids ORDER BY 1",
      .advice = "Such tables do not exist from 12 on. Move the oid into a column of its own if it is used."},
+    /* charin takes the first byte of what the text is in the target's encoding; alone, a "char" travels in binary. */
+    {.id = "nested-char",
+     .title = "\"char\" inside of arrays and composite types",
+     .severity = CHECK_PROBLEM,
+     .side = ON_SOURCE,
+     .sql =
+         "WITH RECURSIVE holds (oid, alone) AS (SELECT '\"char\"'::regtype::oid, true UNION SELECT t.oid, "
+         "h.alone AND t.typtype = 'd' FROM holds h JOIN pg_type b ON b.oid = h.oid JOIN pg_type t ON t.oid "
+         "= b.typarray OR t.typtype = 'd' AND t.typbasetype = h.oid OR t.typtype = 'c' AND EXISTS (SELECT "
+         "FROM pg_class r JOIN pg_attribute m ON m.attrelid = r.oid WHERE r.oid = t.typrelid AND r.relkind "
+         "= 'c' AND m.atttypid = h.oid AND NOT m.attisdropped)) "
+         "SELECT format('%s.%I', " RELATION_NAME ", a.attname), format('%s: of its \"char\" only ASCII can "
+         "be followed', format_type(a.atttypid, a.atttypmod)), NULL FROM " USER_RELATIONS
+         " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE "
+         "c.relkind IN ('r', 'p') AND a.atttypid IN (SELECT oid FROM holds WHERE NOT alone) ORDER BY 1",
+     .advice = "In the stream such a value is text, in which a byte above 127 is no character, or another "
+               "one on the target: use another type, or go on by copy --force when there is none."},
     {.id = "hash-partitions",
      .title = "Partitioned tables whose rows may belong into other partitions on the target",
      .severity = CHECK_WARNING,

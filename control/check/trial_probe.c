@@ -1,9 +1,11 @@
 /*
  * What no list of removed features can know: whether the target takes the schema. It is made there, without rows, in a database
- * of its own that is dropped again.
+ * of its own that is dropped again. Once the copy has made it, what that was refused is what is said here, by the same names: so
+ * what was accepted of the trial stays accepted.
  */
 #include "check.h"
 
+#include "schema.h"
 #include "tools.h"
 #include "trial.h"
 
@@ -12,11 +14,61 @@ static void refused(void *context, const char *object, const char *words)
     finding_add(context, object, words, NULL);
 }
 
-/* A target that holds the migration already has had the copy's own words. */
-static int is_copied(CheckContext *context, bool *copied, Error *error)
+/* Whether the copy of this migration has made the schema. */
+static int is_made(CheckContext *context, bool *made, Error *error)
 {
-    *copied = false;
-    return database_found(context->target, copied, error, "SELECT to_regclass('penstock.schema_object')", 0);
+    bool there = false;
+    *made = false;
+    if (database_found(context->target, &there, error, "SELECT to_regclass('penstock.schema_object')", 0) !=
+        0) {
+        return -1;
+    }
+    return !there ? 0
+                  : database_found(context->target, made, error,
+                                   "SELECT 1 FROM penstock.schema_object WHERE migration = $1 LIMIT 1", 1,
+                                   context->settings->migration);
+}
+
+/* What the copy has written down, with the server's words. */
+static int remember(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *rows = NULL;
+    if (schema_refused(context->target, context->settings->migration, &rows, error) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(rows); i++) {
+        finding_add(findings, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), NULL);
+    }
+    PQclear(rows);
+    return 0;
+}
+
+int probe_trial_right(CheckContext *context, json_t *findings, Error *error)
+{
+    PGresult *rows = NULL;
+    bool made = false;
+    if (context->request->no_trial) {
+        return check_skip(error, "as --no-trial says");
+    }
+    if (is_made(context, &made, error) != 0) {
+        return -1;
+    }
+    if (made) {
+        return check_skip(error, "the schema is on the target already");
+    }
+    if (database_query(context->target, &rows, error,
+                       "SELECT format('role %I', rolname), format('ALTER ROLE %I CREATEDB', rolname)"
+                       "  FROM pg_roles WHERE rolname = current_user AND NOT (rolsuper OR rolcreatedb)",
+                       0) != 0) {
+        return -1;
+    }
+    if (PQntuples(rows) > 0) {
+        finding_add(findings, PQgetvalue(rows, 0, 0),
+                    "it has no CREATEDB: what the target refuses of the schema is seen by the copy only",
+                    PQgetvalue(rows, 0, 1));
+    }
+    PQclear(rows);
+    return 0;
 }
 
 int probe_trial(CheckContext *context, json_t *findings, Error *error)
@@ -34,20 +86,20 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
         .refused = refused,
         .context = findings};
     const char *why_not = NULL;
-    bool copied = false;
+    bool made = false;
     Tools tools;
     Error no_tools;
+    if (is_made(context, &made, error) != 0) {
+        return -1;
+    }
+    if (made) {
+        return remember(context, findings, error);
+    }
     if (context->request->no_trial || context->same_database) {
         return check_skip(error, "as --no-trial says");
     }
     if (tools_find(database_version(context->target) / 10000, &tools, &no_tools) != 0) {
         return check_skip(error, "there is no pg_dump that fits the target");
-    }
-    if (is_copied(context, &copied, error) != 0) {
-        return -1;
-    }
-    if (copied) {
-        return check_skip(error, "the target holds the state of a migration");
     }
     if (schema_trial(&road, &why_not, error) != 0) {
         return -1;

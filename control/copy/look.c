@@ -5,6 +5,7 @@
 #include "copy.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
 #include "ends.h"
@@ -36,8 +37,32 @@ static void name_settled(const CopyOptions *options, const char *settled[4])
     settled[count] = NULL;
 }
 
+/* What the trial could not make of what holds the rows: without it nothing can be copied, whatever is accepted. NULL: nothing. */
+static const char *first_hopeless(const json_t *outcomes)
+{
+    static const char *const kinds[] = {"TABLE ", "SEQUENCE "}; /* SEQUENCE OWNED BY is none */
+    size_t i, j;
+    json_t *outcome, *finding;
+    json_array_foreach(outcomes, i, outcome)
+    {
+        bool tried = strcmp(json_string_value(json_object_get(outcome, "id")), "schema-trial") == 0;
+        json_array_foreach(json_object_get(outcome, "findings"), j, finding)
+        {
+            const char *object = json_string_value(json_object_get(finding, "object"));
+            for (size_t k = 0; tried && object != NULL && k < sizeof kinds / sizeof *kinds; k++) {
+                if (strncmp(object, kinds[k], strlen(kinds[k])) == 0 &&
+                    strncmp(object, "SEQUENCE OWNED BY ", 18) != 0) {
+                    return object;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
 static int judge(Copy *copy, json_t *outcomes, Error *error)
 {
+    const char *hopeless = first_hopeless(outcomes);
     size_t problems = check_count(outcomes, CHECK_PROBLEM) + check_count(outcomes, CHECK_ERROR);
     size_t warnings = check_count(outcomes, CHECK_WARNING);
     if (problems == 0 && warnings > 0) {
@@ -46,6 +71,16 @@ static int judge(Copy *copy, json_t *outcomes, Error *error)
     }
     if (problems == 0) {
         return 0;
+    }
+    if (copy->options->force && hopeless != NULL) {
+        check_print(stderr, outcomes, CHECK_PROBLEMS_ONLY);
+        fputc('\n', stderr);
+        error_set(error, ERROR_STATE,
+                  "the target refuses %s, which rows need: --force does not help; nothing was copied",
+                  hopeless);
+        return error_hint(error,
+                          "Make it possible, on the target or at the source, or leave the table behind: "
+                          "--exclude.");
     }
     if (copy->options->force) {
         progress_warn(copy->progress,

@@ -71,28 +71,55 @@ int copy_step_schema(Copy *copy, bool repeated, Error *error)
     return schema_restore_pre_data(&road, error) == 0 ? tell_left_out(copy, error) : -1;
 }
 
-int copy_check_objects(Copy *copy, Error *error)
+/* "a, b, c, ..." of those that the check knew of, or did not; their number. */
+static int name_refused(const PGresult *rows, bool known, Text *names)
 {
-    PGresult *rows = NULL;
-    Text names = {0};
-    if (schema_refused(copy->target, copy->settings->migration, &rows, error) != 0) {
-        return -1;
+    int count = 0;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        if ((strcmp(PQgetvalue(rows, i, 2), "0") != 0) == known && count++ < OBJECTS_NAMED) {
+            text_printf(names, "%s%s", names->size > 0 ? ", " : "", PQgetvalue(rows, i, 0));
+        }
     }
-    int count = PQntuples(rows), status = 0;
-    for (int i = 0; i < count && i < OBJECTS_NAMED; i++) {
-        text_printf(&names, "%s%s", i > 0 ? ", " : "", PQgetvalue(rows, i, 0));
+    if (count > OBJECTS_NAMED) {
+        text_append(names, ", ...");
+    }
+    return count;
+}
+
+/* Of those that the check's trial found, the operator has said to go on without them. */
+static int judge_refused(Copy *copy, const PGresult *rows, Error *error)
+{
+    Text known = {0}, names = {0};
+    int accepted = name_refused(rows, true, &known), count = name_refused(rows, false, &names), status = 0;
+    if (accepted > 0) {
+        progress_warn(
+            copy->progress,
+            "as the check has found, and was accepted, the target refuses %d object%s of the schema: "
+            "%s. Another penstock copy tries just what is missing",
+            accepted, accepted == 1 ? "" : "s", known.data);
     }
     if (count > 0) {
         error_set(error, ERROR_TARGET,
-                  "all rows are copied, but the target refuses %d object%s of the schema: %s%s", count,
-                  count == 1 ? "" : "s", names.data, count > OBJECTS_NAMED ? ", ..." : "");
+                  "all rows are copied, but the target refuses %d object%s of the schema: %s", count,
+                  count == 1 ? "" : "s", names.data);
         status = error_hint(
             error,
             "penstock.schema_object has the server's words. Make each possible, on the target or at the "
             "source, and run penstock copy again, which tries just these; or give --not-valid or "
             "--leave-out with its name. penstock follow may run meanwhile.");
     }
+    text_free(&known);
     text_free(&names);
+    return status;
+}
+
+int copy_check_objects(Copy *copy, Error *error)
+{
+    PGresult *rows = NULL;
+    if (schema_refused(copy->target, copy->settings->migration, &rows, error) != 0) {
+        return -1;
+    }
+    int status = judge_refused(copy, rows, error);
     PQclear(rows);
     return status;
 }

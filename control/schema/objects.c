@@ -558,12 +558,15 @@ int schema_made(Database *target, const char *migration, bool *made, Error *erro
 
 int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error)
 {
-    return database_query(target, rows, error,
-                          "SELECT " DESCRIBED ", words"
-                          "  FROM penstock.schema_object WHERE migration = $1"
-                          "   AND (state = 'refused' OR state = 'not valid' AND sqlstate IS NOT NULL)"
-                          " ORDER BY section DESC, number",
-                          1, migration);
+    return database_query(
+        target, rows, error,
+        "SELECT o.object, o.words, (SELECT pg_catalog.count(*) FROM penstock.accepted a WHERE a.migration = $1"
+        "         AND a.check_id = 'schema-trial' AND a.object = o.object)"
+        "  FROM (SELECT " DESCRIBED " AS object, words, section, number"
+        "          FROM penstock.schema_object WHERE migration = $1"
+        "           AND (state = 'refused' OR state = 'not valid' AND sqlstate IS NOT NULL)) o"
+        " ORDER BY o.section DESC, o.number",
+        1, migration);
 }
 
 int schema_left(Database *target, const char *migration, PGresult **rows, Error *error)

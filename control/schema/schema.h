@@ -120,5 +120,8 @@ int schema_made(Database *target, const char *migration, bool *made, Error *erro
  */
 int schema_left(Database *target, const char *migration, PGresult **rows, Error *error) MUST_CHECK;
 
-/* Rows (object, words) of what was refused so far. The caller frees *rows with PQclear. */
+/*
+ * Rows (object, words, known) of what was refused so far; known is 1 when the trial of the check had been refused it, too, and that
+ * was accepted, else 0. The caller frees *rows with PQclear.
+ */
 int schema_refused(Database *target, const char *migration, PGresult **rows, Error *error) MUST_CHECK;
