@@ -33,7 +33,7 @@ CREATE MATERIALIZED VIEW z_first AS SELECT id FROM t WHERE id <= 30;
 CREATE VIEW m_between AS SELECT id FROM z_first WHERE id <= 20;
 CREATE MATERIALIZED VIEW a_last AS SELECT count(*) AS n FROM m_between; CREATE UNIQUE INDEX ON a_last (n);
 CREATE MATERIALIZED VIEW never AS SELECT 1 / (id - 1) AS x FROM t WITH NO DATA;
-ALTER DATABASE app SET work_mem = '7MB'; ALTER ROLE app IN DATABASE app SET statement_timeout = '11s'; ALTER DATABASE app SET search_path = public, "Odd";
+ALTER DATABASE app SET work_mem = '7MB'; ALTER ROLE app IN DATABASE app SET statement_timeout = '11s'; ALTER DATABASE app SET search_path = public, "Odd"; ALTER DATABASE app SET temp_tablespaces = '';
 SQL
 
 my $migration = migration($source, $target, database => 'app');
@@ -59,6 +59,7 @@ is($target->sql('app', 'SELECT (SELECT count(*) FROM z_first), (SELECT n FROM a_
 is($target->sql('app', q{SELECT relispopulated FROM pg_class WHERE relname = 'never'}), 'f', 'one without contents stays so');
 is($target->sql('app', q{SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension}), 'hstore pg_trgm plpgsql', 'extensions');
 is($target->sql('app', q{SELECT current_setting('work_mem'), current_setting('search_path')}), '7MB|public, "Odd"', 'settings of the database');
+like($target->sql('app', q{SELECT setconfig FROM pg_db_role_setting WHERE setrole = 0}), qr/temp_tablespaces=/, 'an empty list among them');
 is($target->psql('app', 'SHOW statement_timeout', connstr => $target->uri('app', user => 'app')), 0, 'a role gets in');
 is($target->sql('app', q{SELECT array_to_string(setconfig, ',') FROM pg_db_role_setting WHERE setrole = 'app'::regrole}), 'statement_timeout=11s', 'and has its settings');
 done_testing();

@@ -232,6 +232,9 @@ subtest 'what is defined in another way is found' => sub {
 subtest 'a sequence that the source has moved on waits for the switch' => sub {
     $source->sql('postgres', q{SELECT nextval('counter'), nextval('never')});
     is(join(' ', grep { $_->{kind} eq 'sequence' } @{verify(1)->{objects}}), '', 'which is no difference');
+    $target->sql('postgres', q{ALTER SEQUENCE counter RESTART WITH 7});
+    is(join(' ', grep { $_->{kind} eq 'sequence' } @{verify(1)->{objects}}), '', 'nor is one that was restarted, as TRUNCATE in the stream does');
+    $target->sql('postgres', q{SELECT setval('counter', 41)});
 };
 
 subtest 'a sample' => sub {

@@ -10,7 +10,7 @@ static const ErrorKind kinds[] = {
     {1401, "The check before the copy has found problems",
      "`penstock copy` looks first, and does not begin what would not end.",
      "`penstock check` lists them with the statements that mend them; `--force` copies all the same.",
-     WORDS("the check before the copy has found")},
+     WORDS("the check before the copy has found", "which rows need: --force does not help")},
     {1402, "The target is not empty", "It has tables, or large objects, that the copy has not made.",
      "Name an empty database, or take away what is there.",
      WORDS("the target database is not empty", "the target database has large objects")},
@@ -47,7 +47,7 @@ static const ErrorKind kinds[] = {
      "has changed between the versions.",
      "`penstock check` names each before the copy. Make them by hand on the target, or leave them out with "
      "`--exclude`; then run `penstock copy` again.",
-     WORDS("of the schema: %s%s", "that rows need: %.800s", "it was added NOT VALID",
+     WORDS("of the schema: %s", "that rows need: %.800s", "it was added NOT VALID",
            "%s.%s is not there on the target")},
     {1410, "A table changed while it was copied",
      "Its definition, or its whole content, is another one than when the copy listed it.",

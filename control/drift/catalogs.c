@@ -1,6 +1,6 @@
 /*
- * Both sides work on the same kind at the same time and give (object, hash), in the order of bytes; the two lists are walked
- * along each other. Of objects with two hashes all parts are read and compared by name: should the hashes differ for another
+ * Both sides work on the same kind at the same time and give (object, hash), in the order of bytes (those of UTF-8 where the two
+ * have other encodings, in which names may have another order); the two lists are walked along each other. Of objects with two hashes all parts are read and compared by name: should the hashes differ for another
  * reason than a part (names beyond ASCII in two encodings), there is no difference.
  */
 #include "catalogs.h"
@@ -132,14 +132,22 @@ static void compare_parts(Comparison *comparison, const char *kind, PGresult *co
     }
 }
 
+/* Of a name in a query: what puts it into the same order on both sides. */
+#define IN_ORDER(name) name " COLLATE \"C\""
+#define IN_ORDER_OF_UTF8(name) "convert_to(" name ", 'UTF8')"
+
 static int compare_changed(Comparison *comparison, const CatalogQuery *kind, Text *objects, Error *error)
 {
     PGresult *rows[SIDES] = {NULL, NULL};
     text_array_end(objects);
-    int status = ask_both(comparison, kind, "SELECT object, part, value FROM (",
-                          ") q (object, part, value) WHERE object = ANY ($1::text[]) ORDER BY object COLLATE "
-                          "\"C\", part COLLATE \"C\"",
-                          objects->data, rows, error);
+    int status =
+        ask_both(comparison, kind, "SELECT object, part, value FROM (",
+                 comparison->one_encoding
+                     ? ") q (object, part, value) WHERE object = ANY ($1::text[]) ORDER BY " IN_ORDER(
+                           "object") ", " IN_ORDER("part")
+                     : ") q (object, part, value) WHERE object = ANY ($1::text[]) ORDER "
+                       "BY " IN_ORDER_OF_UTF8("object") ", " IN_ORDER_OF_UTF8("part"),
+                 objects->data, rows, error);
     if (status == 0) {
         compare_parts(comparison, kind->kind, rows);
     }
@@ -175,13 +183,18 @@ static int compare_kind(Comparison *comparison, const CatalogQuery *kind, Error 
 {
     PGresult *rows[SIDES] = {NULL, NULL};
     Text changed = {0}, hash = {0};
-    text_printf(&hash,
-                "SELECT object, md5(%sstring_agg(concat(part, '=', value), chr(10) ORDER BY part COLLATE "
-                "\"C\")%s) FROM (",
-                comparison->one_encoding ? "" : "convert_to(", comparison->one_encoding ? "" : ", 'UTF8')");
-    int status = ask_both(comparison, kind, hash.data,
-                          ") q (object, part, value) GROUP BY object ORDER BY object COLLATE \"C\"", NULL,
-                          rows, error);
+    text_append(&hash,
+                comparison->one_encoding
+                    ? "SELECT object, md5(string_agg(concat(part, '=', value), chr(10) ORDER BY " IN_ORDER(
+                          "part") ")) FROM ("
+                    : "SELECT object, md5(convert_to(string_agg(concat(part, '=', value), chr(10) ORDER "
+                      "BY " IN_ORDER_OF_UTF8("part") "), 'UTF8')) FROM (");
+    int status =
+        ask_both(comparison, kind, hash.data,
+                 comparison->one_encoding
+                     ? ") q (object, part, value) GROUP BY object ORDER BY " IN_ORDER("object")
+                     : ") q (object, part, value) GROUP BY object ORDER BY " IN_ORDER_OF_UTF8("object"),
+                 NULL, rows, error);
     if (status == 0) {
         compare_objects(comparison, kind->kind, rows, &changed);
     }

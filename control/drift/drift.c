@@ -19,6 +19,11 @@ static int by_name(const void *name, const void *row)
     return strcmp(name, ((const Chosen *)row)->name);
 }
 
+static int by_names(const void *one, const void *other)
+{
+    return strcmp(((const Chosen *)one)->name, ((const Chosen *)other)->name);
+}
+
 typedef struct Names {
     Chosen *sorted;
     size_t count;
@@ -123,9 +128,9 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
     PGresult *rows = NULL;
     if (database_query(target, &rows, error,
                        "SELECT concat(CASE WHEN schema_name NOT IN ('-', '') THEN concat(schema_name, '.') "
-                       "END, object_name) COLLATE \"C\", kind"
+                       "END, object_name), kind"
                        "  FROM penstock.schema_object WHERE migration = $1"
-                       "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID') ORDER BY 1",
+                       "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID')",
                        1, migration) != 0) {
         return -1;
     }
@@ -137,6 +142,7 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
     for (size_t i = 0; i < names.count; i++) {
         names.sorted[i] = (Chosen){PQgetvalue(rows, (int)i, 0), PQgetvalue(rows, (int)i, 1)};
     }
+    qsort(names.sorted, names.count, sizeof *names.sorted, by_names);
     catalog_filter(differences, is_left, &names);
     free(names.sorted);
     PQclear(rows);

@@ -391,7 +391,7 @@ const CatalogQuery catalog_queries[] = {
      "s.setrole,"
      "   unnest(s.setconfig) AS c (setting)"
      " WHERE split_part(c.setting, '=', 1) NOT IN " NOT_COMPARED
-     "   AND c.setting NOT IN ('session_preload_libraries=', 'local_preload_libraries=', 'temp_tablespaces=')"
+     "   AND c.setting NOT IN ('session_preload_libraries=', 'local_preload_libraries=')"
      " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_shdescription d ON d.objoid = "
      "o.oid"
      "   AND d.classoid = 'pg_database'::regclass" OWNER("o.datdba") GRANTS("o.datacl", "'d'", "o.datdba")},

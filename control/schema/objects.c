@@ -560,7 +560,8 @@ int schema_refused(Database *target, const char *migration, PGresult **rows, Err
 {
     return database_query(
         target, rows, error,
-        "SELECT o.object, o.words, (SELECT pg_catalog.count(*) FROM penstock.accepted a WHERE a.migration = $1"
+        "SELECT o.object, o.words, (SELECT pg_catalog.count(*) FROM penstock.accepted a WHERE a.migration = "
+        "$1"
         "         AND a.check_id = 'schema-trial' AND a.object = o.object)"
         "  FROM (SELECT " DESCRIBED " AS object, words, section, number"
         "          FROM penstock.schema_object WHERE migration = $1"

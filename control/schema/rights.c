@@ -68,8 +68,8 @@ static const char rights_sql[] =
     "AS c (name, value)"
     /* An empty list of libraries cannot be written: SET with '' makes it a library without a name, and nobody gets in. */
     "  WHERE (strpos(c.name, '.') > 0 OR c.name = ANY ($3::text[]))"
-    "    AND (c.value NOT IN ('', '\"\"') OR c.name NOT IN ('temp_tablespaces', 'local_preload_libraries',"
-    "         'session_preload_libraries'))";
+    "    AND (c.value NOT IN ('', '\"\"') OR c.name NOT IN ('local_preload_libraries', "
+    "'session_preload_libraries'))";
 
 /*
  * The database's name on the target, the role that stands for OID 10, the settings that the server knows, whether we are

@@ -1,6 +1,8 @@
 /*
  *     before the switch   right: as at the source, or as the copy has set it. What moved on the target was moved by somebody else.
- *                         After a rollback the target's stand where the applications left them: then not beyond the source's
+ *                         After a rollback the target's stand where the applications left them: then not beyond the source's.
+ *                         Nor one that was restarted (TRUNCATE … RESTART IDENTITY, RESTART): that has not been called since, as
+ *                         whoever takes a number leaves none
  *     after it            right: as at the source, or further in the direction in which it goes
  */
 #include "verify_sequences.h"
@@ -98,8 +100,9 @@ static bool is_right(const Verify *verify, Position source, Position target, con
     if (verify->migration.phase == PHASE_SWITCHED) {
         return rises ? target.value >= source.value : target.value <= source.value;
     }
-    return PQgetisnull(known, row, 1) ? (rises ? target.value <= source.value : target.value >= source.value)
-                                      : same(target, position_at(known, row, 1));
+    bool behind = rises ? target.value <= source.value : target.value >= source.value;
+    return (behind && (PQgetisnull(known, row, 1) || !target.called)) ||
+           (!PQgetisnull(known, row, 1) && same(target, position_at(known, row, 1)));
 }
 
 static int judge(Verify *verify, const PGresult *names, int first, const PGresult *known,
