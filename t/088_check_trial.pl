@@ -100,7 +100,7 @@ my ($exit, %found) = outcomes_of_known();
 is($exit, 1, 'check says no');
 is($found{'schema-penstock'}[0], 'problem', "a schema penstock of the source's own");
 like($found{'schema-penstock'}[1], qr/stays behind.*1 relations.*ALTER SCHEMA penstock RENAME TO/, 'is named, with what it has');
-is($found{'nested-char'}[1], qq(public.letters.p | pair: of its "char" only ASCII can be followed | \npublic.letters.several | letter[]: of its "char" only ASCII can be followed | ),
+is($found{'nested-char'}[1], qq(public.letters.p | public.pair: of its "char" only ASCII can be followed | \npublic.letters.several | public.letter[]: of its "char" only ASCII can be followed | ),
     '"char" that has to be followed as text');
 $source->sql('known', 'ALTER SCHEMA penstock RENAME TO ours; DROP TABLE letters');
 $source->sql('known', 'CREATE TABLE gone (id int PRIMARY KEY, b box CHECK (b @ b))');
