@@ -209,8 +209,8 @@ CREATE TABLE penstock.copy_progress (
 -- would act, and what they were again from the cutover on.
 CREATE TABLE penstock.silenced (
     migration   text NOT NULL REFERENCES penstock.migration ON DELETE CASCADE,
-    relation    oid NOT NULL,                -- on the target
-    kind        text NOT NULL CHECK (kind IN ('TRIGGER', 'RULE')),
+    relation    oid NOT NULL,                -- on the target; of an event trigger its own
+    kind        text NOT NULL CHECK (kind IN ('TRIGGER', 'RULE', 'EVENT TRIGGER')),
     name        name NOT NULL,
     mode        "char" NOT NULL,             -- A: always, R: replica
     PRIMARY KEY (migration, relation, kind, name)

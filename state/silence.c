@@ -9,7 +9,10 @@
 
 #include "text.h"
 
-/* Of the migration's tables and the partitioned ones above them, those that act. */
+/*
+ * Of the migration's tables and the partitioned ones above them, those that act; and event triggers that the copy made, which would
+ * act on DDL that the applier runs: relation is their own OID.
+ */
 static const char note_sql[] =
     "INSERT INTO penstock.silenced (migration, relation, kind, name, mode) "
     "SELECT $1::text, a.relation, a.kind, a.name, a.mode FROM ("
@@ -25,24 +28,29 @@ static const char note_sql[] =
     "    JOIN pg_namespace n ON n.nspname = r.schema_name::name"
     "    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.table_name::name AND c.relispartition,"
     "    LATERAL pg_partition_ancestors(c.oid) p WHERE r.migration = $1::text) "
+    "UNION ALL SELECT $1::text, e.oid, 'EVENT TRIGGER', e.evtname, e.evtenabled FROM pg_event_trigger e "
+    "WHERE e.evtenabled IN ('A', 'R') AND EXISTS (SELECT FROM penstock.schema_object o WHERE o.migration = "
+    "$1::text AND o.kind = 'EVENT TRIGGER' AND o.state = 'made' AND o.object_name::name = e.evtname) "
     "ON CONFLICT (migration, relation, kind, name) DO UPDATE SET mode = excluded.mode";
 
 #define ENABLED                                                                                              \
     "(SELECT t.tgenabled FROM pg_trigger t WHERE t.tgrelid = s.relation AND t.tgname = s.name"               \
     " AND s.kind = 'TRIGGER' UNION ALL SELECT w.ev_enabled FROM pg_rewrite w WHERE w.ev_class = s.relation"  \
-    " AND w.rulename = s.name AND s.kind = 'RULE')"
+    " AND w.rulename = s.name AND s.kind = 'RULE' UNION ALL SELECT e.evtenabled FROM pg_event_trigger e"     \
+    " WHERE e.oid = s.relation AND s.kind = 'EVENT TRIGGER')"
 
 static const char disable_sql[] =
-    "SELECT string_agg(format('ALTER TABLE ONLY %s DISABLE %s %I', s.relation::regclass, s.kind, s.name), '; "
-    "'"
-    "  ORDER BY s.relation, s.name) FROM penstock.silenced s WHERE s.migration = $1::text AND " ENABLED
-    " <> 'D'";
+    "SELECT string_agg(CASE s.kind WHEN 'EVENT TRIGGER' THEN format('ALTER EVENT TRIGGER %I DISABLE', s.name)"
+    "  ELSE format('ALTER TABLE ONLY %s DISABLE %s %I', s.relation::regclass, s.kind, s.name) END, '; '"
+    "  ORDER BY s.kind, s.relation, s.name) FROM penstock.silenced s WHERE s.migration = $1::text "
+    "AND " ENABLED " <> 'D'";
 
 #define ENABLE_EACH                                                                                          \
-    "SELECT string_agg(format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass,"                  \
-    "    CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, s.kind, s.name), '; ' ORDER BY s.relation, " \
-    "s.name)"                                                                                                \
-    "  FROM penstock.silenced s WHERE s.migration = $1::text AND " ENABLED
+    "SELECT string_agg(CASE s.kind WHEN 'EVENT TRIGGER' THEN format('ALTER EVENT TRIGGER %I ENABLE %s', "    \
+    "s.name, m.word) ELSE format('ALTER TABLE ONLY %s ENABLE %s %s %I', s.relation::regclass, m.word, "      \
+    "s.kind, s.name) END, '; ' ORDER BY s.kind = 'EVENT TRIGGER', s.relation, s.name)"                       \
+    "  FROM penstock.silenced s, LATERAL (SELECT CASE s.mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END) "    \
+    "m(word) WHERE s.migration = $1::text AND " ENABLED
 
 static const char enable_sql[] = ENABLE_EACH " <> s.mode";
 

@@ -1,6 +1,6 @@
 /*
  * Triggers and rules that act on replicated rows, too: ENABLE ALWAYS and ENABLE REPLICA fire under
- * session_replication_role = replica (trigger.c, rewriteHandler.c, all majors). What they did at the source is in the stream;
+ * session_replication_role = replica (trigger.c, rewriteHandler.c, event_trigger.c, all majors). What they did at the source is in the stream;
  * on the target they would do it once more. So those that the copy brought are switched off for as long as the stream is
  * applied, and are what they were when clients come.
  *

@@ -96,10 +96,16 @@ sub outcomes_of_known
     } @{decode_json($result->{stdout})});
 }
 
+$source->sql('known', 'CREATE EXTENSION citext');
+$target->sql('known', 'CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext');
 my ($exit, %found) = outcomes_of_known();
 is($exit, 1, 'check says no');
 is($found{'schema-penstock'}[0], 'problem', "a schema penstock of the source's own");
 like($found{'schema-penstock'}[1], qr/stays behind.*1 relations.*ALTER SCHEMA penstock RENAME TO/, 'is named, with what it has');
+is($found{'extension-schemas'}[1],
+    'extension citext | in schema public at the source, in ext on the target | ALTER EXTENSION citext SET SCHEMA public;',
+    'an extension that is in another schema, where what needs it would not find it');
+$target->sql('known', 'ALTER EXTENSION citext SET SCHEMA public; DROP SCHEMA ext');
 is($found{'nested-char'}[1], qq(public.letters.p | public.pair: of its "char" only ASCII can be followed | \npublic.letters.several | public.letter[]: of its "char" only ASCII can be followed | ),
     '"char" that has to be followed as text');
 $source->sql('known', 'ALTER SCHEMA penstock RENAME TO ours; DROP TABLE letters');

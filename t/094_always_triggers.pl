@@ -12,7 +12,8 @@ my $source = start_source('source');
 my $target = start_target('target');
 my $modes = q{SELECT string_agg(name || ' ' || mode, ', ' ORDER BY name) FROM (
     SELECT tgname AS name, tgenabled AS mode FROM pg_trigger WHERE NOT tgisinternal
-    UNION ALL SELECT rulename, ev_enabled FROM pg_rewrite WHERE rulename = 'log') AS m};
+    UNION ALL SELECT rulename, ev_enabled FROM pg_rewrite WHERE rulename = 'log'
+    UNION ALL SELECT evtname, evtenabled FROM pg_event_trigger) AS m};
 $source->sql('postgres', <<'SQL');
 CREATE TABLE acct (id int PRIMARY KEY, v int, stamp text);
 CREATE TABLE audit (what text, id int);
@@ -38,15 +39,19 @@ CREATE FUNCTION parted_log() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN INSERT INTO public.parted_log VALUES (new.id); RETURN NULL; END $$;
 CREATE TRIGGER parted_log AFTER INSERT ON parted_1 FOR EACH ROW EXECUTE PROCEDURE parted_log();
 ALTER TABLE parted_1 ENABLE ALWAYS TRIGGER parted_log;
+CREATE TABLE ddl_log (tag text);
+CREATE FUNCTION ddl_log() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ddl_log VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER ddl_log ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE PROCEDURE ddl_log();
+ALTER EVENT TRIGGER ddl_log ENABLE ALWAYS;
 INSERT INTO acct SELECT g, g FROM generate_series(1, 10) AS g;
 INSERT INTO chain SELECT g, 'x' FROM generate_series(1, 5) AS g;
 INSERT INTO ruled SELECT g FROM generate_series(1, 5) AS g;
 SQL
 my $migration = migration($source, $target);
-like($migration->ok('copy', '--lanes', 4)->{stderr}, qr/ENABLE ALWAYS or REPLICA are disabled on the target until the cutover, 4 in all/, 'the copy says so');
+like($migration->ok('copy', '--lanes', 4)->{stderr}, qr/ENABLE ALWAYS or REPLICA are disabled on the target until the cutover, 5 in all/, 'the copy says so');
 my $at_source = $source->sql('postgres', $modes);
-is($at_source, 'audit A, log R, parted_log A, plain O, the chain A', 'at the source they act');
-my $off = 'audit D, log D, parted_log D, plain O, the chain D';
+is($at_source, 'audit A, ddl_log A, log R, parted_log A, plain O, the chain A', 'at the source they act');
+my $off = 'audit D, ddl_log D, log D, parted_log D, plain O, the chain D';
 is($target->sql('postgres', $modes), $off, 'on the target they do not');
 
 my $next = 100;

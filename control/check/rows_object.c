@@ -38,6 +38,19 @@ static const CheckRow rows[] = {
             "FROM json_to_recordset($1::json) AS s(name text, version text) "
             "WHERE NOT EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = s.name) ORDER BY s.name",
      .advice = "Install its package on the target server, or drop the extension at the source."},
+    {.id = "extension-schemas",
+     .title = "Extensions that the target has in another schema",
+     .severity = CHECK_PROBLEM,
+     .side = ON_TARGET,
+     .gather = "SELECT coalesce(json_object_agg(e.extname, n.nspname), '{}') FROM pg_extension e JOIN "
+               "pg_namespace n ON n.oid = e.extnamespace",
+     .sql =
+         "SELECT format('extension %I', e.extname), format('in schema %I at the source, in %I on the "
+         "target', s.value, n.nspname), format('ALTER EXTENSION %I SET SCHEMA %I', e.extname, s.value) "
+         "FROM json_each_text($1::json) s JOIN pg_extension e ON e.extname = s.key::name JOIN pg_namespace "
+         "n ON n.oid = e.extnamespace WHERE n.nspname <> s.value::name ORDER BY 1",
+     .advice = "What uses them names that schema: move them on the target, or drop them there, and the copy "
+               "makes them."},
     {.id = "extension-versions",
      .title = "Extensions that are older on the target",
      .severity = CHECK_WARNING,

@@ -62,15 +62,21 @@ static const CheckRow rows[] = {
      .advice = "Inserts are followed; the first update or delete would stop the stream. Give them an "
                "identity unless you are sure."},
     {.id = "always-triggers",
-     .title = "Triggers and rules that fire for replicated rows, too (ENABLE ALWAYS, ENABLE REPLICA)",
+     .title = "Triggers, rules and event triggers that fire for replicated rows, too (ENABLE ALWAYS, ENABLE "
+              "REPLICA)",
      .severity = CHECK_WARNING,
      .side = ON_SOURCE,
-     .sql = "SELECT format('%s %I on %s', kind, name, " RELATION_NAME
-            "), CASE mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM (SELECT 'trigger' AS kind, "
-            "tgname AS name, tgrelid AS relation, tgenabled AS mode FROM pg_trigger WHERE NOT tgisinternal "
-            "UNION ALL SELECT 'rule', rulename, ev_class, ev_enabled FROM pg_rewrite WHERE rulename <> "
-            "'_RETURN') t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = "
-            "c.relnamespace AND " USER_SCHEMA " WHERE mode IN ('A', 'R') ORDER BY 1",
+     .sql =
+         "SELECT format('%s %I on %s', kind, name, " RELATION_NAME
+         "), CASE mode WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM (SELECT 'trigger' AS kind, "
+         "tgname AS name, tgrelid AS relation, tgenabled AS mode FROM pg_trigger WHERE NOT tgisinternal "
+         "UNION ALL SELECT 'rule', rulename, ev_class, ev_enabled FROM pg_rewrite WHERE rulename <> "
+         "'_RETURN') t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = "
+         "c.relnamespace AND " USER_SCHEMA
+         " WHERE mode IN ('A', 'R') UNION ALL SELECT format('event trigger %I', "
+         "evtname), CASE evtenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM pg_event_trigger e "
+         "WHERE evtenabled IN ('A', 'R') AND evtname !~ '^penstock_' AND NOT " IN_EXTENSION(
+             "pg_event_trigger", "e.oid") " ORDER BY 1",
      .advice = "What they write is in the stream already, so the copy disables them on the target, and the "
                "switch enables them again. On the way back those of the source fire, and may not write "
                "because of its fence: make them do nothing there, or disable them before the switch."},
