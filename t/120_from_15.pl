@@ -30,6 +30,12 @@ CREATE TABLE parted (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY HA
 CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO parted SELECT i, i % 20, 'p' || i FROM generate_series(1, 500) AS i;
+-- Its foreign key is one to each partition, too, which does not hold by itself.
+CREATE TABLE anchor (id int PRIMARY KEY) PARTITION BY LIST (id);
+CREATE TABLE anchor_1 PARTITION OF anchor FOR VALUES IN (1, 2); CREATE TABLE anchor_2 PARTITION OF anchor FOR VALUES IN (3, 4);
+INSERT INTO anchor SELECT generate_series(1, 4);
+CREATE TABLE referring (id int PRIMARY KEY REFERENCES anchor);
+INSERT INTO referring SELECT generate_series(1, 4);
 SQL
 
 $migration->ok('check');

@@ -74,9 +74,9 @@ static const CheckRow rows[] = {
          "'_RETURN') t JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace n ON n.oid = "
          "c.relnamespace AND " USER_SCHEMA
          " WHERE mode IN ('A', 'R') UNION ALL SELECT format('event trigger %I', "
-         "evtname), CASE evtenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM pg_event_trigger e "
+         "evtname), CASE evtenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, NULL FROM pg_event_trigger v "
          "WHERE evtenabled IN ('A', 'R') AND evtname !~ '^penstock_' AND NOT " IN_EXTENSION(
-             "pg_event_trigger", "e.oid") " ORDER BY 1",
+             "pg_event_trigger", "v.oid") " ORDER BY 1",
      .advice = "What they write is in the stream already, so the copy disables them on the target, and the "
                "switch enables them again. On the way back those of the source fire, and may not write "
                "because of its fence: make them do nothing there, or disable them before the switch."},
