@@ -59,10 +59,13 @@ static int run_made(Database *target, const char *sql, const char *migration, co
                     Error *error)
 {
     char *statements = NULL;
+    Text quiet = {0};
     int status = database_value(target, &statements, error, sql, tables != NULL ? 2 : 1, migration, tables);
     if (status == 0 && statements != NULL) {
-        status = database_execute(target, error, statements, 0);
+        text_printf(&quiet, SILENCE_EVENT_TRIGGERS "%s", statements);
+        status = database_execute(target, error, quiet.data, 0);
     }
+    text_free(&quiet);
     free(statements);
     return status;
 }

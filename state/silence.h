@@ -18,6 +18,12 @@
 #include "database.h"
 #include "error.h"
 
+/*
+ * Before DDL of our own, in one string with it or in its transaction: event triggers of the database's that are ENABLE (and no more)
+ * do not act on it. What they write down of what applications do is in the stream, or for the way back.
+ */
+#define SILENCE_EVENT_TRIGGERS "SET LOCAL session_replication_role = 'replica'; "
+
 /* *count says how many are disabled by now. */
 int state_silence(Database *target, const char *migration, size_t *count, Error *error) MUST_CHECK;
 

@@ -43,6 +43,11 @@ CREATE TABLE ddl_log (tag text);
 CREATE FUNCTION ddl_log() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ddl_log VALUES (tg_tag); END $$;
 CREATE EVENT TRIGGER ddl_log ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE PROCEDURE ddl_log();
 ALTER EVENT TRIGGER ddl_log ENABLE ALWAYS;
+CREATE TABLE ddl_seen (id serial PRIMARY KEY, tag text);
+CREATE FUNCTION ddl_seen() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ddl_seen (tag) VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER ddl_seen ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE PUBLICATION', 'ALTER PUBLICATION', 'DROP PUBLICATION',
+    'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION', 'DROP SUBSCRIPTION') EXECUTE PROCEDURE ddl_seen();
+ALTER TABLE acct ADD c int;
 INSERT INTO acct SELECT g, g FROM generate_series(1, 10) AS g;
 INSERT INTO chain SELECT g, 'x' FROM generate_series(1, 5) AS g;
 INSERT INTO ruled SELECT g FROM generate_series(1, 5) AS g;
@@ -50,8 +55,8 @@ SQL
 my $migration = migration($source, $target);
 like($migration->ok('copy', '--lanes', 4)->{stderr}, qr/ENABLE ALWAYS or REPLICA are disabled on the target until the cutover, 5 in all/, 'the copy says so');
 my $at_source = $source->sql('postgres', $modes);
-is($at_source, 'audit A, ddl_log A, log R, parted_log A, plain O, the chain A', 'at the source they act');
-my $off = 'audit D, ddl_log D, log D, parted_log D, plain O, the chain D';
+is($at_source, 'audit A, ddl_log A, ddl_seen O, log R, parted_log A, plain O, the chain A', 'at the source they act');
+my $off = 'audit D, ddl_log D, ddl_seen O, log D, parted_log D, plain O, the chain D';
 is($target->sql('postgres', $modes), $off, 'on the target they do not');
 
 my $next = 100;
@@ -65,7 +70,7 @@ sub changes
 my $applier = $migration->follow;
 $migration->same_after('nothing acts twice', changes());
 $applier->kill9;
-$target->sql('postgres', 'ALTER TABLE acct ENABLE ALWAYS TRIGGER audit; ALTER TABLE ruled ENABLE REPLICA RULE log');
+$target->sql('postgres', 'SET session_replication_role = replica; ALTER TABLE acct ENABLE ALWAYS TRIGGER audit; ALTER TABLE ruled ENABLE REPLICA RULE log');
 $applier = $migration->follow;
 $migration->same_after('after a kill, and a cutover that left them on', changes());
 is($target->sql('postgres', $modes), $off, 'they are off again');
@@ -74,7 +79,7 @@ $target->sql('postgres', <<'SQL');
 CREATE TABLE made (id int);
 CREATE FUNCTION made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.made VALUES (new.id); RETURN NULL; END $$;
 CREATE TRIGGER made AFTER INSERT ON acct FOR EACH ROW EXECUTE FUNCTION made();
-ALTER TABLE acct ENABLE ALWAYS TRIGGER made;
+SET session_replication_role = replica; ALTER TABLE acct ENABLE ALWAYS TRIGGER made;
 SQL
 $source->sql('postgres', changes());
 $migration->wait_until_caught_up;
@@ -83,6 +88,7 @@ $target->sql('postgres', 'DROP TRIGGER made ON acct; DROP TABLE made; DROP FUNCT
 
 $migration->ok('cutover', '--proxy=none', '--yes');
 is($target->sql('postgres', $modes), $at_source, 'from the cutover on they are what they were');
+is($target->sql('postgres', 'TABLE ddl_seen'), $source->sql('postgres', 'TABLE ddl_seen'), 'DDL of ours is in no log of the database, on neither side');
 my $audited = $target->sql('postgres', 'SELECT count(*) FROM audit');
 $target->sql('postgres', 'INSERT INTO acct VALUES (900, 1)');
 is($target->sql('postgres', 'SELECT count(*) FROM audit'), $audited + 1, 'and act on what clients write');

@@ -5,6 +5,7 @@
 
 #include "ddl.h"
 #include "identity.h"
+#include "silence.h"
 #include "text.h"
 
 static const char columns_sql[] =
@@ -45,7 +46,8 @@ static int make(Database *target, const char *migration, const SourceRelation *s
 {
     Text sql = {0}, definition = {0};
     char *schema = database_quote(source->schema), *name = database_quote(source->name);
-    text_printf(&sql, "CREATE TABLE %s.%s (%s)", schema, name, columns != NULL ? columns : "");
+    text_printf(&sql, SILENCE_EVENT_TRIGGERS "CREATE TABLE %s.%s (%s)", schema, name,
+                columns != NULL ? columns : "");
     identity_columns(source, &definition);
     int status = database_execute(target, error, sql.data, 0);
     if (status == 0) {

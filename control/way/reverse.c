@@ -9,6 +9,7 @@
 
 #include "query.h"
 #include "reverse_parts.h"
+#include "silence.h"
 #include "text.h"
 
 /* What a part may take at least, on the way back too. */
@@ -43,7 +44,7 @@ static int add_part(Database *target, const char *name, const char *part, const 
                     Error *error)
 {
     char *sql = NULL;
-    int size = asprintf(&sql, "ALTER PUBLICATION %s ADD TABLE ONLY %s", name, part);
+    int size = asprintf(&sql, SILENCE_EVENT_TRIGGERS "ALTER PUBLICATION %s ADD TABLE ONLY %s", name, part);
     int status = size < 0 ? error_set(error, ERROR_SYSTEM, "out of memory")
                           : watched_run(target, sql, "publishing tables", wait, error);
     free(sql);
@@ -82,14 +83,16 @@ static int drop_one(Database *target, const char *name, Error *error)
     int status = 0;
     for (int i = 0; status == 0 && i < PQntuples(parts) - 1; i++) {
         Text sql = {0};
-        text_printf(&sql, "ALTER PUBLICATION %s DROP TABLE ONLY %s", name, PQgetvalue(parts, i, 0));
+        text_printf(&sql, SILENCE_EVENT_TRIGGERS "ALTER PUBLICATION %s DROP TABLE ONLY %s", name,
+                    PQgetvalue(parts, i, 0));
         renew_limit(target);
         status = database_execute(target, error, sql.data, 0);
         text_free(&sql);
     }
     PQclear(parts);
-    char sql[128];
-    snprintf(sql, sizeof sql, "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS %s", name);
+    char sql[192];
+    snprintf(sql, sizeof sql,
+             SILENCE_EVENT_TRIGGERS "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS %s", name);
     return status == 0 ? database_execute(target, error, sql, 0) : -1;
 }
 
@@ -98,7 +101,8 @@ static int publish_one(Database *target, const Migration *migration, const char 
 {
     PGresult *parts;
     char sql[320];
-    snprintf(sql, sizeof sql, "CREATE PUBLICATION %s WITH (publish = '%s')", name, options);
+    snprintf(sql, sizeof sql, SILENCE_EVENT_TRIGGERS "CREATE PUBLICATION %s WITH (publish = '%s')", name,
+             options);
     if (reverse_table_parts(target, migration, comes_back, &parts, error) != 0) {
         return -1;
     }
@@ -139,7 +143,7 @@ int reverse_unpublish(Database *target, const Migration *migration, Error *error
 static const char discretion[] =
     "SET LOCAL log_statement = none; SET LOCAL log_min_duration_statement = -1;"
     " SET LOCAL log_min_error_statement = panic; SET LOCAL pg_stat_statements.track = none;"
-    " SET LOCAL track_activities = off";
+    " SET LOCAL track_activities = off; " SILENCE_EVENT_TRIGGERS;
 
 int reverse_create_subscription(Database *source, const char *name, const char *conninfo, const char *rest,
                                 Error *error)
@@ -261,8 +265,9 @@ int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, E
 
 static int set_enabled(Database *source, const char *name, bool enabled, Error *error)
 {
-    char sql[128];
-    snprintf(sql, sizeof sql, "ALTER SUBSCRIPTION %s %s", name, enabled ? "ENABLE" : "DISABLE");
+    char sql[192];
+    snprintf(sql, sizeof sql, SILENCE_EVENT_TRIGGERS "ALTER SUBSCRIPTION %s %s", name,
+             enabled ? "ENABLE" : "DISABLE");
     return database_execute(source, error, sql, 0);
 }
 
@@ -290,7 +295,7 @@ int reverse_stand(Database *source, const Migration *migration, bool still, Erro
 
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error)
 {
-    char name[64], inserts[64], sql[320];
+    char name[64], inserts[64], sql[384];
     bool exists;
     reverse_names(migration, name, inserts);
     if (!reverse_possible(migration)) {
@@ -304,6 +309,7 @@ int reverse_unsubscribe(Database *source, const Migration *migration, Error *err
     }
     snprintf(
         sql, sizeof sql,
+        SILENCE_EVENT_TRIGGERS
         "ALTER SUBSCRIPTION %s DISABLE; ALTER SUBSCRIPTION %s SET (slot_name = NONE); DROP SUBSCRIPTION %s",
         name, name, name);
     return database_execute(source, error, sql, 0);
