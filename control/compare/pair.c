@@ -12,6 +12,7 @@
 
 #define LOOK_MS 200
 #define SHORT_LOOK_MS 20 /* where there is a deadline, clients wait */
+#define CANCEL_MS 500    /* the same: who does not hear of it so soon is given up */
 
 /*
  * Floats are compared at what both majors print alike. A session is a core at most: by itself the server would let each use two
@@ -122,8 +123,8 @@ static bool is_late(const ComparePair *pair)
 
 static int give_up(ComparePair *pair)
 {
-    query_cancel(database_connection(pair->source), QUERY_CANCEL_MS);
-    query_cancel(database_connection(pair->target), QUERY_CANCEL_MS);
+    query_cancel(database_connection(pair->source), CANCEL_MS);
+    query_cancel(database_connection(pair->target), CANCEL_MS);
     return -1;
 }
 
