@@ -152,6 +152,19 @@ same('in strings, blocks, functions and savepoints');
 is($target->sql('postgres', q{SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'p1'}), 'app', 'owners are as at the source');
 is($target->sql('postgres', q{SELECT count(*) FROM penstock.ddl WHERE state NOT IN ('applied', 'left out')}), '0', 'nothing waits');
 
+# A commit that is in the stream, and that nobody sees at the source yet because a synchronous standby does not answer: what it made has
+# not gone.
+my $hold = sub { $source->sql('postgres', $_) foreach "ALTER SYSTEM $_[0] synchronous_standby_names$_[1]", 'SELECT pg_reload_conf()'; return };
+$hold->('SET', q{ = 'nobody'});
+wait_until('the setting', sub { $source->sql('postgres', 'SHOW synchronous_standby_names') eq 'nobody' });
+my $waits = background('waits', 'psql', '-X', '-q', '-c', 'CREATE TABLE unseen AS SELECT g AS id, g::text AS t FROM generate_series(1, 100) g', $source->uri('postgres'));
+wait_until('the commit to wait', sub { $source->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'}) eq '1' });
+wait_until('the applier to look for the table', sub { $source->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'penstock applier resolver'}) eq '1' });
+is($source->sql('postgres', q{SELECT to_regclass('unseen') IS NULL}), 't', 'the applier has what nobody sees yet');
+$hold->('RESET', '');
+is($waits->wait, 0, 'the commit is done');
+same('with a commit that was seen late');
+
 # Killed at any moment, each statement is there once.
 for my $round (1 .. 6) {
     $source->sql('postgres', "ALTER TABLE renamed ADD r$round int; INSERT INTO renamed (id, at, r$round) VALUES (1000 + $round, now(), $round);"

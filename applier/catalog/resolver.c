@@ -18,11 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "create.h"
 #include "database.h"
 #include "identity.h"
 #include "left_behind.h"
 #include "state.h"
+
+#define LOOK_AGAIN_MS 20
+#define SAY_AGAIN_MS 30000
 
 struct Resolver {
     ResolverOptions options;
@@ -99,15 +103,74 @@ static void free_all(Question **list)
 
 /* The thread. */
 
+static bool stopping(Resolver *resolver);
+
+/* One look: whether the transaction is seen there by now, and the table. One statement, so one snapshot. */
+static int look_once(Database *source, const Question *question, bool *seen, bool *there, Error *error)
+{
+    char oid[16];
+    PGresult *row = NULL;
+    Snapshot snapshot;
+    snprintf(oid, sizeof oid, "%u", question->sources[0]->id);
+    if (database_query(
+            source, &row, error,
+            "SELECT pg_catalog.txid_current_snapshot(), (SELECT 1 FROM pg_catalog.pg_class WHERE oid "
+            "OPERATOR(pg_catalog.=) $1::pg_catalog.oid)",
+            1, oid) != 0) {
+        return -1;
+    }
+    int status = snapshot_parse(PQgetvalue(row, 0, 0), LSN_INVALID, &snapshot, error);
+    if (status == 0) {
+        *seen = snapshot_sees(&snapshot, question->xid, LSN_INVALID);
+        *there = !PQgetisnull(row, 0, 1);
+        snapshot_free(&snapshot);
+    }
+    PQclear(row);
+    return status;
+}
+
+/*
+ * A commit is in the WAL, and may have come to us, before others see what it did: that takes a moment on a machine with much to do, and
+ * until the answer of a synchronous standby (access/transam/xact.c). A table that is not seen by then has not gone.
+ */
+static int wait_until_seen(Resolver *resolver, Database *source, const Question *question, bool *there,
+                           Error *error)
+{
+    bool seen = false;
+    char lsn[LSN_TEXT_SIZE];
+    int64_t began = clock_ms(), said = began;
+    while (!seen) {
+        if (look_once(source, question, &seen, there, error) != 0) {
+            return -1;
+        }
+        if (seen || *there) {
+            return 0;
+        }
+        if (stopping(resolver)) {
+            return error_set(error, ERROR_INTERRUPTED,
+                             "stopped while waiting for transaction %u to be seen at the source",
+                             question->xid);
+        }
+        if (clock_ms() - said > SAY_AGAIN_MS) {
+            said = clock_ms();
+            log_line(
+                resolver->options.log, LOG_WARNING,
+                "transaction %u, at %s, is in the WAL of the source and not seen there yet, for %.0f s: as a "
+                "rule it waits for a synchronous standby; table %s.%s waits for that",
+                question->xid, lsn_format(question->commit_lsn, lsn), (double)(said - began) / 1000,
+                question->sources[0]->schema, question->sources[0]->name);
+        }
+        clock_pause_ms(LOOK_AGAIN_MS);
+    }
+    return 0;
+}
+
 static int look_at_source(Resolver *resolver, Database *source, Question *question, Error *error)
 {
     char oid[16];
     bool there = false;
     snprintf(oid, sizeof oid, "%u", question->sources[0]->id);
-    if (database_found(
-            source, &there, error,
-            "SELECT 1 FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid", 1,
-            oid) != 0) {
+    if (wait_until_seen(resolver, source, question, &there, error) != 0) {
         return -1;
     }
     question->noted = !there;

@@ -40,7 +40,8 @@ typedef struct Question {
     QuestionKind kind;
     const SourceRelation **sources;
     size_t count;
-    Lsn commit_lsn; /* NOTE_UNKNOWN, NOTE_CREATED: of the transaction that it is about */
+    Lsn commit_lsn; /* NOTE_UNKNOWN, NOTE_CREATED, ASK_GONE: of the transaction that it is about … */
+    uint32_t xid;   /* … ASK_GONE: and its number */
     Lsn lsn;        /* NOTE_RECOPY: where it happened, and why */
     char reason[512];
     Text jobs;     /* NOTE_PARTS */

@@ -125,6 +125,7 @@ static Step ask_note(Resolve *resolve, Question *question, const SourceRelation 
 {
     question->sources[0] = source;
     question->commit_lsn = transaction;
+    question->xid = resolve->xid;
     resolve->note = NOTE_ASKED;
     resolver_ask(resolve->resolver, question);
     return STEP_NEEDS_RELATIONS;
