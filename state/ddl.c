@@ -114,7 +114,10 @@ int state_ddl_set_seen(Database *target, const char *migration, const char *seen
 /* A table may have got the name of one that the same statement, or an earlier one, took it from: what has the name otherwise goes. */
 #define COLUMN_NAME(column) "substring(" column " FROM '^[0-9]+:[0-9]+:-?[0-9]+:(.*)$')"
 
-/* A column of the key by whose ranges a table is copied keeps its number, whatever its name is by now. */
+/*
+ * A column of the key by whose ranges a table is copied keeps its number, whatever its name is by now. Of a table whose definition cannot
+ * have changed the source says no more than which one it is.
+ */
 static const char known_sql[] =
     "UPDATE penstock.relation r SET schema_name = t.value ->> 'schema', table_name = t.value ->> 'name', "
     "  source_columns = ARRAY(SELECT jsonb_array_elements_text(t.value -> 'columns')), "
@@ -127,7 +130,8 @@ static const char known_sql[] =
              "      FROM unnest(r.source_columns) o WHERE " COLUMN_NAME(
                  "o") " = r.part_column)) END "
                       "FROM jsonb_array_elements($2::jsonb) t "
-                      "WHERE r.migration = $1 AND r.source_oid = (t.value ->> 'oid')::oid";
+                      "WHERE r.migration = $1 AND r.source_oid = (t.value ->> 'oid')::oid AND t.value ? "
+                      "'columns'";
 
 static const char created_sql[] =
     "INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_columns, "
@@ -177,9 +181,25 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
     return status == 0 ? 0 : error_context(error, "writing down the tables that DDL has changed");
 }
 
+/* A partition or child of what stays behind cannot be made, and is met again by later statements. */
+static const char left_sql[] =
+    "INSERT INTO penstock.left_behind (migration, source_oid, schema_name, relation_name, kind, extent, "
+    "reason) "
+    "SELECT DISTINCT ON (t.value ->> 'oid') $1, (t.value ->> 'oid')::oid, t.value ->> 'schema', t.value ->> "
+    "'name', (t.value ->> 'kind')::\"char\", 'all', concat('a part of ', l.schema_name, '.', "
+    "l.relation_name) "
+    "FROM jsonb_array_elements($2::jsonb) t, jsonb_array_elements_text(t.value -> 'parents') p "
+    "JOIN penstock.left_behind l ON l.migration = $1 AND l.source_oid = p.value::oid AND l.extent = 'all' "
+    "ON CONFLICT (migration, source_oid) DO NOTHING";
+
 int state_ddl_stays_behind(Database *target, const char *migration, const char *tables, const char *dropped,
                            bool *stays, Error *error)
 {
+    *stays = false;
+    if (tables != NULL && strstr(tables, "\"parents\"") != NULL &&
+        database_execute(target, error, left_sql, 2, migration, tables) != 0) {
+        return error_context(error, "writing down what stays behind");
+    }
     return database_found(
         target, stays, error,
         "SELECT 1 FROM (SELECT (t.value ->> 'oid')::oid AS oid FROM jsonb_array_elements(coalesce($2::jsonb, "

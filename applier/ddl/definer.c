@@ -166,8 +166,12 @@ typedef struct Definition {
     double milliseconds;
 } Definition;
 
+/* Options of a user mapping are passwords, as a rule, which are neither written down nor shown. */
 static const char *written(const Definition *definition)
 {
+    if (strstr(definition->message.tag, "USER MAPPING") != NULL) {
+        return "(not shown: its options may be secret)";
+    }
     const Text *text = &definition->plan.statement.text;
     return text->data != NULL                     ? text->data
            : definition->message.query[0] != '\0' ? definition->message.query

@@ -100,10 +100,17 @@ static int make_token(char out[2 * TOKEN_BYTES + 1], Error *error)
     return 0;
 }
 
+/* No event trigger fires for that (commands/event_trigger.c). */
+static const char drop_triggers[] = "DROP EVENT TRIGGER IF EXISTS penstock_ddl_start;"
+                                    "DROP EVENT TRIGGER IF EXISTS penstock_ddl_end;"
+                                    "DROP EVENT TRIGGER IF EXISTS penstock_ddl_drop;"
+                                    "DROP EVENT TRIGGER IF EXISTS penstock_ddl_rewrite";
+
+/* The triggers go first: what is made here is not to be told of by those that are there still. */
 static int make(Database *source, Error *error)
 {
     char token[2 * TOKEN_BYTES + 1];
-    return make_token(token, error) == 0 &&
+    return make_token(token, error) == 0 && database_execute(source, error, drop_triggers, 0) == 0 &&
                    database_execute(source, error,
                                     "CREATE SCHEMA IF NOT EXISTS penstock; COMMENT ON SCHEMA penstock IS "
                                     "'Penstock: captures the DDL "
@@ -165,15 +172,15 @@ int capture_token(Database *source, char **out, Error *error)
 /* The schema goes only when nothing else is in it, and it is ours. */
 static int drop(Database *source, Error *error)
 {
+    if (database_execute(source, error, drop_triggers, 0) != 0) {
+        return -1;
+    }
     return database_execute(source, error,
-                            "DROP EVENT TRIGGER IF EXISTS penstock_ddl_start;"
-                            "DROP EVENT TRIGGER IF EXISTS penstock_ddl_end;"
-                            "DROP EVENT TRIGGER IF EXISTS penstock_ddl_drop;"
-                            "DROP EVENT TRIGGER IF EXISTS penstock_ddl_rewrite;"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_start();"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_tell();"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_rewrite();"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_write(text, text, text, text);"
+                            "DROP FUNCTION IF EXISTS penstock.penstock_ddl_table(oid, text);"
                             "DROP TABLE IF EXISTS penstock.penstock_ddl_seal;"
                             "DO $$ BEGIN"
                             "  IF NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = "
