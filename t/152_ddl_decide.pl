@@ -103,6 +103,17 @@ $migration->wait_until_caught_up;
 same_rows($source, $target, 'postgres', 'in the end');
 like($migration->ok('ddl', 'list')->{stdout}, qr/applied +CREATE TABLE, made .* took .* ms\n +statement CREATE TABLE in_the_way/, 'the list is for people, too');
 is_deeply($migration->drift, [], 'status --schema finds no difference');
+
+# Somebody disables a trigger: that is said, and the next penstock copy makes all of them anew, which is nothing that travels.
+$source->sql('postgres', 'ALTER EVENT TRIGGER penstock_ddl_drop DISABLE');
+like($migration->ok('status')->{stdout}, qr/DDL at the source is not captured: .*penstock copy makes them anew/, 'status says that capture is broken');
+is($applier->stop, 0, 'the applier ends');
+like($migration->run('copy')->{stderr}, qr/event triggers that capture DDL at the source were removed or disabled.*made anew/s, 'copy makes them anew');
+$applier = $migration->follow;
+$source->sql('postgres', 'ALTER TABLE a ADD anew int; DROP TABLE no_rights; UPDATE a SET anew = 1');
+$migration->wait_until_caught_up;
+same_rows($source, $target, 'postgres', 'and DDL is captured again');
+unlike($migration->ok('status')->{stdout}, qr/not captured/, '... which status sees');
 $target->sql('postgres', 'CREATE INDEX only_here ON a (t)');
 like($migration->ok('status', '--schema')->{stdout}, qr/index public\.only_here is on the target alone; to mend it: DROP INDEX public\.only_here/, '... until there is one');
 is($applier->stop, 0, 'the applier ends');

@@ -75,8 +75,9 @@ int probe_drift(CheckContext *context, json_t *findings, Error *error)
         text_printf(&object, "%s %s", differences.list[i].kind, differences.list[i].object);
         drift_describe(&differences.list[i], &line);
         const char *detail = line.data + object.size;
-        status =
-            i < MENDED ? drift_mend(context->source, context->target, &differences.list[i], &fix, error) : 0;
+        status = i < MENDED ? drift_mend(context->source, context->target, TRUTH_AT_SOURCE,
+                                         &differences.list[i], &fix, error)
+                            : 0;
         finding_add(findings, object.data, detail + strspn(detail, ": "), fix.data);
         text_free(&object);
         text_free(&line);

@@ -177,10 +177,18 @@ static int write_statement(Database *target, const char *statement, Text *out, E
     return 0;
 }
 
-int drift_mend(Database *source, Database *target, const CatalogDifference *difference, Text *out,
-               Error *error)
+int drift_mend(Database *source, Database *target, DriftTruth truth, const CatalogDifference *difference,
+               Text *out, Error *error)
 {
-    const Row *row = row_of(difference);
+    CatalogDifference turned = *difference;
+    if (truth == TRUTH_ON_TARGET) {
+        Database *other = source;
+        source = target;
+        target = other;
+        turned.source = difference->target;
+        turned.target = difference->source;
+    }
+    const Row *row = row_of(&turned);
     char *statement = NULL;
     if (row == NULL) {
         return 0;

@@ -16,5 +16,6 @@
  * the switch. The others are gone in 12 to 16: the copy leaves them behind.
  */
 #define NOT_COMPARED                                                                                         \
-    "('default_transaction_read_only', 'default_with_oids', 'operator_precedence_warning',"                  \
+    "('default_transaction_read_only', 'penstock.fence', 'default_with_oids', "                              \
+    "'operator_precedence_warning',"                                                                         \
     " 'vacuum_cleanup_index_scale_factor', 'force_parallel_mode')"

@@ -136,6 +136,10 @@ static const struct argp_option rollback_options[] = {
      "The source as the proxy reaches it (default: as --source says)", 0},
     {"accept-loss", OPTION_ACCEPT_LOSS, NULL, 0,
      "Go back although updates and deletes of some tables cannot come back", 0},
+    {"accept-drift", OPTION_ACCEPT_DRIFT, NULL, 0,
+     "Go back although tables, constraints, functions or other objects are not defined at the source as they "
+     "are on the target",
+     0},
     {0}};
 
 static double read_number(const char *text, const char *option, struct argp_state *state)

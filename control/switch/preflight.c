@@ -142,6 +142,7 @@ static const PreflightRow rollback_rows[] = {
     {.id = "switch-prepared", .check = check_prepared},
     {.id = "subscriptions", .check = check_writers},
     {.id = "switch-fence", .check = check_fence},
+    {.id = "switch-drift", .check = check_drift},
     {.id = "way-back-losses", .check = losses_check},
     {.id = "way-back-stream", .check = check_way_back, .stream = true},
     {.id = "switch-stream-role", .check = check_stream_role},

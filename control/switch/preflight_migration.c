@@ -50,13 +50,30 @@ int check_nothing_missing(Cutover *cutover, Error *error)
 
 /*
  * DDL is not in the stream: a partition that was attached, a table that was unlogged for an hour, a sequence that counts in
- * other steps. Each difference is said, at most so many; the first are in the error, too.
+ * other steps. Each difference is said, at most so many; the first are in the error, too. As it should be is what clients work on,
+ * which is the target when the road leads back.
  */
 #define DRIFT_SAID 40
+
+static int hint_at_drift(bool back, Error *error)
+{
+    return back ? error_hint(error,
+                             "Make the source as the target is, which applications work on; the warnings "
+                             "say how, where that is known. Behind the fence a superuser may write who "
+                             "says SET default_transaction_read_only = off first. --accept-drift goes "
+                             "back all the same.")
+                : error_hint(
+                      error,
+                      "Make the target as the source is; the warnings say how, where that is known. "
+                      "penstock check lists every difference; --accept-drift switches all the same. Rows "
+                      "that changed in a table while it was unlogged need to be copied again.");
+}
 
 int check_drift(Cutover *cutover, Error *error)
 {
     CatalogDifferences differences;
+    bool back = cutover->road == &road_rollback;
+    DriftTruth truth = back ? TRUTH_ON_TARGET : TRUTH_AT_SOURCE;
     if (drift_find(cutover->source, cutover->target, cutover->migration.name, &differences, error) != 0) {
         return -1;
     }
@@ -66,10 +83,13 @@ int check_drift(Cutover *cutover, Error *error)
         Error ignored;
         Text line = {0}, mend = {0};
         drift_describe(&differences.list[i], &line);
-        if (drift_mend(cutover->source, cutover->target, &differences.list[i], &mend, &ignored) != 0) {
+        if (drift_mend(cutover->source, cutover->target, truth, &differences.list[i], &mend, &ignored) != 0) {
             mend.size = 0; /* the difference itself is what counts */
         }
-        cutover_warn(cutover, "%s%s%s", line.data, mend.size > 0 ? "; to mend it: " : "",
+        cutover_warn(cutover, "%s%s%s", line.data,
+                     mend.size == 0 ? ""
+                     : back         ? "; to mend it, at the source: "
+                                    : "; to mend it: ",
                      mend.size > 0 ? mend.data : "");
         text_free(&mend);
         if (i < 3) {
@@ -82,10 +102,7 @@ int check_drift(Cutover *cutover, Error *error)
     if (count > 0 && !cutover->options->accept_drift) {
         error_set(error, ERROR_STATE, "the two sides differ in %zu definition%s: %.800s%s", count,
                   count == 1 ? "" : "s", first.data, count > 3 ? "; ..." : "");
-        status = error_hint(
-            error, "Make the target as the source is; the warnings say how, where that is known. penstock "
-                   "check lists every difference; --accept-drift switches all the same. Rows that changed "
-                   "in a table while it was unlogged need to be copied again.");
+        status = hint_at_drift(back, error);
     }
     text_free(&first);
     return status;

@@ -128,6 +128,12 @@ static void say_ddl_waits(const json_t *document, char *out, size_t size)
              view_number(document, "ddl.waiting.id"), view_text(document, "ddl.waiting.tag"));
 }
 
+static bool not_captured(const json_t *document)
+{
+    return followed(document) && strcmp(view_text(document, "migration.ddl"), "capture") == 0 &&
+           json_is_false(view_at(document, "source.captures"));
+}
+
 static bool drifted(const json_t *document)
 {
     return json_array_size(view_at(document, "drift")) > 0;
@@ -137,9 +143,10 @@ static void say_drifted(const json_t *document, char *out, size_t size)
 {
     size_t count = json_array_size(view_at(document, "drift"));
     bool captured = strcmp(view_text(document, "migration.ddl"), "capture") == 0;
-    snprintf(out, size, "%zu definition%s differ%s, which the cutover refuses%s", count,
-             count == 1 ? "" : "s", count == 1 ? "s" : "",
-             captured ? ", unless it is still to come in the stream" : "");
+    bool switched = view_in_phase(document, "switched");
+    snprintf(out, size, "%zu definition%s differ%s, which the %s refuses%s", count, count == 1 ? "" : "s",
+             count == 1 ? "s" : "", switched ? "rollback" : "cutover",
+             captured && !switched ? ", unless it is still to come in the stream" : "");
 }
 
 static bool copy_again(const json_t *document)
@@ -215,6 +222,10 @@ static const struct {
     {"applier-waiting", applier_waits, NULL, say_applier_waits},
     {"applier-blocked", blocked, NULL, say_blocked},
     {"ddl-waits", ddl_waits, NULL, say_ddl_waits},
+    {"ddl-not-captured", not_captured,
+     "DDL at the source is not captured: its event triggers were removed or disabled. penstock copy makes "
+     "them anew; penstock status --schema says what differs by now",
+     NULL},
     {"drift", drifted, NULL, say_drifted},
     {"copy-again", copy_again, NULL, say_copy_again},
     {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},

@@ -1,6 +1,7 @@
 /*
  * What of the two schemas differs, for the document: asked for by --schema, and at each look where DDL is only watched. The source
- * may be away; then its part of the document says so already.
+ * may be away; then its part of the document says so already. After the switch it is the source that lacks what was defined since, and
+ * that the way back may need.
  */
 #include <string.h>
 
@@ -13,14 +14,17 @@
 
 static bool is_wanted(const ViewSession *session, const json_t *document)
 {
-    return view_in_phase(document, "copied") && session->source != NULL &&
+    bool copied = view_in_phase(document, "copied");
+    return (copied || view_in_phase(document, "switched")) && session->source != NULL &&
            view_true(document, "source.reachable") &&
-           (session->schema || (session->once && strcmp(view_text(document, "migration.ddl"), "watch") == 0));
+           (session->schema ||
+            (session->once && copied && strcmp(view_text(document, "migration.ddl"), "watch") == 0));
 }
 
 int view_gather_schema(const ViewSession *session, json_t *document, Error *error)
 {
     CatalogDifferences differences;
+    DriftTruth truth = view_in_phase(document, "switched") ? TRUTH_ON_TARGET : TRUTH_AT_SOURCE;
     if (!is_wanted(session, document)) {
         return 0;
     }
@@ -35,9 +39,9 @@ int view_gather_schema(const ViewSession *session, json_t *document, Error *erro
         drift_describe(&differences.list[i], &line);
         if (i < MENDED) {
             size_t size = line.size;
-            text_append(&line, "; to mend it: ");
+            text_append(&line, truth == TRUTH_ON_TARGET ? "; to mend it, at the source: " : "; to mend it: ");
             size_t told = line.size;
-            status = drift_mend(session->source, session->target, &differences.list[i], &line, error);
+            status = drift_mend(session->source, session->target, truth, &differences.list[i], &line, error);
             line.data[line.size > told ? line.size : size] = '\0';
         }
         json_t *text = json_string(line.data);
