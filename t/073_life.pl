@@ -12,7 +12,7 @@ my $source = start_source('source');
 my $target = start_target('target');
 $source->sql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i');
 $source->sql('postgres', 'CREATE TABLE slow (id int PRIMARY KEY, t text)');
-my $migration = migration($source, $target);
+my $migration = migration($source, $target, ddl => 'off');
 $migration->ok('copy', '--lanes', 4);
 my $user = getpwuid($<);
 my $next = 100;
@@ -171,7 +171,7 @@ subtest 'several hosts, and failover of the target' => sub {
     goes_on('the standby was promoted');
     ok($applier->is_running, 'by the same applier');
     is($applier->stop, 0, 'the applier ends cleanly');
-    $migration = migration($source, $target);
+    $migration = migration($source, $target, ddl => 'off');
 };
 
 subtest 'limits' => sub {
@@ -232,7 +232,7 @@ subtest 'a source on another timeline' => sub {
     $source->sql('postgres', 'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i');
     my $standby = $source->start_standby('promoted');
     $target->sql('postgres', 'DROP TABLE t; DROP SCHEMA penstock CASCADE');
-    $migration = migration($source, $target);
+    $migration = migration($source, $target, ddl => 'off');
     $migration->ok('copy', '--lanes', 4);
     my $applier = $migration->follow;
     goes_on('the first timeline');

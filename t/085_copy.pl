@@ -93,9 +93,10 @@ SQL
 sub schema_of
 {
     my ($server) = @_;
-    my $dump = run_program('pg_dump', '--schema-only', '--exclude-schema=penstock', $server->uri('postgres'));
+    my $dump = run_program('pg_dump', '--schema-only', '--exclude-schema=penstock', $server->uri('postgres'))->{stdout};
+    $dump =~ s/^(?:CREATE|ALTER) EVENT TRIGGER penstock_[^;]*;\n//mg;
     return join "\n", map { s/EXECUTE PROCEDURE/EXECUTE FUNCTION/r }
-        grep { !/^--|^$|^SET default_table_access_method|^\\(un)?restrict|(?:ENABLE ALWAYS|DISABLE) TRIGGER fire;/ } split /\n/, $dump->{stdout};
+        grep { !/^--|^$|^SET default_table_access_method|^\\(un)?restrict|(?:ENABLE ALWAYS|DISABLE) TRIGGER fire;/ } split /\n/, $dump;
 }
 
 my $migration = migration($source, $target);

@@ -27,7 +27,7 @@ my @lost = qw(cart stays inside deep values_new random_new typed_new);
 my @kept = qw(vacuumed clustered emptied defaulted longer swapped);
 $sql->(join '; ', map {; "CREATE TABLE $_ (id int PRIMARY KEY, v int DEFAULT 0, t varchar(10))", "INSERT INTO $_ SELECT g, g, 'old' FROM generate_series(1, 10) g" } @lost, @kept);
 $sql->('ALTER TABLE cart SET UNLOGGED');
-my $migration = migration($source, $target);
+my $migration = migration($source, $target, ddl => 'off');
 $migration->ok('copy');
 # What the target lacks of a new definition stops the applier, but for a table that is to be copied again anyway.
 $target->sql('postgres', 'ALTER TABLE longer ALTER t TYPE varchar(20)');

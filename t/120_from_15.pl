@@ -11,7 +11,7 @@ my $has_18 = grep { -x "$_/pg_dump" && `$_/pg_dump --version` =~ /\) 18/ } split
 my $major = $has_18 && -e "$ENV{PENSTOCK_SERVERS}/pg18/PACKAGE" ? 18 : 15;
 my $source = start_source('source', major => 15);
 my $target = start_target('target', major => $major);
-my $migration = migration($source, $target);
+my $migration = migration($source, $target, ddl => 'off');
 note("from 15 to $major");
 
 $source->sql('postgres', <<'SQL');

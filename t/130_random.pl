@@ -110,7 +110,7 @@ sub world
     my @tables = $random->tables(4 + $random->below(7));
     $_->sql('postgres', "CREATE DATABASE $database") foreach $source, $target;
     $target->sql('postgres', "ALTER DATABASE $database SET synchronous_commit = " . $random->pick('off', 'on'));
-    my $migration = migration($source, $target, database => $database);
+    my $migration = migration($source, $target, database => $database, ddl => 'off'); # the target is defined otherwise, by hand
     $source->sql($database, $random->schema_sql(@tables));
     $source->script($database, 'client_0', $random->session(0, 60, @tables))->wait;
     copied($random, $migration, $lanes, @tables);

@@ -27,7 +27,7 @@ my @dry_run = ('cutover', '--proxy' => 'none', '--max-lag' => '1000000000', '--d
 $migration->ok('copy');
 
 # An applier that the fence would shut out.
-$source->sql('postgres', 'CREATE ROLE streamer LOGIN REPLICATION');
+$_->sql('postgres', 'CREATE ROLE streamer LOGIN REPLICATION') foreach $source, $target;
 $source->sql('app', 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO streamer');
 my $other = migration($source, $target, database => 'app');
 my $applier = background('follow_as_streamer', program('penstock'), 'follow', '--source', $source->uri('app', user => 'streamer', tcp => 1),

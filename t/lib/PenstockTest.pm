@@ -109,7 +109,7 @@ sub start_pgbouncer
     return PenstockTest::PgBouncer->start_new(@_);
 }
 
-# migration(SOURCE, TARGET, database => 'postgres', name => undef, user => undef, ddl => 'off', or 'default': what copy chooses)
+# migration(SOURCE, TARGET, database => 'postgres', name => undef, user => undef, ddl => 'default': what copy chooses, or as --ddl)
 sub migration
 {
     return PenstockTest::Migration->new(@_);

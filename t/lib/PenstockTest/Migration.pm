@@ -18,7 +18,7 @@ sub new
         database => $options{database} // 'postgres',
         name     => $options{name},
         user     => $options{user},
-        ddl      => $options{ddl} // 'off',
+        ddl      => $options{ddl} // 'default',
         checks_first => $options{checks_first},
     }, $class;
 }
@@ -33,7 +33,8 @@ sub command
         '--target' => $self->{target}->uri($self->{database}, @user),
     );
     push @options, '--migration' => $self->{name} if defined $self->{name};
-    # Most tests define things at the source that must not travel, so that what the applier says of them is seen.
+    # What copy chooses by itself, which is to capture, as for everybody; a test that defines things by hand on both sides, or wants to see what the
+    # applier says of what did not travel, says off.
     push @options, '--ddl' => $self->{ddl} if $command eq 'copy' && $self->{ddl} ne 'default';
 
     # Tests copy what check would refuse, and most of them are about something else: t/089_check_first is about the check that comes first.
