@@ -143,6 +143,8 @@ static const char created_sql[] =
     "FROM jsonb_array_elements($2::jsonb) t WHERE t.value ->> 'kind' = 'r' "
     "  AND NOT EXISTS (SELECT FROM penstock.relation o WHERE o.migration = $1 AND o.source_oid = (t.value "
     "->> 'oid')::oid) "
+    "  AND NOT EXISTS (SELECT FROM penstock.left_behind l WHERE l.migration = $1 AND l.source_oid = (t.value "
+    "->> 'oid')::oid) "
     "ON CONFLICT (migration, schema_name, table_name) DO UPDATE SET source_oid = excluded.source_oid, "
     "  source_columns = excluded.source_columns, copy_state = 'copied', copy_lsn = excluded.copy_lsn, "
     "snapshot = NULL, "
@@ -181,25 +183,9 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
     return status == 0 ? 0 : error_context(error, "writing down the tables that DDL has changed");
 }
 
-/* A partition or child of what stays behind cannot be made, and is met again by later statements. */
-static const char left_sql[] =
-    "INSERT INTO penstock.left_behind (migration, source_oid, schema_name, relation_name, kind, extent, "
-    "reason) "
-    "SELECT DISTINCT ON (t.value ->> 'oid') $1, (t.value ->> 'oid')::oid, t.value ->> 'schema', t.value ->> "
-    "'name', (t.value ->> 'kind')::\"char\", 'all', concat('a part of ', l.schema_name, '.', "
-    "l.relation_name) "
-    "FROM jsonb_array_elements($2::jsonb) t, jsonb_array_elements_text(t.value -> 'parents') p "
-    "JOIN penstock.left_behind l ON l.migration = $1 AND l.source_oid = p.value::oid AND l.extent = 'all' "
-    "ON CONFLICT (migration, source_oid) DO NOTHING";
-
 int state_ddl_stays_behind(Database *target, const char *migration, const char *tables, const char *dropped,
                            bool *stays, Error *error)
 {
-    *stays = false;
-    if (tables != NULL && strstr(tables, "\"parents\"") != NULL &&
-        database_execute(target, error, left_sql, 2, migration, tables) != 0) {
-        return error_context(error, "writing down what stays behind");
-    }
     return database_found(
         target, stays, error,
         "SELECT 1 FROM (SELECT (t.value ->> 'oid')::oid AS oid FROM jsonb_array_elements(coalesce($2::jsonb, "

@@ -65,7 +65,7 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
 
 /*
  * Whether all tables that a statement is about stay behind (penstock.left_behind): tables and dropped as above. False for one that is
- * about none. What was made as a part of one that stays behind is written down as such, too.
+ * about none.
  */
 int state_ddl_stays_behind(Database *target, const char *migration, const char *tables, const char *dropped,
                            bool *stays, Error *error) MUST_CHECK;

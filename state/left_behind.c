@@ -475,3 +475,62 @@ int left_behind_judge(Database *source, Database *target, const char *migration,
     selection_free(&selection);
     return status;
 }
+
+/* Of each table the first parent that stays behind, and whether it has one that does not. */
+static const char made_sql[] =
+    "SELECT t.value ->> 'oid', t.value ->> 'schema', t.value ->> 'name', t.value ->> 'kind', "
+    "  (SELECT concat('a part of ', l.schema_name, '.', l.relation_name) FROM "
+    "     jsonb_array_elements_text(t.value -> 'parents') p JOIN penstock.left_behind l ON l.migration = $1 "
+    "       AND l.source_oid = p.value::oid AND l.extent = 'all' LIMIT 1), "
+    "  EXISTS (SELECT FROM jsonb_array_elements_text(t.value -> 'parents') p WHERE NOT EXISTS (SELECT FROM "
+    "     penstock.left_behind l WHERE l.migration = $1 AND l.source_oid = p.value::oid)) "
+    "FROM jsonb_array_elements($2::jsonb) t";
+
+enum { MADE_OID, MADE_SCHEMA, MADE_NAME, MADE_KIND, MADE_PARENT, MADE_KEPT_PARENT };
+
+static int judge_made(Database *target, const char *migration, const Selection *selection,
+                      const PGresult *rows, int row, Error *error)
+{
+    bool written;
+    LeftRelation relation = {.oid = (uint32_t)strtoul(PQgetvalue(rows, row, MADE_OID), NULL, 10),
+                             .kind = PQgetvalue(rows, row, MADE_KIND)[0],
+                             .schema = PQgetvalue(rows, row, MADE_SCHEMA),
+                             .name = PQgetvalue(rows, row, MADE_NAME)};
+    const SelectionPattern *exclude =
+        selection_match(selection, SELECTION_EXCLUDE, relation.schema, relation.name);
+    const SelectionPattern *rows_only =
+        selection_match(selection, SELECTION_SCHEMA_ONLY, relation.schema, relation.name);
+    bool kept = PQgetvalue(rows, row, MADE_KEPT_PARENT)[0] == 't' ||
+                !selection_has(selection, SELECTION_ONLY) ||
+                selection_match(selection, SELECTION_ONLY, relation.schema, relation.name) != NULL;
+    if (!PQgetisnull(rows, row, MADE_PARENT)) {
+        relation.reason = reason_text("%s%s", PQgetvalue(rows, row, MADE_PARENT), "");
+    } else if (exclude != NULL) {
+        relation.reason = reason_text("--%s %s", "exclude", exclude->text);
+    } else if (!kept) {
+        relation.reason = reason_text("no --%s fits%s", "only", "");
+    } else if (rows_only != NULL) {
+        relation.extent = LEFT_ROWS;
+        relation.reason = reason_text("--%s %s", "schema-only", rows_only->text);
+    }
+    int status = relation.reason != NULL ? write_one(target, migration, &relation, &written, error) : 0;
+    free(relation.reason);
+    return status;
+}
+
+int left_behind_judge_made(Database *target, const char *migration, const char *tables, Error *error)
+{
+    Selection selection;
+    PGresult *rows = NULL;
+    if (selection_load(target, migration, &selection, error) != 0) {
+        return -1;
+    }
+    int status =
+        selection.count > 0 ? database_query(target, &rows, error, made_sql, 2, migration, tables) : 0;
+    for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
+        status = judge_made(target, migration, &selection, rows, i, error);
+    }
+    PQclear(rows);
+    selection_free(&selection);
+    return status == 0 ? 0 : error_context(error, "judging whether tables that were made stay behind");
+}

@@ -50,7 +50,7 @@ SQL
 
 my @choice = ('--only', 'shop', '--only', 'public', '--only', 'Odd\.Name.*', '--exclude', 'shop.tmp_*', '--exclude', 'audit',
     '--exclude', 'shop.countries', '--exclude', 'shop.events_old', '--schema-only', 'shop.sess*', '--schema-only', 'shop.remote');
-my $migration = migration($source, $target, database => 'app');
+my $migration = migration($source, $target, database => 'app', ddl => 'off');
 
 # --- check
 sub findings

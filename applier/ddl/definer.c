@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "left_behind.h"
 #include "lane_move.h"
 #include "query.h"
 #include "run.h"
@@ -222,7 +223,12 @@ static int look_what_is_there(Definition *definition, Error *error)
     }
     char *tables = ddl_message_part(&definition->message, "tables");
     char *dropped = ddl_message_part(&definition->message, "dropped");
-    int status = state_ddl_stays_behind(target, migration, tables, dropped, &stays, error);
+    int status = tables != NULL && ddl_makes_tables(&definition->message)
+                     ? left_behind_judge_made(target, migration, tables, error)
+                     : 0;
+    if (status == 0) {
+        status = state_ddl_stays_behind(target, migration, tables, dropped, &stays, error);
+    }
     if (status == 0 && !stays && ddl_only_drops(plan->statement.node)) {
         status = state_ddl_is_unmade(target, migration, dropped, &unmade, error);
     }

@@ -367,7 +367,7 @@ static int adjust_made(Database *target, const DdlPlace *place, const DdlMessage
     return 0;
 }
 
-static bool makes_tables(const DdlMessage *message)
+bool ddl_makes_tables(const DdlMessage *message)
 {
     return strncmp(message->tag, "CREATE TABLE", strlen("CREATE TABLE")) == 0 ||
            strcmp(message->tag, "SELECT INTO") == 0 || strcmp(message->tag, "CREATE SCHEMA") == 0;
@@ -400,7 +400,7 @@ int ddl_run(Database *target, const DdlPlace *place, const DdlMessage *message, 
         status = run_statement(target, place, message, tables, plan, out, error);
     }
     if (status == 0) {
-        status = state_ddl_tables(target, place, tables, dropped, makes_tables(message), error);
+        status = state_ddl_tables(target, place, tables, dropped, ddl_makes_tables(message), error);
     }
     if (status == 0 && triggers) {
         status = state_silence(target, place->migration, &silenced, error);

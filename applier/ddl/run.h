@@ -11,6 +11,9 @@ typedef struct DdlRan {
     Text recopied; /* tables that have to be copied anew, for people */
 } DdlRan;
 
+/* Whether it is of a kind that makes tables, which are those of its list then. */
+bool ddl_makes_tables(const DdlMessage *message);
+
 /* Inside an open transaction, which is aborted after an error. The caller frees *out with ddl_ran_free. */
 int ddl_run(Database *target, const DdlPlace *place, const DdlMessage *message, DdlPlan *plan, DdlRan *out,
             Error *error) MUST_CHECK;
