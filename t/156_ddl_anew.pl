@@ -123,7 +123,7 @@ subtest 'what the choice of tables leaves behind' => sub {
     $source->sql('chosen', 'CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE log (id int, day int) PARTITION BY RANGE (day);
         CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (1) TO (2); CREATE TABLE sessions (id int PRIMARY KEY)');
     my $migration = migration($source, $target, database => 'chosen', name => 'chosen', ddl => 'capture');
-    $migration->ok('copy', '--lanes', 4, '--exclude', 'log', '--exclude', 'tmp_*', '--schema-only', 'sessions*');
+    $migration->ok('copy', '--lanes', 4, '--exclude', 'public.log', '--exclude', 'public.tmp_*', '--schema-only', 'public.sessions*');
     my $applier = $migration->follow;
     # The partition of each night; what comes and goes; rows in all of it.
     $source->sql('chosen', $_) foreach 'CREATE TABLE night PARTITION OF log FOR VALUES FROM (2) TO (3); INSERT INTO log VALUES (1, 1), (2, 2)',
