@@ -40,7 +40,7 @@ is($copied->{tables}[0]{table}, 'public.a', 'and named');
 is($copied->{tables}[0]{copied_rows}, 100, 'with its rows');
 like($copied->{next}, qr/penstock follow/, 'now follow');
 is_deeply([ map { "$_->{where}: $_->{what}" } @{ $copied->{made} } ],
-    [ 'source: replication slot penstock_default', map({ "source: event trigger penstock_ddl_$_, which captures DDL" } qw(drop end rewrite start)),
+    [ 'source: replication slot penstock_default', map({ "source: event trigger penstock_ddl_$_, which captures DDL, with its function in schema penstock" } qw(drop end rewrite start)),
         'target: schema penstock' ], 'everything that was made is listed');
 
 my $text = $migration->ok('status')->{stdout};

@@ -98,7 +98,7 @@ like($result->{stdout}, qr/way back/, 'status shows the way back');
 $result = $migration->exits(3, @rollback, '--yes');
 like($result->{stderr}, qr/public\.lines.*since the cutover: public\.made_later, public\.parts_3.*--accept-loss/s,
     'losses are named, and tables that were made since');
-push @rollback, '--accept-loss';
+push @rollback, '--accept-loss', '--accept-drift';
 $result = $migration->ok(@rollback, '--plan');
 like($result->{stdout}, qr/Rollback of migration .* open /s, 'the plan names the steps');
 
