@@ -18,11 +18,12 @@ static const char head[] =
     "#dfe4ea}h3{font-size:15px;margin:14px 0 4px}"
     "table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}"
     "th,td{text-align:left;padding:3px 10px 3px 0;border-bottom:1px solid #edf0f3;vertical-align:top}"
-    "th{color:#5d6b7c;font-weight:500}.n{text-align:right}.soft{color:#5d6b7c}.bad{color:#b91c1c}.good{color:"
+    "th{color:#5d6b7c;font-weight:500}.n{text-align:right;white-space:nowrap}.soft{color:#5d6b7c}.bad{color:#"
+    "b91c1c}.good{color:"
     "#15803d}"
     "svg{width:100%;height:auto}svg text{font-size:11px;fill:#5d6b7c}td "
     ".bar{display:inline-block;height:9px;background:#0b6bcb;"
-    "border-radius:2px;min-width:1px}td.w{width:60%}@media "
+    "border-radius:2px;min-width:1px}td.w{width:55%}.hold{margin-bottom:16px}@media "
     "print{body{padding:0}h2{break-after:avoid}tr{break-inside:avoid}}\n</style>\n";
 
 void report_escape(Text *out, const char *text)
