@@ -93,11 +93,8 @@ like($result->{stderr}, qr/catch up: .*bytes further.*hold limit.*In the way: pi
     'the session that the applier waits for is named');
 is(fence(), '-1|0', 'the source is as it was');
 $writers->go_on($source, 'after the lock');
-$lock->end;
-$migration->wait_until_caught_up;
-kill('STOP', $applier->pid);
 
-# Killed in the same place; undone from the journal.
+# Killed in the same place, where the lock keeps it; undone from the journal.
 my $killed = background('killed', $migration->command(@cutover, '--yes', '--no-reverse', '--hold-limit', '40'));
 wait_until('the cutover to wait for the applier', sub {
     $target->sql('app', q{SELECT step || event FROM penstock.journal WHERE operation = 'cutover' ORDER BY id DESC LIMIT 1})
@@ -109,7 +106,7 @@ like($result->{stderr}, qr/--resume.*--undo/, 'a new cutover does not start over
 $migration->ok(@cutover, '--undo');
 is(fence(), '-1|0', 'undone: the source is as it was');
 $writers->go_on($source, 'after undo');
-kill('CONT', $applier->pid);
+$lock->end;
 $migration->wait_until_caught_up;
 
 # The switch, with the comparison of its moment.
