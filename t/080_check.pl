@@ -51,7 +51,7 @@ my $loop = migration($source, $source);
 my $same = decode_json($loop->exits(1, 'check', '--json', '--target', $source->uri('postgres', tcp => 1))->{stdout});
 is((grep { $_->{id} eq 'same-database' } @$same)[0]{status}, 'problem', 'one database on both ends is a problem');
 is((grep { $_->{id} eq 'target-empty' } @$same)[0]{count}, 0, 'and nobody is told to drop what is in it');
-like($loop->exits(2, 'copy')->{stderr}, qr/one and the same database/, 'copy refuses');
+like($loop->exits(2, $_)->{stderr}, qr/one and the same database/, "$_ refuses") foreach qw(copy roles verify);
 is($source->sql('postgres', q(SELECT to_regnamespace('penstock'))), '', 'before it makes anything');
 
 $source->sql('postgres', $_) for split /;\n/, <<'SQL';

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "command.h"
+#include "ends.h"
 #include "option.h"
 #include "roles.h"
 
@@ -84,6 +85,9 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
     int status = database_connect(settings->source, DATABASE_SOURCE, "roles", &source, error);
     if (status == 0) {
         status = database_connect(settings->target, DATABASE_TARGET, "roles", &target, error);
+    }
+    if (status == 0) {
+        status = ends_differ(source, target, error);
     }
     if (status == 0) {
         status = roles_make(source, target, &request, &result, error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "ends.h"
 #include "join_pass.h"
 #include "left_behind.h"
 #include "lock.h"
@@ -127,6 +128,7 @@ static int connect_both(Verify *verify, Error *error)
     bool exists = false;
     if (database_connect(settings->source, DATABASE_SOURCE, "verify", &verify->source, error) != 0 ||
         database_connect(settings->target, DATABASE_TARGET, "verify", &verify->target, error) != 0 ||
+        ends_differ(verify->source, verify->target, error) != 0 ||
         state_exists(verify->target, &exists, error) != 0) {
         return -1;
     }
