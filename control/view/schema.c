@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drift.h"
+#include "left_behind.h"
 #include "mend.h"
 #include "view.h"
 
@@ -28,8 +29,9 @@ int view_gather_schema(const ViewSession *session, json_t *document, Error *erro
     if (!is_wanted(session, document)) {
         return 0;
     }
-    if (drift_find(session->source, session->target, session->settings->migration, &differences, error) !=
-        0) {
+    if (left_behind_hide_known(session->source, session->target, session->settings->migration, error) != 0 ||
+        drift_find(session->source, session->target, session->settings->migration, &differences, error) !=
+            0) {
         return -1;
     }
     json_t *list = json_array();
