@@ -213,6 +213,24 @@ bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out)
     return true;
 }
 
+void counts_report_join(CountsReport *report, CountsReport *next)
+{
+    size_t count = report->table_count + next->table_count;
+    TableCount *tables = reallocarray(report->tables, count + 1, sizeof *tables);
+    if (tables == NULL) {
+        abort();
+    }
+    if (next->table_count > 0) {
+        memcpy(tables + report->table_count, next->tables, next->table_count * sizeof *tables);
+    }
+    free(report->lanes);
+    free(next->tables);
+    *report = *next;
+    report->tables = tables;
+    report->table_count = count;
+    *next = (CountsReport){0};
+}
+
 void counts_report_free(CountsReport *report)
 {
     free(report->lanes);

@@ -30,9 +30,13 @@ void counts_add(Counts *counts, const Batch *batch, uint64_t now_usec);
 
 /*
  * True, with what was counted since the last time, when that was some seconds ago, or nothing more has come for a moment; of
- * more than a few thousand tables the rest waits for its turn. A truncate counts as one row of each of its tables. With all, at once and everything. The caller frees *out with counts_report_free.
+ * more than a few thousand tables the rest waits for its turn. A truncate counts as one row of each of its tables. With all, at
+ * once and everything. The caller frees *out with counts_report_free.
  */
 bool counts_take(Counts *counts, uint64_t now_usec, bool all, CountsReport *out);
+
+/* What report tells and what next tells, which was taken after it, as one in *report; next is empty then. report may be {0}. */
+void counts_report_join(CountsReport *report, CountsReport *next);
 void counts_report_free(CountsReport *report);
 
 /* Serial numbers will mean other relations from here on; what was not taken is forgotten. */

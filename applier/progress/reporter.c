@@ -313,9 +313,7 @@ bool reporter_takes_counts(Reporter *reporter)
 void reporter_give_counts(Reporter *reporter, CountsReport *counts)
 {
     pthread_mutex_lock(&reporter->mutex);
-    counts_report_free(&reporter->counts);
-    reporter->counts = *counts;
-    *counts = (CountsReport){0};
+    counts_report_join(&reporter->counts, counts); /* with what was not written yet */
     pthread_cond_signal(&reporter->wake);
     pthread_mutex_unlock(&reporter->mutex);
 }

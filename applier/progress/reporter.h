@@ -61,7 +61,7 @@ void reporter_publish(Reporter *reporter, const ReporterView *view);
 /* True when counts may be given: the ones before are written. Any thread. */
 bool reporter_takes_counts(Reporter *reporter);
 
-/* Takes over what *counts has, and empties it. Any thread. */
+/* Takes over what *counts has, beside what is not written yet, and empties it. Any thread. */
 void reporter_give_counts(Reporter *reporter, CountsReport *counts);
 
 /* The low-water mark of the newest report that is durable. Any thread. */

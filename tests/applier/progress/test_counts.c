@@ -177,6 +177,31 @@ static void all_is_taken_at_the_end(void **state)
     counts_free(counts);
 }
 
+static void what_waits_to_be_told_is_joined(void **state)
+{
+    (void)state;
+    Counts *counts = counts_new(1);
+    CountsReport first = {0}, next;
+    add(counts, (Entry[]){{&spread, 0, 100}}, 1, SECOND);
+    assert_true(counts_take(counts, SECOND, true, &next));
+    next.counted = 100;
+    counts_report_join(&first, &next);
+    add(counts, (Entry[]){{&spread, 0, 200}, {&whole, 0, 200}}, 2, 2 * SECOND);
+    assert_true(counts_take(counts, 2 * SECOND, true, &next));
+    next.counted = 200;
+    counts_report_join(&first, &next);
+    assert_null(next.tables);
+    assert_null(next.lanes);
+    assert_int_equal(first.table_count, 3);
+    assert_int_equal(first.tables[0].table, 70);
+    assert_int_equal(first.tables[1].table, 70);
+    assert_int_equal(first.tables[2].table, 80);
+    assert_int_equal(first.counted, 200);
+    assert_non_null(strstr(first.lanes, "\"rows\": 3"));
+    counts_report_free(&first);
+    counts_free(counts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +211,7 @@ int main(void)
         cmocka_unit_test(what_is_counted_is_told_when_no_more_comes),
         cmocka_unit_test(a_truncate_counts_for_each_of_its_tables),
         cmocka_unit_test(all_is_taken_at_the_end),
+        cmocka_unit_test(what_waits_to_be_told_is_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
