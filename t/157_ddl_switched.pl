@@ -80,6 +80,7 @@ caught_up('behind the rollback');
 is_deeply(drift(), [], 'with the same definitions') or diag(explain(drift()));
 $migration->ok(@cutover);
 is($target->sql('postgres', 'SELECT count(e), max(e) FROM a'), '103|4', 'and a second switch');
+wait_until('the applier to end with the switch', sub { !$migration->{applier}->is_running });
 $migration->ok('finish', '--yes', '--no-report');
 is($source->sql('postgres', q{SELECT count(*) FROM pg_event_trigger}), '0', 'finish removes the event triggers');
 done_testing();
