@@ -119,7 +119,7 @@ static int look_once(Database *source, const Question *question, bool *seen, boo
             1, oid) != 0) {
         return -1;
     }
-    int status = snapshot_parse(PQgetvalue(row, 0, 0), LSN_INVALID, &snapshot, error);
+    int status = snapshot_parse(PQgetvalue(row, 0, 0), UINT64_MAX, &snapshot, error);
     if (status == 0) {
         *seen = snapshot_sees(&snapshot, question->xid, LSN_INVALID);
         *there = !PQgetisnull(row, 0, 1);
