@@ -112,7 +112,10 @@ static int pgbouncer_hold(Proxy *proxy, const ProxyContext *context, Error *erro
     return status;
 }
 
-/* One that cannot be resumed does not keep the others. */
+/*
+ * One that cannot be resumed does not keep the others. Files are left alone: who lets go may be a process that watches over another
+ * one, and whoever carries on from there still looks through what stands in them.
+ */
 static int resume_all(Proxy *proxy, Error *error)
 {
     char **entries;
@@ -144,13 +147,6 @@ static int pgbouncer_release(Proxy *proxy, Error *error)
     return resume_all(proxy, error);
 }
 
-/* The same, but nothing may keep clients any longer: a file on another host may, if it does not answer. */
-static int pgbouncer_let_go(Proxy *proxy, Error *error)
-{
-    bool here = proxy->store != NULL && store_path(proxy->store) != NULL;
-    return here ? pgbouncer_release(proxy, error) : resume_all(proxy, error);
-}
-
 const ProxyOperations proxy_pgbouncer = {
     .name = "pgbouncer",
     .summary = "PgBouncer in transaction pooling: PAUSE, edit, RELOAD, RESUME",
@@ -168,7 +164,7 @@ const ProxyOperations proxy_pgbouncer = {
     .end_look = pgbouncer_end_look,
     .restore = pgbouncer_restore,
     .release = pgbouncer_release,
-    .let_go = pgbouncer_let_go,
+    .let_go = resume_all,
     .show = pgbouncer_show,
     .set = pgbouncer_set,
     .set_back = pgbouncer_set_back,
