@@ -38,6 +38,11 @@ static bool is_no_replication(const PQconninfoOption *option)
     return strcmp(option->keyword, "replication") != 0;
 }
 
+static bool is_no_database(const PQconninfoOption *option)
+{
+    return strcmp(option->keyword, "dbname") != 0;
+}
+
 /* The options of uri that are kept, then more; NULL when libpq cannot take it apart. */
 static char *rewrite(const char *uri, bool (*keep)(const PQconninfoOption *option), const char *more)
 {
@@ -72,6 +77,21 @@ char *database_redact(const char *uri)
 char *database_replication(const char *uri)
 {
     return rewrite(uri, is_no_replication, "replication=database");
+}
+
+char *conninfo_with_database(const char *uri, const char *database)
+{
+    char *name = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&name, &size);
+    if (out == NULL) {
+        return NULL;
+    }
+    write_option(out, "dbname", database);
+    fclose(out);
+    char *text = rewrite(uri, is_no_database, name);
+    free(name);
+    return text;
 }
 
 /* What libpq itself puts into quotes. */

@@ -119,6 +119,9 @@ int conninfo_check(const char *uri, const char *end_name, Error *error) MUST_CHE
 /* What uri says for keyword; NULL when it says nothing, or cannot be taken apart. The caller frees it. */
 char *conninfo_get(const char *uri, const char *keyword);
 
+/* uri as a key=value string that leads to that database; NULL when libpq cannot take it apart. The caller frees it. */
+char *conninfo_with_database(const char *uri, const char *database);
+
 /* uri as a key=value string without its passwords, for people to read. The caller frees it. */
 char *database_redact(const char *uri);
 

@@ -37,6 +37,11 @@ my $applier = $migration->follow;
 $migration->wait_until_caught_up;
 $writers->start('load', $proxy->uri('app'));
 
+sub conninfo
+{
+    my ($database) = @_;
+    return 'host=127.0.0.1 port=' . $target->port . ' user=' . getpwuid($<) . (defined $database ? " dbname=$database" : '');
+}
 sub limit { return $_[0]->sql('postgres', q{SELECT datconnlimit FROM pg_database WHERE datname = 'app'}) }
 sub made
 {
@@ -56,7 +61,10 @@ $writers->go_on($source, 'before');
 $migration->exits(3, @rollback, '--yes');
 my $result = $migration->exits(3, @cutover, '--yes', '--reverse-conninfo', 'host=127.0.0.1 port=1 dbname=app');
 like($result->{stderr}, qr/way back.*--reverse-conninfo/s, 'the source cannot reach the target: said beforehand');
+like($migration->exits(2, @cutover, '--yes', '--reverse-conninfo', conninfo('postgres'))->{stderr}, qr/leads to database "postgres", and the target is "app"/,
+    'the way back does not lead to another database of the same server');
 is(made(), '0|0|0', 'and nothing was made');
+$migration->ok(@cutover, '--dry-run', '--reverse-conninfo', conninfo());
 
 # Undone after the way back was made: nothing of it is left.
 my $config = slurp_file($proxy->config);

@@ -238,6 +238,38 @@ static char *default_conninfo(Cutover *cutover)
     return text.data;
 }
 
+/* What --reverse-conninfo leaves out, libpq would take from the name of the user: another database of the same server. */
+static int take_conninfo(Cutover *cutover, const char *given, Error *error)
+{
+    char *database = conninfo_get(given, "dbname"), *service = conninfo_get(given, "service");
+    const char *wanted = cutover->target != NULL ? PQdb(database_connection(cutover->target)) : NULL;
+    int status = 0;
+    if (wanted == NULL || (database == NULL && service != NULL)) {
+        cutover->reverse_conninfo = strdup(given); /* a service file of the source's server may say it */
+    } else if (database == NULL) {
+        cutover->reverse_conninfo = conninfo_with_database(given, wanted);
+    } else if (strcmp(database, wanted) != 0) {
+        error_set(error, ERROR_USAGE, "--reverse-conninfo leads to database \"%s\", and the target is \"%s\"",
+                  database, wanted);
+        status = error_hint(error, "Write dbname=%s in it, or leave dbname out.", wanted);
+    } else {
+        cutover->reverse_conninfo = strdup(given);
+    }
+    free(service);
+    free(database);
+    return status;
+}
+
+static int choose_conninfo(Cutover *cutover, Error *error)
+{
+    const char *given = cutover->options->reverse_conninfo;
+    if (given == NULL) {
+        cutover->reverse_conninfo = cutover->target != NULL ? default_conninfo(cutover) : NULL;
+        return 0;
+    }
+    return conninfo_check(given, "reverse-conninfo", error) == 0 ? take_conninfo(cutover, given, error) : -1;
+}
+
 /* Where a side is: as we reach it, or as the run that began this round did. */
 static int find_endpoint(const Cutover *cutover, DatabaseEnd end, Endpoint *out, Error *error)
 {
@@ -256,14 +288,10 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
 {
     const CutoverOptions *options = cutover->options;
     bool forward = cutover->road->leaving == DATABASE_SOURCE;
-    if ((options->reverse_conninfo != NULL &&
-         conninfo_check(options->reverse_conninfo, "reverse-conninfo", error) != 0) ||
+    if (choose_conninfo(cutover, error) != 0 ||
         (options->probe != NULL && conninfo_check(options->probe, "probe", error) != 0)) {
         return -1;
     }
-    cutover->reverse_conninfo = options->reverse_conninfo != NULL ? strdup(options->reverse_conninfo)
-                                : cutover->target != NULL         ? default_conninfo(cutover)
-                                                                  : NULL;
     ProxyContext *context = &cutover->context;
     context->drain_limit_ms = (int)(options->drain_limit * 1000);
     context->hold_limit_ms = (int)(options->hold_limit * 1000);

@@ -100,6 +100,22 @@ static void replication_is_added_once(void **state)
     assert_null(database_replication("host"));
 }
 
+static void a_database_is_named_once(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"postgresql://app:a%20b@db/shop", "o'ne", "user=app password='a b' host=db dbname='o\\'ne'"},
+        {"host=db", "shop", "host=db dbname=shop"},
+        {"", "", "dbname=''"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *conninfo = conninfo_with_database(cases[i][0], cases[i][1]);
+        assert_string_equal(conninfo, cases[i][2]);
+        free(conninfo);
+    }
+    assert_null(conninfo_with_database("host", "shop"));
+}
+
 static void identifiers_are_quoted(void **state)
 {
     (void)state;
@@ -300,6 +316,7 @@ int main(void)
         cmocka_unit_test(sqlstates_have_classes),
         cmocka_unit_test(passwords_are_left_out),
         cmocka_unit_test(replication_is_added_once),
+        cmocka_unit_test(a_database_is_named_once),
         cmocka_unit_test(identifiers_are_quoted),
         cmocka_unit_test(unreadable_uri_is_a_usage_error_without_its_secrets),
         cmocka_unit_test(an_end_that_nobody_named_is_a_usage_error),
