@@ -13,7 +13,7 @@ my $target = start_target('target');
 my $modes = q{SELECT string_agg(name || ' ' || mode, ', ' ORDER BY name) FROM (
     SELECT tgname AS name, tgenabled AS mode FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT rulename, ev_enabled FROM pg_rewrite WHERE rulename = 'log'
-    UNION ALL SELECT evtname, evtenabled FROM pg_event_trigger) AS m};
+    UNION ALL SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtname NOT LIKE 'penstock%') AS m};
 $source->sql('postgres', <<'SQL');
 CREATE TABLE acct (id int PRIMARY KEY, v int, stamp text);
 CREATE TABLE audit (what text, id int);
