@@ -56,10 +56,12 @@ workspace_processes()
 
 end_workspace_processes()
 {
-    local left attempt
+    local left attempt process
     left=$(workspace_processes)
     [ -n "$left" ] || return 0
-    say "ending what the tests left running: $left"
+    for process in $left; do
+        say "ending what the tests left running: $process $(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | cut -c -100)"
+    done
     kill -QUIT $left 2>/dev/null || true # PostgreSQL's immediate shutdown
     for attempt in $(seq 50); do
         left=$(workspace_processes)
