@@ -461,7 +461,14 @@ int left_behind_judge(Database *source, Database *target, const char *migration,
 {
     Selection selection;
     LeftBehind found = {0};
-    *left = false;
+    if (database_found(target, left, error,
+                       "SELECT 1 FROM penstock.left_behind WHERE migration = $1 AND source_oid = $2::oid", 2,
+                       migration, oid) != 0) {
+        return -1;
+    }
+    if (*left) {
+        return 0; /* by what made it, perhaps: it may have gone at the source since */
+    }
     if (selection_load(target, migration, &selection, error) != 0) {
         return -1;
     }

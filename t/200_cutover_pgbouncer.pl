@@ -87,7 +87,7 @@ wait_until('the applier to wait for the lock', sub {
 $result = $migration->exits(3, @cutover, '--yes', '--prepare-limit', '0.5');
 like($result->{stderr}, qr/in the way: pid \d+ .*publish: .*In the way: pid \d+/s, 'who has locked a table that is to be published is named');
 unlike($result->{stdout}, qr/hold/, 'and nobody was held');
-$result = $migration->exits(3, @cutover, '--yes', '--no-reverse', '--hold-limit', '1');
+$result = $migration->exits(3, @cutover, '--yes', '--no-reverse', '--hold-limit', '4');
 like($result->{stderr}, qr/in the way: pid \d+ \(/, 'the session that the applier waits for is named while it waits');
 like($result->{stderr}, qr/catch up: .*bytes further.*hold limit.*In the way: pid \d+ \(\Q$user\E\).*pg_sleep\(3600\)/s,
     'the session that the applier waits for is named');

@@ -165,19 +165,23 @@ static int wait_until_seen(Resolver *resolver, Database *source, const Question 
     return 0;
 }
 
+/* One that is dropped while it is judged is looked for again: of what is not there nothing can be said but that it has gone. */
 static int look_at_source(Resolver *resolver, Database *source, Question *question, Error *error)
 {
     char oid[16];
-    bool there = false;
+    bool there = false, seen;
     snprintf(oid, sizeof oid, "%u", question->sources[0]->id);
-    if (wait_until_seen(resolver, source, question, &there, error) != 0) {
-        return -1;
+    question->stays_behind = false;
+    int status = wait_until_seen(resolver, source, question, &there, error);
+    if (status == 0 && there) {
+        status = left_behind_judge(source, resolver->target, resolver->options.migration, oid,
+                                   &question->stays_behind, error);
+        if (status == 0 && !question->stays_behind) {
+            status = look_once(source, question, &seen, &there, error);
+        }
     }
     question->noted = !there;
-    question->stays_behind = false;
-    return there ? left_behind_judge(source, resolver->target, resolver->options.migration, oid,
-                                     &question->stays_behind, error)
-                 : 0;
+    return status;
 }
 
 /* Over a connection of its own, which ends with the question: that is rare. Names come in the source's encoding on both sides. */
