@@ -6,7 +6,7 @@
  *
  * Behind an old snapshot on the target the row that is written over and over leaves all that it was, and finding it costs more
  * with each write (an hour of them: some 18,000 versions). So after a write that took long the next one waits in proportion:
- * reports are fewer then, and take a tenth of a core at most.
+ * reports are fewer then, and take a tenth of a core, or one each second.
  *
  * A write that does not come back is a target that is gone without a word: after the timeout reporter_failed says so,
  * and reporter_stop cuts the connection to get the thread back.
@@ -25,7 +25,9 @@
 
 #define CHANGED_MS 200
 #define QUIET_MS 5000
-#define PAUSE_TIMES 9 /* so many times what the last write took */
+#define PAUSE_TIMES 9 /* so many times what the last write took … */
+#define PAUSE_MOST_MS                                                                                        \
+    1000 /* … on a machine that is slow for everybody: who says nothing for seconds counts as dead */
 #define LOOK_SECONDS 1
 #define STOP_MS 2000
 #define LOCK_SECONDS 3
@@ -63,7 +65,7 @@ struct Reporter {
 static unsigned pause_ms(const Reporter *reporter)
 {
     double pause = reporter->took * 1000 * PAUSE_TIMES;
-    return pause < CHANGED_MS ? CHANGED_MS : pause > QUIET_MS ? QUIET_MS : (unsigned)pause;
+    return pause < CHANGED_MS ? CHANGED_MS : pause > PAUSE_MOST_MS ? PAUSE_MOST_MS : (unsigned)pause;
 }
 
 /*

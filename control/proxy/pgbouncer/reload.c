@@ -12,7 +12,8 @@
 #include "pgbouncer/pgbouncer.h"
 #include "text.h"
 
-#define LOGINS_MS 5000
+#define LOGINS_MS 500
+#define LOGINS_PAUSE_MS 20
 #define HELD_LOGINS_MS 300 /* while clients are held: those that log in are of other databases */
 
 typedef struct Shown {
@@ -160,7 +161,7 @@ static void wait_for_logins(Proxy *proxy, bool held)
 {
     int64_t deadline = clock_ms() + (held ? HELD_LOGINS_MS : LOGINS_MS);
     while (logins(proxy) > 0 && clock_ms() < deadline) {
-        clock_pause_ms(1);
+        clock_pause_ms(LOGINS_PAUSE_MS);
     }
 }
 
