@@ -44,6 +44,7 @@ subtest 'an applier that was killed before it had counted' => sub {
     $target->sql('postgres', q{UPDATE penstock.applier SET counted_lsn = '0/1'});
     $migration->follow;
     wait_until('the next one has noticed', sub { $target->sql('postgres', 'SELECT uncounted_at IS NOT NULL FROM penstock.applier') eq 't' });
+    $migration->wait_until_caught_up;    # what it noticed stands there before it is said to run
     plant(q{UPDATE quiet SET v = 'wrong' WHERE id = 9});
     like($migration->exits(3, @cutover)->{stderr}, qr/1 table differs .*: public\.quiet at \(9\)/, 'so all tables are compared');
     like($migration->exits(1, 'verify')->{stdout}, qr/public\.quiet/, 'verify says the same');
