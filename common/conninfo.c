@@ -4,10 +4,11 @@
  * libpq cannot take apart is not shown at all, since nobody knows where its password is.
  */
 #include "database.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "text.h"
 
 /* keyword='value', with ' and \ escaped where the value needs quotes. */
 static void write_option(FILE *out, const char *keyword, const char *value)
@@ -152,19 +153,7 @@ char *conninfo_get(const char *uri, const char *keyword)
 
 char *database_quote(const char *identifier)
 {
-    char *quoted = malloc(2 * strlen(identifier) + 3);
-    if (quoted == NULL) {
-        abort();
-    }
-    char *at = quoted;
-    *at++ = '"';
-    for (; *identifier != '\0'; identifier++) {
-        if (*identifier == '"') {
-            *at++ = '"';
-        }
-        *at++ = *identifier;
-    }
-    *at++ = '"';
-    *at = '\0';
-    return quoted;
+    Text quoted = {0};
+    text_name_add(&quoted, identifier);
+    return quoted.data;
 }

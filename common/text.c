@@ -99,6 +99,22 @@ void text_array_end(Text *text)
     text_append(text, text->size == 0 ? "{}" : "}");
 }
 
+void text_name_add(Text *text, const char *name)
+{
+    text_append(text, "\"");
+    for (; *name != '\0'; name++) {
+        text_append_bytes(text, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+    }
+    text_append(text, "\"");
+}
+
+void text_qualified_add(Text *text, const char *schema, const char *name)
+{
+    text_name_add(text, schema);
+    text_append(text, ".");
+    text_name_add(text, name);
+}
+
 void text_literal_add(Text *text, const char *value)
 {
     text_append(text, strchr(value, '\\') != NULL ? "E'" : "'");

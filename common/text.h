@@ -26,6 +26,12 @@ void text_array_add(Text *text, const char *element);
 /* Closes the brace; an array without elements becomes {}. */
 void text_array_end(Text *text);
 
+/* An SQL identifier, always quoted: "na""me". */
+void text_name_add(Text *text, const char *name);
+
+/* "schema"."name". */
+void text_qualified_add(Text *text, const char *schema, const char *name);
+
 /* An SQL string constant, whatever standard_conforming_strings says. In no encoding of a server is a quote or \ part of a character. */
 void text_literal_add(Text *text, const char *value);
 

@@ -141,9 +141,6 @@ static void take_shape(Described *described, const ChunkShape *shape, bool caref
     if (shape != NULL) {
         described->subject.condition = shape->condition;
         described->subject.range = shape->range;
-        described->subject.range_type = shape->range_type;
-        described->subject.first_key = shape->first_key;
-        described->subject.last_key = shape->last_key;
         described->subject.sample = shape->sample;
         described->subject.pace = shape->pace;
         described->subject.key_parts = shape->key_parts;

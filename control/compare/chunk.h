@@ -9,9 +9,7 @@
 /* What is to be compared, beside the table's names. */
 typedef struct ChunkShape {
     const char *condition; /* as in CompareSubject, like the next ones */
-    const char *range;
-    const char *range_type;
-    const char *first_key, *last_key;
+    QueryRange range;
     int sample;
     ComparePace pace;
     bool key_parts;

@@ -8,28 +8,18 @@
  */
 #include "table_query.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "database.h"
 #include "forms.h"
-#include "text.h"
-
-#include <stdlib.h>
 
 #define SHOWN "100"
-
-static void append_name(Text *sql, const char *name)
-{
-    char *quoted = database_quote(name);
-    text_append(sql, quoted);
-    free(quoted);
-}
 
 static char *column_value(const CompareColumn *column)
 {
     Text value = {0};
     text_append(&value, "t.");
-    append_name(&value, column->name);
+    text_name_add(&value, column->name);
     return value.data;
 }
 
@@ -107,14 +97,22 @@ static void append_hash(Text *sql, const CompareSubject *subject, bool key)
     text_append(sql, subject->to_utf8 ? ", 'UTF8'), 'hex'), 0)" : ", 0)");
 }
 
-static void append_bound(Text *sql, const CompareSubject *subject, const char *comparison, const char *key)
+static void append_bound(Text *sql, const QueryRange *range, const char *comparison, const char *key)
 {
     if (key != NULL && key[0] != '\0') {
         text_append(sql, " AND t.");
-        append_name(sql, subject->range);
+        text_name_add(sql, range->column);
         text_printf(sql, " OPERATOR(pg_catalog.%s) ", comparison);
         text_literal_add(sql, key);
-        text_printf(sql, "::pg_catalog.%s", subject->range_type);
+        text_printf(sql, "::pg_catalog.%s", range->type);
+    }
+}
+
+void query_range_add(Text *sql, const QueryRange *range)
+{
+    if (range->column != NULL) {
+        append_bound(sql, range, ">=", range->first_key);
+        append_bound(sql, range, "<", range->last_key);
     }
 }
 
@@ -124,17 +122,12 @@ static void append_from(Text *sql, const CompareSubject *subject)
     bool conditional = subject->condition != NULL && subject->condition[0] != '\0';
     const char *only = subject->partitioned ? "" : "ONLY ";
     text_printf(sql, conditional ? " FROM (SELECT * FROM %s" : " FROM %s", only);
-    append_name(sql, subject->schema);
-    text_append(sql, ".");
-    append_name(sql, subject->name);
+    text_qualified_add(sql, subject->schema, subject->name);
     if (conditional) {
         text_printf(sql, " %s)", subject->condition);
     }
     text_append(sql, " AS t WHERE true");
-    if (subject->range != NULL) {
-        append_bound(sql, subject, ">=", subject->first_key);
-        append_bound(sql, subject, "<", subject->last_key);
-    }
+    query_range_add(sql, &subject->range);
     if (subject->sample > 0) {
         text_append(sql, " AND pg_catalog.abs(");
         append_hash(sql, subject, true);

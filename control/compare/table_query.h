@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "text.h"
+
 typedef struct CompareColumn {
     const char *name;
     const char *form; /* as forms.h gives it: with FORM_VALUE where the value stands */
@@ -19,25 +21,33 @@ typedef struct ComparePace {
     double seconds;
 } ComparePace;
 
+/* Only rows whose column of that name is in a range of keys; without a column: all. */
+typedef struct QueryRange {
+    const char *column;
+    const char *type;                 /* of pg_catalog, as which they are compared */
+    const char *first_key, *last_key; /* from here on, up to there; NULL or "" where it is open */
+} QueryRange;
+
 typedef struct CompareSubject {
     const char *schema;
     const char *name;
-    bool partitioned;       /* on either side: read with what is below it */
-    bool to_utf8;           /* the servers' encodings differ: hash the text in UTF-8 */
-    bool careful;           /* a row may be longer than a text can be: each value is hashed by itself */
-    const char *condition;  /* "WHERE …" of an extension's table, or NULL */
-    const char *range;      /* only rows whose column of that name is in a range of keys, or NULL */
-    const char *range_type; /* of pg_catalog, as which they are compared */
-    const char *first_key, *last_key; /* from here on, up to there; "" where it is open */
-    int sample;                       /* only so many of 10,000 rows, by the hash of their key; 0: all */
-    ComparePace pace;                 /* of query_totals */
-    bool key_parts;                   /* of rows that differ the key's values are wanted, too */
+    bool partitioned;      /* on either side: read with what is below it */
+    bool to_utf8;          /* the servers' encodings differ: hash the text in UTF-8 */
+    bool careful;          /* a row may be longer than a text can be: each value is hashed by itself */
+    const char *condition; /* "WHERE …" of an extension's table, or NULL */
+    QueryRange range;
+    int sample;       /* only so many of 10,000 rows, by the hash of their key; 0: all */
+    ComparePace pace; /* of query_totals */
+    bool key_parts;   /* of rows that differ the key's values are wanted, too */
     const CompareColumn *columns;
     size_t column_count;
 } CompareSubject;
 
-/* A row for each of count subjects: its number from 0 on, count, sum of hashes; how often it slept, where
- * they have a pace: all, or none. */
+/* " AND …" over the table's alias t, for each end of the range that is not open. */
+void query_range_add(Text *sql, const QueryRange *range);
+
+/* A row for each of count subjects: its number from 0 on, count, sum of hashes; how often it slept, where they have a pace: all, or
+ * none. */
 char *query_totals(const CompareSubject *const *subjects, int count);
 
 /* count and sum of hashes for each of 4096 buckets of keys: bucket, count, sum. */

@@ -12,31 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void append_quoted(Text *text, const char *identifier)
-{
-    char *quoted = database_quote(identifier);
-    text_append(text, quoted);
-    free(quoted);
-}
-
-static void append_qualified(Text *text, const char *schema, const char *table)
-{
-    append_quoted(text, schema);
-    text_append(text, ".");
-    append_quoted(text, table);
-}
-
 static void append_name(Text *text, const TableShape *shape)
 {
-    append_qualified(text, shape->schema, shape->table);
+    text_qualified_add(text, shape->schema, shape->table);
 }
 
 /* Its name on the target. */
 static void append_place(Text *text, const TableShape *shape)
 {
     bool routed = shape->route_table != NULL;
-    append_qualified(text, routed ? shape->route_schema : shape->schema,
-                     routed ? shape->route_table : shape->table);
+    text_qualified_add(text, routed ? shape->route_schema : shape->schema,
+                       routed ? shape->route_table : shape->table);
 }
 
 /* The list of columns; without columns there is none. */
@@ -57,7 +43,7 @@ static void append_bound(const TableShape *shape, const char *word, const char *
 {
     if (key[0] != '\0') {
         text_append(out, word);
-        append_quoted(out, shape->part_column);
+        text_name_add(out, shape->part_column);
         text_append(out, comparison);
         text_literal_add(out, key);
         text_printf(out, "::pg_catalog.%s", shape->part_type);

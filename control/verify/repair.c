@@ -84,18 +84,20 @@ static const char *text_at(const PGresult *pieces, int row, int column)
     return PQgetisnull(pieces, row, column) ? NULL : PQgetvalue(pieces, row, column);
 }
 
+static QueryRange range_of(const PGresult *pieces, int row)
+{
+    return (QueryRange){.column = text_at(pieces, row, PART_COLUMN),
+                        .type = text_at(pieces, row, PART_TYPE),
+                        .first_key = text_at(pieces, row, FIRST_KEY),
+                        .last_key = text_at(pieces, row, LAST_KEY)};
+}
+
 /* Up to BATCH_ROWS wrong rows of the piece, under the present pair or a new one. */
 static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *found, Error *error)
 {
-    const char *first = text_at(pieces, row, FIRST_KEY), *last = text_at(pieces, row, LAST_KEY);
     int number;
-    const ChunkShape shape = {.condition = text_at(pieces, row, CONDITION),
-                              .range =
-                                  first != NULL || last != NULL ? text_at(pieces, row, PART_COLUMN) : NULL,
-                              .range_type = text_at(pieces, row, PART_TYPE),
-                              .first_key = first,
-                              .last_key = last,
-                              .key_parts = true};
+    const ChunkShape shape = {
+        .condition = text_at(pieces, row, CONDITION), .range = range_of(pieces, row), .key_parts = true};
     *found = (CompareTable){.schema = text_copy(PQgetvalue(pieces, row, SCHEMA)),
                             .name = text_copy(PQgetvalue(pieces, row, TABLE))};
     return pairs_adopt(repair->verify->pairs, repair->pair.source, repair->pair.target, &number, error) ==
@@ -172,10 +174,7 @@ static int repair_found(Repair *repair, const PGresult *pieces, int row, const C
                                .name = found->name,
                                .columns = PQgetvalue(pieces, row, COLUMNS),
                                .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
-                               .range = text_at(pieces, row, PART_COLUMN),
-                               .range_type = text_at(pieces, row, PART_TYPE),
-                               .first_key = text_at(pieces, row, FIRST_KEY),
-                               .last_key = text_at(pieces, row, LAST_KEY)};
+                               .range = range_of(pieces, row)};
     RepairBatch batch = {.verify = repair->verify,
                          .source = repair->source,
                          .target = repair->target,

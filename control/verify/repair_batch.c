@@ -15,28 +15,9 @@
 
 #define STALL_SECONDS 60
 
-static void append_name(Text *sql, const char *name)
-{
-    char *quoted = database_quote(name);
-    text_append(sql, quoted);
-    free(quoted);
-}
-
 static void append_table(Text *sql, const RepairTable *table)
 {
-    append_name(sql, table->schema);
-    text_append(sql, ".");
-    append_name(sql, table->name);
-}
-
-/* A literal: standard_conforming_strings is on in these sessions. */
-static void append_literal(Text *sql, const char *text)
-{
-    text_append(sql, "'");
-    for (; *text != '\0'; text++) {
-        text_append_bytes(sql, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
-    }
-    text_append(sql, "'");
+    text_qualified_add(sql, table->schema, table->name);
 }
 
 /* The key's columns and their types, as they are in the database: a row each. */
@@ -59,14 +40,14 @@ static void append_by_keys(Text *sql, const PGresult *key, const CompareTable *f
     text_append(sql, " WHERE (");
     for (int i = 0; i < PQntuples(key); i++) {
         text_append(sql, i > 0 ? ", t." : "t.");
-        append_name(sql, PQgetvalue(key, i, 0));
+        text_name_add(sql, PQgetvalue(key, i, 0));
     }
     text_append(sql, ") IN (VALUES ");
     for (size_t row = 0; row < found->key_count; row++) {
         text_append(sql, row > 0 ? ", (" : "(");
         for (int i = 0; i < PQntuples(key); i++) {
             text_append(sql, i > 0 ? ", " : "");
-            append_literal(sql, found->keys[row].parts[i]);
+            text_literal_add(sql, found->keys[row].parts[i]);
             text_printf(sql, "::%s", PQgetvalue(key, i, 1));
         }
         text_append(sql, ")");
@@ -127,7 +108,7 @@ static int delete_rows(RepairBatch *batch, const PGresult *key, const char *hash
     return status;
 }
 
-int repair_relay(RepairBatch *batch, const char *out, const char *in, Error *error)
+static int relay(RepairBatch *batch, const char *out, const char *in, Error *error)
 {
     const SessionWait wait = {.limit_seconds = STALL_SECONDS, .what = "repairing rows"};
     RelayCount count = {0};
@@ -139,28 +120,36 @@ int repair_relay(RepairBatch *batch, const char *out, const char *in, Error *err
                : -1;
 }
 
-static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
+int repair_copy(RepairBatch *batch, const char *from, Error *error)
 {
     const RepairTable *table = batch->table;
     const char *format = table->binary ? " WITH (FORMAT binary)" : "";
     Text out = {0}, in = {0};
-    bool any = true;
-    text_printf(&out, "COPY (SELECT %s FROM ONLY ", table->columns);
-    append_table(&out, table);
-    text_append(&out, " AS t");
-    if (PQntuples(key) > 0) {
-        append_by_keys(&out, key, batch->found);
-    } else {
-        any = append_by_hash(&out, table, hash, batch->found, true);
-    }
-    text_printf(&out, ") TO STDOUT%s", format);
+    text_printf(&out, "COPY (SELECT %s FROM %s) TO STDOUT%s", table->columns, from, format);
     text_append(&in, "COPY ");
     append_table(&in, table);
     text_printf(&in, table->columns[0] != '\0' ? " (%s) FROM STDIN%s" : "%s FROM STDIN%s", table->columns,
                 format);
-    int status = any ? repair_relay(batch, out.data, in.data, error) : 0;
+    int status = relay(batch, out.data, in.data, error);
     text_free(&out);
     text_free(&in);
+    return status;
+}
+
+static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
+{
+    Text from = {0};
+    bool any = true;
+    text_append(&from, "ONLY ");
+    append_table(&from, batch->table);
+    text_append(&from, " AS t");
+    if (PQntuples(key) > 0) {
+        append_by_keys(&from, key, batch->found);
+    } else {
+        any = append_by_hash(&from, batch->table, hash, batch->found, true);
+    }
+    int status = any ? repair_copy(batch, from.data, error) : 0;
+    text_free(&from);
     return status;
 }
 

@@ -5,15 +5,14 @@
 
 #include "compare.h"
 #include "database.h"
+#include "table_query.h"
 #include "verify.h"
 
 typedef struct RepairTable {
     const char *schema, *name;
-    const char *columns;    /* that are copied: quoted, with commas between */
-    bool binary;            /* they travel in binary */
-    const char *range;      /* of a piece: the column whose values are in a range, or NULL: the whole table */
-    const char *range_type; /* of pg_catalog, as which they are compared */
-    const char *first_key, *last_key; /* from here on, up to there; NULL where it is open */
+    const char *columns; /* that are copied: quoted, with commas between */
+    bool binary;         /* they travel in binary */
+    QueryRange range;    /* of a piece */
 } RepairTable;
 
 typedef struct RepairBatch {
@@ -28,8 +27,8 @@ typedef struct RepairBatch {
 /* repair_piece.c: all of the piece, in the transactions that are open. */
 int repair_whole(RepairBatch *batch, Error *error) MUST_CHECK;
 
-/* A COPY out of the source into the target: both statements, and the rows. */
-int repair_relay(RepairBatch *batch, const char *out, const char *in, Error *error) MUST_CHECK;
+/* Copies the table's rows out of the source into the target; which of them: what follows on FROM. */
+int repair_copy(RepairBatch *batch, const char *from, Error *error) MUST_CHECK;
 
 /*
  * Parts of a WITH behind one that gives key and how of each repaired row as `repaired`: rows that the pass ($1) has listed of the

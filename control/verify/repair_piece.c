@@ -13,34 +13,13 @@
 #include "repair_batch.h"
 #include "text.h"
 
-static void append_name(Text *sql, const char *name)
-{
-    char *quoted = database_quote(name);
-    text_append(sql, quoted);
-    free(quoted);
-}
-
-static void append_bound(Text *sql, const RepairTable *table, const char *comparison, const char *key)
-{
-    if (key != NULL) {
-        text_append(sql, " AND t.");
-        append_name(sql, table->range);
-        text_printf(sql, " OPERATOR(pg_catalog.%s) ", comparison);
-        text_literal_add(sql, key);
-        text_printf(sql, "::pg_catalog.%s", table->range_type);
-    }
-}
-
 /* "ONLY s.t AS t WHERE …" */
 static void append_piece(Text *sql, const RepairTable *table)
 {
     text_append(sql, "ONLY ");
-    append_name(sql, table->schema);
-    text_append(sql, ".");
-    append_name(sql, table->name);
+    text_qualified_add(sql, table->schema, table->name);
     text_append(sql, " AS t WHERE true");
-    append_bound(sql, table, ">=", table->first_key);
-    append_bound(sql, table, "<", table->last_key);
+    query_range_add(sql, &table->range);
 }
 
 /* A row for each of the piece: k what is shown of its key, i that and its number among the same, h its hash. */
@@ -73,21 +52,10 @@ static void append_deleted(Text *sql, const RepairBatch *batch)
 
 static int copy_piece(RepairBatch *batch, Error *error)
 {
-    const RepairTable *table = batch->table;
-    const char *format = table->binary ? " WITH (FORMAT binary)" : "";
-    Text out = {0}, in = {0};
-    text_printf(&out, "COPY (SELECT %s FROM ", table->columns);
-    append_piece(&out, table);
-    text_printf(&out, ") TO STDOUT%s", format);
-    text_append(&in, "COPY ");
-    append_name(&in, table->schema);
-    text_append(&in, ".");
-    append_name(&in, table->name);
-    text_printf(&in, table->columns[0] != '\0' ? " (%s) FROM STDIN%s" : "%s FROM STDIN%s", table->columns,
-                format);
-    int status = repair_relay(batch, out.data, in.data, error);
-    text_free(&out);
-    text_free(&in);
+    Text from = {0};
+    append_piece(&from, batch->table);
+    int status = repair_copy(batch, from.data, error);
+    text_free(&from);
     return status;
 }
 

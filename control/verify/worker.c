@@ -60,10 +60,10 @@ static ChunkShape shape_of(const Worker *worker, const PassJob *job, int row)
     return (ChunkShape){
         .condition =
             PQgetisnull(tables, row, PASS_CONDITION) ? NULL : PQgetvalue(tables, row, PASS_CONDITION),
-        .range = is_part(job) ? PQgetvalue(tables, row, PASS_PART_COLUMN) : NULL,
-        .range_type = is_part(job) ? PQgetvalue(tables, row, PASS_PART_TYPE) : NULL,
-        .first_key = job->first_key,
-        .last_key = job->last_key,
+        .range = {.column = PQgetvalue(tables, row, PASS_PART_COLUMN),
+                  .type = PQgetvalue(tables, row, PASS_PART_TYPE),
+                  .first_key = job->first_key,
+                  .last_key = job->last_key},
         .sample = worker->verify->options->sample,
         .pace = pace_now(worker->verify, strtod(PQgetvalue(tables, row, PASS_ROW_BYTES), NULL)),
     };

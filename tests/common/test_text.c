@@ -56,12 +56,26 @@ static void a_copy_is_the_callers_own(void **state)
     free(copy);
 }
 
+static void names_and_literals_are_quoted(void **state)
+{
+    (void)state;
+    Text sql = {0};
+    text_name_add(&sql, "a\"b");
+    text_append(&sql, " ");
+    text_qualified_add(&sql, "Schema", "t.\"\"");
+    text_append(&sql, " ");
+    text_literal_add(&sql, "it's");
+    text_append(&sql, " ");
+    text_literal_add(&sql, "a\\'");
+    assert_string_equal(sql.data, "\"a\"\"b\" \"Schema\".\"t.\"\"\"\"\" 'it''s' E'a\\\\'''");
+    text_free(&sql);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(array_elements_are_quoted),
-        cmocka_unit_test(array_without_elements_is_empty),
-        cmocka_unit_test(text_grows_over_its_first_size),
+        cmocka_unit_test(array_elements_are_quoted),     cmocka_unit_test(array_without_elements_is_empty),
+        cmocka_unit_test(names_and_literals_are_quoted), cmocka_unit_test(text_grows_over_its_first_size),
         cmocka_unit_test(a_copy_is_the_callers_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

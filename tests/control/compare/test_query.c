@@ -88,10 +88,7 @@ static void ranges_conditions_and_samples_restrict(void **state)
     CompareSubject subject = plain;
     subject.column_count = 1;
     subject.condition = "WHERE id > 5";
-    subject.range = "id";
-    subject.range_type = "int8";
-    subject.first_key = "10";
-    subject.last_key = "";
+    subject.range = (QueryRange){.column = "id", .type = "int8", .first_key = "10", .last_key = ""};
     subject.sample = 100;
     const CompareSubject *subjects[] = {&subject};
     check(query_totals(subjects, 1),
