@@ -84,7 +84,13 @@ static const char *lacks(Database *server, const char *user, const char *method)
     return what;
 }
 
-static int judge(Database *server, const HbaLogin *login, char **why, Error *error)
+typedef struct Login {
+    const char *database;
+    const char *user;
+    const char *address; /* as the server would see it; NULL: not known */
+} Login;
+
+static int judge(Database *server, const Login *login, char **why, Error *error)
 {
     PGresult *first;
     Text text = {0};
@@ -108,13 +114,6 @@ static int judge(Database *server, const HbaLogin *login, char **why, Error *err
     return 0;
 }
 
-int hba_judge(Database *server, const HbaLogin *login, char **why, Error *error)
-{
-    bool can;
-    *why = NULL;
-    return can_judge(server, &can, error) != 0 ? -1 : can ? judge(server, login, why, error) : 0;
-}
-
 /* Judges each row of user and address; names adds who it is. */
 static int judge_rows(Database *server, const char *database, const PGresult *rows, bool names, char **why,
                       Error *error)
@@ -123,9 +122,9 @@ static int judge_rows(Database *server, const char *database, const PGresult *ro
     int status = 0;
     for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
         char *one = NULL;
-        HbaLogin login = {.database = database,
-                          .user = PQgetvalue(rows, i, 0),
-                          .address = PQgetisnull(rows, i, 1) ? NULL : PQgetvalue(rows, i, 1)};
+        Login login = {.database = database,
+                       .user = PQgetvalue(rows, i, 0),
+                       .address = PQgetisnull(rows, i, 1) ? NULL : PQgetvalue(rows, i, 1)};
         status = judge(server, &login, &one, error);
         if (status == 0 && one != NULL) {
             text_append(&all, all.size > 0 ? "; " : "");
@@ -147,8 +146,9 @@ static int judge_rows(Database *server, const char *database, const PGresult *ro
     " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"          \
     "  AND pid <> pg_backend_pid() AND left(application_name, 9) <> 'penstock ' AND client_addr IS NOT NULL"
 
-int hba_judge_user(Database *now, Database *server, const char *database, const char *user, char **why,
-                   Error *error)
+/* Whom sql gives of the sessions at now. */
+static int judge_found(Database *now, Database *server, const char *database, const char *user,
+                       const char *sql, char **why, Error *error)
 {
     PGresult *rows;
     bool can;
@@ -159,35 +159,26 @@ int hba_judge_user(Database *now, Database *server, const char *database, const 
     if (!can) {
         return 0;
     }
-    if (database_query(
-            now, &rows, error,
-            "SELECT $1::text, a.address FROM (SELECT 1) one LEFT JOIN (SELECT DISTINCT host(client_addr)"
-            " AS address" SESSIONS " AND usename = $1 LIMIT 8) a ON true",
-            1, user) != 0) {
+    if (database_query(now, &rows, error, sql, user != NULL ? 1 : 0, user) != 0) {
         return -1;
     }
-    int status = judge_rows(server, database, rows, false, why, error);
+    int status = judge_rows(server, database, rows, user == NULL, why, error);
     PQclear(rows);
     return status;
 }
 
+int hba_judge_user(Database *now, Database *server, const char *database, const char *user, char **why,
+                   Error *error)
+{
+    return judge_found(now, server, database, user,
+                       "SELECT $1::text, a.address FROM (SELECT 1) one LEFT JOIN (SELECT DISTINCT "
+                       "host(client_addr) AS address" SESSIONS " AND usename = $1 LIMIT 8) a ON true",
+                       why, error);
+}
+
 int hba_judge_sessions(Database *now, Database *server, const char *database, char **why, Error *error)
 {
-    PGresult *rows;
-    bool can;
-    *why = NULL;
-    if (can_judge(server, &can, error) != 0) {
-        return -1;
-    }
-    if (!can) {
-        return 0;
-    }
-    if (database_query(now, &rows, error,
-                       "SELECT DISTINCT usename, host(client_addr)" SESSIONS " ORDER BY 1, 2 LIMIT 100",
-                       0) != 0) {
-        return -1;
-    }
-    int status = judge_rows(server, database, rows, true, why, error);
-    PQclear(rows);
-    return status;
+    return judge_found(now, server, database, NULL,
+                       "SELECT DISTINCT usename, host(client_addr)" SESSIONS " ORDER BY 1, 2 LIMIT 100", why,
+                       error);
 }

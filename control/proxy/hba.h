@@ -9,21 +9,10 @@
 #include "database.h"
 #include "error.h"
 
-typedef struct HbaLogin {
-    const char *database;
-    const char *user;
-    const char *address; /* as the server would see it; NULL: not known */
-} HbaLogin;
-
 /*
- * *why says by what the login would be turned away ("line 7 of pg_hba.conf there rejects it"); NULL: nothing is known that would. The
- * caller frees it.
- */
-int hba_judge(Database *server, const HbaLogin *login, char **why, Error *error) MUST_CHECK;
-
-/*
- * The same for a user of the database, from each address that its sessions at now come from, and from nowhere known where it has
- * none.
+ * *why says by what a login of that user to the database would be turned away ("line 7 of pg_hba.conf there rejects it"), from each
+ * address that its sessions at now come from, and from nowhere known where it has none; NULL: nothing is known that would. The caller
+ * frees it.
  */
 int hba_judge_user(Database *now, Database *server, const char *database, const char *user, char **why,
                    Error *error) MUST_CHECK;
