@@ -389,8 +389,10 @@ static int query(Database *database, PGresult **out, Error *error, const char *s
                  va_list args)
 {
     const char *values[MAX_PARAMS];
-    if (nparams > MAX_PARAMS) {
+    if (out != NULL) {
         *out = NULL;
+    }
+    if (nparams > MAX_PARAMS) {
         return error_set(error, ERROR_USAGE, "%s: a query with %d parameters cannot be sent there",
                          end_names[database->end], nparams);
     }
@@ -421,12 +423,10 @@ int database_often(Database *database, PGresult **out, Error *error, const char 
 
 int database_execute(Database *database, Error *error, const char *sql, int nparams, ...)
 {
-    PGresult *result;
     va_list args;
     va_start(args, nparams);
-    int status = query(database, &result, error, sql, false, nparams, args);
+    int status = query(database, NULL, error, sql, false, nparams, args);
     va_end(args);
-    PQclear(result);
     return status;
 }
 

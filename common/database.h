@@ -66,7 +66,8 @@ int database_version(const Database *database);
 
 /*
  * Runs sql with nparams text parameters ($1…; a NULL pointer is SQL NULL) given as const char * varargs, and
- * gives the result, which the caller frees with PQclear. With nparams = 0 sql may hold several statements.
+ * gives the result, which the caller frees with PQclear; where out is NULL it is thrown away. With nparams = 0 sql may hold several
+ * statements.
  */
 int database_query(Database *database, PGresult **out, Error *error, const char *sql, int nparams,
                    ...) MUST_CHECK;

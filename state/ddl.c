@@ -173,9 +173,7 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
                      : -1;
     }
     if (status == 0 && tables != NULL) {
-        PGresult *ignored = NULL;
-        status = database_often(target, &ignored, error, known_sql, 2, place->migration, tables);
-        PQclear(ignored);
+        status = database_often(target, NULL, error, known_sql, 2, place->migration, tables);
     }
     if (status == 0 && tables != NULL && created) {
         status = database_execute(target, error, created_sql, 3, place->migration, tables, text.lsn);

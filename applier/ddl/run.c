@@ -30,30 +30,22 @@ static int has_owners(Database *target, const DdlPlace *place, bool *owners, Err
                           "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners", 1, place->migration);
 }
 
-static int execute_often(Database *target, Error *error, const char *sql, const char *value)
-{
-    PGresult *ignored = NULL;
-    int status = database_often(target, &ignored, error, sql, 1, value);
-    PQclear(ignored);
-    return status;
-}
-
 static int set_up(Database *target, const DdlPlace *place, const DdlMessage *message, Error *error)
 {
     char *settings = ddl_message_part(message, "settings");
     bool owners = true;
     int status = has_owners(target, place, &owners, error);
     if (status == 0 && settings != NULL) {
-        status = execute_often(target, error, settings_sql, settings);
+        status = database_often(target, NULL, error, settings_sql, 1, settings);
     }
     if (status == 0 && owners && message->role[0] != '\0') {
-        status = execute_often(target, error, role_sql, message->role);
+        status = database_often(target, NULL, error, role_sql, 1, message->role);
         if (status != 0 && strcmp(error->sqlstate, "22023") == 0) {
             error_hint(error, "penstock roles makes the roles that the target lacks");
         }
     }
     if (status == 0) {
-        status = execute_often(target, error, path_sql, message->path);
+        status = database_often(target, NULL, error, path_sql, 1, message->path);
     }
     free(settings);
     return status;
