@@ -133,12 +133,6 @@ static void print_selection(FILE *out, const json_t *document)
             view_number(document, "selection.relations_left"), view_number(document, "selection.rows_left"));
 }
 
-static bool applying(const json_t *document)
-{
-    return view_true(document, "running.applier") &&
-           strcmp(view_text(document, "applier.state"), "streaming") == 0;
-}
-
 static void print_lag(FILE *out, const json_t *document)
 {
     char bytes[32], age[48];
@@ -186,7 +180,7 @@ static void print_catch_up(FILE *out, const json_t *document)
         fprintf(out, "in %s at this rate: ", view_duration(seconds, when, sizeof when));
         print_speeds(out, document);
         fputc('\n', out);
-    } else if (!applying(document)) {
+    } else if (!view_applying(document)) {
         fputs("no: nothing is being applied\n", out);
     } else if (json_array_size(view_at(document, "applier.blocked")) > 0) {
         fputs("not known: a lock is in the way\n", out);
@@ -255,7 +249,7 @@ static void print_progress(FILE *out, const json_t *document)
         view_count(view_number(document, "rates.rows_per_second"), rows, sizeof rows));
     status_label(out, "caught up");
     print_catch_up(out, document);
-    if (applying(document)) {
+    if (view_applying(document)) {
         print_blocked(out, document);
     }
 }

@@ -48,3 +48,31 @@ bool view_stream_is_over(const json_t *document)
     return view_in_phase(document, "switched") || view_in_phase(document, "rolled back") ||
            view_in_phase(document, "finished");
 }
+
+bool view_slot_lost(const json_t *document)
+{
+    return view_in_phase(document, "copied") && json_is_false(view_at(document, "slot.exists"));
+}
+
+bool view_applier_failed(const json_t *document)
+{
+    return view_in_phase(document, "copied") && !view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "failed") == 0;
+}
+
+bool view_copy_again(const json_t *document)
+{
+    return view_in_phase(document, "copied") && json_array_size(view_at(document, "copy.again")) > 0;
+}
+
+bool view_way_back_stands_still(const json_t *document)
+{
+    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot")) &&
+           !view_true(document, "reverse.slot.active");
+}
+
+bool view_applying(const json_t *document)
+{
+    return view_true(document, "running.applier") &&
+           strcmp(view_text(document, "applier.state"), "streaming") == 0;
+}

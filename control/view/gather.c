@@ -205,12 +205,6 @@ static void place_slot(json_t *document)
     json_object_del(source, "slot");
 }
 
-static bool applying(const json_t *document)
-{
-    return view_true(document, "running.applier") &&
-           strcmp(view_text(document, "applier.state"), "streaming") == 0;
-}
-
 static void add_rates(json_t *document)
 {
     static const char *const names[] = {
@@ -221,7 +215,7 @@ static void add_rates(json_t *document)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *value = json_object_get(said, names[i]);
         json_object_set_new(rates, names[i],
-                            applying(document) && value != NULL ? json_incref(value) : json_integer(0));
+                            view_applying(document) && value != NULL ? json_incref(value) : json_integer(0));
     }
     json_object_set_new(document, "rates", rates);
     json_object_del(json_object_get(document, "applier"), "rates");
@@ -232,7 +226,7 @@ static double catch_up(const json_t *document, double bytes, double seconds)
 {
     double gained = view_number(document, "rates.applied_bytes_per_second") -
                     view_number(document, "rates.source_bytes_per_second");
-    if (bytes == 0 || (applying(document) && seconds >= 0 && seconds < CLOSE_SECONDS)) {
+    if (bytes == 0 || (view_applying(document) && seconds >= 0 && seconds < CLOSE_SECONDS)) {
         return 0;
     }
     bool blocked = json_array_size(view_at(document, "applier.blocked")) > 0;

@@ -46,17 +46,6 @@ static bool cut_short(const json_t *document)
             (view_in_phase(document, "switched") && view_rollback_open(document)));
 }
 
-static bool slot_lost(const json_t *document)
-{
-    return followed(document) && json_is_false(view_at(document, "slot.exists"));
-}
-
-static bool applier_failed(const json_t *document)
-{
-    return followed(document) && !view_true(document, "running.applier") &&
-           strcmp(view_text(document, "applier.state"), "failed") == 0;
-}
-
 static void say_applier_failed(const json_t *document, char *out, size_t size)
 {
     snprintf(out, size, "the applier has failed: %s", view_text(document, "applier.error.message"));
@@ -64,7 +53,7 @@ static void say_applier_failed(const json_t *document, char *out, size_t size)
 
 static bool applier_absent(const json_t *document)
 {
-    return followed(document) && !view_true(document, "running.applier") && !applier_failed(document);
+    return followed(document) && !view_true(document, "running.applier") && !view_applier_failed(document);
 }
 
 static bool source_lost(const json_t *document)
@@ -149,11 +138,6 @@ static void say_drifted(const json_t *document, char *out, size_t size)
              captured && !switched ? ", unless it is still to come in the stream" : "");
 }
 
-static bool copy_again(const json_t *document)
-{
-    return followed(document) && json_array_size(view_at(document, "copy.again")) > 0;
-}
-
 static void say_copy_again(const json_t *document, char *out, size_t size)
 {
     const json_t *list = view_at(document, "copy.again");
@@ -168,12 +152,6 @@ static bool copy_stopped(const json_t *document)
 {
     return (view_in_phase(document, "created") || view_in_phase(document, "copying")) &&
            !view_true(document, "running.control");
-}
-
-static bool way_back_stands_still(const json_t *document)
-{
-    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot")) &&
-           !view_true(document, "reverse.slot.active");
 }
 
 /* The first proxy's file that does not say any more what the switch wrote; NULL: none. */
@@ -213,8 +191,8 @@ static const struct {
     {"clients-held", held, NULL, say_held},
     {"cut-short", cut_short, "a cutover or rollback was cut short; clients are not held", NULL},
     {"proxy-file", file_changed, NULL, say_file_changed},
-    {"slot-lost", slot_lost, "the slot is gone, and with it what happened since", NULL},
-    {"applier-failed", applier_failed, NULL, say_applier_failed},
+    {"slot-lost", view_slot_lost, "the slot is gone, and with it what happened since", NULL},
+    {"applier-failed", view_applier_failed, NULL, say_applier_failed},
     {"applier-not-running", applier_absent, "the applier is not running, and the source keeps WAL for it",
      NULL},
     {"source-unreachable", source_lost, NULL, say_source_lost},
@@ -227,9 +205,9 @@ static const struct {
      "them anew; penstock status --schema says what differs by now",
      NULL},
     {"drift", drifted, NULL, say_drifted},
-    {"copy-again", copy_again, NULL, say_copy_again},
+    {"copy-again", view_copy_again, NULL, say_copy_again},
     {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},
-    {"way-back-stopped", way_back_stands_still,
+    {"way-back-stopped", view_way_back_stands_still,
      "the way back does not stream, and the target keeps WAL for it", NULL},
 };
 

@@ -30,20 +30,9 @@ static bool copy_stopped(const json_t *document)
     return view_in_phase(document, "created") || view_in_phase(document, "copying");
 }
 
-/* Some tables cannot be kept right by the applier any more. */
-static bool copy_again(const json_t *document)
-{
-    return view_in_phase(document, "copied") && json_array_size(view_at(document, "copy.again")) > 0;
-}
-
 static bool copy_again_runs(const json_t *document)
 {
-    return copy_again(document) && view_true(document, "running.control");
-}
-
-static bool slot_lost(const json_t *document)
-{
-    return view_in_phase(document, "copied") && json_is_false(view_at(document, "slot.exists"));
+    return view_copy_again(document) && view_true(document, "running.control");
 }
 
 /* The last step of the journal belongs to an operation that neither ended nor was undone. */
@@ -75,12 +64,6 @@ static bool cutover_runs(const json_t *document)
     return view_cutover_open(document) && view_true(document, "running.control");
 }
 
-static bool applier_failed(const json_t *document)
-{
-    return view_in_phase(document, "copied") && !view_true(document, "running.applier") &&
-           strcmp(view_text(document, "applier.state"), "failed") == 0;
-}
-
 static bool applier_absent(const json_t *document)
 {
     return view_in_phase(document, "copied") && !view_true(document, "running.applier");
@@ -105,12 +88,6 @@ static bool far_behind(const json_t *document)
 static bool near(const json_t *document)
 {
     return view_in_phase(document, "copied");
-}
-
-static bool way_back_stands_still(const json_t *document)
-{
-    return view_in_phase(document, "switched") && json_is_object(view_at(document, "reverse.slot")) &&
-           !view_true(document, "reverse.slot.active");
 }
 
 static bool way_back(const json_t *document)
@@ -140,20 +117,20 @@ static const struct {
     {view_cutover_open,
      "A cutover was cut short: `penstock cutover --resume` to go on, or `penstock cutover --undo`."},
     {source_lost, "The source cannot be reached: see that it runs and answers from here."},
-    {slot_lost,
+    {view_slot_lost,
      "The slot is gone, and with it the changes since: `penstock finish --abandon`, then begin again."},
-    {applier_failed, "Solve what the applier's error says, then `penstock follow`."},
+    {view_applier_failed, "Solve what the applier's error says, then `penstock follow`."},
     {applier_absent, "`penstock follow`: the applier is not running, and the source keeps WAL for it."},
     {applier_waits, "Nothing, unless it lasts: the applier waits for a server and tries again by itself."},
     {copy_again_runs, "Wait: the copy is running."},
-    {copy_again,
+    {view_copy_again,
      "Stop `penstock follow`, `penstock copy` for what has to be copied again, then `penstock follow`."},
     {far_behind, "Wait until the lag is small; then `penstock cutover`."},
     {near, "`penstock cutover`, when you are ready: the target is close behind."},
     {rollback_runs, "Wait: the rollback is running."},
     {view_rollback_open,
      "A rollback was cut short: `penstock rollback --resume` to go on, or `penstock rollback --undo`."},
-    {way_back_stands_still,
+    {view_way_back_stands_still,
      "The source does not follow the target, which keeps WAL for it: its log says why. Without a way back: "
      "`penstock finish`."},
     {way_back,

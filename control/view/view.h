@@ -77,3 +77,14 @@ bool view_in_phase(const json_t *document, const char *phase);
 bool view_stream_is_over(const json_t *document);
 bool view_cutover_open(const json_t *document);
 bool view_rollback_open(const json_t *document);
+
+/* The slot is gone with what happened since; the applier has ended with an error; some tables cannot be kept right by it any more. */
+bool view_slot_lost(const json_t *document);
+bool view_applier_failed(const json_t *document);
+bool view_copy_again(const json_t *document);
+
+/* After the switch the source does not follow the target. */
+bool view_way_back_stands_still(const json_t *document);
+
+/* Whether changes are being applied at this moment. */
+bool view_applying(const json_t *document);
