@@ -165,18 +165,17 @@ static int forgive(Governor *governor, Error *error)
 
 static void see_what_may_be_seen(Governor *governor, const int64_t *limits, bool all, int64_t *figures)
 {
-    static const char why[] = "the role of --source does not see other sessions (GRANT pg_read_all_stats)";
-    if (!all && limits[MAX_LAG] >= 0) {
-        be_blind(governor, MAX_LAG, "max-lag", why);
-        figures[MAX_LAG] = 0;
-    }
-    if (!all && limits[MAX_SESSIONS] >= 0) {
-        be_blind(governor, MAX_SESSIONS, "max-sessions", why);
-        figures[MAX_SESSIONS] = 0;
-    }
-    if (!all && limits[MAX_XMIN_AGE] >= 0) {
-        be_blind(governor, MAX_XMIN_AGE, "max-xmin-age", why);
-        figures[MAX_XMIN_AGE] = 0;
+    static const struct {
+        Limit limit;
+        const char *name;
+    } of_others[] = {{MAX_LAG, "max-lag"}, {MAX_SESSIONS, "max-sessions"}, {MAX_XMIN_AGE, "max-xmin-age"}};
+    for (size_t i = 0; i < sizeof of_others / sizeof *of_others; i++) {
+        Limit limit = of_others[i].limit;
+        if (!all && limits[limit] >= 0) {
+            be_blind(governor, limit, of_others[i].name,
+                     "the role of --source does not see other sessions (GRANT pg_read_all_stats)");
+            figures[limit] = 0;
+        }
     }
 }
 
