@@ -37,23 +37,28 @@ static void name_settled(const CopyOptions *options, const char *settled[4])
     settled[count] = NULL;
 }
 
-/* What the trial could not make of what holds the rows: without it nothing can be copied, whatever is accepted. NULL: nothing. */
+/* Of what holds the rows: without it nothing can be copied, whatever is accepted. */
+static bool is_hopeless(const char *object)
+{
+    return strncmp(object, "TABLE ", 6) == 0 ||
+           (strncmp(object, "SEQUENCE ", 9) == 0 && strncmp(object, "SEQUENCE OWNED BY ", 18) != 0);
+}
+
+/* The first such thing that the trial could not make, or NULL. */
 static const char *first_hopeless(const json_t *outcomes)
 {
-    static const char *const kinds[] = {"TABLE ", "SEQUENCE "}; /* SEQUENCE OWNED BY is none */
     size_t i, j;
     json_t *outcome, *finding;
     json_array_foreach(outcomes, i, outcome)
     {
-        bool tried = strcmp(json_string_value(json_object_get(outcome, "id")), "schema-trial") == 0;
+        if (strcmp(json_string_value(json_object_get(outcome, "id")), "schema-trial") != 0) {
+            continue;
+        }
         json_array_foreach(json_object_get(outcome, "findings"), j, finding)
         {
             const char *object = json_string_value(json_object_get(finding, "object"));
-            for (size_t k = 0; tried && object != NULL && k < sizeof kinds / sizeof *kinds; k++) {
-                if (strncmp(object, kinds[k], strlen(kinds[k])) == 0 &&
-                    strncmp(object, "SEQUENCE OWNED BY ", 18) != 0) {
-                    return object;
-                }
+            if (object != NULL && is_hopeless(object)) {
+                return object;
             }
         }
     }
