@@ -12,7 +12,6 @@
 #include "database.h"
 #include "ddl_rows.h"
 #include "lock.h"
-#include "lock.h"
 #include "option.h"
 #include "state.h"
 

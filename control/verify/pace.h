@@ -1,7 +1,7 @@
 /*
  * How fast this process compares: as --rate and `penstock throttle` say (governor.h), by the same brake as the copy's.
  *
- *     pace_open ──► pace_tick, now and then on the main thread; pace_wait, the work, pace_spend by each worker ──► pace_close
+ *     pace_open ──► pace_tick, now and then on the main thread; the work, pace_spend by each worker ──► pace_close
  */
 #pragma once
 
