@@ -26,6 +26,10 @@ void text_array_add(Text *text, const char *element);
 /* Closes the brace; an array without elements becomes {}. */
 void text_array_end(Text *text);
 
+/* What a macro stands for, as a constant string: a number within SQL. */
+#define TEXT_OF(macro) TEXT_OF_WORD(macro)
+#define TEXT_OF_WORD(word) #word
+
 /* An SQL identifier, always quoted: "na""me". */
 void text_name_add(Text *text, const char *name);
 

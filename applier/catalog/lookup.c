@@ -13,9 +13,7 @@
 
 #include "text.h"
 
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
-#define MANY TEXT(LOOKUP_MANY)
+#define MANY TEXT_OF(LOOKUP_MANY)
 
 static const char lookup_sql[] =
     "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "

@@ -17,8 +17,6 @@
 
 /* OIDs below it are the same in every server (access/transam.h, FirstGenbkiObjectId). */
 #define FIRST_OWN_OID 10000
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
 
 typedef struct TypeEntry {
     UT_hash_handle hh;
@@ -158,7 +156,7 @@ static int load_arrays(Types *types, Database *target, Error *error)
         return 0;
     }
     if (database_query(target, &result, error,
-                       "SELECT oid, typarray FROM pg_type WHERE oid < " TEXT(
+                       "SELECT oid, typarray FROM pg_type WHERE oid < " TEXT_OF(
                            FIRST_OWN_OID) " AND typarray <> 0 AND typtype <> 'p'",
                        0) != 0) {
         return -1;

@@ -158,9 +158,6 @@ int probe_not_looked_at(CheckContext *context, json_t *findings, Error *error)
     return 0;
 }
 
-/* By the speed at which one connection carries rows, as wal_probe.c has it. */
-#define BYTES_PER_MINUTE (INT64_C(30000000) * 60)
-
 int probe_uncut(CheckContext *context, json_t *findings, Error *error)
 {
     PGresult *rows = NULL;
@@ -169,7 +166,8 @@ int probe_uncut(CheckContext *context, json_t *findings, Error *error)
         return -1;
     }
     for (int i = 0; i < PQntuples(rows); i++) {
-        int64_t bytes = strtoll(PQgetvalue(rows, i, 1), NULL, 10), minutes = bytes / BYTES_PER_MINUTE;
+        int64_t bytes = strtoll(PQgetvalue(rows, i, 1), NULL, 10),
+                minutes = bytes / CONNECTION_BYTES_PER_SECOND / 60;
         char detail[400];
         snprintf(detail, sizeof detail, "%.1f GB, about %lld h %02lld min: %.250s", (double)bytes / 1e9,
                  (long long)(minutes / 60), (long long)(minutes % 60), PQgetvalue(rows, i, 2));

@@ -20,6 +20,9 @@
 
 #define RELATION_NAME "format('%I.%I', n.nspname, c.relname)"
 
+/* How fast one connection carries rows, about. */
+#define CONNECTION_BYTES_PER_SECOND 30000000
+
 /* A query that looks like one line, at most 60 characters long. */
 #define SHORT_QUERY "left(regexp_replace(query, '\\s+', ' ', 'g'), 60)"
 

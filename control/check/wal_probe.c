@@ -14,6 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define WORTH_SAYING 1e10
 
 /* What must fit, in bytes; the same in words; the server's identifier; its folder, "" to who may not know. */
@@ -25,8 +27,8 @@ static const char wal_sql[] =
     "coalesce((SELECT setting FROM pg_settings WHERE name = 'data_directory'), '') FROM (SELECT (SELECT "
     "coalesce(sum(size), 0) / greatest(extract(epoch FROM now() - min(modification)), 300) FROM "
     "pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND modification > now() - interval '1 hour')::float8 AS "
-    "rate, (SELECT greatest(600, max(pg_table_size(c.oid)) / 3e7)::float8 FROM " USER_RELATIONS
-    " WHERE c.relkind = 'r') AS seconds) w";
+    "rate, (SELECT greatest(600, max(pg_table_size(c.oid))::numeric / " TEXT_OF(
+        CONNECTION_BYTES_PER_SECOND) ")::float8 FROM " USER_RELATIONS " WHERE c.relkind = 'r') AS seconds) w";
 
 enum { NEED, WORDS, IDENTIFIER, FOLDER };
 

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "jobs.h"
 #include "left_behind.h"
 #include "text.h"
 
@@ -35,9 +36,8 @@
 #define IS_MADE_OF_OTHERS(t)                                                                                 \
     "(" t ".typtype IN ('d', 'c') OR " t ".oid >= 10000 AND (" t ".typtype IN ('r', 'm') OR " IS_ARRAY(t) "))"
 
-#define PLAN_SCANS "4"         /* ranges of a table whose rows do not lie in the key's order ... */
-#define PLAN_SCAN_LEAST "8"    /* ... that is so many parts large */
-#define PLAN_LONGEST_KEY "256" /* JOBS_KEY_SIZE */
+#define PLAN_SCANS "4"      /* ranges of a table whose rows do not lie in the key's order ... */
+#define PLAN_SCAN_LEAST "8" /* ... that is so many parts large */
 
 static const char columns_sql[] =
     "WITH RECURSIVE tables AS ("
@@ -167,9 +167,9 @@ static const char cuts_sql[] =
     "                           WHERE p.schemaname = t.nspname AND p.tablename = t.relname AND p.attname = "
     "k.attname"
     "                             AND NOT p.inherited) b"
-    "                   WHERE (SELECT max(octet_length(v)) FROM unnest(b.bounds) v) < " PLAN_LONGEST_KEY
-    ") s ON s.n >= 3"
-    "   WHERE k.part_type IS NOT NULL)";
+    "                   WHERE (SELECT max(octet_length(v)) FROM unnest(b.bounds) v) < " TEXT_OF(
+        JOBS_KEY_SIZE) ") s ON s.n >= 3"
+                       "   WHERE k.part_type IS NOT NULL)";
 
 static const char select_sql[] =
     " SELECT t.nspname, t.relname, t.oid, c.list, coalesce(c.portable, true), t.condition,"
