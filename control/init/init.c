@@ -2,13 +2,10 @@
  * `penstock init`: writes the settings file, by asking what was not given as an option. One table has the rows of the file:
  * their option, their question, and the comment above them. The file is made with mode 0600, because passwords may be in it.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "confirm.h"

@@ -2,10 +2,8 @@
  * `penstock report`: gathers and writes. Each file is written beside its name and takes its place whole.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "option.h"
 #include "report.h"
