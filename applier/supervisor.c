@@ -13,9 +13,9 @@
  * gone, so its session is ended, and being refused the lock by it is no reason to give up at once. By another one it is:
  * that is the applier now, and has the lanes (state/lanes.c).
  *
- * A start that cannot reach a server, or a target that is in recovery, fails after --start-limit, and at once when the host is unknown or the server
- * refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing a server is
- * waited out. The backoff starts again after each run that moved the low-water mark.
+ * A start that cannot reach a server, or a target that is in recovery, fails after --start-limit, and at once when the host is
+ * unknown or the server refuses user, password or database: most likely the URI is wrong. Once a stream has been open, losing
+ * a server is waited out. The backoff starts again after each run that moved the low-water mark.
  *
  * Some errors do not pass by waiting (retry.c): they end it when nothing was applied between so many of them. When it is the
  * target's locks that are used up, batches are made smaller each time, down to one table.

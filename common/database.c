@@ -161,8 +161,8 @@ static PGconn *open_connection(const char *uri, const char *purpose, const Query
 }
 
 /*
- * A replication connection of a server older than 14.2, 13.6, 12.10, 11.15 takes one statement in a message, and says "syntax error"
- * to several (walsender.c, repl_gram.y): then they go one by one, a round trip each.
+ * A replication connection of a server older than 14.2, 13.6, 12.10, 11.15 takes one statement in a message, and says "syntax
+ * error" to several (walsender.c, repl_gram.y): then they go one by one, a round trip each.
  */
 static int execute_each(Database *database, const char *sql, Error *error)
 {

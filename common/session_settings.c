@@ -36,7 +36,9 @@ static const SessionSetting settings[] = {
     {.name = "transaction_timeout", EVERY("0"), .since = 170000},
     {.name = "temp_file_limit", EVERY("-1"), .superuser = true},
 
-    /* A session whose client vanished must not keep its locks for hours. Keepalives do not notice an answer that is never received. */
+    /*
+     * A session whose client vanished must not keep its locks for hours. Keepalives do not notice an answer that is never received.
+     */
     {.name = "tcp_keepalives_idle", EVERY("30")},
     {.name = "tcp_keepalives_interval", EVERY("10")},
     {.name = "tcp_keepalives_count", EVERY("3")},

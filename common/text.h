@@ -36,7 +36,10 @@ void text_name_add(Text *text, const char *name);
 /* "schema"."name". */
 void text_qualified_add(Text *text, const char *schema, const char *name);
 
-/* An SQL string constant, whatever standard_conforming_strings says. In no encoding of a server is a quote or \ part of a character. */
+/*
+ * An SQL string constant, whatever standard_conforming_strings says. In no encoding of a server is a quote or \ part of a
+ * character.
+ */
 void text_literal_add(Text *text, const char *value);
 
 /* One more `key='value'` of a connection string, quoted as libpq reads it. */

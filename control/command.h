@@ -43,8 +43,8 @@ typedef struct Command {
 } Command;
 
 /*
- * Set by SIGINT, SIGTERM and SIGHUP (a terminal that was closed). Long commands look at it between steps and end with ERROR_INTERRUPTED. The only global
- * of the program.
+ * Set by SIGINT, SIGTERM and SIGHUP (a terminal that was closed). Long commands look at it between steps and end with
+ * ERROR_INTERRUPTED. The only global of the program.
  */
 bool interrupted(void);
 

@@ -2,8 +2,8 @@
  * The frame of the CLI: dispatch, help and the hint for a misspelt name, all from the table of commands.
  *
  * A command line is `penstock [option…] COMMAND [option…]`. The options of every command may stand on either
- * side of the command's name; its own stand behind it. `penstock help COMMAND` is `penstock COMMAND --help`. Both are argps: the command's is a child of the one
- * that is built here for the run, beside the common one.
+ * side of the command's name; its own stand behind it. `penstock help COMMAND` is `penstock COMMAND --help`. Both are argps:
+ * the command's is a child of the one that is built here for the run, beside the common one.
  */
 #include <errno.h>
 #include <signal.h>

@@ -40,5 +40,7 @@ void output_flush_full(Decoder *decoder, LogicalDecodingContext *ctx);
 void output_flush_late(Decoder *decoder, LogicalDecodingContext *ctx);
 void output_before(Decoder *decoder, LogicalDecodingContext *ctx, const ReorderBufferTXN *txn);
 
-/* At the end of a turn, or before a wait in it: sends what committed in it. Alone among these it may be called in filter_by_origin. */
+/*
+ * At the end of a turn, or before a wait in it: sends what committed in it. Alone among these it may be called in filter_by_origin.
+ */
 void output_flush_held(Decoder *decoder, LogicalDecodingContext *ctx);

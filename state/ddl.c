@@ -111,12 +111,14 @@ int state_ddl_set_seen(Database *target, const char *migration, const char *seen
                             2, migration, seen);
 }
 
-/* A table may have got the name of one that the same statement, or an earlier one, took it from: what has the name otherwise goes. */
+/*
+ * A table may have got the name of one that the same statement, or an earlier one, took it from: what has the name otherwise goes.
+ */
 #define COLUMN_NAME(column) "substring(" column " FROM '^[0-9]+:[0-9]+:-?[0-9]+:(.*)$')"
 
 /*
- * A column of the key by whose ranges a table is copied keeps its number, whatever its name is by now. Of a table whose definition cannot
- * have changed the source says no more than which one it is.
+ * A column of the key by whose ranges a table is copied keeps its number, whatever its name is by now. Of a table whose
+ * definition cannot have changed the source says no more than which one it is.
  */
 static const char known_sql[] =
     "UPDATE penstock.relation r SET schema_name = t.value ->> 'schema', table_name = t.value ->> 'name', "
@@ -231,8 +233,8 @@ int state_ddl_created(Database *target, const char *migration, const char *schem
 }
 
 /*
- * While the copy is at work, its jobs are done again, under a snapshot that sees the statement: the stream is not past it then. Behind
- * the copy the table waits for the next one, and its changes are left out meanwhile.
+ * While the copy is at work, its jobs are done again, under a snapshot that sees the statement: the stream is not past it
+ * then. Behind the copy the table waits for the next one, and its changes are left out meanwhile.
  */
 static const char beside_sql[] = "WITH asked AS (SELECT r.id, r.schema_name, r.table_name FROM "
                                  "penstock.relation r JOIN jsonb_array_elements($2::jsonb) a "

@@ -64,8 +64,8 @@ int state_ddl_tables(Database *target, const DdlPlace *place, const char *tables
                      bool created, Error *error) MUST_CHECK;
 
 /*
- * Whether all tables that a statement is about stay behind (penstock.left_behind): tables and dropped as above. False for one that is
- * about none.
+ * Whether all tables that a statement is about stay behind (penstock.left_behind): tables and dropped as above. False for one
+ * that is about none.
  */
 int state_ddl_stays_behind(Database *target, const char *migration, const char *tables, const char *dropped,
                            bool *stays, Error *error) MUST_CHECK;

@@ -5,7 +5,8 @@
 
 /*
  * Two who add at the same moment add one: the table's key is the ten seconds. What is copied is summed up over all tables, which
- * costs some 100 ms with 100,000 of them (81 to 130 on a busy machine): while they are copied each time, afterwards each five minutes; between, the last sum stands.
+ * costs some 100 ms with 100,000 of them (81 to 130 on a busy machine): while they are copied each time, afterwards each five
+ * minutes; between, the last sum stands.
  */
 static const char add_sql[] =
     "INSERT INTO penstock.history (migration, at, lag_bytes, lag_seconds, rows_per_second, "

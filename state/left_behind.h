@@ -87,8 +87,9 @@ int left_behind_judge(Database *source, Database *target, const char *migration,
                       Error *error) MUST_CHECK;
 
 /*
- * The same of tables that a statement has made, of which the source's event triggers say name and parents: tables is their list, in JSON
- * (oid, schema, name, kind, parents). Whether they stay behind is judged by that alone, since they may have gone at the source since.
+ * The same of tables that a statement has made, of which the source's event triggers say name and parents: tables is their
+ * list, in JSON (oid, schema, name, kind, parents). Whether they stay behind is judged by that alone, since they may have gone
+ * at the source since.
  */
 int left_behind_judge_made(Database *target, const char *migration, const char *tables,
                            Error *error) MUST_CHECK;

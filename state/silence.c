@@ -1,7 +1,7 @@
 /*
- * The statements are made by the server and run in one message, which is one transaction, behind what is remembered; ONLY, because a partitioned
- * table's own trigger and those of its partitions are remembered each by itself. Tables are known by their OID, so that a
- * rename changes nothing; one that is gone, or whose trigger is, is passed over.
+ * The statements are made by the server and run in one message, which is one transaction, behind what is remembered; ONLY,
+ * because a partitioned table's own trigger and those of its partitions are remembered each by itself. Tables are known by
+ * their OID, so that a rename changes nothing; one that is gone, or whose trigger is, is passed over.
  */
 #include "silence.h"
 

@@ -1,8 +1,8 @@
 /*
  * Triggers and rules that act on replicated rows, too: ENABLE ALWAYS and ENABLE REPLICA fire under
- * session_replication_role = replica (trigger.c, rewriteHandler.c, event_trigger.c, all majors). What they did at the source is in the stream;
- * on the target they would do it once more. So those that the copy brought are switched off for as long as the stream is
- * applied, and are what they were when clients come.
+ * session_replication_role = replica (trigger.c, rewriteHandler.c, event_trigger.c, all majors). What they did at the source
+ * is in the stream; on the target they would do it once more. So those that the copy brought are switched off for as long as
+ * the stream is applied, and are what they were when clients come.
  *
  *     state_silence       after the copy has made them: remembered, then disabled
  *     state_silence_again when an applier starts: disabled, if a cutover that was undone had enabled them
@@ -19,8 +19,8 @@
 #include "error.h"
 
 /*
- * Before DDL of our own, in one string with it or in its transaction: event triggers of the database's that are ENABLE (and no more)
- * do not act on it. What they write down of what applications do is in the stream, or for the way back.
+ * Before DDL of our own, in one string with it or in its transaction: event triggers of the database's that are ENABLE (and no
+ * more) do not act on it. What they write down of what applications do is in the stream, or for the way back.
  */
 #define SILENCE_EVENT_TRIGGERS "SET LOCAL session_replication_role = 'replica'; "
 
@@ -34,8 +34,8 @@ int state_silence_known(Database *target, const char *migration, Error *error) M
 int state_silence_again(Database *target, const char *migration, Error *error) MUST_CHECK;
 
 /*
- * For a statement that says which triggers of these tables are enabled (a JSON array of {schema, name}): before it, they are what they
- * were, and no longer remembered; behind it, state_silence. Inside one transaction.
+ * For a statement that says which triggers of these tables are enabled (a JSON array of {schema, name}): before it, they are
+ * what they were, and no longer remembered; behind it, state_silence. Inside one transaction.
  */
 int state_unsilence_tables(Database *target, const char *migration, const char *tables,
                            Error *error) MUST_CHECK;

@@ -13,8 +13,8 @@
  * ones of a session; that they are not enough for lanes, and what is, stands in lanes.c.
  *
  * This library is the only code that names those tables, except where the list of tables is part of other work: in the
- * copy's work queue (control/copy/queue.c), in the list of what is compared (control/compare/compare.c, and all of verify's own in control/verify/) and in the
- * applier's look at the target (applier/catalog/lookup.c).
+ * copy's work queue (control/copy/queue.c), in the list of what is compared (control/compare/compare.c, and all of verify's
+ * own in control/verify/) and in the applier's look at the target (applier/catalog/lookup.c).
  */
 #pragma once
 

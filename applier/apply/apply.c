@@ -25,8 +25,8 @@
  * transaction cannot be repeated from here, transient errors end the worker.
  *
  * A transaction under session_replication_role = replica does not check foreign keys, so the order between relations
- * is free, but for those whose rows go through one table (ApplyRelation.route); that between the changes of one relation is reduce.c's matter. Constraints that the target can defer are
- * deferred, because the source may have done so.
+ * is free, but for those whose rows go through one table (ApplyRelation.route); that between the changes of one relation is
+ * reduce.c's matter. Constraints that the target can defer are deferred, because the source may have done so.
  */
 #include "apply.h"
 

@@ -59,7 +59,9 @@ void session_execute(Session *session, const ApplyRelation *relation, const Shap
 void session_command_with(Session *session, const char *sql, int count, const Oid *types,
                           const char *const *values, const int *lengths);
 
-/* Queues the move of the batch's lanes to its last position, which fails as miscounted when they are not those of epoch any more. */
+/*
+ * Queues the move of the batch's lanes to its last position, which fails as miscounted when they are not those of epoch any more.
+ */
 void session_lanes(Session *session, const char *migration, int64_t epoch, const Batch *batch);
 
 /* Waits for all that is queued. 0 when everything succeeded with the right counts. */

@@ -45,7 +45,7 @@ void worker_submit(Worker *worker, Batch *batch);
 void worker_ask_stop(Worker *worker);
 
 /*
- * Ends the worker and frees it: the batch under way is finished or, two seconds after it was asked to end, its connection cut, which rolls
- * it back; batches not begun are freed. Returns when the thread has ended.
+ * Ends the worker and frees it: the batch under way is finished or, two seconds after it was asked to end, its connection cut,
+ * which rolls it back; batches not begun are freed. Returns when the thread has ended.
  */
 void worker_stop(Worker *worker);

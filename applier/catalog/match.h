@@ -8,8 +8,8 @@
 #include "lookup.h"
 
 /*
- * Makes *out of what was found of the table; ERROR_CONFLICT or ERROR_STATE, with what to do, when they do not fit, values that would change
- * in tables that are not among lossy included. The
+ * Makes *out of what was found of the table; ERROR_CONFLICT or ERROR_STATE, with what to do, when they do not fit, values that
+ * would change in tables that are not among lossy included. The
  * lane class is the one that is right for the table now; serial is left to the caller. The target is asked only for casts
  * that types does not know. The caller frees *out with match_free; it points to source and types.
  */

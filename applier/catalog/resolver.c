@@ -7,8 +7,9 @@
  *
  * The session's settings price out reading whole catalogs (lookup.c says how the query goes by indexes): with 100,000 tables
  * that takes longer than everything else, for each set that is asked for. Planning takes most of what is left, so each statement
- * is planned once (plan_cache_mode is there from 12 on): what it is planned for is always the same, the way by indexes. client_connection_check_interval lets the server
- * notice within two seconds that a waiting session's client has cut the connection (tcop/postgres.c, from 14 on).
+ * is planned once (plan_cache_mode is there from 12 on): what it is planned for is always the same, the way by indexes.
+ * client_connection_check_interval lets the server notice within two seconds that a waiting session's client has cut the
+ * connection (tcop/postgres.c, from 14 on).
  */
 #include "resolver.h"
 
@@ -130,8 +131,8 @@ static int look_once(Database *source, const Question *question, bool *seen, boo
 }
 
 /*
- * A commit is in the WAL, and may have come to us, before others see what it did: that takes a moment on a machine with much to do, and
- * until the answer of a synchronous standby (access/transam/xact.c). A table that is not seen by then has not gone.
+ * A commit is in the WAL, and may have come to us, before others see what it did: that takes a moment on a machine with much
+ * to do, and until the answer of a synchronous standby (access/transam/xact.c). A table that is not seen by then has not gone.
  */
 static int wait_until_seen(Resolver *resolver, Database *source, const Question *question, bool *there,
                            Error *error)

@@ -4,8 +4,8 @@
  * that would have to be changed on the target.
  *
  * A statement that only builds without holding others up (CONCURRENTLY) is run without that word: nobody but the applier writes to
- * the target's tables, and the stream waits for the statement either way; but only so can it be in one transaction with its place in
- * the stream.
+ * the target's tables, and the stream waits for the statement either way; but only so can it be in one transaction with its
+ * place in the stream.
  */
 #include "classes.h"
 

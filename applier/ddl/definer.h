@@ -26,8 +26,8 @@ Definer *definer_new(const DefinerOptions *options);
 void definer_free(Definer *definer);
 
 /*
- * 0: what came of it is durable, whether it ran, was left out or skipped. ERROR_STATE when the operator has to decide: then nothing has
- * changed but penstock.ddl, which says so. Any other error, of the connection for instance, has changed nothing.
+ * 0: what came of it is durable, whether it ran, was left out or skipped. ERROR_STATE when the operator has to decide: then
+ * nothing has changed but penstock.ddl, which says so. Any other error, of the connection for instance, has changed nothing.
  */
 int definer_run(Definer *definer, const Batch *batch, Error *error) MUST_CHECK;
 

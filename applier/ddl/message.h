@@ -1,6 +1,6 @@
 /*
- * A captured statement, as the source's event triggers wrote it into the stream (control/ddl/capture.sql): the content of the records
- * that applier/model/captured.h knows.
+ * A captured statement, as the source's event triggers wrote it into the stream (control/ddl/capture.sql): the content of the
+ * records that applier/model/captured.h knows.
  *
  *     64 hex digits (the seal) and a JSON object, or, when it could not be captured, a JSON object alone
  */

@@ -1,8 +1,8 @@
 /*
  * ADD COLUMN with a DEFAULT that is not volatile writes no row: the value, as it was at that moment, is kept in the catalog for all
- * rows that are there (pg_attribute.attmissingval, from 11 on). DEFAULT now() has another value when it runs again. So what the target
- * kept is compared with what the source kept; where they differ, the statement is run once more with the source's value for a
- * default, and the default set to what it is afterwards.
+ * rows that are there (pg_attribute.attmissingval, from 11 on). DEFAULT now() has another value when it runs again. So what
+ * the target kept is compared with what the source kept; where they differ, the statement is run once more with the source's
+ * value for a default, and the default set to what it is afterwards.
  *
  * A table that was written anew at the source (its rows are not in the stream then) has the same values on the target if what was
  * computed for each row has the same value there: ddl_rewrite_is_repeatable. Else it is copied anew.

@@ -8,8 +8,8 @@
  *     SQL statement "CREATE TABLE …"
  *     PL/pgSQL function f() line 3 at SQL statement
  *
- * without escaping quotes. It ends at a quote and the end of a line: the first such that leaves something which can be parsed. To end
- * it earlier would leave a name or a string open.
+ * without escaping quotes. It ends at a quote and the end of a line: the first such that leaves something which can be parsed.
+ * To end it earlier would leave a name or a string open.
  */
 #include "statement.h"
 

@@ -321,8 +321,8 @@ void resolve_passed(Resolve *resolve, const Record *record, Lsn transaction)
 }
 
 /*
- * A captured statement: everything before it is durable and every question answered, so that no answer comes from before it. It runs
- * when it is scheduled; the next record waits for that, and then nothing that was known of tables counts any more.
+ * A captured statement: everything before it is durable and every question answered, so that no answer comes from before it.
+ * It runs when it is scheduled; the next record waits for that, and then nothing that was known of tables counts any more.
  */
 static Step meet_ddl(Resolve *resolve, bool quiet)
 {

@@ -25,9 +25,9 @@
 
 #define CHANGED_MS 200
 #define QUIET_MS 5000
-#define PAUSE_TIMES 9 /* so many times what the last write took … */
-#define PAUSE_MOST_MS                                                                                        \
-    1000 /* … on a machine that is slow for everybody: who says nothing for seconds counts as dead */
+/* So many times what the last write took; but on a machine that is slow for everybody, who says nothing for seconds counts as dead. */
+#define PAUSE_TIMES 9
+#define PAUSE_MOST_MS 1000
 #define LOOK_SECONDS 1
 #define STOP_MS 2000
 #define LOCK_SECONDS 3

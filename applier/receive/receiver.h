@@ -51,8 +51,8 @@ typedef struct Received {
 
 /*
  * The caller frees *out with receiver_close. ERROR_STATE with what to do when the source is another server or database
- * than the migration began with or has another history than the target's rows, or the slot is missing, of another plugin, past what the
- * target has, or in use (naming the process; ERROR_TRANSIENT when it is our own earlier session, which is asked to end);
+ * than the migration began with or has another history than the target's rows, or the slot is missing, of another plugin, past
+ * what the target has, or in use (naming the process; ERROR_TRANSIENT when it is our own earlier session, which is asked to end);
  * ERROR_INTERRUPTED when interrupt_fd became readable meanwhile.
  */
 int receiver_open(const ReceiverOptions *options, Receiver **out, Error *error) MUST_CHECK;

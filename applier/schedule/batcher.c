@@ -26,7 +26,10 @@
 
 #include "split.h"
 
-/* Above so many changes for each table, more gain nothing; nor where this part of the tables that a transaction may meet is not reached. */
+/*
+ * Above so many changes for each table, more gain nothing; nor where this part of the tables that a transaction may meet is
+ * not reached.
+ */
 #define CHANGES_PER_TABLE 16
 #define FEW_TABLES 8
 /* How long such a batch waits, in times of the linger: since its last change, and since its first (0.5 and 5 s by default). */

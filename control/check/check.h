@@ -118,7 +118,10 @@ int probe_target_empty(CheckContext *context, json_t *findings, Error *error) MU
 
 int probe_migration_name(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 
-/* Those that look at rows, for a limited time (data_probe.c), at WAL (wal_probe.c), and at what text is sorted and searched by (text_probe.c). */
+/*
+ * Those that look at rows, for a limited time (data_probe.c), at WAL (wal_probe.c), and at what text is sorted and searched by
+ * (text_probe.c).
+ */
 int probe_uncut(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_constraints(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;
 int probe_large_values(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;

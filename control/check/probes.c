@@ -15,7 +15,9 @@
 #define OLDEST_SOURCE 11
 #define NO_SUCH_DATABASE "3D000"
 
-/* A server that cannot be reached is a finding, not an error of the check. Returns the server's SQLSTATE in sqlstate, "" without. */
+/*
+ * A server that cannot be reached is a finding, not an error of the check. Returns the server's SQLSTATE in sqlstate, "" without.
+ */
 static void connect_or_find(const char *uri, DatabaseEnd end, Database **out, json_t *findings,
                             char sqlstate[6])
 {

@@ -1,6 +1,6 @@
 /*
- * The database that it is moved to is often made last of all. What can be said of its server does not wait for that: the check looks
- * at it from the database postgres, which every server has, and leaves out what is of the database itself.
+ * The database that it is moved to is often made last of all. What can be said of its server does not wait for that: the check
+ * looks at it from the database postgres, which every server has, and leaves out what is of the database itself.
  */
 #include "check.h"
 

@@ -1,7 +1,7 @@
 /*
- * The source keeps the WAL of two cycles of the copy, or of as long as its longest job takes: the largest table, at 30 MB/s. What was
- * written in the last hour is known from the files that are there. How much is free on their disk no server tells; where the server
- * runs on this machine, and its folder can be read, the disk is asked.
+ * The source keeps the WAL of two cycles of the copy, or of as long as its longest job takes: the largest table, at 30 MB/s.
+ * What was written in the last hour is known from the files that are there. How much is free on their disk no server tells;
+ * where the server runs on this machine, and its folder can be read, the disk is asked.
  */
 #include "check.h"
 #include "sql.h"

@@ -1,6 +1,6 @@
 /*
- * One query on each side for the tables of a job. Columns come in the order of tables and of names, and are walked along each other;
- * those whose types are written the same need no closer look.
+ * One query on each side for the tables of a job. Columns come in the order of tables and of names, and are walked along each
+ * other; those whose types are written the same need no closer look.
  */
 #include "bent.h"
 

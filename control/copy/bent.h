@@ -10,8 +10,8 @@
 
 /*
  * tables: schema and name of each in the columns 0 and 1 of rows, or of the target's where it has another one in the columns 2
- * and 3; NULL otherwise. ERROR_CONFLICT, with what to do, for the first column whose values may change; not of tables that are among
- * lossy.
+ * and 3; NULL otherwise. ERROR_CONFLICT, with what to do, for the first column whose values may change; not of tables that are
+ * among lossy.
  */
 int bent_check(Database *source, Database *target, const PGresult *tables, const int columns[4],
                const LossyTables *lossy, Error *error) MUST_CHECK;

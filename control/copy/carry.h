@@ -26,8 +26,8 @@ typedef struct Carrier {
 } Carrier;
 
 /*
- * The tables of the job, and that it is done. Fails, with fit to say why, where a table cannot be read under the snapshot. The source's
- * transaction is over when this has succeeded.
+ * The tables of the job, and that it is done. Fails, with fit to say why, where a table cannot be read under the snapshot. The
+ * source's transaction is over when this has succeeded.
  */
 int carry_job(Carrier *carrier, const Job *job, int snapshot, Error *error) MUST_CHECK;
 

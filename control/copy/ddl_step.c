@@ -1,8 +1,8 @@
 /*
  * The event triggers are made, and committed, before the slot is. Its making waits for every transaction that runs then
- * (replication/logical/snapbuild.c), so that whoever made DDL before the triggers were there has ended at the slot's consistent point;
- * and the snapshot of the dump is past all of them. So each statement is in the dump, or in the stream, or in both and known by its
- * transaction to be in the dump.
+ * (replication/logical/snapbuild.c), so that whoever made DDL before the triggers were there has ended at the slot's
+ * consistent point; and the snapshot of the dump is past all of them. So each statement is in the dump, or in the stream, or
+ * in both and known by its transaction to be in the dump.
  */
 #include "ddl_step.h"
 

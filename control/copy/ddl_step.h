@@ -1,7 +1,7 @@
 /*
- * What the copy does about DDL at the source: it decides how it is met, installs what captures it before the slot is made, and dumps
- * the schema under a snapshot that is known by what it sees, so that of each statement it can be told whether it came with the dump
- * or comes in the stream.
+ * What the copy does about DDL at the source: it decides how it is met, installs what captures it before the slot is made, and
+ * dumps the schema under a snapshot that is known by what it sees, so that of each statement it can be told whether it came
+ * with the dump or comes in the stream.
  */
 #pragma once
 

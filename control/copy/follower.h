@@ -15,8 +15,8 @@ Follower *follower_new(const Settings *settings);
 void follower_free(Follower *follower);
 
 /*
- * Sees to it that an applier runs: starts the child unless it was started, or another has the migration's lock; again, when a signal has
- * ended it. An error when the child has ended by itself: what it said went to stderr.
+ * Sees to it that an applier runs: starts the child unless it was started, or another has the migration's lock; again, when a
+ * signal has ended it. An error when the child has ended by itself: what it said went to stderr.
  */
 int follower_tend(Follower *follower, Error *error) MUST_CHECK;
 

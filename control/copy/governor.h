@@ -1,5 +1,6 @@
 /*
- * Sets the brake once a second by what penstock.throttle says and by what the servers are at: one for a process that copies or compares.
+ * Sets the brake once a second by what penstock.throttle says and by what the servers are at: one for a process that copies or
+ * compares.
  *
  *     penstock.throttle ──► limits ─┐
  *     source, target    ──► figures ┴──► how many jobs may run, and why not more ──► brake, progress, penstock.throttle

@@ -20,7 +20,8 @@ Oids *oids_new(void);
 void oids_free(Oids *oids);
 
 /*
- * The next rows have columns of these types (OIDs at the source, in the order of the COPY). Asks both sides about those that are new.
+ * The next rows have columns of these types (OIDs at the source, in the order of the COPY). Asks both sides about those that
+ * are new.
  * *needed is false when no row of theirs has an OID to be changed. ERROR_TARGET when a type is not there.
  */
 int oids_load(Oids *oids, Database *source, Database *target, const uint32_t *types, size_t count,

@@ -21,7 +21,8 @@ typedef struct PastSlot {
 
 /*
  * Begins a read-only transaction on holder, a connection to the source, and exports its snapshot. exported is its name, *seen what
- * it sees, which the caller frees. Takes another one until it is past; ERROR_LIMIT, with whom it waits for, after the slot's timeout.
+ * it sees, which the caller frees. Takes another one until it is past; ERROR_LIMIT, with whom it waits for, after the slot's
+ * timeout.
  */
 int past_slot_take(const PastSlot *wanted, Database *holder, char exported[EXPORTED_SIZE], char **seen,
                    Error *error) MUST_CHECK;

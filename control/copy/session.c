@@ -1,7 +1,8 @@
 /*
  * Waits are short polls in a loop: a signal sets a flag that the next turn sees, at most a second later. A
- * cancelled statement is not waited for: the caller closes the connection, and the server rolls back. Every plain statement of these
- * sessions ends so, too, whatever it waits for: behind a signal nothing is to be put in order that kill -9 would not leave as well.
+ * cancelled statement is not waited for: the caller closes the connection, and the server rolls back. Every plain statement of
+ * these sessions ends so, too, whatever it waits for: behind a signal nothing is to be put in order that kill -9 would not
+ * leave as well.
  */
 #include "session.h"
 

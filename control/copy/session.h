@@ -1,6 +1,6 @@
 /*
- * Connections as the copy wants them: a bound on waits for locks, and a stated client encoding. And waiting for a long statement in a way that a
- * signal, a stop flag or a time limit can end.
+ * Connections as the copy wants them: a bound on waits for locks, and a stated client encoding. And waiting for a long
+ * statement in a way that a signal, a stop flag or a time limit can end.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 #define SESSION_LOCK_TIMEOUT 60
 
 /*
- * encoding: client_encoding for the session, NULL for that of names (session_settings.h). A signal ends its statements: ERROR_INTERRUPTED.
- * The caller frees *out with database_close.
+ * encoding: client_encoding for the session, NULL for that of names (session_settings.h). A signal ends its statements:
+ * ERROR_INTERRUPTED. The caller frees *out with database_close.
  */
 int session_open(const char *uri, DatabaseEnd end, const char *purpose, const char *encoding, Database **out,
                  Error *error) MUST_CHECK;

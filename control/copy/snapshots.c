@@ -42,8 +42,8 @@ struct Snapshots {
 };
 
 /*
- * An earlier run has read on a standby, where a transaction is seen once its commit is in the WAL; at the source it may still wait, for
- * a synchronous standby, say. The first snapshot of the source's must be past all that had begun by now.
+ * An earlier run has read on a standby, where a transaction is seen once its commit is in the WAL; at the source it may still
+ * wait, for a synchronous standby, say. The first snapshot of the source's must be past all that had begun by now.
  */
 static int be_past_standby(Snapshots *snapshots, Error *error)
 {

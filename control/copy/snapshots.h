@@ -34,8 +34,8 @@ void snapshots_free(Snapshots *snapshots);
 
 /*
  * Opens a read-only transaction on worker, a connection to the source, that sees what the current snapshot sees; *number is
- * that snapshot's. Waits, bounded, where a new snapshot has to be made. *number is 0, and nothing was opened, when that is waited for from
- * another process and all jobs are done meanwhile.
+ * that snapshot's. Waits, bounded, where a new snapshot has to be made. *number is 0, and nothing was opened, when that is
+ * waited for from another process and all jobs are done meanwhile.
  */
 int snapshots_adopt(Snapshots *snapshots, Database *worker, int *number, Error *error) MUST_CHECK;
 

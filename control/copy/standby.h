@@ -21,8 +21,8 @@ int standby_check(Copy *copy, Error *error) MUST_CHECK;
 
 /*
  * Begins a read-only transaction on holder, a connection to the standby, with a snapshot that is exported: its name comes in
- * exported, and in *end where it stands: it sees what committed before. Waits until replay is past least. Replay goes on afterwards,
- * whatever happens.
+ * exported, and in *end where it stands: it sees what committed before. Waits until replay is past least. Replay goes on
+ * afterwards, whatever happens.
  */
 int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EXPORTED_SIZE], Lsn *end,
                  Error *error) MUST_CHECK;

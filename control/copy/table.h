@@ -50,8 +50,8 @@ typedef enum TableFit {
 
 /*
  * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
- * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else NULL, and
- * ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
+ * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else
+ * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
  */
 int table_check(Database *source, const char *schema, const char *table, const char *columns,
                 const char *definition, TableFit *fit, Error *error) MUST_CHECK;

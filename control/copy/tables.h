@@ -21,7 +21,8 @@ void tables_arrays_free(Text arrays[TABLE_ARRAYS]);
 
 /*
  * Tables of the source that are not, or not rightly, on the target: those that wait to be copied again, those that
- * were made after the copy had listed the tables, and those that are other ones, or have other columns, than were copied. A list for people, or NULL for none; the caller frees it.
+ * were made after the copy had listed the tables, and those that are other ones, or have other columns, than were copied. A
+ * list for people, or NULL for none; the caller frees it.
  */
 int tables_missing(Database *source, Database *target, const char *migration, char **tables,
                    Error *error) MUST_CHECK;

@@ -1,6 +1,6 @@
 /*
- * One row of totals, one row per build, and one row written, every two seconds: whatever the number of tables, that is little beside
- * a copy. The sums are over the index of penstock.schema_object by migration.
+ * One row of totals, one row per build, and one row written, every two seconds: whatever the number of tables, that is little
+ * beside a copy. The sums are over the index of penstock.schema_object by migration.
  */
 #include "teller.h"
 
@@ -21,8 +21,8 @@ struct Teller {
 };
 
 /*
- * $1: the migration. One row: bytes of indexes, of them made; objects of post-data, of them tried; bytes of keys, of them made; lag of
- * the stream in bytes or null. What was added NOT VALID is not done before its rows have been looked at.
+ * $1: the migration. One row: bytes of indexes, of them made; objects of post-data, of them tried; bytes of keys, of them
+ * made; lag of the stream in bytes or null. What was added NOT VALID is not done before its rows have been looked at.
  */
 static const char totals_sql[] =
     "SELECT o.*, r.*, (SELECT pg_wal_lsn_diff(source_lsn, low_water_lsn)::int8 FROM penstock.applier"

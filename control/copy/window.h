@@ -1,6 +1,6 @@
 /*
- * Moments at which the stream stands at one point, so that a statement may take a snapshot in which all tables agree; it goes on while
- * the statement works. Between two such moments it goes on in any case.
+ * Moments at which the stream stands at one point, so that a statement may take a snapshot in which all tables agree; it goes
+ * on while the statement works. Between two such moments it goes on in any case.
  *
  *     a session     window_enter ──► statement ──► window_leave
  *                       │                └ it has its snapshot: seen by window_tick, and no longer waited for
@@ -8,8 +8,8 @@
  *                                                        ▲              no more are let in, those within have │
  *                                                        └── the stream goes on ◄── their snapshots ◄─────────┘
  *
- * That a session has its snapshot is seen by its locks (14): RI_Initial_Check takes the snapshot before the query is planned, and planning
- * locks the indexes of both tables; REFRESH has its own before it locks the view (PortalRunUtility).
+ * That a session has its snapshot is seen by its locks (14): RI_Initial_Check takes the snapshot before the query is planned,
+ * and planning locks the indexes of both tables; REFRESH has its own before it locks the view (PortalRunUtility).
  */
 #pragma once
 

@@ -41,7 +41,7 @@ int yard_size(const Copy *copy);
 int yard_watch(const WorkerYard *yard, Error *error) MUST_CHECK;
 
 /*
- * Runs crews until no job is left, those that others have taken included. idle is called a few times a second, with the yard, on the
- * calling thread; what fails there goes into yard->error, and ends the work.
+ * Runs crews until no job is left, those that others have taken included. idle is called a few times a second, with the yard,
+ * on the calling thread; what fails there goes into yard->error, and ends the work.
  */
 int yard_work(WorkerYard *yard, void (*idle)(void *context), Error *error) MUST_CHECK;

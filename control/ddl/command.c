@@ -1,6 +1,6 @@
 /*
- * penstock ddl: what came of DDL, and what the operator decides about what waits. Decisions are written into penstock.ddl, where the
- * applier finds them when it comes to that place again.
+ * penstock ddl: what came of DDL, and what the operator decides about what waits. Decisions are written into penstock.ddl,
+ * where the applier finds them when it comes to that place again.
  */
 #include <errno.h>
 #include <jansson.h>

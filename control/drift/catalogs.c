@@ -1,7 +1,8 @@
 /*
  * Both sides work on the same kind at the same time and give (object, hash), in the order of bytes (those of UTF-8 where the two
- * have other encodings, in which names may have another order); the two lists are walked along each other. Of objects with two hashes all parts are read and compared by name: should the hashes differ for another
- * reason than a part (names beyond ASCII in two encodings), there is no difference.
+ * have other encodings, in which names may have another order); the two lists are walked along each other. Of objects with two
+ * hashes all parts are read and compared by name: should the hashes differ for another reason than a part (names beyond ASCII
+ * in two encodings), there is no difference.
  */
 #include "catalogs.h"
 

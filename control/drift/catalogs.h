@@ -6,10 +6,10 @@
  *     catalog_compare(source, target, &options, &differences, error)      the caller frees with catalog_differences_free
  *
  * Compared: schemas, tables and views with their columns (type with its modifier, collation, NOT NULL, default, generated,
- * identity, storage, statistics target), persistence, partition key, bound and parent, inheritance, replica identity, row security and options; indexes
- * that are valid; constraints with whether they are validated; triggers and rules with whether they are enabled; policies;
- * definitions of sequences, not their values; functions, operators, casts; types, collations; text search; event triggers; foreign
- * servers; default privileges; extended statistics; extensions; the database; of all of them
+ * identity, storage, statistics target), persistence, partition key, bound and parent, inheritance, replica identity, row
+ * security and options; indexes that are valid; constraints with whether they are validated; triggers and rules with whether
+ * they are enabled; policies; definitions of sequences, not their values; functions, operators, casts; types, collations; text
+ * search; event triggers; foreign servers; default privileges; extended statistics; extensions; the database; of all of them
  * owner, grants and comment. What differs between majors for the same thing is written the same (queries.c). Left out is
  * what belongs to an extension, and what is Penstock's own.
  *

@@ -1,6 +1,6 @@
 /*
- * One row for each kind of difference: whom to ask, and what. $1 is the object's name and $2 its part's, as the comparison gives them;
- * sessions have the search_path pg_catalog, so that every other name comes with its schema.
+ * One row for each kind of difference: whom to ask, and what. $1 is the object's name and $2 its part's, as the comparison
+ * gives them; sessions have the search_path pg_catalog, so that every other name comes with its schema.
  */
 #include "mend.h"
 

@@ -20,7 +20,10 @@ typedef struct FinishOptions {
     int wait_seconds;   /* for a slot that is in use */
 } FinishOptions;
 
-/* Wants the control lock. ERROR_STATE when this migration may not be ended now: not switched, a cutover half done, a process running. */
+/*
+ * Wants the control lock. ERROR_STATE when this migration may not be ended now: not switched, a cutover half done, a process
+ * running.
+ */
 int finish_allowed(Database *target, const Migration *migration, const FinishOptions *options,
                    Error *error) MUST_CHECK;
 

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* $1: OIDs; the other side's role of OID 10, quoted: $2; owners, grants: $3, $4. A row: oid, what it is, statements that make it so. */
+/*
+ * $1: OIDs; the other side's role of OID 10, quoted: $2; owners, grants: $3, $4. A row: oid, what it is, statements that make
+ * it so.
+ */
 static const char details_sql[] =
     "WITH o AS (SELECT m.oid, m.lomowner, m.lomacl FROM pg_largeobject_metadata m WHERE m.oid = ANY "
     "($1::oid[])),"

@@ -1,5 +1,6 @@
 /*
- * age() of a row's xmin is taken from a point that stays for the transaction, as that of since: so both are compared in one statement.
+ * age() of a row's xmin is taken from a point that stays for the transaction, as that of since: so both are compared in one
+ * statement.
  */
 #include "parts.h"
 

@@ -5,9 +5,9 @@
  *
  * A job is a table; many small tables together; all leaves whose rows go through one partitioned table; or a range of keys of a
  * large one. A table is cut by the first column of its key, where that is of a type whose order is that of integers or of bytes.
- * When its rows lie in that order, a range is read by the index at the cost of reading that part of the table; when they do not, each
- * range is a scan of the table, and there are few. Where to cut is taken from the source's statistics, not from the least and the
- * greatest key: keys have gaps.
+ * When its rows lie in that order, a range is read by the index at the cost of reading that part of the table; when they do
+ * not, each range is a scan of the table, and there are few. Where to cut is taken from the source's statistics, not from the
+ * least and the greatest key: keys have gaps.
  */
 #pragma once
 
@@ -33,8 +33,8 @@ int plan_write(Database *source, Database *target, const char *migration, const 
                Error *error) MUST_CHECK;
 
 /*
- * Tables of the source that are many parts large and cannot be cut: a row each with name, bytes, and why. What stays behind is hidden in
- * source. The caller frees *rows.
+ * Tables of the source that are many parts large and cannot be cut: a row each with name, bytes, and why. What stays behind is
+ * hidden in source. The caller frees *rows.
  */
 int plan_find_uncut(Database *source, Database *target, int part_mb, PGresult **rows,
                     Error *error) MUST_CHECK;

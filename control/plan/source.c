@@ -113,8 +113,9 @@ static const char shapes_sql[] =
                     "   ORDER BY a.leaf, a.depth DESC),";
 
 /*
- * Keys whose order is that of integers or of bytes, on both servers: the applier finds the part of a row by it (applier/schedule/admission.c).
- * Of text that is so in collation C alone. $6: the databases have one encoding that says what a byte means; $7: their default collation is C, too.
+ * Keys whose order is that of integers or of bytes, on both servers: the applier finds the part of a row by it
+ * (applier/schedule/admission.c). Of text that is so in collation C alone. $6: the databases have one encoding that says what
+ * a byte means; $7: their default collation is C, too.
  */
 static const char keys_sql[] =
     " keys AS ("

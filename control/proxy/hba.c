@@ -1,7 +1,7 @@
 /*
- * The first line that fits decides (hba.c, check_hba). A line fits for certain, or may: its address or its kind of connection may be
- * something that cannot be judged from here. So a login is turned away when no line can fit, or when the first that may fit does so for
- * certain and asks for what the role has not got. GSS encryption is nothing that a proxy or a pool speaks.
+ * The first line that fits decides (hba.c, check_hba). A line fits for certain, or may: its address or its kind of connection
+ * may be something that cannot be judged from here. So a login is turned away when no line can fit, or when the first that may
+ * fit does so for certain and asks for what the role has not got. GSS encryption is nothing that a proxy or a pool speaks.
  */
 #include "hba.h"
 
@@ -11,8 +11,8 @@
 #include "text.h"
 
 /*
- * $1 database, $2 user, $3 address. Columns of the view since 10; file names came with 16. In 16 and later a name that begins with a
- * slash is a pattern: it may fit.
+ * $1 database, $2 user, $3 address. Columns of the view since 10; file names came with 16. In 16 and later a name that begins
+ * with a slash is a pattern: it may fit.
  */
 static const char first_sql[] =
     "SELECT r.line_number, r.auth_method, r.certain"

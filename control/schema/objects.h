@@ -79,8 +79,9 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
                  Error *error) MUST_CHECK;
 
 /*
- * Takes an index that is not unique, of a table that is copied (alone: and of which no other is being built), and needs nothing that is still to be made: *out has it, or is
- * empty. It counts as being built from then on, which the caller's transaction decides. The caller frees *out.
+ * Takes an index that is not unique, of a table that is copied (alone: and of which no other is being built), and needs
+ * nothing that is still to be made: *out has it, or is empty. It counts as being built from then on, which the caller's
+ * transaction decides. The caller frees *out.
  */
 int objects_take_index(Database *session, const char *migration, bool alone, ObjectList *out,
                        Error *error) MUST_CHECK;

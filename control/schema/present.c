@@ -26,7 +26,10 @@ int present_index(Database *session, const SchemaObject *object, const char *ind
     return 0;
 }
 
-/* By kind: the definition of the object of that schema ($1) and name ($2). The script's name of a constraint or trigger has the table's before it. */
+/*
+ * By kind: the definition of the object of that schema ($1) and name ($2). The script's name of a constraint or trigger has
+ * the table's before it.
+ */
 static const struct {
     const char *kind;
     const char *sql;

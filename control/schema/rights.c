@@ -1,13 +1,17 @@
 /*
  * The statements are written by the source, from its catalogs, with the name of the target's database. Grants are written
  * anew as a whole, from aclexplode, whatever the target grants before; all by the owner, since a superuser grants as the owner.
- * Settings that the target does not know any more mean nothing there, and stay behind. The role that made the source's cluster (OID 10) stands for the target's where the target has no role of its name.
+ * Settings that the target does not know any more mean nothing there, and stay behind. The role that made the source's cluster
+ * (OID 10) stands for the target's where the target has no role of its name.
  */
 #include "rights.h"
 
 #include <stdlib.h>
 
-/* $1: the target's database, $2: what stands for OID 10 there, both quoted; $3: its settings' names; $4: owners are wanted, $5: grants are. */
+/*
+ * $1: the target's database, $2: what stands for OID 10 there, both quoted; $3: its settings' names; $4: owners are wanted,
+ * $5: grants are.
+ */
 static const char rights_sql[] =
     "WITH p AS (SELECT $1::text AS database, $2::text AS boot),"
     " roles AS (SELECT r.oid, CASE WHEN r.oid = 10 THEN p.boot ELSE quote_ident(r.rolname::text) END AS name "

@@ -64,7 +64,8 @@ int schema_restore_pre_data(const SchemaRoad *road, Error *error)
 
 /*
  * Kinds that have to wait, with the stream beside: until it has passed what was copied, those that act on rows that the stream
- * brings until it stands still, and those that look at the rows of several tables until they agree and it takes as long as it takes.
+ * brings until it stands still, and those that look at the rows of several tables until they agree and it takes as long as it
+ * takes.
  */
 typedef enum Turn { TURN_ANY, TURN_QUICK, TURN_LAST } Turn;
 

@@ -93,8 +93,8 @@ int schema_restore_quick(const SchemaRoad *road, Error *error) MUST_CHECK;
 int schema_validate(const SchemaRoad *road, Error *error) MUST_CHECK;
 
 /*
- * Builds one index that is not unique, of a table whose rows are there, while others are still copied; *built is false when there is
- * none. session is of schema_open_builder, and job its number for road->doing.
+ * Builds one index that is not unique, of a table whose rows are there, while others are still copied; *built is false when
+ * there is none. session is of schema_open_builder, and job its number for road->doing.
  */
 int schema_build_early(const SchemaRoad *road, Database *session, int job, const atomic_bool *stop,
                        bool *built, Error *error) MUST_CHECK;

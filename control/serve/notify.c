@@ -1,6 +1,7 @@
 /*
  * A command gets the event as one line of JSON on its standard input, and its parts as PENSTOCK_MIGRATION, PENSTOCK_EVENT
- * (attention, resolved, phase), PENSTOCK_REASON (an id of status, lag, wal-kept, target-unreachable, or the phase) and PENSTOCK_TEXT.
+ * (attention, resolved, phase), PENSTOCK_REASON (an id of status, lag, wal-kept, target-unreachable, or the phase) and
+ * PENSTOCK_TEXT.
  */
 #include "notify.h"
 

@@ -1,7 +1,7 @@
 /*
- * `status --watch` on a terminal: one screen. The lines are those that print.c makes, with a clock that moves, a bar for the copy, the
- * lag of the last looks and the end of the journal; then each is broken between words to fit the width, and what does not fit the
- * height is left out from below.
+ * `status --watch` on a terminal: one screen. The lines are those that print.c makes, with a clock that moves, a bar for the
+ * copy, the lag of the last looks and the end of the journal; then each is broken between words to fit the width, and what
+ * does not fit the height is left out from below.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * With --require-verified: a comparison of everything ended some time ago and found nothing. Here, behind the fence, when the target
- * has all that the source has and neither is written to, the tables that have changed since are compared once more, as many as there
- * is time for: so what was shown is shown of the moment of the switch.
+ * With --require-verified: a comparison of everything ended some time ago and found nothing. Here, behind the fence, when the
+ * target has all that the source has and neither is written to, the tables that have changed since are compared once more, as
+ * many as there is time for: so what was shown is shown of the moment of the switch.
  *
  * Which tables those are the applier has counted (penstock.applied), but not while it is at work: it tells when nothing has come
  * for a moment. Where that is not to be known (an applier was killed before it had told, or DDL travelled), all tables are.

@@ -21,8 +21,8 @@
 
 /*
  * Of those that are read one by one: so many at a time, and so many of these planned together. What a UNION ALL costs to plan
- * grows with its square (11 and 14: 137 µs for each of 400 sequences, 25 µs for each of 25); a subquery with OFFSET is not pulled up into
- * the one around it (is_simple_subquery), so it is planned by itself.
+ * grows with its square (11 and 14: 137 µs for each of 400 sequences, 25 µs for each of 25); a subquery with OFFSET is not
+ * pulled up into the one around it (is_simple_subquery), so it is planned by itself.
  */
 #define ONE_BY_ONE 400
 #define PLANNED_TOGETHER 25

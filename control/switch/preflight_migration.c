@@ -110,8 +110,8 @@ static int name_drift(Cutover *cutover, Error *error)
 }
 
 /*
- * Reading how a table is defined waits for whoever has locked it (utils/adt/ruleutils.c, up to 12: AccessShareLock). Where differences are
- * accepted anyway, nothing is waited for that long.
+ * Reading how a table is defined waits for whoever has locked it (utils/adt/ruleutils.c, up to 12: AccessShareLock). Where
+ * differences are accepted anyway, nothing is waited for that long.
  */
 #define COMPARED_WITHIN_MS 120000
 #define ACCEPTED_WITHIN_MS 10000

@@ -26,8 +26,9 @@ typedef struct Reading {
 } Reading;
 
 /*
- * Up to count sessions beside lead, which uri led to, each "penstock PURPOSE". As many as there can be: where the server has none left, or uri leads to
- * another one now, there are fewer. lead is borrowed, and has to outlive them. The caller frees them with readers_free.
+ * Up to count sessions beside lead, which uri led to, each "penstock PURPOSE". As many as there can be: where the server has
+ * none left, or uri leads to another one now, there are fewer. lead is borrowed, and has to outlive them. The caller frees
+ * them with readers_free.
  */
 Readers *readers_open(Database *lead, DatabaseEnd end, const char *uri, const char *purpose, int count);
 void readers_free(Readers *readers); /* NULL is none */

@@ -1,7 +1,8 @@
 /*
  * reset_val is what a session of our role in this database begins with, since our own settings are made by SET. What the role
- * has for itself is left out: it is nobody else's. So is what the database of the source sets: the copy brings that, and behind it the
- * comparison of the definitions looks at it. What the target's database sets by itself counts: it is what applications will find.
+ * has for itself is left out: it is nobody else's. So is what the database of the source sets: the copy brings that, and
+ * behind it the comparison of the definitions looks at it. What the target's database sets by itself counts: it is what
+ * applications will find.
  */
 #include "unlike.h"
 

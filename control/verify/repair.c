@@ -4,8 +4,9 @@
  * What was repaired is remembered by the hash of its key, or of the row where there is none: when it turns up again, somebody
  * or something on the target makes it wrong, and to go on would only hide that.
  *
- * Where very many rows of a piece are wrong, single rows are the wrong means: all of it is copied anew, at a point as well. Only of a
- * table that is too large for that, and cannot be cut or has no key, more is marked to be copied again than can be done here.
+ * Where very many rows of a piece are wrong, single rows are the wrong means: all of it is copied anew, at a point as well.
+ * Only of a table that is too large for that, and cannot be cut or has no key, more is marked to be copied again than can be
+ * done here.
  */
 #include "repair.h"
 

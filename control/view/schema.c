@@ -1,7 +1,7 @@
 /*
  * What of the two schemas differs, for the document: asked for by --schema, and at each look where DDL is only watched. The source
- * may be away; then its part of the document says so already. After the switch it is the source that lacks what was defined since, and
- * that the way back may need.
+ * may be away; then its part of the document says so already. After the switch it is the source that lacks what was defined
+ * since, and that the way back may need.
  */
 #include <string.h>
 

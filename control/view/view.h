@@ -78,7 +78,9 @@ bool view_stream_is_over(const json_t *document);
 bool view_cutover_open(const json_t *document);
 bool view_rollback_open(const json_t *document);
 
-/* The slot is gone with what happened since; the applier has ended with an error; some tables cannot be kept right by it any more. */
+/*
+ * The slot is gone with what happened since; the applier has ended with an error; some tables cannot be kept right by it any more.
+ */
 bool view_slot_lost(const json_t *document);
 bool view_applier_failed(const json_t *document);
 bool view_copy_again(const json_t *document);

@@ -62,9 +62,9 @@ static void renew_limit(Database *target)
 }
 
 /*
- * DROP PUBLICATION keeps a lock for each of its tables (deleteDependentObjects: the row of pg_publication_rel is an object), for which
- * a server has not locks enough when there are many. So all but the last few leave it before. That locks the tables themselves,
- * which without need it should not: a small publication is dropped as it is.
+ * DROP PUBLICATION keeps a lock for each of its tables (deleteDependentObjects: the row of pg_publication_rel is an object),
+ * for which a server has not locks enough when there are many. So all but the last few leave it before. That locks the tables
+ * themselves, which without need it should not: a small publication is dropped as it is.
  */
 static int drop_one(Database *target, const char *name, Error *error)
 {

@@ -43,8 +43,8 @@ static const Message executed = MESSAGE("2\0\0\0\x04n\0\0\0\x04"
 #define FURTHER 2
 
 /*
- * The first answer comes at once, and what is further said, each when the client has asked once more; the last one when the client asks
- * to cancel. Without bytes: not at all.
+ * The first answer comes at once, and what is further said, each when the client has asked once more; the last one when the
+ * client asks to cancel. Without bytes: not at all.
  */
 typedef struct Script {
     Message answer, further[FURTHER], when_cancelled;

@@ -5,8 +5,9 @@
  *     hold: PAUSE     point_at: edit host and port, RELOAD, see it in SHOW DATABASES     release: RESUME
  *
  * PAUSE gets a connection of its own, because closing it is the only way to stop waiting; the database stays
- * paused then, and let_go resumes it. Both connections are made before the hold: a PgBouncer that is full takes no new ones. What RELOAD replies is not believed: SHOW DATABASES is. While clients
- * are held, query_wait_timeout and client_login_timeout run on: both must be longer than the hold may take.
+ * paused then, and let_go resumes it. Both connections are made before the hold: a PgBouncer that is full takes no new ones.
+ * What RELOAD replies is not believed: SHOW DATABASES is. While clients are held, query_wait_timeout and client_login_timeout
+ * run on: both must be longer than the hold may take.
  */
 #include "proxy.h"
 

@@ -1,7 +1,7 @@
 /*
  * What the files of the PgBouncer adapter share: adapter.c has the operations that hold, inspect.c and limits.c the checks
- * beforehand, rehearse.c the logins tried beforehand, look.c the one in the hold, walk.c who is there, config.c what changes the configuration, reload.c what makes it count.
- * Private to this folder.
+ * beforehand, rehearse.c the logins tried beforehand, look.c the one in the hold, walk.c who is there, config.c what changes
+ * the configuration, reload.c what makes it count. Private to this folder.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Entries are looked up in the text of the files, users in SHOW POOLS: whoever has been connected since PgBouncer was started; others
- * in auth_file. An entry that forces a user has that one, seen or not.
+ * Entries are looked up in the text of the files, users in SHOW POOLS: whoever has been connected since PgBouncer was started;
+ * others in auth_file. An entry that forces a user has that one, seen or not.
  */
 #include "pgbouncer/walk.h"
 

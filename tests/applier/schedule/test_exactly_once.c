@@ -5,9 +5,9 @@
  *
  * The simulated target is a list of committed changes and the lanes' positions. A run feeds the stream from the
  * confirmed LSN, as the source would; batches run when they may (runnable.h), and end in random order between workers.
- * Batches of several tables may be taken apart by lanes. Tables are truncated by themselves and together, and change their lane class, as somebody who adds a constraint on the
- * target between two runs would have it; and one may be left out from some moment on, in every later run from its beginning,
- * as one that has to be copied again is.
+ * Batches of several tables may be taken apart by lanes. Tables are truncated by themselves and together, and change their
+ * lane class, as somebody who adds a constraint on the target between two runs would have it; and one may be left out from
+ * some moment on, in every later run from its beginning, as one that has to be copied again is.
  * PENSTOCK_TEST_SEED and PENSTOCK_TEST_ROUNDS choose what is run; a failure prints its seed.
  */
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /*
- * What the scheduler promises, rule by rule (they are numbered in scheduler.c, durable.c and batcher.c). Streams are a few records by hand.
+ * What the scheduler promises, rule by rule (they are numbered in scheduler.c, durable.c and batcher.c). Streams are a few
+ * records by hand.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,7 +157,10 @@ static TestTable *make_many(char (*names)[8])
     return tables;
 }
 
-/* A table's changes come together, in transactions of no more tables than they may have; what waits for the batch waits for all of it. */
+/*
+ * A table's changes come together, in transactions of no more tables than they may have; what waits for the batch waits for
+ * all of it.
+ */
 static void batch_of_many_tables_grows_and_is_cut_by_lanes(void **state)
 {
     Fixture *fixture = *state;

@@ -1,5 +1,6 @@
 /*
- * What is told, and when: a reason that stands, that comes and goes, limits, phases, a target that is away; and a command that is run.
+ * What is told, and when: a reason that stands, that comes and goes, limits, phases, a target that is away; and a command that
+ * is run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
