@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "database.h"
+#include "local_server.h"
 
 static void sqlstates_have_classes(void **state)
 {
@@ -204,14 +204,13 @@ static void *let_in(void *argument)
     return welcomed ? argument : NULL;
 }
 
-static int listen_at(const char *path)
+/* Listens there for one client; who lets it in closes the listener. */
+static int listen_once(LocalServer *local)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    return listener;
+    local_server_open(local);
+    int server = local->listener;
+    local->listener = -1;
+    return server;
 }
 
 /* The write fails while a warning is still to be read: libpq calls such a connection good. */
@@ -219,17 +218,14 @@ static void server_that_left_with_a_warning_is_worth_another_try(void **state)
 {
     (void)state;
     static const char last_words[] = "N\0\0\0\x1cSWARNING\0C57P02\0Mgoing\0\0";
-    char folder[] = "/tmp/test-database-XXXXXX", uri[64], path[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(uri, sizeof uri, "host=%s port=5432 user=app", folder);
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
-    int server = listen_at(path);
+    LocalServer local;
+    int server = listen_once(&local);
     pthread_t thread;
     void *welcomed;
     Database *database;
     Error error;
     assert_int_equal(pthread_create(&thread, NULL, let_in, &server), 0);
-    assert_int_equal(database_connect(uri, DATABASE_PROXY, "test", &database, &error), 0);
+    assert_int_equal(database_connect(local.uri, DATABASE_PROXY, "test", &database, &error), 0);
     assert_int_equal(pthread_join(thread, &welcomed), 0);
     assert_non_null(welcomed);
     assert_int_equal(write(server, last_words, sizeof last_words - 1), sizeof last_words - 1);
@@ -237,8 +233,7 @@ static void server_that_left_with_a_warning_is_worth_another_try(void **state)
     assert_int_equal(database_execute(database, &error, "SELECT 1", 0), -1);
     assert_int_equal(error.code, ERROR_CONNECTION);
     database_close(database);
-    unlink(path);
-    rmdir(folder);
+    local_server_close(&local);
 }
 
 /* Answers to one message; its length counts itself and what follows. */
@@ -291,23 +286,19 @@ static void *take_one_by_one(void *argument)
 static void settings_go_one_by_one_where_they_have_to(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/test-database-XXXXXX", uri[64], path[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(uri, sizeof uri, "host=%s port=5432 user=app", folder);
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
-    int server = listen_at(path);
+    LocalServer local;
+    int server = listen_once(&local);
     pthread_t thread;
     Database *database;
     Error error = {0};
     assert_int_equal(pthread_create(&thread, NULL, take_one_by_one, &server), 0);
-    int status = database_connect(uri, DATABASE_SOURCE, "test", &database, &error);
+    int status = database_connect(local.uri, DATABASE_SOURCE, "test", &database, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(status, 0);
     database_close(database);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_in_range(server, 20, 100);
-    unlink(path);
-    rmdir(folder);
+    local_server_close(&local);
 }
 
 int main(void)

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "clock.h"
+#include "local_server.h"
 #include "query.h"
 
 #define LIMIT_MS 200
@@ -54,8 +54,8 @@ typedef struct Script {
 
 typedef struct Server {
     Script script;
-    char folder[32], path[64], uri[80];
-    int listener, client, request;
+    LocalServer local;
+    int client, request;
     pthread_t thread;
     Database *database;
     char asked[FURTHER + 2]; /* the kind of the first message of each question */
@@ -82,7 +82,7 @@ static void *serve(void *argument)
     static const char welcome[] = "R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x07\0\0\0\x09Z\0\0\0\x05I";
     Server *server = argument;
     char heard[1024];
-    server->client = accept(server->listener, NULL, NULL);
+    server->client = accept(server->local.listener, NULL, NULL);
     if (read(server->client, heard, sizeof heard) <= 0 ||
         write(server->client, welcome, sizeof welcome - 1) != sizeof welcome - 1 ||
         read(server->client, heard, sizeof heard) <= 0) {
@@ -103,7 +103,7 @@ static void *serve(void *argument)
     if (say->size == 0) {
         return argument;
     }
-    int other = accept(server->listener, NULL, NULL);
+    int other = accept(server->local.listener, NULL, NULL);
     bool said = read(other, heard, sizeof heard) == 16 &&
                 write(server->client, say->bytes, say->size) == (ssize_t)say->size;
     if (server->script.keep_request) {
@@ -116,18 +116,12 @@ static void *serve(void *argument)
 
 static void start(Server *server, Script script)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     Error error;
-    *server = (Server){.script = script, .folder = "/tmp/test-query-XXXXXX", .client = -1, .request = -1};
-    assert_non_null(mkdtemp(server->folder));
-    snprintf(server->path, sizeof server->path, "%s/.s.PGSQL.5432", server->folder);
-    snprintf(server->uri, sizeof server->uri, "host=%s port=5432 user=app", server->folder);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", server->path);
-    server->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(server->listener, 4), 0);
+    *server = (Server){.script = script, .client = -1, .request = -1};
+    local_server_open(&server->local);
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
-    assert_int_equal(database_connect(server->uri, DATABASE_PROXY, "test", &server->database, &error), 0);
+    assert_int_equal(database_connect(server->local.uri, DATABASE_PROXY, "test", &server->database, &error),
+                     0);
 }
 
 static void end(Server *server)
@@ -138,9 +132,7 @@ static void end(Server *server)
     assert_non_null(well);
     close(server->client);
     close(server->request);
-    close(server->listener);
-    unlink(server->path);
-    rmdir(server->folder);
+    local_server_close(&server->local);
 }
 
 static bool lost(const Server *server)
@@ -312,26 +304,19 @@ static void statement_that_cannot_be_prepared_is_an_error(void **state)
 static void server_that_lets_nobody_in_is_not_waited_for(void **state)
 {
     (void)state;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char folder[] = "/tmp/test-query-XXXXXX", uri[64];
+    LocalServer local;
     Database *database;
     Error error;
-    assert_non_null(mkdtemp(folder));
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", folder);
-    snprintf(uri, sizeof uri, "host=%s port=5432 user=app", folder);
-    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(
-        database_connect_within(uri, DATABASE_SOURCE, "test", query_within(LIMIT_MS), &database, &error), -1);
-    assert_int_equal(error.code, ERROR_CONNECTION);
-    assert_int_equal(database_connect_within(uri, DATABASE_SOURCE, "test", (QueryLimits){.stop = at_once},
+    local_server_open(&local);
+    assert_int_equal(database_connect_within(local.uri, DATABASE_SOURCE, "test", query_within(LIMIT_MS),
                                              &database, &error),
                      -1);
+    assert_int_equal(error.code, ERROR_CONNECTION);
+    assert_int_equal(database_connect_within(local.uri, DATABASE_SOURCE, "test",
+                                             (QueryLimits){.stop = at_once}, &database, &error),
+                     -1);
     assert_int_equal(error.code, ERROR_INTERRUPTED);
-    close(listener);
-    unlink(address.sun_path);
-    rmdir(folder);
+    local_server_close(&local);
 }
 
 static void what_ends_first_ends_it(void **state)

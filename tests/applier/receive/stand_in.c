@@ -10,10 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#define PORT 5432
 
 static void must(bool holds, const char *what)
 {
@@ -25,27 +22,17 @@ static void must(bool holds, const char *what)
 
 void stand_in_start(StandIn *stand_in, char uri[128])
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(stand_in->folder, "/tmp/stand_in.XXXXXX");
-    must(mkdtemp(stand_in->folder) != NULL, "mkdtemp");
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.%d", stand_in->folder, PORT);
+    local_server_open(&stand_in->local);
     stand_in->connection = -1;
-    stand_in->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    must(bind(stand_in->listener, (struct sockaddr *)&address, sizeof address) == 0, "bind");
-    must(listen(stand_in->listener, 1) == 0, "listen");
-    snprintf(uri, 128, "postgresql://someone@/db?host=%s&port=%d", stand_in->folder, PORT);
+    snprintf(uri, 128, "postgresql://someone@/db?host=%s&port=5432", stand_in->local.folder);
 }
 
 void stand_in_stop(StandIn *stand_in)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/.s.PGSQL.%d", stand_in->folder, PORT);
-    close(stand_in->listener);
     if (stand_in->connection >= 0) {
         close(stand_in->connection);
     }
-    unlink(path);
-    rmdir(stand_in->folder);
+    local_server_close(&stand_in->local);
 }
 
 static bool read_whole(int fd, void *data, size_t size)
@@ -181,7 +168,7 @@ static void *serve(void *context)
 {
     StandIn *stand_in = context;
     char query[4096], type;
-    stand_in->connection = accept(stand_in->listener, NULL, NULL);
+    stand_in->connection = accept(stand_in->local.listener, NULL, NULL);
     greet(stand_in);
     do {
         if (!read_whole(stand_in->connection, &type, 1) || type != 'Q') {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "local_server.h"
 #include "receiver.h"
 
 typedef struct StandIn {
@@ -17,8 +18,7 @@ typedef struct StandIn {
     int active;         /* how many times the slot is said to be in use, by process 4711 */
     char command[1024]; /* START_REPLICATION, as it came */
 
-    char folder[64]; /* of the socket */
-    int listener;
+    LocalServer local;
     int connection;
 } StandIn;
 

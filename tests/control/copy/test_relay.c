@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "command.h"
+#include "local_server.h"
 #include "relay.h"
 
 #define ROW ((size_t)3 * 1024 * 1024 + 7)
@@ -31,8 +31,8 @@ bool interrupted(void)
 
 typedef struct Server {
     bool is_source;
-    char folder[32], path[64], uri[80];
-    int listener, client;
+    LocalServer local;
+    int client;
     pthread_t thread;
     Database *database;
     size_t longest, taken; /* bytes of CopyData, by message and in all */
@@ -108,7 +108,7 @@ static void *serve(void *argument)
     Server *server = argument;
     size_t size = 0;
     char hello[1024];
-    server->client = accept(server->listener, NULL, NULL);
+    server->client = accept(server->local.listener, NULL, NULL);
     if (read(server->client, hello, sizeof hello) <= 0 ||
         write(server->client, welcome, sizeof welcome - 1) != sizeof welcome - 1 ||
         hear(server, &size) != 'Q' || !say(server, server->is_source ? 'H' : 'G', format, 3) ||
@@ -121,19 +121,13 @@ static void *serve(void *argument)
 
 static void start(Server *server, bool is_source)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     PGresult *begun;
     Error error;
-    *server = (Server){.is_source = is_source, .folder = "/tmp/test-relay-XXXXXX", .client = -1};
-    assert_non_null(mkdtemp(server->folder));
-    snprintf(server->path, sizeof server->path, "%s/.s.PGSQL.5432", server->folder);
-    snprintf(server->uri, sizeof server->uri, "host=%s port=5432 user=app", server->folder);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", server->path);
-    server->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(server->listener, 4), 0);
+    *server = (Server){.is_source = is_source, .client = -1};
+    local_server_open(&server->local);
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
-    assert_int_equal(database_connect(server->uri, DATABASE_PROXY, "test", &server->database, &error), 0);
+    assert_int_equal(database_connect(server->local.uri, DATABASE_PROXY, "test", &server->database, &error),
+                     0);
     begun = PQexec(database_connection(server->database), "COPY");
     assert_int_equal(PQresultStatus(begun), is_source ? PGRES_COPY_OUT : PGRES_COPY_IN);
     PQclear(begun);
@@ -146,9 +140,7 @@ static void end(Server *server)
     assert_int_equal(pthread_join(server->thread, &well), 0);
     assert_non_null(well);
     close(server->client);
-    close(server->listener);
-    unlink(server->path);
-    rmdir(server->folder);
+    local_server_close(&server->local);
 }
 
 /* In one piece libpq would move what is left of it once for each time the socket takes some: minutes for half a gigabyte. */
