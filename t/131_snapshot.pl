@@ -31,8 +31,7 @@ ROLLBACK TO b;
 INSERT INTO t SELECT txid_current(), i FROM generate_series(1, :rest) AS i;
 COMMIT;
 SQL
-my $load = background('load', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=16', '--rate=500',
-    "--file=$script", $source->uri('postgres'));
+my $load = $source->pgbench('postgres', '--client=16', '--rate=500', "--file=$script");
 wait_until('the load', sub { $source->sql('postgres', 'SELECT 1 FROM t LIMIT 1') });
 
 # One statement has one snapshot, and reads the LSN after it was taken.

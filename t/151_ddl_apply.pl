@@ -7,7 +7,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
 
-use JSON::PP qw(decode_json);
 
 my $source = start_source('source');
 my $target = start_target('target');
@@ -28,19 +27,12 @@ my $migration = migration($source, $target, ddl => 'default');
 $migration->ok('copy', '--lanes', 8);
 my $applier = $migration->follow('--workers', 4);
 
-sub drift
-{
-    my $outcomes = decode_json($migration->run('check', '--json')->{stdout});
-    my ($drift) = grep { $_->{id} eq 'drift' } @{$outcomes};
-    return [map { "$_->{object}: $_->{detail}" } @{$drift->{findings}}];
-}
-
 sub same
 {
     my ($name) = @_;
     $migration->wait_until_caught_up;
     same_rows($source, $target, 'postgres', $name);
-    my $drift = drift();
+    my $drift = $migration->drift;
     is_deeply($drift, [], "$name: the same definitions") or diag(explain($drift));
 }
 

@@ -53,7 +53,7 @@ sub same
     my ($migration, $database) = @_;
     eval { $migration->wait_until_caught_up; 1 } or diag($@, $migration->{applier}->log_tail(5));
     same_rows($source, $target, $database, 'both sides have the same rows');
-    my $drift = decode_json($migration->ok('status', '--schema', '--json')->{stdout})->{drift};
+    my $drift = $migration->drift;
     is_deeply($drift, [], 'and the same definitions') or diag(explain($drift));
     is_deeply(again($migration), [], 'and nothing waits');
     return;
@@ -135,7 +135,7 @@ subtest 'what the choice of tables leaves behind' => sub {
     is($target->sql('chosen', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace}),
         'kept kept_2 sessions sessions_2', 'tables that are made later stay behind by the same choice');
     is($target->sql('chosen', 'SELECT (SELECT count(*) FROM kept_2), (SELECT count(*) FROM sessions_2)'), '1|0', 'or their rows do');
-    my $drift = decode_json($migration->ok('status', '--schema', '--json')->{stdout})->{drift};
+    my $drift = $migration->drift;
     is_deeply($drift, [], 'which is no difference') or diag(explain($drift));
     is($applier->stop, 0, 'the applier ends');
 };

@@ -96,8 +96,7 @@ INSERT INTO parts SELECT i, 'too many', 'v' FROM generate_series(1, 3000) AS i;
 DELETE FROM heap WHERE a < 1500;
 INSERT INTO heap SELECT 5000, 'too many' FROM generate_series(1, 100);
 SQL
-    my $load = background('load_whole', $source->installed_command('pgbench'), '--no-vacuum', '--time=600', '--client=2', '--rate=50',
-        "--file=$script", $source->uri('postgres'));
+    my $load = $source->pgbench('postgres', '--client=2', '--rate=50', "--file=$script");
     my $document = verify(0, '--repair', '--rows-only', '--hold', '50');
     ok($document->{equal}, 'equal when it was compared again') or diag(encode_json($document));
     $load->stop;

@@ -136,11 +136,11 @@ sub applier_runs
     return 0;
 }
 
-# How the definitions of both sides differ, a line each (status --schema).
+# How the definitions of both sides differ, a text each (status --schema).
 sub drift
 {
     my ($self) = @_;
-    return decode_json($self->ok('status', '--schema', '--json')->{stdout})->{drift};
+    return decode_json($self->ok('status', '--schema', '--json')->{stdout})->{drift} // ['not compared'];
 }
 
 # Waits until everything that is committed at the source now is durable at the target. Dies at once if the applier ends.
