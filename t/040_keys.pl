@@ -25,6 +25,22 @@ CREATE TABLE "Odd ""Names" ("Key ""1" text COLLATE "C", "select" int, "a column 
 INSERT INTO "Odd ""Names" SELECT 'k' || i, i, i FROM generate_series(1, 100) AS i;
 CREATE TABLE numeric_keys (k numeric PRIMARY KEY, v int);
 INSERT INTO numeric_keys SELECT i + 0.50, i FROM generate_series(1, 50) AS i;
+CREATE TYPE pair AS (n numeric, t text);
+CREATE TABLE row_keys (k pair PRIMARY KEY, v int);
+INSERT INTO row_keys SELECT (i, 'p' || i)::pair, i FROM generate_series(1, 50) AS i;
+CREATE TABLE row_array_keys (k pair[] PRIMARY KEY, v int);
+INSERT INTO row_array_keys SELECT ARRAY[(i, 'p' || i)::pair], i FROM generate_series(1, 50) AS i;
+CREATE DOMAIN positive AS int CHECK (value > 0);
+CREATE TABLE domain_array_keys (k positive[] PRIMARY KEY, v int);
+INSERT INTO domain_array_keys SELECT ARRAY[i]::positive[], i FROM generate_series(1, 50) AS i;
+CREATE FUNCTION point_order(a point, b point) RETURNS int IMMUTABLE LANGUAGE sql
+    AS 'SELECT pg_catalog.btint4cmp(a[0]::int, b[0]::int)';
+CREATE OPERATOR <<< (LEFTARG = point, RIGHTARG = point, PROCEDURE = point_left);
+CREATE OPERATOR CLASS point_ops FOR TYPE point USING btree AS OPERATOR 1 <<<, OPERATOR 3 ~=, FUNCTION 1 point_order(point, point);
+CREATE TABLE point_keys (k point NOT NULL, v int);
+CREATE UNIQUE INDEX point_keys_k ON point_keys (k point_ops);
+ALTER TABLE point_keys REPLICA IDENTITY USING INDEX point_keys_k;
+INSERT INTO point_keys SELECT point(i, 0.1), i FROM generate_series(1, 50) AS i;
 CREATE TABLE parents (id int PRIMARY KEY);
 CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents ON UPDATE CASCADE ON DELETE CASCADE);
 INSERT INTO parents SELECT generate_series(1, 50);
@@ -89,6 +105,18 @@ $migration->same_after('equal keys with other digits', <<'SQL');
 UPDATE numeric_keys SET k = k + 0.000, v = -v WHERE v % 2 = 0;
 DELETE FROM numeric_keys WHERE k = 3.5;
 INSERT INTO numeric_keys VALUES (3.5000, 0);
+SQL
+$migration->same_after('keys of types that have no equality of their own', <<'SQL');
+UPDATE row_keys SET k = ((k).n + 0.00, (k).t), v = -v WHERE v % 2 = 0;
+DELETE FROM row_keys WHERE v % 5 = 0;
+INSERT INTO row_keys VALUES ((5.0, 'p5'), 0);
+UPDATE row_array_keys SET v = -v WHERE v % 2 = 0;
+UPDATE row_array_keys SET k = k || k WHERE v % 3 = 0;
+DELETE FROM row_array_keys WHERE v % 5 = 0;
+UPDATE domain_array_keys SET k = k || 7::positive, v = -v WHERE v % 2 = 0;
+DELETE FROM domain_array_keys WHERE v % 5 = 0;
+UPDATE point_keys SET k = point(v + 1000, 0.2), v = -v WHERE v % 2 = 0;
+DELETE FROM point_keys WHERE v % 5 = 0;
 SQL
 $migration->same_after('cascades arrive as the changes that they make', <<'SQL');
 UPDATE parents SET id = id + 100 WHERE id <= 25;

@@ -196,6 +196,7 @@ static void read_column(FoundColumn *column, const Types *types, const PGresult 
     column->takes_text = type->takes_text;
     column->typmod = type->oid != type->base ? type->modifier : (int32_t)number_of(result, row, TYPMOD);
     column->equality = type->equality;
+    column->key_equality = type->key_equality;
 }
 
 /* Rows from first on that belong to one table. */

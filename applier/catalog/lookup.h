@@ -21,8 +21,9 @@ typedef struct FoundColumn {
     bool generated;
     bool not_null;
     bool has_default;
-    bool nondeterministic; /* its collation takes different bytes for equal */
-    const char *equality;  /* OPERATOR("schema".=), or NULL; shared: of Types */
+    bool nondeterministic;    /* its collation takes different bytes for equal */
+    const char *equality;     /* OPERATOR("schema".=), or NULL; shared: of Types */
+    const char *key_equality; /* the same for a column of the key (types.h) */
 } FoundColumn;
 
 typedef struct FoundTable {

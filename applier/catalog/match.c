@@ -68,11 +68,6 @@ static int match_columns(const SourceRelation *source, const FoundTable *table, 
                               "add the column to the target, of type %s.%s as on the source, and start again",
                               source->columns[c].type_schema, source->columns[c].type_name);
         }
-        if (source->columns[c].key && found[c]->equality == NULL && classify_match(source) == MATCH_KEY) {
-            return error_set(error, ERROR_CONFLICT,
-                             "the type of key column \"%s\" of %s.%s has no equality on the target",
-                             source->columns[c].name, source->schema, source->name);
-        }
     }
     return 0;
 }
@@ -158,8 +153,9 @@ static int fill_column(Database *target, Types *types, const ApplyRelation *rela
     column->identity_always = found->identity == 'a';
     column->generated = found->generated;
     column->raw = column->binary ? source->base_type == found->base_type : found->takes_text;
-    column->has_equality = found->equality != NULL;
-    column->equality = found->equality;
+    column->equality =
+        source->key && classify_match(relation->source) == MATCH_KEY ? found->key_equality : found->equality;
+    column->has_equality = column->equality != NULL;
     if (source->base_type >= FIRST_UNPINNED_OID && column->binary) {
         return error_set(error, ERROR_PROTOCOL,
                          "column %s of %s comes in binary format, but its type is not built in",

@@ -82,6 +82,7 @@ static const char types_sql[] =
     "    OR (k.typtype = 'e' AND e.opcintype = 'anyenum'::regtype) "
     "    OR (k.typtype = 'r' AND e.opcintype = 'anyrange'::regtype) "
     "    OR (k.typtype = 'm' AND e.opcintype = 'anymultirange'::regtype) "
+    "    OR (k.typtype = 'c' AND e.opcintype = 'record'::regtype) "
     "    OR (k.is_array AND e.opcintype = 'anyarray'::regtype) "
     "    OR EXISTS (SELECT FROM pg_cast WHERE castsource = k.oid AND casttarget = e.opcintype "
     "               AND castmethod = 'b' AND castcontext = 'i') "
@@ -89,8 +90,9 @@ static const char types_sql[] =
     "  ORDER BY k.oid, e.opcintype = k.oid DESC, e.amname "
     ") "
     "SELECT a.oid, a.base, a.base_kind, coalesce(a.takes_text, false), a.name, "
-    "  CASE WHEN a.element IS NULL OR EXISTS (SELECT FROM operators WHERE oid = a.element) THEN o.name END, "
-    "  a.modifier "
+    "  CASE WHEN a.base_kind <> 'c' AND (a.element IS NULL OR EXISTS (SELECT FROM operators p JOIN kinds i "
+    "    USING (oid) WHERE p.oid = a.element AND i.typtype <> 'c')) THEN o.name END, "
+    "  o.name, a.modifier "
     "FROM asked a LEFT JOIN operators o ON o.oid = a.base";
 
 Types *types_new(void)
@@ -182,7 +184,8 @@ static void take_types(Types *types, const PGresult *result)
             .takes_text = PQgetvalue(result, row, 3)[0] == 't',
             .cast = keep(types, result, row, 4),
             .equality = keep(types, result, row, 5),
-            .modifier = (int)strtol(PQgetvalue(result, row, 6), NULL, 10),
+            .key_equality = keep(types, result, row, 6),
+            .modifier = (int)strtol(PQgetvalue(result, row, 7), NULL, 10),
         };
         HASH_ADD(hh, types->entries, type.oid, sizeof entry->type.oid, entry);
     }

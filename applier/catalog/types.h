@@ -22,7 +22,12 @@ typedef struct TargetType {
     char base_kind;       /* typtype of it */
     bool takes_text;      /* its binary format is the text itself */
     const char *cast;     /* its name, qualified and quoted */
-    const char *equality; /* OPERATOR("schema".=), or NULL */
+    const char *equality; /* OPERATOR("schema".=) that has an answer for any two values, or NULL */
+    /*
+     * The operator of the index that makes values a key, or NULL. Rows (composite types), and arrays, have one whatever they are
+     * made of; it fails where that has none, json for instance, but such a value gets into no index either.
+     */
+    const char *key_equality;
 } TargetType;
 
 Types *types_new(void);
