@@ -2,7 +2,7 @@
  * What would go wrong, before anything is copied: a table of checks, one row each, that are run one after another and never stop
  * each other. What the cutover needs is asked of its own preflight (switch.c), so that it meets nothing new days later.
  *
- *     rows_*.c ──► run.c ──► outcomes (JSON) ──► print.c
+ *     rows_*.c ──► run.c ──► outcomes (JSON, made by outcome.c) ──► print.c
  *     probes.c ──┤
  *     switch.c ──┘
  *
