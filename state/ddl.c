@@ -36,7 +36,8 @@ int state_ddl_decided(Database *target, const DdlPlace *place, DdlDecided *out, 
     PlaceText text = write_place(place);
     *out = (DdlDecided){0};
     if (database_query(target, &row, error,
-                       "SELECT id, decision, edited FROM penstock.ddl WHERE migration = $1 AND commit_lsn = "
+                       "SELECT id, decision, edited, edited_as_target FROM penstock.ddl WHERE migration = $1 "
+                       "AND commit_lsn = "
                        "$2::pg_lsn AND "
                        "sequence = $3::int8",
                        3, place->migration, text.lsn, text.sequence) != 0) {
@@ -46,6 +47,7 @@ int state_ddl_decided(Database *target, const DdlPlace *place, DdlDecided *out, 
         out->id = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
         out->decision = decision_of(PQgetvalue(row, 0, 1));
         out->edited = PQgetisnull(row, 0, 2) ? NULL : strdup(PQgetvalue(row, 0, 2));
+        out->as_target = out->decision == DECISION_EDIT && PQgetvalue(row, 0, 3)[0] == 't';
     }
     PQclear(row);
     return 0;

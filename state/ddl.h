@@ -23,7 +23,8 @@ typedef enum DdlDecision { DECISION_NONE, DECISION_APPLY, DECISION_SKIP, DECISIO
 typedef struct DdlDecided {
     int64_t id; /* penstock.ddl.id; 0: it has not been met before */
     DdlDecision decision;
-    char *edited; /* of DECISION_EDIT; the caller frees it */
+    char *edited;   /* of DECISION_EDIT; the caller frees it */
+    bool as_target; /* ... which runs as the applier's own role, not as the one that made the statement */
 } DdlDecided;
 
 /* What is written down of it. A NULL is SQL NULL. */

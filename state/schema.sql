@@ -416,9 +416,19 @@ CREATE TABLE penstock.ddl (
     milliseconds float8,
     ended_at    timestamptz,
     decision    text CHECK (decision IN ('apply', 'skip', 'edit')), -- the operator's, about one that waits
-    edited      text,                        -- what is to be run instead
+    edited      text,                        -- what is to be run instead ...
+    edited_as_target boolean NOT NULL DEFAULT false, -- ... as the applier's own role
     UNIQUE (migration, commit_lsn, sequence)
 );
+
+-- What a statement of the stream runs in as the role that made it (applier/ddl/as_role.c). By itself it does nothing.
+CREATE FUNCTION penstock.run_ddl() RETURNS boolean LANGUAGE plpgsql AS $body$
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', pg_catalog.current_setting('penstock.ddl_path'), true);
+    EXECUTE pg_catalog.current_setting('penstock.ddl_statement');
+    RETURN true;
+END $body$;
+GRANT EXECUTE ON FUNCTION penstock.run_ddl() TO PUBLIC;
 
 -- Problems that penstock check had found, and that the operator went on with (copy --force).
 CREATE TABLE penstock.accepted (

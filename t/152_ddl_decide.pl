@@ -80,7 +80,7 @@ $target->sql('postgres', 'CREATE ROLE missing');
 goes_on('the GRANT, once the role is there, and the table after it') if 1;
 
 $waits = stops_at('a SECURITY DEFINER function', 'SET ROLE app; SELECT by_owner()', qr/as role owner; it would run as role app/);
-$migration->ok('ddl', 'edit', $waits->{id}, '--statement', 'RESET ROLE; CREATE TABLE public.definers (id int PRIMARY KEY); ALTER TABLE public.definers OWNER TO owner');
+$migration->ok('ddl', 'edit', $waits->{id}, '--statement', 'CREATE TABLE public.definers (id int PRIMARY KEY); ALTER TABLE public.definers OWNER TO owner', '--as-target-role');
 goes_on('edited');
 $source->sql('postgres', 'INSERT INTO definers VALUES (7)');
 

@@ -26,6 +26,7 @@ static DdlVerdict look_at_created(const PgQuery__Node *node);
 static DdlVerdict look_at_created_as(const PgQuery__Node *node);
 static DdlVerdict look_at_index(const PgQuery__Node *node);
 static DdlVerdict look_at_drop(const PgQuery__Node *node);
+static DdlVerdict look_at_refresh(const PgQuery__Node *node);
 
 typedef struct Row {
     PgQuery__Node__NodeCase node;
@@ -47,7 +48,7 @@ static const Row rows[] = {
     {NODE(ALTER_OWNER_STMT), "ALTER ", DDL_APPLIED, NULL, NULL},
     {NODE(ALTER_OBJECT_DEPENDS_STMT), "ALTER ", DDL_APPLIED, NULL, NULL},
     {NODE(VIEW_STMT), "CREATE VIEW", DDL_APPLIED, NULL, NULL},
-    {NODE(REFRESH_MAT_VIEW_STMT), "REFRESH MATERIALIZED VIEW", DDL_APPLIED, NULL, NULL},
+    {NODE(REFRESH_MAT_VIEW_STMT), "REFRESH MATERIALIZED VIEW", DDL_APPLIED, NULL, look_at_refresh},
     {NODE(CREATE_FUNCTION_STMT), "CREATE ", DDL_APPLIED, NULL, NULL},
     {NODE(ALTER_FUNCTION_STMT), "ALTER ", DDL_APPLIED, NULL, NULL},
     {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER", DDL_APPLIED, NULL, NULL},
@@ -231,6 +232,13 @@ static DdlVerdict look_at_drop(const PgQuery__Node *node)
         return (DdlVerdict){.class = DDL_LEFT_OUT, .why = other_server};
     }
     return (DdlVerdict){.class = DDL_APPLIED, .without_concurrently = drop->concurrent};
+}
+
+/* With that word the server makes a temporary table, which nobody may who is confined to a role (as_role.c). */
+static DdlVerdict look_at_refresh(const PgQuery__Node *node)
+{
+    return (DdlVerdict){.class = DDL_APPLIED,
+                        .without_concurrently = node->refresh_mat_view_stmt->concurrent};
 }
 
 static DdlVerdict look_at_table(const PgQuery__Node *node)

@@ -88,6 +88,7 @@ static void take_edited(const DdlMessage *message, const DdlKnown *known, DdlPla
         (void)!ddl_statement_find(message, &plan->statement, &ignored); /* for the record */
     }
     plan->edited = true;
+    plan->as_target = known->decided->as_target;
     text_append(&plan->sql, known->decided->edited);
 }
 

@@ -14,8 +14,9 @@ typedef struct DdlPlan {
     char reason[1024];      /* why it is left out, or asks */
     DdlStatement statement; /* when it was found; its text is what was written at the source */
     DdlVerdict verdict;
-    bool edited; /* sql is the operator's */
-    Text sql;    /* to be run */
+    bool edited;    /* sql is the operator's */
+    bool as_target; /* ... and runs as the applier's own role */
+    Text sql;       /* to be run */
 } DdlPlan;
 
 typedef struct DdlKnown {

@@ -9,6 +9,7 @@
  */
 #include "run.h"
 
+#include "as_role.h"
 #include "silence.h"
 
 #include <stdio.h>
@@ -20,8 +21,17 @@ static const char settings_sql[] =
     "SELECT count(set_config(s.key, s.value, true)) FROM jsonb_each_text($1::jsonb) s "
     "WHERE EXISTS (SELECT FROM pg_settings p WHERE lower(p.name) = lower(s.key) AND p.setting IS DISTINCT "
     "FROM s.value)";
-static const char role_sql[] = "SELECT set_config('role', $1, true)";
-static const char path_sql[] = "SELECT set_config('search_path', $1, true)";
+
+/* One statement that is run. */
+typedef struct Run {
+    Database *target;
+    const DdlPlace *place;
+    const DdlMessage *message;
+    const char *tables; /* the message's; NULL for none */
+    DdlPlan *plan;
+    AsRole as;
+    DdlRan *out;
+} Run;
 
 /* Whether objects have owners on the target, as they have at the source. */
 static int has_owners(Database *target, const DdlPlace *place, bool *owners, Error *error)
@@ -30,22 +40,18 @@ static int has_owners(Database *target, const DdlPlace *place, bool *owners, Err
                           "SELECT 1 FROM penstock.migration WHERE name = $1 AND owners", 1, place->migration);
 }
 
-static int set_up(Database *target, const DdlPlace *place, const DdlMessage *message, Error *error)
+/* The role it is that comes first: its room is made under settings of ours. */
+static int set_up(Run *run, Error *error)
 {
-    char *settings = ddl_message_part(message, "settings");
+    char *settings = ddl_message_part(run->message, "settings");
     bool owners = true;
-    int status = has_owners(target, place, &owners, error);
-    if (status == 0 && settings != NULL) {
-        status = database_often(target, NULL, error, settings_sql, 1, settings);
-    }
-    if (status == 0 && owners && message->role[0] != '\0') {
-        status = database_often(target, NULL, error, role_sql, 1, message->role);
-        if (status != 0 && strcmp(error->sqlstate, "22023") == 0) {
-            error_hint(error, "penstock roles makes the roles that the target lacks");
-        }
-    }
+    int status = has_owners(run->target, run->place, &owners, error);
     if (status == 0) {
-        status = database_often(target, NULL, error, path_sql, 1, message->path);
+        status = as_role_open(&run->as, run->target,
+                              owners && !run->plan->as_target ? run->message->role : "", error);
+    }
+    if (status == 0 && settings != NULL) {
+        status = database_often(run->target, NULL, error, settings_sql, 1, settings);
     }
     free(settings);
     return status;
@@ -171,8 +177,7 @@ static int read_missing(Database *target, const char *tables, const char *names,
 }
 
 /* The tables of rows have to be copied anew. */
-static int recopy_rows(Database *target, const DdlPlace *place, const PGresult *rows, DdlRan *out,
-                       Error *error)
+static int recopy_rows(Run *run, const PGresult *rows, Error *error)
 {
     Text oids = {0};
     char *names = NULL;
@@ -181,49 +186,47 @@ static int recopy_rows(Database *target, const DdlPlace *place, const PGresult *
     }
     text_append(&oids, "]");
     int status =
-        set_back(target, error) == 0
-            ? state_ddl_recopy(target, place, oids.data,
+        set_back(run->target, error) == 0
+            ? state_ddl_recopy(run->target, run->place, oids.data,
                                "a column was added whose values the stream does not have", &names, error)
             : -1;
-    text_append(&out->recopied, names != NULL ? names : "");
+    text_append(&run->out->recopied, names != NULL ? names : "");
     free(names);
     text_free(&oids);
     return status;
 }
 
-static int run_literal(Database *target, const DdlPlace *place, const char *tables, const char *names,
-                       DdlPlan *plan, PGresult **rows, DdlRan *out, Error *error)
+static int run_literal(Run *run, const char *names, PGresult **rows, Error *error)
 {
     Text sql = {0};
     Error refused;
-    if (write_literal(target, plan, *rows, &sql, &refused) != 0) {
+    if (write_literal(run->target, run->plan, *rows, &sql, &refused) != 0) {
         text_free(&sql);
-        return recopy_rows(target, place, *rows, out, error);
+        return recopy_rows(run, *rows, error);
     }
-    int status = database_execute(target, error, "ROLLBACK TO SAVEPOINT penstock_ddl", 0) == 0
-                     ? database_execute(target, error, sql.data, 0)
+    int status = database_execute(run->target, error, "ROLLBACK TO SAVEPOINT penstock_ddl", 0) == 0
+                     ? as_role_run(&run->as, run->message->path, sql.data, error)
                      : -1;
     PQclear(*rows);
     *rows = NULL;
-    text_append(&out->ran, sql.data);
+    text_append(&run->out->ran, sql.data);
     text_free(&sql);
     if (status == 0) {
-        status = read_missing(target, tables, names, rows, error);
+        status = read_missing(run->target, run->tables, names, rows, error);
     }
-    return status == 0 && PQntuples(*rows) > 0 ? recopy_rows(target, place, *rows, out, error) : status;
+    return status == 0 && PQntuples(*rows) > 0 ? recopy_rows(run, *rows, error) : status;
 }
 
 /* Sees to it that existing rows have the values that they have at the source. */
-static int match_values(Database *target, const DdlPlace *place, const char *tables, DdlPlan *plan,
-                        DdlRan *out, Error *error)
+static int match_values(Run *run, Error *error)
 {
     Text names = {0};
     PGresult *rows = NULL;
     int status = 0;
-    if (!plan->edited && tables != NULL && added_columns(plan->statement.node, &names)) {
-        status = read_missing(target, tables, names.data, &rows, error);
+    if (!run->plan->edited && run->tables != NULL && added_columns(run->plan->statement.node, &names)) {
+        status = read_missing(run->target, run->tables, names.data, &rows, error);
         if (status == 0 && PQntuples(rows) > 0) {
-            status = run_literal(target, place, tables, names.data, plan, &rows, out, error);
+            status = run_literal(run, names.data, &rows, error);
         }
     }
     PQclear(rows);
@@ -263,10 +266,9 @@ static int have_no_default(Database *target, const char *tables, const Text *pla
     return status;
 }
 
-static int match_rewrites(Database *target, const DdlPlace *place, const DdlMessage *message,
-                          const char *tables, const DdlPlan *plan, DdlRan *out, Error *error)
+static int match_rewrites(Run *run, Error *error)
 {
-    const json_t *list = json_object_get(message->root, "rewritten"), *one;
+    const json_t *list = json_object_get(run->message->root, "rewritten"), *one;
     size_t i;
     int reasons = 0;
     Text functions = {0}, plain = {0};
@@ -279,20 +281,22 @@ static int match_rewrites(Database *target, const DdlPlace *place, const DdlMess
         reasons |= (int)json_integer_value(json_object_get(one, "reason"));
     }
     int status = 0;
-    if (!plan->edited && ddl_rewrite_is_repeatable(plan->statement.node, reasons, &functions, &plain)) {
-        status = are_immutable(target, &functions, &alike, error);
+    if (!run->plan->edited &&
+        ddl_rewrite_is_repeatable(run->plan->statement.node, reasons, &functions, &plain)) {
+        status = are_immutable(run->target, &functions, &alike, error);
         if (status == 0 && alike) {
-            status = have_no_default(target, tables, &plain, &alike, error);
+            status = have_no_default(run->target, run->tables, &plain, &alike, error);
         }
     }
     text_free(&plain);
     text_free(&functions);
     if (status == 0 && !alike) {
-        char *names = NULL, *oids = ddl_message_part(message, "rewritten");
+        char *names = NULL, *oids = ddl_message_part(run->message, "rewritten");
+        Text *recopied = &run->out->recopied;
         status =
-            state_ddl_recopy(target, place, oids,
+            state_ddl_recopy(run->target, run->place, oids,
                              "it was written anew with values that the stream does not have", &names, error);
-        text_printf(&out->recopied, "%s%s", out->recopied.size > 0 && names != NULL ? ", " : "",
+        text_printf(recopied, "%s%s", recopied->size > 0 && names != NULL ? ", " : "",
                     names != NULL ? names : "");
         free(names);
         free(oids);
@@ -303,60 +307,64 @@ static int match_rewrites(Database *target, const DdlPlace *place, const DdlMess
 /* CREATE TABLE AS. */
 
 /* Its rows came first, and it was made of what the stream says of its columns: what that does not say. */
-static void write_adjustments(const DdlMessage *message, const json_t *table, bool owners, Text *out)
+static void write_adjustments(const json_t *table, const char *name, Text *out)
 {
     const json_t *column;
     size_t i;
-    Text name = {0};
-    char *schema = database_quote(json_string_value(json_object_get(table, "schema")));
-    char *own = database_quote(json_string_value(json_object_get(table, "name")));
-    text_printf(&name, "%s.%s", schema, own);
-    free(schema);
-    free(own);
     text_append(out, "SELECT");
     json_array_foreach(json_object_get(table, "types"), i, column)
     {
         const char *collation = json_string_value(json_object_get(column, "collation"));
         if (collation != NULL) {
             char *quoted = database_quote(json_string_value(json_object_get(column, "name")));
-            text_printf(out, "; ALTER TABLE %s ALTER %s TYPE %s COLLATE %s", name.data, quoted,
+            text_printf(out, "; ALTER TABLE %s ALTER %s TYPE %s COLLATE %s", name, quoted,
                         json_string_value(json_object_get(column, "type")), collation);
             free(quoted);
         }
     }
     const char *options = json_string_value(json_object_get(table, "options"));
     if (options != NULL) {
-        text_printf(out, "; ALTER TABLE %s SET (%s)", name.data, options);
+        text_printf(out, "; ALTER TABLE %s SET (%s)", name, options);
     }
-    if (owners && message->role[0] != '\0') {
-        char *role = database_quote(message->role);
-        text_printf(out, "; ALTER TABLE %s OWNER TO %s", name.data, role);
+}
+
+/* It gets its owner first, who does the rest. */
+static int give_owner(Run *run, const char *name, Error *error)
+{
+    bool owners = false;
+    Text sql = {0};
+    int status = has_owners(run->target, run->place, &owners, error);
+    if (status == 0 && owners && run->message->role[0] != '\0') {
+        char *role = database_quote(run->message->role);
+        text_printf(&sql, "ALTER TABLE %s OWNER TO %s", name, role);
         free(role);
+        status = database_execute(run->target, error, sql.data, 0);
+        text_free(&sql);
     }
-    text_free(&name);
+    return status;
 }
 
 /* Where it is there already, the statement is another. */
-static int adjust_made(Database *target, const DdlPlace *place, const DdlMessage *message, DdlPlan *plan,
-                       bool *made, Error *error)
+static int adjust_made(Run *run, Error *error)
 {
-    bool owners = false;
+    bool made = false;
     char oid[24];
-    const json_t *table = json_array_get(json_object_get(message->root, "tables"), 0);
-    *made = false;
-    if (!plan->verdict.from_columns || plan->edited || table == NULL) {
+    const json_t *table = json_array_get(json_object_get(run->message->root, "tables"), 0);
+    if (!run->plan->verdict.from_columns || run->plan->edited || table == NULL) {
         return 0;
     }
     snprintf(oid, sizeof oid, "%lld", (long long)json_integer_value(json_object_get(table, "oid")));
-    if (state_ddl_knows(target, place->migration, oid, made, error) != 0 ||
-        has_owners(target, place, &owners, error) != 0) {
-        return -1;
+    int status = state_ddl_knows(run->target, run->place->migration, oid, &made, error);
+    if (status == 0 && made) {
+        Text name = {0};
+        text_qualified_add(&name, json_string_value(json_object_get(table, "schema")),
+                           json_string_value(json_object_get(table, "name")));
+        text_free(&run->plan->sql);
+        write_adjustments(table, name.data, &run->plan->sql);
+        status = give_owner(run, name.data, error);
+        text_free(&name);
     }
-    if (*made) {
-        text_free(&plan->sql);
-        write_adjustments(message, table, owners, &plan->sql);
-    }
-    return 0;
+    return status;
 }
 
 bool ddl_makes_tables(const DdlMessage *message)
@@ -366,40 +374,45 @@ bool ddl_makes_tables(const DdlMessage *message)
 }
 
 /* The statement itself, and what existing rows have to get. */
-static int run_statement(Database *target, const DdlPlace *place, const DdlMessage *message,
-                         const char *tables, DdlPlan *plan, DdlRan *out, Error *error)
+static int run_statement(Run *run, Error *error)
 {
-    bool made;
-    return adjust_made(target, place, message, plan, &made, error) == 0 &&
-                   (made || set_up(target, place, message, error) == 0) &&
-                   database_execute(target, error, "SAVEPOINT penstock_ddl", 0) == 0 &&
-                   database_execute(target, error, plan->sql.data, 0) == 0 &&
-                   match_values(target, place, tables, plan, out, error) == 0
-               ? set_back(target, error)
+    return adjust_made(run, error) == 0 && set_up(run, error) == 0 &&
+                   database_execute(run->target, error, "SAVEPOINT penstock_ddl", 0) == 0 &&
+                   as_role_run(&run->as, run->message->path, run->plan->sql.data, error) == 0 &&
+                   match_values(run, error) == 0 && as_role_close(&run->as, error) == 0
+               ? set_back(run->target, error)
                : -1;
+}
+
+static int run_all(Run *run, const char *dropped, Error *error)
+{
+    size_t silenced;
+    const char *migration = run->place->migration;
+    bool triggers = run->plan->edited || ddl_sets_triggers(run->plan->statement.node);
+    int status = triggers && run->tables != NULL
+                     ? state_unsilence_tables(run->target, migration, run->tables, error)
+                     : 0;
+    if (status == 0) {
+        status = run_statement(run, error);
+    }
+    if (status == 0) {
+        status = state_ddl_tables(run->target, run->place, run->tables, dropped,
+                                  ddl_makes_tables(run->message), error);
+    }
+    if (status == 0 && triggers) {
+        status = state_silence(run->target, migration, &silenced, error);
+    }
+    return status == 0 ? match_rewrites(run, error) : status;
 }
 
 int ddl_run(Database *target, const DdlPlace *place, const DdlMessage *message, DdlPlan *plan, DdlRan *out,
             Error *error)
 {
     *out = (DdlRan){0};
-    size_t silenced;
     char *tables = ddl_message_part(message, "tables"), *dropped = ddl_message_part(message, "dropped");
-    bool triggers = plan->edited || ddl_sets_triggers(plan->statement.node);
-    int status =
-        triggers && tables != NULL ? state_unsilence_tables(target, place->migration, tables, error) : 0;
-    if (status == 0) {
-        status = run_statement(target, place, message, tables, plan, out, error);
-    }
-    if (status == 0) {
-        status = state_ddl_tables(target, place, tables, dropped, ddl_makes_tables(message), error);
-    }
-    if (status == 0 && triggers) {
-        status = state_silence(target, place->migration, &silenced, error);
-    }
-    if (status == 0) {
-        status = match_rewrites(target, place, message, tables, plan, out, error);
-    }
+    Run run = {
+        .target = target, .place = place, .message = message, .tables = tables, .plan = plan, .out = out};
+    int status = run_all(&run, dropped, error);
     if (status == 0 && out->ran.size == 0 &&
         strcmp(plan->sql.data, plan->edited ? "" : plan->statement.text.data) != 0) {
         text_append(&out->ran, plan->sql.data);

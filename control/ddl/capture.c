@@ -181,6 +181,8 @@ static int drop(Database *source, Error *error)
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_rewrite();"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_write(text, text, text, text);"
                             "DROP FUNCTION IF EXISTS penstock.penstock_ddl_table(oid, text);"
+                            "DROP FUNCTION IF EXISTS penstock.penstock_ddl_keep(jsonb);"
+                            "DROP FUNCTION IF EXISTS penstock.penstock_ddl_kept();"
                             "DROP TABLE IF EXISTS penstock.penstock_ddl_seal;"
                             "DO $$ BEGIN"
                             "  IF NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = "

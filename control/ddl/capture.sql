@@ -74,6 +74,38 @@ BEGIN
 END $body$;
 REVOKE ALL ON FUNCTION penstock.penstock_ddl_table(oid, text) FROM PUBLIC;
 
+-- What is to be told at the end of a statement is kept in a setting until then, and goes back with the statement. Whoever makes DDL may
+-- change settings of his own session, so it is sealed, and good in this transaction alone. Both run as whoever calls them, which is the
+-- function below.
+CREATE OR REPLACE FUNCTION penstock.penstock_ddl_keep(pending jsonb) RETURNS void LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    kept text := concat(txid_current(), pending);
+    setting text;
+BEGIN
+    IF pending = '{}' THEN
+        setting := set_config('penstock.ddl_pending', '', false);
+        RETURN;
+    END IF;
+    setting := set_config('penstock.ddl_pending', concat(encode(sha256((SELECT k.token FROM penstock.penstock_ddl_seal k)
+        || convert_to(kept, getdatabaseencoding())), 'hex'), pending), false);
+END $body$;
+REVOKE ALL ON FUNCTION penstock.penstock_ddl_keep(jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION penstock.penstock_ddl_kept() RETURNS jsonb LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    kept text := coalesce(current_setting('penstock.ddl_pending', true), '');
+    pending text := substr(kept, 65);
+BEGIN
+    IF kept = '' OR left(kept, 64) <> encode(sha256((SELECT k.token FROM penstock.penstock_ddl_seal k)
+        || convert_to(concat(txid_current(), pending), getdatabaseencoding())), 'hex') THEN
+        RETURN '{}';
+    END IF;
+    RETURN pending; -- no CASE: the planner computes what it does not take
+END $body$;
+REVOKE ALL ON FUNCTION penstock.penstock_ddl_kept() FROM PUBLIC;
+
 -- One message. What the caller's search_path and role are is told by the caller, because this function has its own. The end of a
 -- statement that did nothing (IF NOT EXISTS) or concerns nothing that lives longer than the session is only counted.
 CREATE OR REPLACE FUNCTION penstock.penstock_ddl_write(happened text, tag text, acting text, path text) RETURNS void
@@ -81,7 +113,7 @@ CREATE OR REPLACE FUNCTION penstock.penstock_ddl_write(happened text, tag text, 
     SET search_path = pg_catalog, pg_temp SET lc_messages = 'C' SET extra_float_digits = 3 SET quote_all_identifiers = off AS $body$
 DECLARE
     stack text;
-    frame text := 'penstock_ddl_tell() line ';
+    frame text := concat('function penstock.penstock_ddl_', CASE happened WHEN 'rewrite' THEN 'rewrite' ELSE 'tell' END, '() line ');
     query text := current_query();
     place text := concat(extract(epoch FROM statement_timestamp()), ':', md5(query));
     count int := 0;
@@ -96,7 +128,7 @@ DECLARE
     item jsonb;
     tables jsonb[];
     rewritten jsonb;
-    rewrite text;
+    pending jsonb;
     has_rows boolean;
     outer_role text := CASE current_setting('role') WHEN 'none' THEN session_user::text ELSE current_setting('role') END;
     token bytea;
@@ -114,6 +146,17 @@ BEGIN
     -- Ours are the frames up to that of the event trigger's own function; what is left called the statement.
     stack := substr(stack, strpos(stack, frame));
     stack := CASE WHEN strpos(stack, chr(10)) > 0 THEN substr(stack, strpos(stack, chr(10)) + 1) ELSE '' END;
+
+    -- What makes a table's rows may define things itself, whose end comes before that of the statement: the length of the call stack tells
+    -- whose it is. Temporary tables are nobody's business.
+    IF happened = 'rewrite' THEN
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relpersistence <> 't') THEN
+            pending := penstock.penstock_ddl_kept();
+            PERFORM penstock.penstock_ddl_keep(jsonb_set(pending, '{rewritten}', coalesce(pending -> 'rewritten', '[]') || jsonb_build_object(
+                'oid', pg_event_trigger_table_rewrite_oid()::int8, 'reason', pg_event_trigger_table_rewrite_reason(), 'depth', length(stack))));
+        END IF;
+        RETURN;
+    END IF;
 
     IF happened = 'end' THEN
         SELECT count(*), count(*) FILTER (WHERE c.in_extension OR c.schema_name IN ('pg_temp', 'penstock')
@@ -145,16 +188,15 @@ BEGIN
     END IF;
     -- What ALTER TABLE drops is told of at its end, as what it writes anew is.
     IF happened = 'drop' AND tag = 'ALTER TABLE' THEN
-        setting := set_config('penstock.ddl_dropped', coalesce(dropped::text, ''), false);
+        IF dropped IS NOT NULL THEN
+            PERFORM penstock.penstock_ddl_keep(jsonb_set(penstock.penstock_ddl_kept(), '{dropped}', dropped));
+        END IF;
         RETURN;
     END IF;
-    IF happened = 'end' AND coalesce(current_setting('penstock.ddl_dropped', true), '') <> '' THEN
-        dropped := CASE WHEN tag = 'ALTER TABLE' THEN current_setting('penstock.ddl_dropped')::jsonb END;
-        setting := set_config('penstock.ddl_dropped', '', false);
-    END IF;
-    rewrite := coalesce(current_setting('penstock.ddl_rewritten', true), '');
-    IF happened = 'end' AND rewrite <> '' THEN
-        setting := set_config('penstock.ddl_rewritten', '', false);
+    IF happened = 'end' AND coalesce(current_setting('penstock.ddl_pending', true), '') <> '' THEN
+        pending := penstock.penstock_ddl_kept();
+        dropped := CASE WHEN tag = 'ALTER TABLE' THEN pending -> 'dropped' END;
+        PERFORM penstock.penstock_ddl_keep(pending - 'dropped');
     END IF;
     -- The target has no use for it, and the text may have a password.
     IF tag LIKE '% SUBSCRIPTION' THEN
@@ -197,14 +239,16 @@ BEGIN
     END LOOP;
 
     -- Tables that were written anew: of those without rows nothing is to be said.
-    IF happened = 'end' AND rewrite <> '' THEN
-        FOREACH place IN ARRAY string_to_array(trim(TRAILING ',' FROM rewrite), ',') LOOP
-            EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', split_part(place, ':', 1)::oid::regclass) INTO has_rows;
+    IF happened = 'end' AND pending ? 'rewritten' THEN
+        FOR item IN SELECT r FROM jsonb_array_elements(pending -> 'rewritten') r JOIN pg_class c ON c.oid = (r ->> 'oid')::oid
+                     WHERE c.relkind IN ('r', 'm') AND (r ->> 'depth')::int >= length(stack) LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', (item ->> 'oid')::oid::regclass) INTO has_rows;
             IF has_rows THEN
-                rewritten := coalesce(rewritten, '[]') || jsonb_build_object('oid', split_part(place, ':', 1)::int8,
-                    'reason', split_part(place, ':', 2)::int);
+                rewritten := coalesce(rewritten, '[]') || (item - 'depth');
             END IF;
         END LOOP;
+        PERFORM penstock.penstock_ddl_keep(jsonb_strip_nulls(jsonb_build_object('rewritten', (SELECT jsonb_agg(r)
+            FROM jsonb_array_elements(pending -> 'rewritten') r WHERE (r ->> 'depth')::int < length(stack)))));
     END IF;
 
     body := convert_to(jsonb_strip_nulls(jsonb_build_object(
@@ -263,9 +307,7 @@ CREATE OR REPLACE FUNCTION penstock.penstock_ddl_rewrite() RETURNS event_trigger
 DECLARE
     code text;
 BEGIN
-    PERFORM pg_catalog.set_config('penstock.ddl_rewritten', pg_catalog.concat(
-        pg_catalog.current_setting('penstock.ddl_rewritten', true), pg_catalog.pg_event_trigger_table_rewrite_oid(), ':',
-        pg_catalog.pg_event_trigger_table_rewrite_reason(), ','), false);
+    PERFORM penstock.penstock_ddl_write('rewrite', tg_tag, current_user::pg_catalog.text, pg_catalog.current_setting('search_path'));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE;
     BEGIN

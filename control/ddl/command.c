@@ -22,14 +22,19 @@ typedef struct DdlOptions {
     const char *id;
     const char *statement;
     const char *file;
+    bool as_target;
     int last;
 } DdlOptions;
 
-enum { KEY_STATEMENT = 0x3000, KEY_FILE, KEY_LAST };
+enum { KEY_STATEMENT = 0x3000, KEY_FILE, KEY_AS_TARGET, KEY_LAST };
 
 static const struct argp_option options[] = {
     {.name = "statement", .key = KEY_STATEMENT, .arg = "SQL", .doc = "edit: what is to be run instead"},
     {.name = "file", .key = KEY_FILE, .arg = "PATH", .doc = "edit: a file with what is to be run instead"},
+    {.name = "as-target-role",
+     .key = KEY_AS_TARGET,
+     .doc = "edit: run it as the role of --target, which may do everything, and not as the role that made "
+            "the statement at the source"},
     {.name = "last", .key = KEY_LAST, .arg = "N", .doc = "list: so many, the newest (default: 50)"},
     {0},
 };
@@ -37,6 +42,7 @@ static const struct argp_option options[] = {
 static const OptionField fields[] = {
     OPTION_TEXT(KEY_STATEMENT, DdlOptions, statement),
     OPTION_TEXT(KEY_FILE, DdlOptions, file),
+    OPTION_FLAG(KEY_AS_TARGET, DdlOptions, as_target),
     OPTION_NUMBER(KEY_LAST, "last", DdlOptions, last, 1, 1000000),
 };
 
@@ -112,6 +118,9 @@ static int take_statement(const DdlOptions *parsed, char **out, Error *error)
         return error_set(error, ERROR_USAGE,
                          "edit takes --statement SQL or --file PATH, and nothing else does");
     }
+    if (parsed->as_target && !edits) {
+        return error_set(error, ERROR_USAGE, "--as-target-role is about the statement of edit");
+    }
     if (parsed->file != NULL) {
         return read_file(parsed->file, out, error);
     }
@@ -131,8 +140,9 @@ static int decide(const Settings *settings, Database *target, const DdlOptions *
     if (take_statement(parsed, &statement, error) != 0) {
         return -1;
     }
-    int status =
-        ddl_rows_decide(target, settings->migration, parsed->id, parsed->verb, statement, &found, error);
+    const DdlDecide decide = {
+        .id = parsed->id, .verb = parsed->verb, .statement = statement, .as_target = parsed->as_target};
+    int status = ddl_rows_decide(target, settings->migration, &decide, &found, error);
     free(statement);
     if (status != 0) {
         return -1;

@@ -106,14 +106,14 @@ int ddl_rows_list(Database *target, const Settings *settings, int count, Error *
     return 0;
 }
 
-int ddl_rows_decide(Database *target, const char *migration, const char *id, const char *decision,
-                    const char *statement, bool *found, Error *error)
+int ddl_rows_decide(Database *target, const char *migration, const DdlDecide *decide, bool *found,
+                    Error *error)
 {
     return database_found(target, found, error,
-                          "UPDATE penstock.ddl SET decision = $3, edited = $4 WHERE migration = $1 AND id = "
-                          "$2::int8 AND state = "
-                          "'waiting' RETURNING 1",
-                          4, migration, id, decision, statement) == 0
+                          "UPDATE penstock.ddl SET decision = $3, edited = $4, edited_as_target = $5::bool "
+                          "WHERE migration = $1 AND id = $2::int8 AND state = 'waiting' RETURNING 1",
+                          5, migration, decide->id, decide->verb, decide->statement,
+                          decide->as_target ? "true" : "false") == 0
                ? 0
                : error_context(error, "writing down the decision");
 }

@@ -137,6 +137,7 @@ static void concurrently_is_taken_out_and_nothing_else(void **state)
     static const char *const cases[][2] = {
         {"CREATE  UNIQUE INDEX concurrently \"concurrently\" ON a (b) /* concurrently */",
          "CREATE  UNIQUE INDEX  \"concurrently\" ON a (b) /* concurrently */"},
+        {"REFRESH MATERIALIZED VIEW CONCURRENTLY m", "REFRESH MATERIALIZED VIEW  m"},
         {"DROP INDEX CONCURRENTLY IF EXISTS \"x y\"", "DROP INDEX  IF EXISTS \"x y\""},
         {"ALTER TABLE a DETACH PARTITION b CONCURRENTLY", "ALTER TABLE a DETACH PARTITION b "},
     };
