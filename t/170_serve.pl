@@ -58,6 +58,60 @@ SKIP: {
     is(system("promtool check rules $FindBin::Bin/../docs/monitoring/alerts.yml >&2"), 0, 'nor in the alerts');
 }
 
+# A Prometheus that lives, where it is installed: it takes what is there, and each expression of the dashboard and of the alerts is one
+# that it answers. {address, folder}; undef where there is none.
+sub start_prometheus
+{
+    return undef unless grep { -x "$_/prometheus" } split /:/, $ENV{PATH};
+    my $folder = "$ENV{TESTDIR}/tmp_check/prometheus";
+    my $address = '127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port();
+    mkdir $folder;
+    write_file("$folder/prometheus.yml", "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [$FindBin::Bin/../docs/monitoring/alerts.yml]\n"
+          . "scrape_configs:\n  - job_name: penstock\n    static_configs: [{targets: ['127.0.0.1:$port']}]\n");
+    my $program = background('prometheus', 'prometheus', "--config.file=$folder/prometheus.yml", "--storage.tsdb.path=$folder/data",
+        "--web.listen-address=$address");
+    return { address => $address, program => $program };
+}
+
+my $prometheus = start_prometheus();
+
+# The value of an answer: of a query a list of series, each {metric, value}.
+sub asked
+{
+    my ($path, %words) = @_;
+    my $answer = $http->get("http://$prometheus->{address}/api/v1/$path?" . $http->www_form_urlencode(\%words));
+    return ($answer->{content} =~ /^\{/ && decode_json($answer->{content})->{data}, $answer);
+}
+
+# Those expressions that are answered with a series now.
+sub answered
+{
+    my (@expressions) = @_;
+    my @some;
+    foreach my $expression (@expressions) {
+        my ($data, $answer) = asked('query', query => $expression);
+        is($answer->{status}, 200, "Prometheus answers $expression") or diag($answer->{content});
+        push @some, $expression if $data && @{ $data->{result} };
+    }
+    return sort @some;
+}
+
+SKIP: {
+    skip('prometheus is not installed', 1) unless $prometheus;
+    wait_until('Prometheus has looked', sub { (((asked('query', query => 'count_over_time(penstock_healthy[1m])'))[0] || {})->{result}[0]{value}[1] // 0) >= 2 });
+    my $dashboard = decode_json(slurp_file("$FindBin::Bin/../docs/monitoring/grafana.json"));
+    my ($named) = map { $_->{query} =~ /^label_values\((\w+), migration\)$/ ? $1 : () } @{ $dashboard->{templating}{list} };
+    is_deeply((asked('label/migration/values', 'match[]' => $named))[0], ['default'], 'the migrations that the dashboard offers');
+    my @expressions = map { map { $_->{expr} =~ s/\$migration/default/gr } @{ $_->{targets} } } @{ $dashboard->{panels} };
+    my %some = map { ($_ => 1) } answered(@expressions);
+    # What there is only after a switch, or while something is wrong.
+    is_deeply([ grep { !$some{$_} } sort @expressions ], [ sort grep { /needs_attention|way_back/ } @expressions ], 'the dashboard shows all else');
+    my @rules = map { @{ $_->{rules} } } @{ (asked('rules'))[0]{groups} };
+    is_deeply([ grep { $_->{health} ne 'ok' } @rules ], [], 'each alert can be computed');
+    is_deeply([ answered(map { $_->{query} } @rules) ], [], 'and none is about to be raised');
+    cmp_ok(scalar @rules, '>=', 6, 'they are all there');
+}
+
 my $tables = decode_json(get('/tables.json?search=QUIET%201&sort=name&limit=3')->{content});
 is($tables->{count}, 11, 'tables are found by a part of their name');
 is_deeply([ map { $_->{table} } @{ $tables->{tables} } ], [ map { qq(public."quiet $_") } 1, 10, 11 ], 'sorted, in pages');
@@ -121,6 +175,8 @@ is(get('/healthz')->{status}, 503, 'by the status, too');
 ok(!document()->{may_cut_over}{now}, 'no cutover now');
 like(get('/metrics')->{content}, qr/^penstock_needs_attention\{migration="default",reason="applier-not-running"\} 1$/m,
     'and by the metrics');
+my $alert = sub { grep { $_->{labels}{alertname} eq $_[0] } @{ ((asked('alerts'))[0] || {})->{alerts} // [] } };
+wait_until('Prometheus to notice', sub { $alert->('PenstockApplierNotRunning') && $alert->('PenstockNeedsAttention') }) if $prometheus;
 $target->stop;
 wait_until('a target that is away is noticed', sub { get('/metrics')->{content} =~ /^penstock_up 0$/m });
 like(get('/healthz')->{content}, qr/^target-unreachable: /, 'and named');
@@ -128,4 +184,8 @@ is(get('/tables.json')->{status}, 503, 'what cannot be read is no empty answer')
 $target->start;
 wait_until('and that it is back', sub { get('/metrics')->{content} =~ /^penstock_up 1$/m });
 is($serve->stop, 0, 'a signal ends it cleanly');
+if ($prometheus) {
+    wait_until('Prometheus to notice that nobody answers', sub { $alert->('PenstockDown') });
+    is($prometheus->{program}->stop, 0, 'Prometheus ends');
+}
 done_testing();
