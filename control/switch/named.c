@@ -68,24 +68,3 @@ int named_stream_role(Database *leaving, const char *slot, char **role, Error *e
                           "  JOIN pg_roles r ON r.oid = a.usesysid WHERE s.slot_name = $1 AND NOT r.rolsuper",
                           1, slot);
 }
-
-/* The size of a table is asked of its file, so of none but those that are left (a subquery with OFFSET is not pulled up). */
-int named_new_tables(Cutover *cutover, char **tables, Error *error)
-{
-    return database_value(
-        cutover->target, tables, error,
-        "SELECT string_agg(format('%I.%I', nspname, relname), ', ' ORDER BY nspname, relname) FROM ("
-        "SELECT n.nspname, c.relname, c.oid"
-        "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
-        "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
-        "   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = "
-        "c.oid"
-        "     AND d.deptype = 'e')"
-        "   AND NOT EXISTS (SELECT FROM pg_publication_rel p JOIN pg_publication b ON b.oid = p.prpubid"
-        "     WHERE p.prrelid = c.oid AND b.pubname ~ '^penstock_(reverse|inserts)_')"
-        "   AND NOT EXISTS (SELECT FROM penstock.relation r WHERE r.migration = $1 AND r.schema_name = "
-        "n.nspname"
-        "     AND r.table_name = c.relname) OFFSET 0) t WHERE pg_relation_size(oid) > 0",
-        1, cutover->migration.name);
-}

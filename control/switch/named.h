@@ -8,8 +8,5 @@
 /* Hot standbys, consumers of other slots and listeners, on the side that clients leave. */
 int named_others(Cutover *cutover, Error *error) MUST_CHECK;
 
-/* Tables with rows on the target that no way back knows: made since the cutover. NULL: none. The caller frees *tables. */
-int named_new_tables(Cutover *cutover, char **tables, Error *error) MUST_CHECK;
-
 /* The role that reads the slot, if it is no superuser; NULL otherwise. The caller frees *role. */
 int named_stream_role(Database *leaving, const char *slot, char **role, Error *error) MUST_CHECK;

@@ -4,15 +4,16 @@
  * and it can be shown that nobody has.
  *
  *     cutover:   preflight  warm up  publish  slot  subscribe  hand over  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  triggers  sequences  large objects  changed  snapshot  begin  open  point  prove  look  admit
+ *                           hold  drain  fence  position  catch up  definitions  triggers  sequences  large objects  changed  snapshot  begin  open  point  prove  look  admit
  *                           RELEASE  probe  gone  streams  switched
  *     rollback:  preflight  stream  ahead  large ahead  lookout
- *                           hold  drain  fence  position  catch up  sequences  large objects  begin  open  point  look  still  admit
+ *                           hold  drain  fence  position  catch up  definitions  sequences  large objects  begin  open  point  look  still  admit
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
 
 #include "cutover.h"
+#include "defined.h"
 #include "kept.h"
 #include "steps.h"
 
@@ -109,6 +110,11 @@ static const Step cutover_steps[] = {
     {.name = "catch up",
      .text = "wait until the target has everything",
      .perform = step_catch_up,
+     .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
+    {.name = "definitions",
+     .text = "see that what was defined since the checks is the same on both sides",
+     .perform = step_definitions,
      .needs = NEEDS_BOTH,
      .limit = LIMIT_HOLD},
     {.name = "triggers",
@@ -273,6 +279,11 @@ static const Step rollback_steps[] = {
      .needs = NEEDS_BOTH,
      .volatile_result = true,
      .limit = LIMIT_HOLD},
+    {.name = "definitions",
+     .text = "see that what was defined since the checks is the same on both sides",
+     .perform = step_definitions,
+     .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
     {.name = "sequences",
      .text = "set the sequences that have moved since",
      .perform = step_sequences,
@@ -408,6 +419,5 @@ int step_preflight_prepare(void *context, json_t *detail, Error *error)
 int step_preflight(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    (void)detail;
-    return cutover->road->preflight(cutover, error);
+    return defined_mark(cutover, detail, error) == 0 ? cutover->road->preflight(cutover, error) : -1;
 }

@@ -51,6 +51,9 @@ int step_forget_moment(void *context, const json_t *detail, Error *error);
 int step_large_ahead(void *context, json_t *detail, Error *error);
 int step_large(void *context, json_t *detail, Error *error);
 
+/* defined.c: what was defined since the checks. */
+int step_definitions(void *context, json_t *detail, Error *error);
+
 /* triggers.c: those that act on replicated rows. */
 int step_triggers(void *context, json_t *detail, Error *error);
 int step_silence(void *context, const json_t *detail, Error *error);

@@ -180,10 +180,10 @@ static int subscription_exists(Database *source, const char *name, bool *exists,
     return database_found(source, exists, error, "SELECT 1" SUBSCRIPTION, 1, name);
 }
 
-/* What the publications have, as two arrays of schemas and names. */
-static int list_published(Database *target, const char *all, const char *inserts, PGresult **out,
-                          Error *error)
+int reverse_published(Database *target, const Migration *migration, PGresult **out, Error *error)
 {
+    char all[64], inserts[64];
+    reverse_names(migration, all, inserts);
     return database_query(
         target, out, error,
         "SELECT coalesce(array_agg(schemaname), '{}'), coalesce(array_agg(tablename), '{}'), count(*)"
@@ -245,7 +245,7 @@ int reverse_subscribe(Database *source, Database *target, const Migration *migra
     PGresult *tables;
     reverse_names(migration, name, inserts);
     if (reverse_unsubscribe(source, migration, error) != 0 ||
-        list_published(target, name, inserts, &tables, error) != 0) {
+        reverse_published(target, migration, &tables, error) != 0) {
         return -1;
     }
     int status = make_subscription(source, name, inserts, conninfo, tables, error);

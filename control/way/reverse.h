@@ -54,6 +54,14 @@ int reverse_name_limits(Database *source, Database *target, const Migration *mig
 int reverse_limits(Database *target, const Migration *migration, char *inserts, char *nothing, size_t size,
                    Error *error) MUST_CHECK;
 
+/*
+ * The tables on the target that the way back, as it stands, would leave behind: those of the migration that are not in its
+ * publications or not in its subscription (they were made, or made anew, after it was), and those with rows that the migration
+ * does not know. NULL for none; the caller frees both.
+ */
+int reverse_uncovered(Database *source, Database *target, const Migration *migration, char **known,
+                      char **made, Error *error) MUST_CHECK;
+
 /* In parts, so that no statement locks more tables than a server has locks for. Waits for who has locked one. */
 int reverse_publish(Database *target, const Migration *migration, const WatchedWait *wait,
                     Error *error) MUST_CHECK;

@@ -24,6 +24,9 @@ int reverse_rollback(Database *database, int status);
 int reverse_table_list(Database *target, const Migration *migration, const char *comes_back,
                        const char *separator, char **out, Error *error) MUST_CHECK;
 
+/* What the publications have: a row of two arrays, schemas and names, and how many. The caller frees *out with PQclear. */
+int reverse_published(Database *target, const Migration *migration, PGresult **out, Error *error) MUST_CHECK;
+
 /* How many tables a statement locks at most: a server has locks for some thousand. Of SQL. */
 #define REVERSE_PART "500"
 

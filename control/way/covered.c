@@ -1,0 +1,91 @@
+/*
+ * Which tables the way back has: those of its publications on the target that are in its subscription on the source. Of one that
+ * is in none of the publications the slot sends nothing; of one that is not in the subscription the worker throws away
+ * what comes (should_apply_changes_for_rel, worker.c, 10 and later). Neither says a word.
+ */
+#include <stdlib.h>
+
+#include "reverse_parts.h"
+#include "text.h"
+
+#define NAME "format('%I.%I', schema_name, table_name)"
+
+/*
+ * Tables of the target, and whether the migration has them, that are in no publication of ours: made since, or made anew, by
+ * another name or the same. What no way back could bring is named elsewhere (comes_back.c).
+ */
+static int list_unpublished(Database *target, const Migration *migration, PGresult **out, Error *error)
+{
+    char all[64], inserts[64];
+    reverse_names(migration, all, inserts);
+    return database_query(
+        target, out, error,
+        "SELECT string_agg(" NAME ", ', ' ORDER BY " NAME ") FILTER (WHERE known),"
+        "       string_agg(" NAME ", ', ' ORDER BY " NAME
+        ") FILTER (WHERE NOT known AND pg_relation_size(oid) > 0)"
+        "  FROM (SELECT n.nspname AS schema_name, c.relname AS table_name, c.oid, r.migration IS NOT NULL AS "
+        "known"
+        "    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "     LEFT JOIN penstock.relation r ON r.migration = $1 AND r.schema_name = n.nspname"
+        "      AND r.table_name = c.relname"
+        "   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND (r.migration IS NULL OR c.relpersistence = "
+        "'p')"
+        "     AND r.route_table IS NULL AND n.nspname NOT IN ('penstock', 'information_schema')"
+        "     AND n.nspname !~ '^pg_'"
+        "     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = "
+        "c.oid"
+        "       AND d.deptype = 'e' AND r.migration IS NULL)"
+        "     AND NOT EXISTS (SELECT FROM pg_publication_rel p JOIN pg_publication b ON b.oid = p.prpubid"
+        "       WHERE p.prrelid = c.oid AND b.pubname IN ($2, $3)) OFFSET 0) t",
+        3, migration->name, all, inserts);
+}
+
+/* Those that are published and that the subscription lacks. */
+static int list_unsubscribed(Database *source, Database *target, const Migration *migration, char **out,
+                             Error *error)
+{
+    char all[64], inserts[64];
+    PGresult *published;
+    reverse_names(migration, all, inserts);
+    if (reverse_published(target, migration, &published, error) != 0) {
+        return -1;
+    }
+    int status =
+        database_value(source, out, error,
+                       "SELECT string_agg(" NAME ", ', ' ORDER BY " NAME ")"
+                       "  FROM unnest($2::text[], $3::text[]) AS t (schema_name, table_name)"
+                       " WHERE NOT EXISTS (SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = "
+                       "n.oid AND c.relname = "
+                       "table_name"
+                       "    JOIN pg_subscription_rel l ON l.srrelid = c.oid AND l.srsubstate IN ('r', 's')"
+                       "    JOIN pg_subscription s ON s.oid = l.srsubid AND s.subname = $1"
+                       "    JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
+                       "   WHERE n.nspname = schema_name)",
+                       3, all, PQgetvalue(published, 0, 0), PQgetvalue(published, 0, 1));
+    PQclear(published);
+    return status;
+}
+
+int reverse_uncovered(Database *source, Database *target, const Migration *migration, char **known,
+                      char **made, Error *error)
+{
+    PGresult *row;
+    char *unsubscribed = NULL;
+    *known = *made = NULL;
+    if (list_unpublished(target, migration, &row, error) != 0) {
+        return -1;
+    }
+    int status = list_unsubscribed(source, target, migration, &unsubscribed, error);
+    if (status == 0) {
+        Text names = {0};
+        text_printf(&names, "%s%s%s", PQgetvalue(row, 0, 0),
+                    !PQgetisnull(row, 0, 0) && unsubscribed != NULL ? ", " : "",
+                    unsubscribed != NULL ? unsubscribed : "");
+        *known = text_copy(names.size > 0 ? names.data : NULL);
+        *made = text_copy(PQgetisnull(row, 0, 1) ? NULL : PQgetvalue(row, 0, 1));
+        text_free(&names);
+    }
+    free(unsubscribed);
+    PQclear(row);
+    return status;
+}
