@@ -158,7 +158,7 @@ static const char cuts_sql[] =
     "  SELECT k.oid, k.attname, k.part_type, s.bounds, s.n, NOT s.follows AS scan,"
     "         least(s.n - 1, CASE WHEN s.follows THEN t.bytes / ($1::int8 * 1048576)"
     "                             WHEN t.bytes >= " PLAN_SCAN_LEAST " * $1::int8 * 1048576 THEN " PLAN_SCANS
-    " END)::int AS parts"
+    " ELSE 1 END)::int AS parts"
     "    FROM keys k JOIN tables t ON t.oid = k.oid AND t.condition IS NULL AND t.bytes >= 2 * $1::int8 * "
     "1048576"
     "    JOIN LATERAL (SELECT b.bounds, array_length(b.bounds, 1) AS n, coalesce(abs(b.correlation) >= 0.9, "
