@@ -174,23 +174,32 @@ static bool parse_name(char *line, SchemaObject *object)
     return true;
 }
 
-/* Reads the comments at at. Behind them, or NULL when they are not in the form above. */
+static bool parse_ids(const char *line, SchemaObject *object)
+{
+    return sscanf(line, "-- TOC entry %d (class %u OID %u)", &object->dump_id, &object->class_id,
+                  &object->object_id) == 3;
+}
+
+/*
+ * Reads the comments at at. Behind them, or NULL when they are not in the form above. Line by line, each cut off from the rest: to
+ * sscanf its text has a length, and it would look for the end of the whole script at each object.
+ */
 static char *parse_header(char *at, SchemaObject *object)
 {
     bool named = false;
     *object = (SchemaObject){0};
     at += strlen("--\n");
-    if (sscanf(at, "-- TOC entry %d (class %u OID %u)", &object->dump_id, &object->class_id,
-               &object->object_id) != 3) {
-        return NULL;
-    }
     for (char *end; begins(at, "--"); at = end + 1) {
         end = at + strcspn(at, "\n");
         if (*end == '\0') {
             return NULL;
         }
         *end = '\0';
-        if (begins(at, "-- Name: ")) {
+        if (begins(at, "-- TOC entry ")) {
+            if (!parse_ids(at, object)) {
+                return NULL;
+            }
+        } else if (begins(at, "-- Name: ")) {
             named = parse_name(at + strlen("-- Name: "), object);
         } else if (begins(at, "-- Dependencies:")) {
             parse_needs(at + strlen("-- Dependencies:"), object);

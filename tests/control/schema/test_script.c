@@ -179,6 +179,28 @@ static void what_is_cut_short_is_refused(void **state)
     script_free(&script);
 }
 
+/* Nothing may look at the rest of the script for each object: of so many that does not end before ctest gives up. */
+static void a_script_of_very_many_objects_is_read(void **state)
+{
+    enum { OBJECTS = 400000, ROOM = 200 };
+    (void)state;
+    SchemaScript script;
+    Error error = {0};
+    char *text = malloc((size_t)OBJECTS * ROOM), *end = text;
+    assert_non_null(text);
+    for (int i = 1; i <= OBJECTS; i++) {
+        end += snprintf(
+            end, ROOM,
+            "--\n-- TOC entry %d (class 1259 OID %d)\n-- Name: t%d; Type: TABLE; Schema: s; Owner: o\n"
+            "-- Data Pos: 0\n--\n\nCREATE TABLE s.t%d (id integer NOT NULL);\n\n\n",
+            i, i, i, i);
+    }
+    assert_int_equal(script_parse(text, &script, &error), 0);
+    assert_int_equal(script.count, OBJECTS);
+    assert_int_equal(script.objects[OBJECTS - 1].object_id, OBJECTS);
+    script_free(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_every_target_has_is_left_out_or_made_if_it_is_not_there),
         cmocka_unit_test(an_empty_section_has_no_objects),
         cmocka_unit_test(what_is_cut_short_is_refused),
+        cmocka_unit_test(a_script_of_very_many_objects_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
