@@ -59,6 +59,7 @@ wal_level = logical
 track_commit_timestamp = ${BENCH_COMMIT_TIMESTAMPS:-off}
 dynamic_library_path = '\$libdir:$run/plugin'
 max_locks_per_transaction = ${locks_per_transaction:-64}
+fsync = ${fsync:-on}
 CONF
     as_test_user "$bin/pg_ctl" -D "$run/$1" -l "$run/$1.log" -w start >/dev/null
 }
