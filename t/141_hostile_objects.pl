@@ -34,12 +34,16 @@ CREATE TABLE emptied (id int PRIMARY KEY, "odd \ 'column'" text); INSERT INTO em
 CREATE TABLE "odd \ 'table'" (id int PRIMARY KEY, v int); INSERT INTO "odd \ 'table'" VALUES (1, 1);
 CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TABLE moods (m mood PRIMARY KEY, ms mood[]); INSERT INTO moods VALUES ('low', '{low}');
 CREATE SEQUENCE lonely; SELECT nextval('lonely'); CREATE MATERIALIZED VIEW summed AS SELECT count(*) FROM keyed; CREATE INDEX ON keyed ((v || '-' || 'x'));
+CREATE TYPE pair AS (a text, b int); CREATE TABLE pairs (id int PRIMARY KEY, p pair, r regclass); CREATE TABLE pairs_full (p pair, n int); ALTER TABLE pairs_full REPLICA IDENTITY FULL;
+INSERT INTO pairs SELECT g, ROW(g, g)::pair, CASE WHEN g % 2 = 0 THEN 0 ELSE 'public.keyed'::regclass END FROM generate_series(1, 20) g; INSERT INTO pairs_full SELECT p, 1 FROM pairs;
 CREATE VIEW seen AS SELECT * FROM keyed; CREATE TABLE referring (id int PRIMARY KEY REFERENCES keyed); INSERT INTO referring VALUES (1);
 SQL
 
 # Casts wherever the server has none, and for whatever the server has, the same in schema hostile.
 my $hostile = <<'SQL';
 CREATE SCHEMA hostile; SET check_function_bodies = off;
+CREATE FUNCTION hostile.pair_of(text) RETURNS public.pair LANGUAGE sql AS $$ SELECT '(wrong,-1)'::public.pair $$; CREATE CAST (text AS public.pair) WITH FUNCTION hostile.pair_of(text) AS IMPLICIT;
+CREATE FUNCTION hostile.text_of(public.pair) RETURNS text LANGUAGE sql AS $$ SELECT NULL::pg_catalog.text $$; CREATE CAST (public.pair AS text) WITH FUNCTION hostile.text_of(public.pair) AS IMPLICIT;
 CREATE FUNCTION hostile.format(text, VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hostile format'; END $$;
 CREATE FUNCTION hostile.concat(VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hostile concat'; END $$;
 DO $do$
@@ -115,6 +119,8 @@ INSERT INTO identity_always (v) VALUES ('new'); UPDATE identity_always SET v = '
 UPDATE root SET v = v || 'x' WHERE id < 60; UPDATE root SET id = id + 40 WHERE id BETWEEN 90 AND 95 AND false; DELETE FROM root WHERE id = 120;
 TRUNCATE emptied; INSERT INTO emptied VALUES (2, 'y'); TRUNCATE "odd \ 'table'"; INSERT INTO "odd \ 'table'" VALUES (2, 2);
 TRUNCATE root; INSERT INTO root VALUES (60, 'z'), (160, 'z');
+INSERT INTO pairs SELECT g, ROW(g, NULL)::pair, 0 FROM generate_series(100, 400) g; UPDATE pairs SET p = ROW(id, 7)::pair WHERE id < 10; UPDATE pairs SET r = 0 WHERE id = 11; INSERT INTO pairs VALUES (1000, ROW(NULL, NULL)::pair, 'public.moods');
+UPDATE pairs_full SET n = 2 WHERE (p).b = 7; DELETE FROM pairs_full WHERE (p).b IN (3, 5); DELETE FROM pairs_full WHERE (p).b = 9; INSERT INTO pairs_full SELECT p, 3 FROM pairs WHERE id > 100; UPDATE pairs_full SET p = ROW('x', 1)::pair WHERE (p).a = '200';
 INSERT INTO moods VALUES ('high', NULL); UPDATE moods SET ms = '{high,low}' WHERE m = 'low';
 SQL
 $migration->wait_until_caught_up;

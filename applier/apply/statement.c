@@ -2,7 +2,8 @@
  * Five decisions shape the text:
  *
  * - Every value is cast to the type of its column on the target, and compared with that type's own equality operator by
- *   its qualified name: a citext key compared as text would neither mean the same nor use the index. Whatever else is named
+ *   its qualified name: a citext key compared as text would neither mean the same nor use the index. What has no such operator
+ *   (json, composite types) is compared as its output function writes it: a cast to text may be a user's. Whatever else is named
  *   has its schema as well: the search path is the database's own, for the sake of functions that its expressions call.
  * - Tables that are not partitioned are named with ONLY, so that rows of inheritance children with the same key stay
  *   untouched.
@@ -127,9 +128,10 @@ static void put_equal(const Builder *b, bool find, uint32_t column)
         fprintf(b->out, "t.%s %s ", target->quoted, target->equality);
         put_value(b, find, column);
     } else {
-        fprintf(b->out, "t.%s::pg_catalog.text OPERATOR(pg_catalog.=) (", target->quoted);
+        fprintf(b->out, "pg_catalog.textin(%s(t.%s)) OPERATOR(pg_catalog.=) pg_catalog.textin(%s(",
+                target->output, target->quoted, target->output);
         put_value(b, find, column);
-        fputs(")::pg_catalog.text", b->out);
+        fputs("))", b->out);
     }
 }
 

@@ -191,6 +191,8 @@ static void read_column(FoundColumn *column, const Types *types, const PGresult 
     column->nondeterministic = bool_of(result, row, NONDETERMINISTIC);
     const TargetType *type = types_find(types, column->type);
     column->cast = type->cast;
+    column->text_cast = type->text_cast;
+    column->output = type->output;
     column->base_type = type->base;
     column->type_kind = type->base_kind;
     column->takes_text = type->takes_text;

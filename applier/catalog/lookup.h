@@ -11,7 +11,9 @@
 typedef struct FoundColumn {
     char *name;
     char *quoted;
-    const char *cast; /* shared: of Types */
+    const char *cast; /* shared: of Types; so are the next two */
+    const char *text_cast;
+    const char *output;
     uint32_t type;
     uint32_t base_type; /* the type beneath a domain */
     int32_t typmod;     /* the column's, or the domain's; -1: none */

@@ -145,9 +145,10 @@ static int fill_column(Database *target, Types *types, const ApplyRelation *rela
                        Error *error)
 {
     column->quoted = strdup(found->quoted);
-    column->cast = found->cast;
     column->type = found->type;
     column->binary = source->format == FORMAT_BINARY;
+    column->cast = column->binary ? found->cast : found->text_cast;
+    column->output = found->output;
     column->element_type = column->binary ? source->base_type : TEXT_OID;
     column->array_type = types_array_of(types, column->element_type);
     column->identity_always = found->identity == 'a';

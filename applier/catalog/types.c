@@ -14,6 +14,7 @@
 
 #include "arena.h"
 #include "text.h"
+#include "text_cast.h"
 
 /* OIDs below it are the same in every server (access/transam.h, FirstGenbkiObjectId). */
 #define FIRST_OWN_OID 10000
@@ -54,9 +55,12 @@ static const char types_sql[] =
     "takes_text, "
     "    CASE WHEN b.typlen = -1 AND b.typelem <> 0 AND b.typcategory = 'A' THEN b.typelem END AS element, "
     "    concat('\"', replace(n.nspname, '\"', '\"\"'), '\".\"', replace(y.typname, '\"', '\"\"'), '\"') AS "
-    "name "
+    "name, "
+    "    concat('\"', replace(on_.nspname, '\"', '\"\"'), '\".\"', replace(o.proname, '\"', '\"\"'), '\"') "
+    "AS output "
     "  FROM unnest($1::oid[]) AS a (oid) JOIN pg_type y ON y.oid = a.oid "
     "  JOIN pg_namespace n ON n.oid = y.typnamespace "
+    "  JOIN pg_proc o ON o.oid = y.typoutput JOIN pg_namespace on_ ON on_.oid = o.pronamespace "
     "  CROSS JOIN LATERAL ( "
     "    WITH RECURSIVE d AS ( "
     "      SELECT *, -1 AS modifier FROM pg_type WHERE oid = a.oid "
@@ -92,8 +96,9 @@ static const char types_sql[] =
     "SELECT a.oid, a.base, a.base_kind, coalesce(a.takes_text, false), a.name, "
     "  CASE WHEN a.base_kind <> 'c' AND (a.element IS NULL OR EXISTS (SELECT FROM operators p JOIN kinds i "
     "    USING (oid) WHERE p.oid = a.element AND i.typtype <> 'c')) THEN o.name END, "
-    "  o.name, a.modifier "
-    "FROM asked a LEFT JOIN operators o ON o.oid = a.base";
+    "  o.name, a.modifier, concat(" TEXT_CAST_SQL(
+        "a.base") ", a.name), a.output "
+                  "FROM asked a LEFT JOIN operators o ON o.oid = a.base";
 
 Types *types_new(void)
 {
@@ -186,6 +191,8 @@ static void take_types(Types *types, const PGresult *result)
             .equality = keep(types, result, row, 5),
             .key_equality = keep(types, result, row, 6),
             .modifier = (int)strtol(PQgetvalue(result, row, 7), NULL, 10),
+            .text_cast = keep(types, result, row, 8),
+            .output = keep(types, result, row, 9),
         };
         HASH_ADD(hh, types->entries, type.oid, sizeof entry->type.oid, entry);
     }

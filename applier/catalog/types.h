@@ -17,11 +17,14 @@ typedef struct Types Types;
 
 typedef struct TargetType {
     uint32_t oid;
-    uint32_t base;        /* the type beneath a domain */
-    int32_t modifier;     /* of the base, as the domain says it, or -1 */
-    char base_kind;       /* typtype of it */
-    bool takes_text;      /* its binary format is the text itself */
-    const char *cast;     /* its name, qualified and quoted */
+    uint32_t base;    /* the type beneath a domain */
+    int32_t modifier; /* of the base, as the domain says it, or -1 */
+    char base_kind;   /* typtype of it */
+    bool takes_text;  /* its binary format is the text itself */
+    const char *cast; /* its name, qualified and quoted */
+    /* What makes a value of it out of text, behind "::": cast, with what common/text_cast.h says before it. */
+    const char *text_cast;
+    const char *output;   /* its output function, qualified and quoted */
     const char *equality; /* OPERATOR("schema".=) that has an answer for any two values, or NULL */
     /*
      * The operator of the index that makes values a key, or NULL. Rows (composite types), and arrays, have one whatever they are

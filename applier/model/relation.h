@@ -52,17 +52,17 @@ typedef enum MatchClass {
 
 /* Where one source column goes on the target. Same order and count as the source's columns. */
 typedef struct TargetColumn {
-    char *quoted; /* "name", quoted */
-    const char
-        *cast;     /* qualified and quoted type of the target's column, without typmod: pg_catalog."int4" */
-    uint32_t type; /* OID on the target */
-    bool binary;   /* values are sent in binary format, as base_type */
+    char *quoted;     /* "name", quoted */
+    const char *cast; /* behind "::" makes a value of the column's type, without typmod: pg_catalog."int4" */
+    const char *output;    /* the type's output function, qualified and quoted */
+    uint32_t type;         /* OID on the target */
+    bool binary;           /* values are sent in binary format, as base_type */
     uint32_t element_type; /* of the array parameter that carries it: base_type when binary, else text */
     uint32_t array_type;   /* that array's type */
     bool identity_always;  /* needs OVERRIDING SYSTEM VALUE; left out of SET */
     bool generated;        /* computed on the target: never written */
     bool raw;              /* the bytes that are sent are the binary format of its type on the target */
-    bool has_equality;     /* its type has = (json, xml, point do not: compared as text) */
+    bool has_equality;     /* its type has = (json, xml, point do not: compared as output writes them) */
     const char *equality;  /* that operator, by its whole name: OPERATOR("pg_catalog".=); or NULL */
 } TargetColumn;
 

@@ -7,16 +7,8 @@
  * here.
  */
 #include "check.h"
-#include "format.h"
 #include "partition_route.h"
 #include "sql.h"
-
-/* The table has a column of a type of its own that has to be text in a COPY, by which all others are, too. */
-#define COPIED_AS_TEXT(table)                                                                                \
-    "EXISTS (SELECT FROM pg_attribute o JOIN pg_type t ON t.oid = o.atttypid LEFT JOIN pg_type e ON e.oid "  \
-    "= t.typelem WHERE o.attrelid = " table                                                                  \
-    " AND o.attnum > 0 AND NOT o.attisdropped AND t.typtype NOT IN ('d', 'c') AND NOT (t.oid >= 10000 AND "  \
-    "(t.typtype IN ('r', 'm') OR t.typelem <> 0 AND t.typlen = -1)) AND NOT " FORMAT_PORTABLE("t", "e") ")"
 
 /* Leaf tables without usable identity: reason, what could stand in for it, and whether rows were changed already. */
 #define UNIDENTIFIED                                                                                         \
@@ -128,7 +120,7 @@ static const CheckRow rows[] = {
      .advice = "Such tables do not exist from 12 on. Move the oid into a column of its own if it is used."},
     /* charin takes the first byte of what the text is in the target's encoding; alone, a "char" travels in binary. */
     {.id = "nested-char",
-     .title = "\"char\" that travels as text",
+     .title = "\"char\" that the stream sends as text",
      .severity = CHECK_PROBLEM,
      .side = ON_SOURCE,
      .sql =
@@ -138,13 +130,10 @@ static const CheckRow rows[] = {
          "FROM pg_class r JOIN pg_attribute m ON m.attrelid = r.oid WHERE r.oid = t.typrelid AND r.relkind "
          "= 'c' AND m.atttypid = h.oid AND NOT m.attisdropped)) "
          "SELECT format('%s.%I', " RELATION_NAME
-         ", a.attname), CASE WHEN a.atttypid IN (SELECT oid FROM holds WHERE "
-         "NOT alone) THEN format('%s: of its \"char\" only ASCII can be followed', format_type(a.atttypid, "
-         "a.atttypmod)) ELSE 'its table is copied as text: of its \"char\" only ASCII arrives' END, NULL "
-         "FROM " USER_RELATIONS
+         ", a.attname), format('%s: of its \"char\" only ASCII can be followed', format_type(a.atttypid, "
+         "a.atttypmod)), NULL FROM " USER_RELATIONS
          " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind "
-         "IN ('r', 'p') AND (a.atttypid IN (SELECT oid FROM holds WHERE NOT alone) OR c.relkind = 'r' AND "
-         "a.atttypid IN (SELECT oid FROM holds) AND " COPIED_AS_TEXT("c.oid") ") ORDER BY 1",
+         "IN ('r', 'p') AND a.atttypid IN (SELECT oid FROM holds WHERE NOT alone) ORDER BY 1",
      .advice = "In text a byte above 127 is no character, or another "
                "one on the target: use another type, or go on by copy --force when there is none."},
     {.id = "hash-partitions",

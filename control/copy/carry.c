@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "bent.h"
+#include "mixed.h"
 
-#define MOST_COLUMNS 1600 /* MaxHeapAttributeNumber of the server */
+#define MOST_COLUMNS 1600              /* MaxHeapAttributeNumber of the server */
+#define PIECE_BYTES (64 * 1024 * 1024) /* of rows that lie twice on the target */
 
 /* The columns of jobs_relations. */
 enum {
@@ -40,24 +42,29 @@ static int run(Carrier *carrier, Database *database, const char *sql, Error *err
     return status;
 }
 
-/* Types of users have other OIDs on the target. types: as an array of OIDs reads, or NULL. *oids is NULL when no row has one. */
-static int load_types(Carrier *carrier, const char *types, const Oids **oids, Error *error)
+/* As an array of OIDs reads. */
+static size_t read_types(const char *types, uint32_t *list)
 {
-    uint32_t list[MOST_COLUMNS];
     size_t count = 0;
-    bool needed = false;
-    *oids = NULL;
-    for (const char *at = types; at != NULL && *at != '}' && *at != '\0' && count < MOST_COLUMNS;) {
+    for (const char *at = types; *at != '}' && *at != '\0' && count < MOST_COLUMNS;) {
         char *end;
         list[count++] = (uint32_t)strtoul(at + 1, &end, 10);
         at = end;
     }
-    if (count == 0 ||
-        oids_load(carrier->oids, carrier->source, carrier->target, list, count, &needed, error) != 0) {
-        return count == 0 ? 0 : -1;
+    return count;
+}
+
+/* Types of users have other OIDs on the target. *oids is NULL when no row has one. */
+static int load_types(Carrier *carrier, const uint32_t *types, size_t count, const Oids **oids, Error *error)
+{
+    bool needed = false;
+    *oids = NULL;
+    if (count == 0) {
+        return 0;
     }
-    *oids = needed ? carrier->oids : NULL;
-    return 0;
+    int status = oids_load(carrier->oids, carrier->source, carrier->target, types, count, &needed, error);
+    *oids = status == 0 && needed ? carrier->oids : NULL;
+    return status;
 }
 
 static int move_rows(Carrier *carrier, const TableCopy *table, const Oids *oids, RelayCount *count,
@@ -66,7 +73,11 @@ static int move_rows(Carrier *carrier, const TableCopy *table, const Oids *oids,
     /* What looks at the rows as they come in, a domain's CHECK for instance, has the path that the database's sessions have. */
     static const char theirs[] = "SET LOCAL search_path TO DEFAULT",
                       ours[] = "SET LOCAL search_path = pg_catalog";
+    const RelayPieces pieces = {
+        .begin = table->in.data, .move = table->move.data, .empty = table->empty.data, .bytes = PIECE_BYTES};
+    bool staged = table->make.data != NULL;
     if ((table->clear.data != NULL && run(carrier, carrier->target, table->clear.data, error) != 0) ||
+        (staged && run(carrier, carrier->target, table->make.data, error) != 0) ||
         run(carrier, carrier->target, theirs, error) != 0 ||
         run(carrier, carrier->target, table->in.data, error) != 0 ||
         run(carrier, carrier->source, table->out.data, error) != 0) {
@@ -77,12 +88,16 @@ static int move_rows(Carrier *carrier, const TableCopy *table, const Oids *oids,
                               .moving = progress_moving(carrier->yard->copy->progress, carrier->number),
                               .watch = watch,
                               .brake = carrier->yard->brake,
-                              .oids = oids};
+                              .oids = oids,
+                              .pieces = staged ? &pieces : NULL};
     atomic_fetch_add(&watch->number, 1);
     atomic_store(&watch->pid, PQbackendPID(database_connection(carrier->target)));
     int status = relay_rows(carrier->source, carrier->target, &route, count, error);
     atomic_store(&watch->pid, 0);
-    return status == 0 ? run(carrier, carrier->target, ours, error) : -1;
+    if (status == 0) {
+        status = run(carrier, carrier->target, ours, error);
+    }
+    return status == 0 && staged ? run(carrier, carrier->target, table->drop.data, error) : status;
 }
 
 /* A range of keys is read by their index where rows lie in its order: that is what it was made for. */
@@ -116,6 +131,46 @@ static int refuse_definition(Carrier *carrier, Error *error)
     return -1;
 }
 
+/* The types of the columns as they go in binary; what the plan found, or what is found now of a table that it had as text. */
+static int choose_format(Carrier *carrier, const PGresult *tables, int row, TableShape *shape, Mixed *mixed,
+                         const Oids **oids, Error *error)
+{
+    uint32_t list[MOST_COLUMNS];
+    *oids = NULL;
+    if (shape->binary) {
+        size_t count = PQgetisnull(tables, row, COLUMN_TYPES)
+                           ? 0
+                           : read_types(PQgetvalue(tables, row, COLUMN_TYPES), list);
+        return load_types(carrier, list, count, oids, error);
+    }
+    bool routed = shape->route_table != NULL;
+    if (mixed_look(carrier->source, carrier->target, shape->schema, shape->table,
+                   routed ? shape->route_schema : shape->schema, routed ? shape->route_table : shape->table,
+                   mixed, error) != 0) {
+        return -1;
+    }
+    shape->binary = mixed->format != MIXED_TEXT;
+    shape->mixed = mixed->format == MIXED_BOTH ? &mixed->table : NULL;
+    return shape->binary ? load_types(carrier, mixed->types, mixed->count, oids, error) : 0;
+}
+
+/* The table is locked, and what it is to be. */
+static int move_table(Carrier *carrier, const PGresult *tables, int row, TableShape *shape, RelayCount *count,
+                      Error *error)
+{
+    const Oids *oids;
+    Mixed mixed = {0};
+    TableCopy table = {0};
+    int status = choose_format(carrier, tables, row, shape, &mixed, &oids, error);
+    if (status == 0) {
+        table_copy_build(shape, &table);
+        status = move_rows(carrier, &table, oids, count, error);
+    }
+    table_copy_free(&table);
+    mixed_free(&mixed);
+    return status;
+}
+
 static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, int row, RelayCount *count,
                       Error *error)
 {
@@ -130,7 +185,6 @@ static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, 
                         .first_key = job->first_key,
                         .last_key = job->last_key,
                         .anew = job->anew};
-    TableCopy table = {0};
     bool routed = !PQgetisnull(tables, row, ROUTE_TABLE);
     if (routed) {
         shape.route_schema = PQgetvalue(tables, row, ROUTE_SCHEMA);
@@ -142,7 +196,6 @@ static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, 
                             routed ? shape.route_table : shape.table, &shape.referenced, error) != 0) {
         return -1;
     }
-    table_copy_build(&shape, &table);
     const char *definition = copy_captures(carrier->yard->copy) && !PQgetisnull(tables, row, DEFINITION)
                                  ? PQgetvalue(tables, row, DEFINITION)
                                  : NULL;
@@ -153,15 +206,8 @@ static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, 
     } else if (status == 0 && carrier->fit == TABLE_DEFINED_OTHERWISE) {
         status = refuse_definition(carrier, error);
     } else if (status == 0) {
-        const Oids *oids = NULL;
-        const char *types = shape.binary && !PQgetisnull(tables, row, COLUMN_TYPES)
-                                ? PQgetvalue(tables, row, COLUMN_TYPES)
-                                : NULL;
-        status = load_types(carrier, types, &oids, error) == 0
-                     ? move_rows(carrier, &table, oids, count, error)
-                     : -1;
+        status = move_table(carrier, tables, row, &shape, count, error);
     }
-    table_copy_free(&table);
     return status;
 }
 

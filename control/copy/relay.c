@@ -10,6 +10,9 @@
  * and settings are reported between statements. So whatever can be read from it is a refusal, and the COPY is ended there.
  * libpq itself may have read it, while it waited for room to send (pqSendSome): then somebody else has to see it, at the server
  * (RelayWatch).
+ *
+ * Where rows go in pieces, the COPY of the target is ended and begun anew between two rows, with the header and the trailer of the
+ * format, which the source sends once; the source waits meanwhile.
  */
 #include "relay.h"
 
@@ -31,6 +34,8 @@ typedef struct Relay {
     int number; /* of this COPY, as the watch knows it */
     Text chunk;
     int64_t bytes;
+    int64_t piece_from; /* what of bytes went before this piece */
+    int64_t rows;       /* in pieces that are done */
     double last_progress;
 } Relay;
 
@@ -148,6 +153,83 @@ static int take_row(Relay *relay, const char *row, size_t size, Error *error)
     return 0;
 }
 
+/* The rows that a finished COPY says it moved. */
+static int finish(Database *database, const SessionWait *wait, int64_t *rows, Error *error)
+{
+    PGresult *result = NULL;
+    if (session_finish(database, wait, &result, error) != 0) {
+        return -1;
+    }
+    *rows = result != NULL ? strtoll(PQcmdTuples(result), NULL, 10) : -1;
+    PQclear(result);
+    return 0;
+}
+
+/* Ends the COPY of the target, which has taken *rows. */
+static int end_target(Relay *relay, int64_t *rows, Error *error)
+{
+    if (PQputCopyEnd(database_connection(relay->target), NULL) != 1) {
+        return database_error(relay->target, NULL, error);
+    }
+    return flush_target(relay, true, error) == 0 ? finish(relay->target, relay->wait, rows, error) : -1;
+}
+
+static int run_on_target(Relay *relay, const char *sql, int64_t *rows, Error *error)
+{
+    PGresult *result = NULL;
+    int status = session_run(relay->target, sql, relay->wait, &result, error);
+    if (status == 0 && rows != NULL) {
+        *rows = strtoll(PQcmdTuples(result), NULL, 10);
+    }
+    PQclear(result);
+    relay->last_progress = clock_seconds();
+    return status;
+}
+
+/* A piece of that many rows has been taken: to its place. */
+static int move_piece(Relay *relay, int64_t taken, Error *error)
+{
+    int64_t moved = 0;
+    if (run_on_target(relay, relay->route->pieces->move, &moved, error) != 0) {
+        return -1;
+    }
+    if (moved != taken) {
+        return error_set(error, ERROR_TARGET, "of %lld rows %lld came to their place", (long long)taken,
+                         (long long)moved);
+    }
+    relay->rows += moved;
+    return 0;
+}
+
+static int next_piece(Relay *relay, Error *error)
+{
+    static const char trailer[] = {'\377', '\377'};
+    static const char header[19] = "PGCOPY\n\377\r\n";
+    const RelayPieces *pieces = relay->route->pieces;
+    RelayWatch *watch = relay->route->watch;
+    int64_t rows = 0;
+    text_append_bytes(&relay->chunk, trailer, sizeof trailer);
+    if (put_chunk(relay, error) != 0 || end_target(relay, &rows, error) != 0 ||
+        move_piece(relay, rows, error) != 0 || run_on_target(relay, pieces->empty, NULL, error) != 0) {
+        return -1;
+    }
+    if (watch != NULL) {
+        relay->number = atomic_fetch_add(&watch->number, 1) + 1;
+    }
+    text_append_bytes(&relay->chunk, header, sizeof header);
+    relay->piece_from = relay->bytes;
+    return run_on_target(relay, pieces->begin, NULL, error);
+}
+
+/* Behind a row. */
+static int piece_turn(Relay *relay, Error *error)
+{
+    const RelayPieces *pieces = relay->route->pieces;
+    return pieces != NULL && relay->bytes - relay->piece_from + (int64_t)relay->chunk.size >= pieces->bytes
+               ? next_piece(relay, error)
+               : 0;
+}
+
 /* Moves rows until the source has no more. */
 static int move_rows(Relay *relay, Error *error)
 {
@@ -163,7 +245,7 @@ static int move_rows(Relay *relay, Error *error)
                 status = take_row(relay, row, (size_t)size, error);
             }
             PQfreemem(row);
-            if (status != 0) {
+            if (status != 0 || piece_turn(relay, error) != 0) {
                 return -1;
             }
         } else if (size == 0) {
@@ -183,31 +265,18 @@ static int move_rows(Relay *relay, Error *error)
     }
 }
 
-/* The rows that a finished COPY says it moved. */
-static int finish(Database *database, const SessionWait *wait, int64_t *rows, Error *error)
-{
-    PGresult *result = NULL;
-    if (session_finish(database, wait, &result, error) != 0) {
-        return -1;
-    }
-    *rows = result != NULL ? strtoll(PQcmdTuples(result), NULL, 10) : -1;
-    PQclear(result);
-    return 0;
-}
-
 static int end_both(Relay *relay, RelayCount *out, Error *error)
 {
-    int64_t sent = 0;
-    if (finish(relay->source, relay->wait, &sent, error) != 0) {
+    int64_t sent = 0, taken = 0;
+    if (finish(relay->source, relay->wait, &sent, error) != 0 || end_target(relay, &taken, error) != 0) {
         return -1;
     }
-    if (PQputCopyEnd(database_connection(relay->target), NULL) != 1) {
-        return database_error(relay->target, NULL, error);
-    }
-    if (flush_target(relay, true, error) != 0 || finish(relay->target, relay->wait, &out->rows, error) != 0) {
+    if (relay->route->pieces == NULL) {
+        relay->rows = taken;
+    } else if (move_piece(relay, taken, error) != 0) {
         return -1;
     }
-    out->bytes = relay->bytes;
+    *out = (RelayCount){.rows = relay->rows, .bytes = relay->bytes};
     if (sent != out->rows) {
         return error_set(error, ERROR_TARGET, "the source sent %lld rows, the target took %lld",
                          (long long)sent, (long long)out->rows);

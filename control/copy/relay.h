@@ -27,12 +27,24 @@ typedef struct RelayWatch {
     atomic_int session; /* its process whether a COPY runs or not; 0: not connected */
 } RelayWatch;
 
+/*
+ * Rows that go into a table of their own first, in binary, and from there to their place: a piece at a time, so that what lies
+ * there twice has a bound.
+ */
+typedef struct RelayPieces {
+    const char *begin; /* COPY ... FROM STDIN; for the first piece the caller has run it */
+    const char *move;  /* INSERT ... SELECT: it has to say as many rows as the COPY */
+    const char *empty;
+    int64_t bytes; /* of a piece, after the row that reaches it */
+} RelayPieces;
+
 typedef struct RelayRoute {
-    const SessionWait *wait; /* limit_seconds bounds the time without a byte */
-    _Atomic int64_t *moving; /* raised by the bytes carried as they go */
-    RelayWatch *watch;       /* or NULL */
-    Brake *brake;            /* bounds the bytes per second; or NULL */
-    const Oids *oids;        /* changes the OIDs of types in rows that are binary; or NULL */
+    const SessionWait *wait;   /* limit_seconds bounds the time without a byte */
+    _Atomic int64_t *moving;   /* raised by the bytes carried as they go */
+    RelayWatch *watch;         /* or NULL */
+    Brake *brake;              /* bounds the bytes per second; or NULL */
+    const Oids *oids;          /* changes the OIDs of types in rows that are binary; or NULL */
+    const RelayPieces *pieces; /* or NULL: rows go straight to their place */
 } RelayRoute;
 
 /*

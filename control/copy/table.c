@@ -3,7 +3,8 @@
  * that fills it: that makes FREEZE possible, and a crash leaves all rows or none. A table that foreign keys point to, which
  * is so when it is copied again, can only be emptied by DELETE; there, no FREEZE. And of an extension's table must rows stay
  * that are the extension's own, of one that is copied in parts the other parts; there, no FREEZE either. Leaves whose rows go
- * through a partitioned table are copied together: the first of them empties it.
+ * through a partitioned table are copied together: the first of them empties it. And what goes through a table in between is
+ * written by INSERT, which cannot freeze either.
  */
 #include "table.h"
 
@@ -70,6 +71,12 @@ static bool owns_table(const TableShape *shape)
            !shape->referenced;
 }
 
+/* Whether COPY may write frozen rows: an INSERT cannot. */
+static bool freezes(const TableShape *shape)
+{
+    return owns_table(shape) && shape->mixed == NULL;
+}
+
 static void build_clear(const TableShape *shape, const char *which, Text *out)
 {
     if ((shape->part_column != NULL && !shape->anew) || shape->others_first) {
@@ -87,8 +94,8 @@ static void build_clear(const TableShape *shape, const char *which, Text *out)
 static void build_out(const TableShape *shape, const char *which, Text *out)
 {
     text_append(out, "COPY ");
-    if (which[0] != '\0') {
-        text_printf(out, "(SELECT %s FROM ONLY ", shape->columns);
+    if (which[0] != '\0' || shape->mixed != NULL) {
+        text_printf(out, "(SELECT %s FROM ONLY ", shape->mixed != NULL ? shape->mixed->sent : shape->columns);
         append_name(out, shape);
         text_printf(out, "%s)", which);
     } else {
@@ -96,6 +103,37 @@ static void build_out(const TableShape *shape, const char *which, Text *out)
         append_columns(out, shape);
     }
     text_append(out, shape->binary ? " TO STDOUT WITH (FORMAT binary)" : " TO STDOUT");
+}
+
+static void build_in(const TableShape *shape, Text *out)
+{
+    text_append(out, "COPY ");
+    if (shape->mixed != NULL) {
+        text_append(out, shape->mixed->staging);
+    } else {
+        append_place(out, shape);
+    }
+    append_columns(out, shape);
+    text_printf(out, " FROM STDIN WITH (FORMAT %s%s)", shape->binary ? "binary" : "text",
+                freezes(shape) ? ", FREEZE true" : "");
+}
+
+/* Identities that are GENERATED ALWAYS take what COPY gives; an INSERT has to say so. */
+static void build_staging(const TableShape *shape, TableCopy *out)
+{
+    const TableMixed *mixed = shape->mixed;
+    text_printf(&out->make, "CREATE UNLOGGED TABLE %s AS SELECT %s FROM ", mixed->staging, mixed->staged);
+    append_place(&out->make, shape);
+    text_append(&out->make, " WITH NO DATA");
+    if (mixed->storage != NULL) {
+        text_printf(&out->make, "; ALTER TABLE %s%s", mixed->staging, mixed->storage);
+    }
+    text_append(&out->move, "INSERT INTO ");
+    append_place(&out->move, shape);
+    append_columns(&out->move, shape);
+    text_printf(&out->move, " OVERRIDING SYSTEM VALUE SELECT %s FROM %s", mixed->kept, mixed->staging);
+    text_printf(&out->empty, "TRUNCATE %s", mixed->staging);
+    text_printf(&out->drop, "DROP TABLE %s", mixed->staging);
 }
 
 void table_copy_build(const TableShape *shape, TableCopy *out)
@@ -106,11 +144,10 @@ void table_copy_build(const TableShape *shape, TableCopy *out)
     build_which(shape, &which);
     build_clear(shape, which.data, &out->clear);
     build_out(shape, which.data, &out->out);
-    text_append(&out->in, "COPY ");
-    append_place(&out->in, shape);
-    append_columns(&out->in, shape);
-    text_printf(&out->in, " FROM STDIN WITH (FORMAT %s%s)", shape->binary ? "binary" : "text",
-                owns_table(shape) ? ", FREEZE true" : "");
+    build_in(shape, &out->in);
+    if (shape->mixed != NULL) {
+        build_staging(shape, out);
+    }
     text_free(&which);
 }
 
@@ -200,4 +237,8 @@ void table_copy_free(TableCopy *copy)
     text_free(&copy->clear);
     text_free(&copy->out);
     text_free(&copy->in);
+    text_free(&copy->make);
+    text_free(&copy->move);
+    text_free(&copy->empty);
+    text_free(&copy->drop);
 }

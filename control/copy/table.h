@@ -13,7 +13,21 @@ typedef struct TableCopy {
     Text clear; /* on the target: removes the rows that come anew; NULL data: there are none */
     Text out;   /* on the source: COPY … TO STDOUT */
     Text in;    /* on the target: COPY … FROM STDIN */
+    /* NULL data but for a table in both formats: */
+    Text make;  /* on the target: the table that the rows go through */
+    Text move;  /* from there to their place */
+    Text empty; /* after that */
+    Text drop;  /* at the end */
 } TableCopy;
+
+/* Lists for a table of which some columns go as text within a binary COPY (mixed.h). */
+typedef struct TableMixed {
+    const char *sent;    /* expressions, at the source */
+    const char *staging; /* the name of the table in between */
+    const char *staged;  /* its columns, as expressions over the place */
+    const char *storage; /* how they are stored: actions of ALTER TABLE; NULL for none */
+    const char *kept;    /* expressions over it, for the place */
+} TableMixed;
 
 typedef struct TableShape {
     const char *schema;
@@ -21,10 +35,11 @@ typedef struct TableShape {
     const char
         *route_schema; /* the table that rows go through on the target; NULL: the one of the same name */
     const char *route_table;
-    bool others_first;     /* others that go through it have been copied in this transaction: they stay */
-    const char *columns;   /* quoted, with commas between; "" for none */
-    bool binary;           /* every type is FORMAT_PORTABLE */
-    const char *condition; /* of an extension's configuration table: "WHERE …"; else NULL */
+    bool others_first;       /* others that go through it have been copied in this transaction: they stay */
+    const char *columns;     /* quoted, with commas between; "" for none */
+    bool binary;             /* every type is FORMAT_PORTABLE, or mixed says how */
+    const TableMixed *mixed; /* or NULL */
+    const char *condition;   /* of an extension's configuration table: "WHERE …"; else NULL */
     bool referenced; /* a foreign key of another table on the target points to it: it cannot be truncated */
     const char
         *part_column;      /* NULL: all of it; else keys from first_key up to last_key, "" where it is open */

@@ -30,12 +30,6 @@
 #include "left_behind.h"
 #include "text.h"
 
-/* Of a type t of pg_type with elements e, when it is made of others: those decide. */
-#define IS_ARRAY(t)                                                                                          \
-    t ".typlen = -1 AND " t ".typelem <> 0 AND " t ".typtype = 'b' AND " t ".typcategory = 'A'"
-#define IS_MADE_OF_OTHERS(t)                                                                                 \
-    "(" t ".typtype IN ('d', 'c') OR " t ".oid >= 10000 AND (" t ".typtype IN ('r', 'm') OR " IS_ARRAY(t) "))"
-
 #define PLAN_SCANS "4"      /* ranges of a table whose rows do not lie in the key's order ... */
 #define PLAN_SCAN_LEAST "8" /* ... that is so many parts large */
 
@@ -50,46 +44,16 @@ static const char columns_sql[] =
     "    LEFT JOIN pg_extension e ON e.oid = d.refobjid"
     "   WHERE c.relkind = 'r' AND c.relpersistence <> 't'"
     "     AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
-    "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED(
-        "c.oid") "),"
-                 " within (type, part) AS ("
-                 "  SELECT DISTINCT a.atttypid, a.atttypid FROM tables t JOIN pg_attribute a ON a.attrelid = "
-                 "t.oid"
-                 "   AND a.attnum > 0 AND NOT a.attisdropped"
-                 "  UNION SELECT w.type, n.oid FROM within w JOIN pg_type t ON t.oid = w.part "
-                 "AND " IS_MADE_OF_OTHERS(
-                     "t") "   CROSS JOIN LATERAL (SELECT t.typbasetype AS oid WHERE t.typtype = 'd'"
-                          "     UNION ALL SELECT t.typelem WHERE " IS_ARRAY(
-                              "t") "     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = "
-                                   "t.oid"
-                                   "     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.typtype = 'm'"
-                                   "        AND (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid"
-                                   "     UNION ALL SELECT f.atttypid FROM pg_attribute f WHERE t.typtype = "
-                                   "'c' AND "
-                                   "f.attrelid = t.typrelid"
-                                   "        AND f.attnum > 0 AND NOT f.attisdropped) n),"
-                                   " types AS ("
-                                   "  SELECT w.type, bool_and(" IS_MADE_OF_OTHERS("t") " OR " FORMAT_PORTABLE(
-                                       "t",
-                                       "e") ") AS portable,"
-                                            "         bool_or(t.oid >= 10000 AND (t.typtype = 'c' "
-                                            "OR " IS_ARRAY(
-                                                "t") ")) AS has_oids"
-                                                     "    FROM within w JOIN pg_type t ON t.oid = w.part "
-                                                     "LEFT JOIN "
-                                                     "pg_type e ON e.oid = t.typelem GROUP BY 1),"
-                                                     " columns AS ("
-                                                     "  SELECT a.attrelid, string_agg(concat('\"', "
-                                                     "replace(a.attname, "
-                                                     "'\"', '\"\"'), '\"'), ', ' ORDER BY a.attnum) AS list,"
-                                                     "         bool_and(coalesce(y.portable, false)) AS "
-                                                     "portable,"
-                                                     "         CASE WHEN bool_or(y.has_oids) THEN "
-                                                     "array_agg(a.atttypid "
-                                                     "ORDER BY a.attnum) END AS types"
-                                                     "    FROM tables t JOIN pg_attribute a ON a.attrelid = "
-                                                     "t.oid AND "
-                                                     "a.attnum > 0 AND NOT a.attisdropped";
+    "     AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_MOVED("c.oid") ")," FORMAT_TYPES(
+        "SELECT a.atttypid FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0"
+        " AND NOT a.attisdropped") ", columns AS ("
+                                   "  SELECT a.attrelid, string_agg(concat('\"', replace(a.attname, '\"', "
+                                   "'\"\"'), '\"'), ', ' ORDER BY a.attnum) AS list,"
+                                   "         bool_and(coalesce(y.portable, false)) AS portable,"
+                                   "         CASE WHEN bool_or(y.has_oids) THEN array_agg(a.atttypid ORDER "
+                                   "BY a.attnum) END AS types"
+                                   "    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum "
+                                   "> 0 AND NOT a.attisdropped";
 
 /* Generated columns are computed on the target, and the catalog's column is there from 12 on. */
 static const char not_generated_sql[] = " AND a.attgenerated = ''";

@@ -106,6 +106,33 @@ static void open_part_that_comes_anew_removes_its_rows_alone(void **state)
     table_copy_free(&copy);
 }
 
+static void table_in_both_formats_goes_through_one_of_its_own(void **state)
+{
+    (void)state;
+    const TableMixed mixed = {.sent = "\"id\", pg_catalog.textin(pg_catalog.tsqueryout(\"q\"))",
+                              .staging = "penstock.staging_7",
+                              .staged = "\"id\", NULL::pg_catalog.text AS \"q\"",
+                              .storage = " ALTER \"q\" SET STORAGE EXTERNAL",
+                              .kept = "\"id\", \"q\"::tsquery"};
+    const TableShape shape = {
+        .schema = "s", .table = "t", .columns = "\"id\", \"q\"", .binary = true, .mixed = &mixed};
+    TableCopy copy;
+    table_copy_build(&shape, &copy);
+    assert_string_equal(copy.out.data,
+                        "COPY (SELECT \"id\", pg_catalog.textin(pg_catalog.tsqueryout(\"q\")) FROM ONLY "
+                        "\"s\".\"t\") TO STDOUT WITH (FORMAT binary)");
+    assert_string_equal(copy.in.data,
+                        "COPY penstock.staging_7 (\"id\", \"q\") FROM STDIN WITH (FORMAT binary)");
+    assert_string_equal(copy.make.data,
+                        "CREATE UNLOGGED TABLE penstock.staging_7 AS SELECT \"id\", NULL::pg_catalog.text AS "
+                        "\"q\" FROM \"s\".\"t\" WITH NO DATA; ALTER TABLE penstock.staging_7 ALTER \"q\" SET "
+                        "STORAGE EXTERNAL");
+    assert_string_equal(copy.move.data,
+                        "INSERT INTO \"s\".\"t\" (\"id\", \"q\") OVERRIDING SYSTEM VALUE SELECT \"id\", "
+                        "\"q\"::tsquery FROM penstock.staging_7");
+    table_copy_free(&copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +142,7 @@ int main(void)
         cmocka_unit_test(table_that_foreign_keys_point_to_is_not_truncated),
         cmocka_unit_test(part_is_a_range_of_keys),
         cmocka_unit_test(open_part_that_comes_anew_removes_its_rows_alone),
+        cmocka_unit_test(table_in_both_formats_goes_through_one_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
