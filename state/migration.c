@@ -223,13 +223,13 @@ int state_set_classes(Database *target, const TableClass *classes, size_t count,
     text_array_end(&lanes);
     text_array_end(&reasons);
     text_array_end(&matches);
-    int status = database_execute(target, error,
-                                  "UPDATE penstock.relation AS r SET lane_class = n.lane_class, lane_reason "
-                                  "= n.lane_reason, match_class = "
-                                  "n.match_class FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) "
-                                  "AS n (id, lane_class, lane_reason, "
-                                  "match_class) WHERE r.id = n.id",
-                                  4, ids.data, lanes.data, reasons.data, matches.data);
+    int status = database_often(target, NULL, error,
+                                "UPDATE penstock.relation AS r SET lane_class = n.lane_class, lane_reason "
+                                "= n.lane_reason, match_class = "
+                                "n.match_class FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) "
+                                "AS n (id, lane_class, lane_reason, "
+                                "match_class) WHERE r.id = n.id",
+                                4, ids.data, lanes.data, reasons.data, matches.data);
     text_free(&ids);
     text_free(&lanes);
     text_free(&reasons);

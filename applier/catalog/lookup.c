@@ -1,7 +1,11 @@
 /*
  * One query for all tables, one row per column (one row without a column for a table that has none, or is not there). What
  * is asked of a table stands in a subquery that is run once for each of them (OFFSET 0 keeps the planner from pulling it
- * up), and goes from the name by indexes: what it costs depends on the tables asked for, not on how many there are.
+ * up), and goes from the name by indexes: what it costs depends on the tables asked for, not on how many there are. With a
+ * hundred thousand tables this query is a good part of the target's work, so each catalog is read once for a table, and what
+ * hardly any table has (rules, an extension that it belongs to, another collation) is looked up only where its row says so.
+ * Of the server's own kinds of index only a B-tree can be unique (amcanunique, access/ in all majors), so nobody asks what kind a
+ * unique index is.
  *
  * A unique constraint besides the key is harmless when it contains the key under the same collations: rows that collide
  * in it collide in the key first. Those of partitioned parents and of partitions count too.
@@ -14,6 +18,8 @@
 #include "text.h"
 
 #define MANY TEXT_OF(LOOKUP_MANY)
+/* None, the database's own, "C" and "POSIX" (catalog/pg_collation.dat, all majors): nearly every column's, and nothing to look up. */
+#define ALWAYS_DETERMINISTIC "0, 100, 950, 951"
 
 static const char lookup_sql[] =
     "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
@@ -29,27 +35,22 @@ static const char lookup_sql[] =
     " FROM (SELECT FROM penstock.relation WHERE migration = $1::text LIMIT " MANY
     ") m), l.route_schema, l.route_table "
     "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS a (schema_name, table_name, keys, n) "
-    "LEFT JOIN LATERAL (SELECT r.*, m.phase IN ('created', 'copying') AS copying "
-    "  FROM penstock.relation r JOIN penstock.migration m ON m.name = r.migration WHERE r.migration = "
-    "$1::text "
+    "LEFT JOIN LATERAL (SELECT r.*, (SELECT m.phase IN ('created', 'copying') FROM penstock.migration m "
+    "    WHERE m.name = $1::text) AS copying "
+    "  FROM penstock.relation r WHERE r.migration = $1::text "
     "    AND r.schema_name = a.schema_name AND r.table_name = a.table_name OFFSET 0) l ON true "
     "LEFT JOIN LATERAL ( "
-    "  SELECT f.oid, f.relkind, u.other_unique, u.key_indexed, "
-    "    EXISTS (SELECT FROM (SELECT * FROM pg_index WHERE indrelid = f.oid AND indisvalid AND indpred IS "
-    "NULL "
-    "                         AND indkey[0] <> 0 OFFSET 0) i "
-    "            JOIN LATERAL (SELECT relam FROM pg_class WHERE oid = i.indexrelid OFFSET 0) x "
-    "              ON x.relam = 403) AS indexed, "
-    "    EXISTS (SELECT FROM pg_rewrite WHERE ev_class = f.oid AND ev_type = '3' AND ev_enabled IN ('A', "
-    "'R')) AS ruled, "
-    "    EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = f.oid AND objsubid = "
-    "0 "
-    "            AND deptype = 'e') AS of_extension, "
+    "  SELECT f.oid, f.relkind, u.other_unique, u.key_indexed, u.indexed, "
+    "    f.relhasrules AND EXISTS (SELECT FROM pg_rewrite WHERE ev_class = f.oid AND ev_type = '3' "
+    "      AND ev_enabled IN ('A', 'R')) AS ruled, "
+    "    l.id IS NULL AND EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass "
+    "      AND objid = f.oid AND objsubid = 0 AND deptype = 'e') AS of_extension, "
+    "    CASE WHEN f.relkind <> 'p' THEN 1 + u.own_indexes ELSE "
     "    (SELECT sum(1 + (SELECT count(*) FROM (SELECT FROM pg_index WHERE indrelid = p.oid OFFSET 0) "
     "i))::int8 "
-    "     FROM (SELECT f.oid UNION ALL SELECT relid::oid FROM pg_partition_tree(f.oid) "
-    "           WHERE f.relkind = 'p' AND relid <> f.oid) p) AS locks "
-    "  FROM (SELECT c.oid, c.relkind, c.relispartition FROM pg_namespace n "
+    "     FROM (SELECT f.oid UNION ALL SELECT relid::oid FROM pg_partition_tree(f.oid) WHERE relid <> f.oid) "
+    "p) END AS locks "
+    "  FROM (SELECT c.oid, c.relkind, c.relispartition, c.relhasrules FROM pg_namespace n "
     "        JOIN LATERAL (SELECT * FROM pg_class k WHERE k.relname = coalesce(l.route_table, "
     "a.table_name)::name AND k.relnamespace "
     "= n.oid "
@@ -58,30 +59,36 @@ static const char lookup_sql[] =
     "'S', 'c', 't') OFFSET 0) "
     "f "
     "  LEFT JOIN LATERAL ( "
-    "    SELECT min(x.indexrelid::regclass::text) FILTER (WHERE x.indisexclusion OR NOT x.names @> "
-    "a.keys::text[]) "
-    "        AS other_unique, "
-    "      coalesce(bool_or(x.indrelid = f.oid AND x.plain AND x.indisvalid AND NOT x.indisexclusion "
+    "    SELECT min(x.indexrelid::regclass::text) FILTER (WHERE x.limits AND (x.indisexclusion "
+    "        OR NOT x.names @> a.keys::text[])) AS other_unique, "
+    "      coalesce(bool_or(x.indrelid = f.oid AND x.limits AND x.plain AND x.indisvalid AND NOT "
+    "x.indisexclusion "
     "        AND x.indnkeyatts = cardinality(a.keys::text[]) AND x.names @> a.keys::text[]), false) AS "
-    "key_indexed "
-    "    FROM (SELECT i.*, i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
+    "key_indexed, "
+    "      coalesce(bool_or(x.indrelid = f.oid AND x.indisvalid AND x.indpred IS NULL AND x.indkey[0] <> 0 "
+    "        AND (x.indisunique OR (SELECT k.relam FROM pg_class k WHERE k.oid = x.indexrelid) = 403)), "
+    "false) AS indexed, "
+    "      count(*) FILTER (WHERE x.indrelid = f.oid) AS own_indexes "
+    "    FROM (SELECT i.*, i.indisunique OR i.indisexclusion AS limits, "
+    "            i.indpred IS NULL AND i.indexprs IS NULL AS plain, "
+    "            CASE WHEN i.indisunique OR i.indisexclusion THEN "
     "            ARRAY(SELECT b.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS p "
     "                  JOIN LATERAL (SELECT attname, attcollation FROM pg_attribute WHERE attrelid = "
     "i.indrelid "
     "                                AND attnum = i.indkey[p] OFFSET 0) b ON i.indcollation[p] = "
-    "b.attcollation) AS names "
+    "b.attcollation) END AS names "
     "          FROM (SELECT f.oid UNION ALL SELECT relid::oid FROM pg_partition_ancestors(f.oid) "
     "                  WHERE f.relispartition AND relid <> f.oid "
     "                UNION ALL SELECT relid::oid FROM pg_partition_tree(f.oid) WHERE f.relkind = 'p' AND "
     "relid "
     "<> f.oid) s "
-    "          JOIN LATERAL (SELECT * FROM pg_index WHERE indrelid = s.oid AND (indisunique OR "
-    "indisexclusion) "
-    "                        OFFSET 0) i ON true) x) u ON true "
+    "          JOIN LATERAL (SELECT * FROM pg_index WHERE indrelid = s.oid OFFSET 0) i ON true OFFSET 0) x) "
+    "u "
+    "ON true "
     "  OFFSET 0) t ON true "
     "LEFT JOIN LATERAL ( "
-    "  SELECT b.*, EXISTS (SELECT FROM pg_collation WHERE oid = b.attcollation AND NOT collisdeterministic) "
-    "      AS nondeterministic "
+    "  SELECT b.*, b.attcollation NOT IN (" ALWAYS_DETERMINISTIC ") AND EXISTS (SELECT FROM pg_collation "
+    "      WHERE oid = b.attcollation AND NOT collisdeterministic) AS nondeterministic "
     "  FROM pg_attribute b WHERE b.attrelid = t.oid AND b.attnum > 0 AND NOT b.attisdropped OFFSET 0) c ON "
     "true "
     "ORDER BY a.n, c.attnum";
