@@ -155,12 +155,14 @@ static void note_sent(Session *session, int taken, Sent sent)
 
 void session_command(Session *session, const char *sql)
 {
+    cache_interrupt(session->statements);
     note_sent(session, PQsendQueryParams(session->connection, sql, 0, NULL, NULL, NULL, NULL, 0), (Sent){0});
 }
 
 void session_command_with(Session *session, const char *sql, int count, const Oid *types,
                           const char *const *values, const int *lengths)
 {
+    cache_interrupt(session->statements);
     int taken =
         PQsendQueryParams(session->connection, sql, count, types, values, lengths, session->formats, 0);
     note_sent(session, taken, (Sent){.counted = true, .expected = 1});
@@ -217,7 +219,7 @@ void session_execute(Session *session, const ApplyRelation *relation, const Shap
                             values, lengths, session->formats, 1);
     note_sent(session, taken,
               (Sent){.counted = true, .expected = expected, .relation = relation, .change = change});
-    session->executed++;
+    session->executed += !statement.again;
 }
 
 void session_lanes(Session *session, const char *migration, int64_t epoch, const Batch *batch)
@@ -344,6 +346,7 @@ int session_finish(Session *session, Failure *failure)
 /* Leaves the pipeline, with nothing queued or under way, for what it cannot carry. */
 static int leave_pipeline(Session *session, Failure *failure)
 {
+    cache_interrupt(session->statements);
     if (session->sent_count != 0 && session_finish(session, failure) != 0) {
         return -1;
     }

@@ -77,5 +77,5 @@ int session_describe(Session *session, const char *sql, int count, const Oid *ty
 /* How many tables it has written to since it was opened: what the server's process keeps of them grows with that. */
 size_t session_tables(const Session *session);
 
-/* Statements executed since the start, copies among them. */
+/* Statements executed since the start, copies among them; one that is executed for row after row counts once. */
 uint64_t session_statements(const Session *session);

@@ -15,21 +15,25 @@
 
 #define MAX_COLUMNS 1664
 #define MAX_KEY (2 + 2 * (MAX_COLUMNS / 64 + 1))
-#define REMEMBERED 10 /* times the number of names */
+#define REMEMBERED 2 /* times the number of names */
 
 typedef struct Entry {
     UT_hash_handle hh;
     char name[24]; /* "" while it has none */
     bool confirmed;
+    uint64_t used; /* the last of the uses that was its own */
     size_t key_size;
     uint64_t key[]; /* relation, kind, columns */
 } Entry;
 
 struct StatementCache {
     Entry *entries; /* the least recently used first */
+    Entry *
+        last; /* what was used last, if nothing else came since: without a name it is the unnamed statement */
     size_t limit;
     size_t named;
     uint64_t names; /* given so far */
+    uint64_t uses;  /* changes from one statement to another */
 };
 
 StatementCache *cache_new(size_t named)
@@ -45,6 +49,7 @@ StatementCache *cache_new(size_t named)
 static void forget(StatementCache *cache, Entry *entry)
 {
     HASH_DEL(cache->entries, entry);
+    cache->last = cache->last == entry ? NULL : cache->last;
     cache->named -= entry->name[0] != '\0';
     free(entry);
 }
@@ -90,23 +95,44 @@ static void move_to_end(StatementCache *cache, Entry *entry)
     }
 }
 
+/*
+ * A name pays where the statement comes again before the limit would have closed it. In a longer round each would be prepared
+ * at its second use and closed before its third, which costs more than to go without.
+ */
+static bool came_soon(const StatementCache *cache, uint64_t before)
+{
+    return cache->uses - before < cache->limit;
+}
+
 CachedStatement cache_use(StatementCache *cache, const ApplyRelation *relation, const Shape *shape)
 {
     uint64_t key[MAX_KEY];
     size_t key_size = make_key(relation, shape, key);
     Entry *entry;
     HASH_FIND(hh, cache->entries, key, key_size, entry);
-    if (entry == NULL) {
-        remember(cache, key, key_size);
+    if (entry != NULL && entry == cache->last) {
+        return (CachedStatement){.name = entry->name, .again = true};
+    }
+    bool known = entry != NULL;
+    entry = known ? entry : remember(cache, key, key_size);
+    bool soon = known && came_soon(cache, entry->used);
+    bool fresh = entry->name[0] == '\0';
+    entry->used = ++cache->uses;
+    cache->last = entry;
+    move_to_end(cache, entry);
+    if (fresh && !soon) {
         return (CachedStatement){.name = "", .fresh = true};
     }
-    move_to_end(cache, entry);
-    bool fresh = entry->name[0] == '\0';
     if (fresh) {
         snprintf(entry->name, sizeof entry->name, "p%llu", (unsigned long long)++cache->names);
         cache->named++;
     }
     return (CachedStatement){.name = entry->name, .fresh = fresh, .confirmed = &entry->confirmed};
+}
+
+void cache_interrupt(StatementCache *cache)
+{
+    cache->last = NULL;
 }
 
 void cache_end_round(StatementCache *cache, void (*close)(void *context, const char *name), void *context)
@@ -132,6 +158,7 @@ void cache_end_round(StatementCache *cache, void (*close)(void *context, const c
 void cache_forget_unconfirmed(StatementCache *cache)
 {
     Entry *entry, *next;
+    cache->last = NULL;
     HASH_ITER(hh, cache->entries, entry, next)
     {
         if (entry->name[0] != '\0' && !entry->confirmed) {

@@ -54,18 +54,79 @@ static void end_round(World *world)
     cache_end_round(world->cache, note_closed, world);
 }
 
-static void a_name_is_given_at_the_second_use(void **state)
+/* The statement is used, and comes again. */
+static void use_twice(World *world, uint64_t table)
+{
+    use(world, table, true);
+    cache_interrupt(world->cache);
+    use(world, table, true);
+}
+
+static void a_name_is_given_when_it_comes_again(void **state)
 {
     (void)state;
     World world;
     open_world(&world);
-    CachedStatement first = use(&world, 1, true), second = use(&world, 1, true), third = use(&world, 1, true);
+    CachedStatement first = use(&world, 1, true);
+    use(&world, 2, true);
+    CachedStatement second = use(&world, 1, true);
+    use(&world, 2, true);
+    CachedStatement third = use(&world, 1, true);
     assert_string_equal(first.name, "");
     assert_true(first.fresh);
     assert_string_equal(second.name, "p1");
     assert_true(second.fresh);
     assert_string_equal(third.name, "p1");
     assert_false(third.fresh);
+    assert_false(third.again);
+    cache_free(world.cache);
+}
+
+/* Row after row goes by what is there; BEGIN, COMMIT and the like take the unnamed statement. */
+static void rows_in_a_row_share_one_parse(void **state)
+{
+    (void)state;
+    World world;
+    open_world(&world);
+    use(&world, 1, true);
+    CachedStatement unnamed = use(&world, 1, true);
+    assert_string_equal(unnamed.name, "");
+    assert_false(unnamed.fresh);
+    assert_true(unnamed.again);
+    cache_interrupt(world.cache);
+    assert_true(use(&world, 1, true).fresh);
+    CachedStatement named = use(&world, 1, true);
+    assert_string_equal(named.name, "p1");
+    assert_false(named.fresh);
+    assert_true(named.again);
+    cache_free(world.cache);
+}
+
+/* Behind an error the server did not take the Parse. */
+static void a_failure_takes_the_unnamed_statement_too(void **state)
+{
+    (void)state;
+    World world;
+    open_world(&world);
+    use(&world, 1, true);
+    cache_forget_unconfirmed(world.cache);
+    assert_true(use(&world, 1, true).fresh);
+    cache_free(world.cache);
+}
+
+/* More in turn than may have a name: each would be closed before it comes again. */
+static void very_many_in_turn_get_no_name(void **state)
+{
+    (void)state;
+    World world;
+    open_world(&world);
+    for (int turn = 0; turn < 3; turn++) {
+        for (uint64_t table = 1; table <= NAMED + 1; table++) {
+            assert_string_equal(use(&world, table, true).name, "");
+        }
+        end_round(&world);
+    }
+    assert_int_equal(cache_named(world.cache), 0);
     cache_free(world.cache);
 }
 
@@ -80,6 +141,7 @@ static void shapes_and_relations_have_their_own(void **state)
     cache_use(world.cache, &world.relation, &one);
     assert_string_equal(cache_use(world.cache, &world.relation, &other).name, "");
     assert_string_equal(use(&world, 7, true).name, "");
+    cache_interrupt(world.cache);
     assert_string_equal(cache_use(world.cache, &world.relation, &one).name, "p1");
     cache_free(world.cache);
 }
@@ -90,10 +152,8 @@ static void all_above_the_limit_are_closed_at_once(void **state)
     (void)state;
     World world;
     open_world(&world);
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint64_t table = 0; table < 5 * NAMED; table++) {
-            use(&world, table, true);
-        }
+    for (uint64_t table = 0; table < 5 * NAMED; table++) {
+        use_twice(&world, table);
     }
     assert_int_equal(cache_named(world.cache), 5 * NAMED);
     end_round(&world);
@@ -110,8 +170,7 @@ static void the_least_recently_used_is_closed_first(void **state)
     World world;
     open_world(&world);
     for (uint64_t table = 0; table <= NAMED; table++) {
-        use(&world, table, true);
-        use(&world, table, true);
+        use_twice(&world, table);
     }
     use(&world, 0, true);
     end_round(&world);
@@ -157,7 +216,10 @@ static void unconfirmed_names_are_prepared_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_name_is_given_at_the_second_use),
+        cmocka_unit_test(a_name_is_given_when_it_comes_again),
+        cmocka_unit_test(rows_in_a_row_share_one_parse),
+        cmocka_unit_test(a_failure_takes_the_unnamed_statement_too),
+        cmocka_unit_test(very_many_in_turn_get_no_name),
         cmocka_unit_test(shapes_and_relations_have_their_own),
         cmocka_unit_test(all_above_the_limit_are_closed_at_once),
         cmocka_unit_test(the_least_recently_used_is_closed_first),
