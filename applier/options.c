@@ -20,6 +20,7 @@ enum Key {
     KEY_UNTIL = 256,
     KEY_MEMORY,
     KEY_SOURCE_MEMORY,
+    KEY_TARGET_MEMORY,
     KEY_SOURCE_READ_AHEAD,
     KEY_BATCH_ROWS,
     KEY_BATCH_BYTES,
@@ -46,6 +47,11 @@ static const struct argp_option rows[] = {
     {"workers", 'w', "N", 0, "connections that apply at a time (number of processors)", 2},
     {"until", KEY_UNTIL, "LSN", 0, "stop when everything up to LSN is on the target", 2},
     {"memory", KEY_MEMORY, "SIZE", 0, "changes held in memory at most (128MB)", 2},
+    {"target-memory", KEY_TARGET_MEMORY, "SIZE", 0,
+     "memory that the target's processes of all workers may take together for what they know of tables, "
+     "before "
+     "connections are made anew (1GB)",
+     2},
     {"source-memory", KEY_SOURCE_MEMORY, "SIZE", 0,
      "memory that the source's walsender may fill with unfinished transactions before it spills them to its "
      "disk (256MB; 0: the server's own rule)",
@@ -59,8 +65,8 @@ static const struct argp_option rows[] = {
     {"copy-rows", KEY_COPY_ROWS, "N", 0,
      "so many inserts of one table in one target transaction go by COPY instead of INSERT (3000)", 2},
     {"session-tables", KEY_SESSION_TABLES, "N", 0,
-     "a connection that has written to so many tables is made anew, some 40 kB of the target's memory each "
-     "(4000)",
+     "a connection that has written to so many tables is made anew, whatever they take of --target-memory "
+     "(1000000)",
      2},
     {"linger", KEY_LINGER, "MS", 0, "how long a change may wait for others to share a transaction (20)", 2},
     {"status-interval", KEY_STATUS_INTERVAL, "MS", 0, "between status updates to the source (1000)", 2},
@@ -108,6 +114,8 @@ static const struct Number {
 } numbers[] = {
     {'w', "workers", NUMBER_INT, offsetof(ApplierOptions, workers), 1, 128},
     {KEY_MEMORY, "memory", NUMBER_SIZE, offsetof(ApplierOptions, memory), 8 << 20, 1ULL << 40},
+    {KEY_TARGET_MEMORY, "target-memory", NUMBER_SIZE, offsetof(ApplierOptions, target_memory), 16 << 20,
+     1ULL << 40},
     {KEY_SOURCE_MEMORY, "source-memory", NUMBER_SIZE, offsetof(ApplierOptions, source_memory), 0, INT_MAX},
     {KEY_SOURCE_READ_AHEAD, "source-read-ahead", NUMBER_INT, offsetof(ApplierOptions, source_read_ahead), 0,
      65536},
@@ -271,7 +279,8 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .batch_rows = 5000,
         .batch_bytes = 8 << 20,
         .copy_rows = 3000,
-        .session_tables = 4000,
+        .target_memory = (size_t)1 << 30,
+        .session_tables = 1000000,
         .linger_ms = 20,
         .status_interval_ms = 1000,
         .timeout_s = 60,

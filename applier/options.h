@@ -24,6 +24,7 @@ typedef struct ApplierOptions {
     size_t batch_rows;
     size_t batch_bytes;
     size_t copy_rows;       /* inserts of one table in a batch from which they go by COPY */
+    size_t target_memory;   /* bytes that the workers' processes on the target take together, about */
     size_t session_tables;  /* a worker's connection that has written to so many tables is made anew */
     int linger_ms;          /* a change waits at most so long for company */
     int status_interval_ms; /* between status updates to the source */

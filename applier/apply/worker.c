@@ -6,8 +6,9 @@
  *        └─────worker_stop────────┴──► STOPPING ──► freed              worker_stop, not reported
  *
  * libpq's buffers grow and never shrink. So after a batch with very large values the connection is made anew: what the
- * worker holds while it has nothing to do is small. The server's process grows, too: it keeps some 40 kB of each table that it
- * has written to (the relation cache has no limit: utils/cache/relcache.c, all majors), so that it is left after many.
+ * worker holds while it has nothing to do is small. The server's process grows, too: it keeps what it knows of each table that it
+ * has written to (the relation cache has no limit: utils/cache/relcache.c, all majors), so that it is left when it has grown
+ * large (growth.h).
  *
  * The thread gives up its transaction when it ends, whatever was open in it: an open transaction belongs to batches that
  * were not reported durable.
@@ -23,6 +24,7 @@
 #include "apply.h"
 #include "clock.h"
 #include "definer.h"
+#include "growth.h"
 
 #define PATIENCE_SECONDS 2
 #define ARENA_CHUNK ((size_t)1 << 20)
@@ -35,6 +37,7 @@ struct Worker {
     void *context;
     pthread_mutex_t session_lock; /* held where session is replaced, and where another thread uses it */
     Session *session;             /* NULL: to be made anew */
+    Growth growth;                /* of session */
     Definer *definer;
     pthread_t thread;
 
@@ -97,6 +100,7 @@ static int renew_session(Worker *worker, Error *error)
     int status = session_open(options->target, worker->migration, options->encoding, options->index,
                               &worker->session, error);
     pthread_mutex_unlock(&worker->session_lock);
+    growth_begin(&worker->growth);
     return status;
 }
 
@@ -113,9 +117,10 @@ static int work(Worker *worker, Applying *applying, Batch *batch, Error *error)
     if (apply_batch(applying, batch, error) != 0) {
         return -1;
     }
-    bool grown =
-        batch->bytes >= LARGE_BATCH || session_tables(worker->session) >= worker->options.session_tables;
-    if (grown && !applying->open) {
+    if (applying->open) {
+        return 0;
+    }
+    if (batch->bytes >= LARGE_BATCH || growth_reached(&worker->growth, worker->session)) {
         Error ignored; /* the next batch tries again, and is there to tell */
         (void)!renew_session(worker, &ignored);
     }
@@ -186,6 +191,8 @@ int worker_start(const WorkerOptions *options, BatchDone done, void *context, Wo
     worker->migration = strdup(options->migration);
     worker->done = done;
     worker->context = context;
+    worker->growth = (Growth){.limit = options->session_memory, .tables = options->session_tables};
+    growth_begin(&worker->growth);
     init_lock(worker);
     worker->definer = definer_new(&(DefinerOptions){.target = options->target,
                                                     .migration = worker->migration,

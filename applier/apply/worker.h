@@ -24,7 +24,8 @@ typedef struct WorkerOptions {
     const char *encoding; /* of the source database: becomes client_encoding */
     const Policies *policies;
     size_t copy_rows;      /* so many inserts of one table in a batch go by COPY */
-    size_t session_tables; /* a connection that has written to so many tables is made anew */
+    size_t session_tables; /* a connection that has written to so many tables is made anew … */
+    size_t session_memory; /* … and one whose process on the target has taken so many bytes */
     const Log *log;
 } WorkerOptions;
 

@@ -35,6 +35,26 @@ static Witness *make_witness(Pipeline *pipeline, const LanePosition *lanes)
     return witness;
 }
 
+/* What the server keeps of a table, for the size of transactions: 9 kB of a small one, several times that of a wide one. */
+#define TABLE_BYTES ((size_t)20 << 10)
+
+/* What a worker's process on the target may take: its share. */
+static size_t session_memory(const ApplierOptions *applier)
+{
+    return applier->target_memory / (size_t)applier->workers;
+}
+
+/*
+ * A transaction has no more tables than half of what its session may write to, and no more than take half of what its process
+ * may take: on the way there it is not made anew.
+ */
+static size_t batch_tables(const ApplierOptions *applier)
+{
+    size_t by_memory = session_memory(applier) / 2 / TABLE_BYTES + 1;
+    size_t by_number = applier->session_tables / 2;
+    return by_memory < by_number ? by_memory : by_number;
+}
+
 static void begin_outbox(Pipeline *pipeline, const LanePosition *lanes)
 {
     const Migration *migration = pipeline->options->migration;
@@ -51,7 +71,7 @@ static void begin_outbox(Pipeline *pipeline, const LanePosition *lanes)
         .batch_rows = pipeline->applier->batch_rows,
         .batch_bytes = pipeline->applier->batch_bytes,
         .batch_locks = *pipeline->options->batch_locks,
-        .batch_tables = pipeline->applier->session_tables / 2,
+        .batch_tables = batch_tables(pipeline->applier),
         .linger_usec = (uint64_t)pipeline->applier->linger_ms * 1000,
         .lane_positions = positions,
         .start = receiver_confirmed(pipeline->intake.receiver),
@@ -182,6 +202,7 @@ static int start_workers(Pipeline *pipeline, Error *error)
                    .policies = &applier->policies,
                    .copy_rows = applier->copy_rows,
                    .session_tables = applier->session_tables,
+                   .session_memory = session_memory(applier),
                    .log = &applier->log},
         .workers = applier->workers < migration->lanes ? applier->workers : migration->lanes,
         .wake = loop_wake,

@@ -27,11 +27,12 @@
 #include "split.h"
 
 /*
- * Above so many changes for each table, more gain nothing; nor where this part of the tables that a transaction may meet is
- * not reached.
+ * Above so many changes for each table, more gain nothing; nor where there are no more tables than this, or than this part of
+ * those that a transaction may meet.
  */
 #define CHANGES_PER_TABLE 16
-#define FEW_TABLES 8
+#define FEW_TABLES 250
+#define SMALL_PART 8
 /* How long such a batch waits, in times of the linger: since its last change, and since its first (0.5 and 5 s by default). */
 #define PAUSE_LINGERS 25
 #define MOST_LINGERS 250
@@ -248,6 +249,12 @@ static bool reached(size_t value, size_t limit)
     return limit != 0 && value >= limit;
 }
 
+static size_t few_tables(const Batcher *batcher)
+{
+    size_t part = batcher->options.batch_tables / SMALL_PART;
+    return part < FEW_TABLES ? part : FEW_TABLES;
+}
+
 /* Rule 3. */
 static bool may_go_on(const Batcher *batcher, const Batch *batch)
 {
@@ -255,8 +262,8 @@ static bool may_go_on(const Batcher *batcher, const Batch *batch)
         return false;
     }
     return !batch->barrier && !batch->tied && !batcher->options.whole &&
-           batch->tables > batcher->options.batch_tables / FEW_TABLES &&
-           batch->count < batch->tables * CHANGES_PER_TABLE && batch->bytes < batcher->options.batch_bytes &&
+           batch->tables > few_tables(batcher) && batch->count < batch->tables * CHANGES_PER_TABLE &&
+           batch->bytes < batcher->options.batch_bytes &&
            !reached(batch->most.locks + batch->spread_locks, batcher->options.batch_locks) &&
            !reached(batch->most.tables + batch->spread_tables, batcher->options.batch_tables);
 }

@@ -234,6 +234,7 @@ int main(int argc, char **argv)
                                 .policies = &p.policies,
                                 .copy_rows = 3000,
                                 .session_tables = 1000,
+                                .session_memory = (size_t)512 << 20,
                                 .log = &log};
     if (database_connect(argv[1], DATABASE_TARGET, "apply_script", &p.database, &error) != 0 ||
         database_execute(p.database, &error, "SET client_encoding = 'UTF8'", 0) != 0) {
