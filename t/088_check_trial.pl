@@ -21,6 +21,7 @@ CREATE INDEX spot_part ON spot (id) WHERE b ~ '((0,0),(1,1))'::box;
 ALTER TABLE spot ADD CONSTRAINT near CHECK (p @ '((-100,-100),(100,100))'::box) NOT VALID;
 CREATE VIEW tagged AS SELECT id FROM spot WHERE h @ 'a=>1'::hstore;
 CREATE VIEW slow AS SELECT query, calls, total_time FROM pg_stat_statements;
+CREATE TABLE ringed (id int, "mitte ö" point, CONSTRAINT ringed_once CHECK (id > 0), CONSTRAINT ringed_in CHECK ("mitte ö" @ '<(0,0),1>'::circle));
 CREATE VIEW fine AS SELECT id FROM spot;
 ALTER VIEW fine OWNER TO nobody_there;
 SQL
@@ -40,10 +41,11 @@ my $before = databases();
 my ($found, $status) = findings('schema-trial');
 is($status, 'problem', 'a schema that the target refuses is a problem');
 is_deeply([sort keys %{$found}],
-    ['CHECK CONSTRAINT public.spot near', 'INDEX public.spot_part', 'VIEW public.inside', 'VIEW public.slow', 'VIEW public.tagged'],
+    ['CHECK CONSTRAINT public.spot near', 'INDEX public.spot_part', 'TABLE public.ringed', 'VIEW public.inside', 'VIEW public.slow', 'VIEW public.tagged'],
     'every object that is refused is named, and no other; not for a role that is missing, which has a check of its own')
   or diag(explain($found));
 like($found->{'VIEW public.slow'}, qr/total_time does not exist/, 'in the words of the server');
+like($found->{'TABLE public.ringed'}, qr/does not exist: point @ circle.* IN: CONSTRAINT ringed_in CHECK /s, 'and with the line of the statement that they are about');
 is(databases(), $before, 'the database of the trial is gone');
 is($target->sql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'spot'"), '0', 'and the target is as it was');
 
@@ -68,7 +70,7 @@ my %outcomes = map { $_->{id} => $_ } @{decode_json($result->{stdout})};
 like($outcomes{'schema-trial'}{error}, qr/CREATEDB/, 'without the right to make a database it is said that nothing was tried');
 is($outcomes{'target-createdb'}{status}, 'warning', 'as a warning of its own, which is shown');
 is($outcomes{'target-createdb'}{findings}[0]{fix}, 'ALTER ROLE weak CREATEDB;', 'with what gives the right');
-$source->sql('postgres', 'DROP VIEW inside, tagged, slow; DROP INDEX spot_part; ALTER TABLE spot DROP CONSTRAINT near');
+$source->sql('postgres', 'DROP VIEW inside, tagged, slow; DROP INDEX spot_part; DROP TABLE ringed; ALTER TABLE spot DROP CONSTRAINT near');
 ($found, $status) = findings('schema-trial');
 is($status, 'ok', 'mended, the schema is taken');
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "session.h"
 
 /* What pg_restore's scripts begin with, beside what a session of ours that builds has anyway. */
@@ -26,6 +27,7 @@ static const char *const everybodys[] = {
     "25006", "53", "57", "58", "XX001", "XX002",
 };
 
+#define MOST_OF_LINE 200 /* bytes of a line that is quoted */
 #define DEFAULT_MEMORY_MB 256
 #define DEFAULT_MEMORY "256MB"
 
@@ -103,7 +105,32 @@ static void append_field(Text *words, const char *label, const PGresult *result,
     }
 }
 
-static int refuse(Builder *builder, const PGresult *result, Refusal *refusal, Error *error)
+/*
+ * The line of sql that the message is about: a table's statement has its constraints and defaults in it, and the message does not
+ * say which of them it means. The server counts characters.
+ */
+static void append_line(Text *words, PGconn *connection, const PGresult *result, const char *sql)
+{
+    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    int encoding = PQclientEncoding(connection);
+    const char *line = sql, *end = sql + strlen(sql), *at = sql;
+    for (int left = position != NULL ? number_int(position) : 0; left > 1 && at < end; left--) {
+        line = *at == '\n' ? at + 1 : line;
+        at += PQmblen(at, encoding);
+    }
+    line += strspn(line, " \t");
+    size_t size = strcspn(line, "\n"), fits = 0;
+    while (fits < size && fits < MOST_OF_LINE) {
+        fits += (size_t)PQmblen(line + fits, encoding);
+    }
+    if (position != NULL && size > 0) {
+        text_append(words, "\nIN: ");
+        text_append_bytes(words, line, fits < size ? fits : size);
+        text_append(words, fits < size ? "..." : "");
+    }
+}
+
+static int refuse(Builder *builder, const PGresult *result, const char *sql, Refusal *refusal, Error *error)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == NULL || is_everybodys(sqlstate) ||
@@ -115,6 +142,7 @@ static int refuse(Builder *builder, const PGresult *result, Refusal *refusal, Er
     append_field(&refusal->words, "DETAIL: ", result, PG_DIAG_MESSAGE_DETAIL);
     append_field(&refusal->words, "HINT: ", result, PG_DIAG_MESSAGE_HINT);
     append_field(&refusal->words, "CONTEXT: ", result, PG_DIAG_CONTEXT);
+    append_line(&refusal->words, database_connection(builder->session), result, sql);
     return 0;
 }
 
@@ -153,7 +181,7 @@ static int run(Builder *builder, const char *sql, Refusal *refusal, Error *error
             return status;
         }
         if (PQresultStatus(result) == PGRES_FATAL_ERROR && status == 0 && refusal->sqlstate[0] == '\0') {
-            status = refuse(builder, result, refusal, error);
+            status = refuse(builder, result, sql, refusal, error);
         }
         PQclear(result);
     }

@@ -12,7 +12,8 @@
 
 typedef struct Refusal {
     char sqlstate[6]; /* "" when nothing was refused */
-    Text words;       /* of the server: message, DETAIL, HINT, CONTEXT, each in a line of its own */
+    Text
+        words; /* of the server: message, DETAIL, HINT, CONTEXT, and the line of the statement, each in a line of its own */
 } Refusal;
 
 void refusal_free(Refusal *refusal);
