@@ -160,22 +160,12 @@ subtest 'auth_query' => sub {
 # TLS as PgBouncer is told to, which is not what libpq would do by itself.
 subtest 'server_tls_sslmode' => sub {
     plan skip_all => 'no openssl to make a certificate' unless grep { -x "$_/openssl" } split /:/, $ENV{PATH};
-    my $give_tls = sub {
-        my ($server) = @_;
-        my ($key, $certificate) = map { $server->data_dir . "/server.$_" } qw(key crt);
-        run_program('openssl', 'req', '-new', '-x509', '-days', '2', '-nodes', '-subj', '/CN=127.0.0.1', '-keyout', $key,
-            '-out', $certificate);
-        chmod(0600, $key);
-        $server->sql('postgres', 'ALTER SYSTEM SET ssl = on');
-        $server->reload;
-        wait_until('TLS', sub { $server->sql('postgres', 'SHOW ssl') eq 'on' });
-    };
-    $give_tls->($source);
+    $source->use_tls;
     my $proxy = PenstockTest::PgBouncer->start_with('tls', databases => "app = $from\n", password => \%passwords,
         users => qq("admin" "secret"\n"app" "app"\n), settings => "auth_type = scram-sha-256\nserver_tls_sslmode = require\n");
     logs_in($proxy, 'app', 'app');
     refused('TLS is required, and the target has none', $proxy, qr/"app".*cannot log in at .* as PgBouncer does it/);
-    $give_tls->($target);
+    $target->use_tls;
     accepted('now it has', $proxy);
     $proxy->kill9;
 };

@@ -42,7 +42,9 @@ sub switch
     return $migration->ok($command, (map { ('--proxy' => $_) } @options), '--max-lag' => '1000000000', @$address, '--yes');
 }
 
-# There and back, with writers at work through each.
+# There and back, with writers at work through each. What else is to be seen while they are there:
+our $when_there = sub { };
+
 sub there_and_back
 {
     my ($what, $options, @proxies) = @_;
@@ -51,6 +53,7 @@ sub there_and_back
     $writers->go_on($source, "$what: before");
     my $result = switch('cutover', @$options);
     $writers->go_on($target, "$what: there");
+    $when_there->();
     switch('rollback', @$options);
     $writers->go_on($source, "$what: back");
     $_->stop('ALRM') foreach @{$writers->{loads}};
@@ -109,6 +112,28 @@ SH
     like(dry_run("$console,config=exec:false"), qr/reading "exec:false".*failed with status 1/s, 'a command that fails');
     like(dry_run("$console,config=exec:cat $path; true"), qr/replac|changed more|has not taken/, 'a command that does not write');
     is(slurp_file($path), $config, 'the file is as before');
+    $proxy->kill9;
+};
+
+subtest 'TLS between PgBouncer and the servers' => sub {
+    plan skip_all => 'no openssl to make a certificate' unless grep { -x "$_/openssl" } split /:/, $ENV{PATH};
+    my @certificates = map { slurp_file($_->use_tls) } $source, $target;
+    my $trusted = PostgreSQL::Test::Utils::tempdir('tls') . '/ca.crt';
+    write_file($trusted, $certificates[0]);
+    my $proxy = PenstockTest::PgBouncer->start_with('tls', databases => "app = $from\n",
+        settings => "server_tls_sslmode = verify-full\nserver_tls_ca_file = $trusted\n");
+    my $encrypted = sub {
+        my ($server) = @_;
+        return $server->sql('postgres', q{SELECT count(*) > 0 AND bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity a USING (pid)
+            WHERE a.usename = 'app'});
+    };
+    $proxy->run($proxy->uri('app'), 'SELECT 1');
+    is($encrypted->($source), 't', 'it speaks TLS to the source');
+    like(dry_run($proxy->option), qr/"app".*cannot log in at .* as PgBouncer does it/, 'a certificate of the target that it does not trust');
+    write_file($trusted, join('', @certificates));
+    $proxy->run($proxy->admin_uri, 'RELOAD');
+    local $when_there = sub { is($encrypted->($target), 't', 'and to the target') };
+    there_and_back('tls', [$proxy->option], $proxy);
     $proxy->kill9;
 };
 

@@ -195,7 +195,8 @@ static void play_one(Rehearsal *all, size_t number, bool fenced, ProxyReport *re
     const Player *player = &all->players[number];
     Outcome outcome = play(all, number, error);
     bool later = outcome != GETS_IN && comes_with_copy(all, player);
-    bool is_refused = outcome == IS_REFUSED && !fenced && !later;
+    /* A fence answers. Who gets no answer has not come so far: PgBouncer keeps its clients waiting where TLS fails. */
+    bool is_refused = outcome == IS_REFUSED && (!fenced || error->code == ERROR_LIMIT) && !later;
     if (is_refused && !(player->unseen && all->proxy->accepts_untried)) {
         refused(all, player, error);
         return;
@@ -210,7 +211,7 @@ static void play_one(Rehearsal *all, size_t number, bool fenced, ProxyReport *re
     if (outcome != GETS_IN && check_directly(all, player, error) != 0) {
         return;
     }
-    if (outcome != GETS_IN && !fenced && check_rules(all, player, report, error) != 0) {
+    if (outcome != GETS_IN && check_rules(all, player, report, error) != 0) {
         return;
     }
     if (outcome == UNTRIED || later) {

@@ -105,6 +105,20 @@ sub address
     return '127.0.0.1:' . $self->port;
 }
 
+# From now on it speaks TLS to who asks for it, as 127.0.0.1; returns the path of its certificate, which it signed itself.
+sub use_tls
+{
+    my ($self) = @_;
+    my ($key, $certificate) = map { $self->data_dir . "/server.$_" } qw(key crt);
+    PenstockTest::Program::run_program('openssl', 'req', '-new', '-x509', '-days', '2', '-nodes', '-subj', '/CN=127.0.0.1',
+        '-addext', 'subjectAltName = IP:127.0.0.1', '-keyout', $key, '-out', $certificate);
+    chmod(0600, $key);
+    $self->sql('postgres', 'ALTER SYSTEM SET ssl = on');
+    $self->reload;
+    PenstockTest::Program::wait_until('TLS', sub { $self->sql('postgres', 'SHOW ssl') eq 'on' });
+    return $certificate;
+}
+
 # Runs SQL, dies if it fails; returns the rows as psql -At prints them.
 sub sql
 {
