@@ -1,7 +1,7 @@
 /*
  * The names come from the source's catalog in one query. Then, batch by batch: one UNION ALL over the
- * sequences themselves on the source, and one statement on the target that joins the names with its catalog
- * and calls setval on what it finds; the rows that come back are those it did not find.
+ * sequences themselves on the source, and one statement on the target that looks each name up and calls setval on
+ * what it finds; the rows that come back are those it did not find.
  */
 #include "sequences.h"
 
@@ -23,12 +23,12 @@ static const char list_sql[] =
     "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_KEPT(
         "c.oid") " ORDER BY 1, 2";
 
+/* Looked up one by one: what a join costs hangs on statistics that a target which was filled just now lacks. */
 static const char set_sql[] =
     "SELECT w.nspname, w.relname"
     "  FROM unnest($1::text[], $2::text[], $3::int8[], $4::bool[]) AS w (nspname, relname, value, called)"
-    "  LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    "             AND c.relkind = 'S') ON n.nspname = w.nspname AND c.relname = w.relname"
-    " WHERE pg_catalog.setval(c.oid, w.value, w.called) IS NULL";
+    " WHERE pg_catalog.setval(pg_catalog.to_regclass(pg_catalog.format('%I.%I', w.nspname, w.relname)),"
+    "       w.value, w.called) IS NULL";
 
 /* Reads the values of sequences [first, last) of names, in that order. */
 static int read_values(Database *source, const PGresult *names, int first, int last, PGresult **out,
