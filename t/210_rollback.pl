@@ -68,9 +68,10 @@ $migration->ok(@cutover, '--dry-run', '--reverse-conninfo', conninfo());
 
 # Undone after the way back was made: nothing of it is left.
 my $config = slurp_file($proxy->config);
-$target->sql('app', 'CREATE TABLE busy ()');
-my $writer = PenstockTest::Blocker->start($target, 'app', 'INSERT INTO busy DEFAULT VALUES');
-$result = $migration->exits(3, @cutover, '--yes', '--prepare-limit', '1', '--accept-drift');
+# In another database: a slot waits for whoever writes anywhere on the server.
+$target->sql('postgres', 'CREATE TABLE busy ()');
+my $writer = PenstockTest::Blocker->start($target, 'postgres', 'INSERT INTO busy DEFAULT VALUES');
+$result = $migration->exits(3, @cutover, '--yes', '--prepare-limit', '1');
 like($result->{stdout}, qr/publish .* undone/, 'the slot could not be made: undone');
 unlike($result->{stdout}, qr/hold/, 'and nobody was held for it');
 like($result->{stderr}, qr/In the way: pid \d+ .*pg_sleep\(3600\)/, 'who is in the way is named');
@@ -78,7 +79,7 @@ is(made(), '0|0|0', 'nothing of the way back is left');
 is(limit($source), '-1', 'the source is open');
 $writers->go_on($source, 'after giving up');
 $writer->end;
-$target->sql('app', 'DROP TABLE busy');
+$target->sql('postgres', 'DROP TABLE busy');
 
 # The switch.
 $result = $migration->ok(@cutover, '--yes');

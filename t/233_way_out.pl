@@ -66,7 +66,7 @@ wait_until('the helper to be done', sub {
 is($migration->run(@bare)->{status}, 3, 'nothing is left to undo');
 
 # Killed, and nothing has to be typed again.
-$held = held('cutover sequences begin', '--hold-limit', '50');
+$held = held('cutover sequences begin', '--hold-limit', '50', '--no-helper');
 $held->kill9;
 $journal->go_on;
 $migration->ok(@bare);
@@ -97,7 +97,7 @@ is($target->sql('app', q{SELECT count(*) FROM pg_publication}) . $source->sql('a
 
 # It dies with the command: from the second copy of the journal.
 $migration->wait_until_caught_up;
-$held = held('cutover point begin', '--hold-limit', '50');
+$held = held('cutover point begin', '--hold-limit', '50', '--no-helper');
 $target->stop('immediate');
 $held->kill9;
 $migration->exits(3, @bare);
