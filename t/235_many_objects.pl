@@ -42,6 +42,13 @@ my %oid = map { split /\|/ } split /\n/, $source->sql('app', q{SELECT relname, o
 $target->sql('app', 'INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes, copy_state) VALUES '
       . join(', ', map { "('default', 'public', '$_', $oid{$_}, 0, 'copied')" } sort keys %oid));
 
+# What grows with their number is measured beforehand, and nothing of it stays.
+my $dry = $migration->ok(@cutover, '--dry-run')->{stdout};
+like($dry, qr/^ +sequences +$sequences, read in \d+\.\d\d s by several sessions$/m, 'a dry run reads the sequences as the hold does');
+like($dry, qr/^ +definitions +looked through in \d+\.\d\d s$/m, 'and looks through the catalogs');
+like($dry, qr/^ +tables +@{[$tables + 1]} to publish for the way back, before clients are held: \d+\.\d\d s$/m, 'and publishes some tables');
+is($target->sql('app', 'SELECT count(*) FROM pg_publication'), 0, 'of which nothing is left');
+
 my $sessions = q{FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'penstock %s' AND backend_type = 'client backend'};
 my $journal = PenstockTest::Journal->new($target, 'app');
 my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover));

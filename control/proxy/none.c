@@ -85,8 +85,9 @@ static int none_with_context(Proxy *proxy, const ProxyContext *context, Error *e
     return 0;
 }
 
-static int none_restore(Proxy *proxy, const json_t *remembered, Error *error)
+static int none_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered, Error *error)
 {
+    (void)context;
     (void)proxy;
     (void)remembered;
     (void)error;
@@ -135,7 +136,7 @@ const ProxyOperations proxy_none = {
     .hold = none_with_context,
     .point_at = none_with_context,
     .restore = none_restore,
-    .release = none_alone,
+    .release = none_with_context,
     .let_go = none_alone,
     .show = none_show,
     .set = none_set,

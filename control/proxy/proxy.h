@@ -132,11 +132,14 @@ typedef struct ProxyOperations {
     int (*look)(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *answer, Error *error);
     int (*end_look)(Proxy *proxy, Error *error);
     /* Undoes point_at, whole or half done. */
-    int (*restore)(Proxy *proxy, const json_t *remembered, Error *error);
+    int (*restore)(Proxy *proxy, const ProxyContext *context, const json_t *remembered, Error *error);
     /* Lets held clients go on: where point_at led them … */
-    int (*release)(Proxy *proxy, Error *error);
+    int (*release)(Proxy *proxy, const ProxyContext *context, Error *error);
     /* … or, on the way back, to the source. Does nothing when they are not held. */
     int (*let_go)(Proxy *proxy, Error *error);
+    /* True when its process is known not to be there any more: nobody listens at its console on this very host. Then it holds
+     * nobody, and leads where its files say once it is started again. NULL: that cannot be known. */
+    bool (*has_ended)(const Proxy *proxy);
     /*
      * What leads where, as an array of {pool, database, mode, role, split, host, port, paused, active, waiting} that the
      * caller frees; split is null where there is no such thing.

@@ -69,6 +69,14 @@ int step_probe(void *context, json_t *detail, Error *error)
     }
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         CutoverProxy *proxy = &cutover->proxies[i];
+        if (traffic_has_ended(proxy)) {
+            char name[160];
+            traffic_name(proxy, name);
+            snprintf(cutover->unproven, sizeof cutover->unproven,
+                     "nobody has looked through %s, which has ended", name);
+            looked = true;
+            continue;
+        }
         /* A run that was carried on with has not passed the preflight. */
         if (*proxy->report.probe == '\0' &&
             proxy->operations->find_probe(proxy->proxy, &cutover->context, &proxy->report, error) != 0) {

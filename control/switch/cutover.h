@@ -2,7 +2,8 @@
  * What the steps of a cutover share: options, connections, what was found out, what is told. Private to this
  * folder.
  *
- * Everything here belongs to one thread. session.c fills and frees it, command.c drives it.
+ * Everything here belongs to one thread, but for what is done with many proxies at once (together.h): each such thread has its
+ * own CutoverProxy, and reads the rest. session.c fills and frees it, command.c drives it.
  */
 #pragma once
 
@@ -32,12 +33,14 @@ typedef enum LimitKind {
     LIMIT_PREPARE, /* --prepare-limit */
     LIMIT_PROBE,   /* PROBE_LIMIT_S */
     LIMIT_STREAMS, /* STREAMS_LIMIT_S */
+    LIMIT_COUNT,   /* COUNT_LIMIT_S */
     LIMIT_WARM_UP, /* --warm-up-limit */
 } LimitKind;
 
 #define FENCE_LIMIT_S 5.0
 #define PROBE_LIMIT_S 10.0
 #define STREAMS_LIMIT_S 20.0
+#define COUNT_LIMIT_S 60.0
 #define END_STREAM_LIMIT_MS 3000
 
 /* The one way or the other: what differs between them. */
@@ -56,6 +59,10 @@ typedef struct CutoverProxy {
     const ProxyOperations *operations;
     Proxy *proxy;
     ProxyReport report;
+    bool astray; /* it could not be led back: its clients are kept, since they would go to the wrong side */
+    bool stuck;  /* its clients could not be let go */
+    bool ended;  /* its process is not there any more: it holds nobody */
+    bool told;   /* that it has ended was said */
 } CutoverProxy;
 
 typedef struct Ticker Ticker;
@@ -88,6 +95,7 @@ typedef struct Cutover {
     bool source_gone;                    /* nor did it come back once clients had gone on */
     bool source_missed;                  /* it did not answer, and that was said */
     char unproven[512];   /* what could not be shown, though the road was gone to its end; "" else */
+    bool nothing_defined; /* behind the fence it was seen that nothing was defined since the checks */
     Positions *positions; /* of sequences, as they were before clients were held; NULL: nobody has looked */
     RoundOver was_over;   /* as the last run left it, whose last lines the journal in the target lacked */
     bool behind;          /* the journal in the target lacks lines that the ledger has */
@@ -97,12 +105,14 @@ typedef struct Cutover {
     char *reverse_conninfo;
     Moment moment;        /* of the switch, for the comparison; its names are "" when it was not kept */
     MomentKeeper *keeper; /* of that moment; NULL: there is none, or an earlier run has made it */
+    Database *counting;   /* has a snapshot of the switch, for step_count; NULL: nothing is left to count */
     Database *guard;      /* keeps small tables from being emptied until they are compared; NULL then */
     Migration migration;
     CutoverProxy proxies[MAX_PROXIES];
     size_t proxy_count;
     bool holds; /* some proxy holds its clients */
     ProxyContext context;
+    pthread_mutex_t files; /* context.files */
     char entering_system[32];
     Lsn final_lsn;
     int64_t applier_gone_since; /* nobody has its lock; clock_ms, 0: somebody has */
@@ -155,6 +165,9 @@ int cutover_check_applier(Cutover *cutover, const ApplierStatus *applier, int64_
 /* Right before the hold: waits a while for the other side to be so close that catching up takes no time worth the name. */
 int last_wait_until_close(Cutover *cutover, Error *error) MUST_CHECK;
 
+/* The sessions that read sequences along with the one of the side that clients leave. */
+struct PositionsHelp last_help(const Cutover *cutover);
+
 /* At the end of the catch-up, keeps in detail where the lanes stand; no change has come from the source since. */
 int prove_prepare(Cutover *cutover, json_t *detail, Error *error) MUST_CHECK;
 int prove_nothing_behind(Cutover *cutover, Error *error) MUST_CHECK;
@@ -164,6 +177,12 @@ int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
 
 /* Where both sides were equal, and the next stream begins; LSN_INVALID before that. */
 Lsn ways_begin(const Cutover *cutover);
+
+/* A proxy as its console is reached, without a password: "pgbouncer at 10.0.0.1:6432". */
+void traffic_name(const CutoverProxy *proxy, char out[160]);
+
+/* True, and marked, when its process is known not to be there any more. */
+bool traffic_has_ended(CutoverProxy *proxy);
 
 /* For connections that a step makes itself. */
 QueryLimits cutover_limits(const Cutover *cutover);

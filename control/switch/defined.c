@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "left_behind.h"
+#include "losses.h"
 #include "moved.h"
 #include "preflight_rows.h"
 #include "query.h"
@@ -103,14 +104,34 @@ static int check_again(Cutover *cutover, Error *error)
     return status;
 }
 
+/*
+ * On the way back, nobody writes any more: what was not written to until the preflight must be unwritten still. Where it was, and that
+ * is accepted, the sides differ, and the stream that was to lead there again has nowhere to begin. Which tables the way back has was
+ * asked there as well, and takes long where there are many: again only when something was defined since.
+ */
+static int see_losses(Cutover *cutover, bool moved, Error *error)
+{
+    Limits limits;
+    if (cutover->road == &road_cutover) {
+        return 0;
+    }
+    if (losses_check_limits(cutover, moved, &limits, error) != 0) {
+        return -1;
+    }
+    return *limits.inserts == '\0' && *limits.nothing == '\0'
+               ? 0
+               : reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
+}
+
 int step_definitions(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     bool moved;
     (void)detail;
-    if (has_moved(cutover, &moved, error) != 0) {
+    if (has_moved(cutover, &moved, error) != 0 || see_losses(cutover, moved, error) != 0) {
         return -1;
     }
+    cutover->nothing_defined = !moved;
     if (!moved) {
         cutover_note(cutover, "nothing was defined since the checks");
         return 0;

@@ -20,8 +20,8 @@ static Expected expect(const Cutover *cutover, const Measure *found)
 {
     const CutoverOptions *options = cutover->options;
     Expected out = {.drain = cutover->holds ? found->oldest : 0, .catch_up = found->lag_seconds};
-    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + found->sequence_seconds +
-               found->large.seconds + STEPS_S;
+    out.hold = out.drain + (out.catch_up > 0 ? out.catch_up : 0) + found->definition_seconds +
+               found->sequence_seconds + found->large.seconds + STEPS_S;
     out.fits = out.catch_up >= 0 && out.drain <= options->drain_limit && out.hold <= options->hold_limit;
     return out;
 }
@@ -38,6 +38,10 @@ static void print_json(const Cutover *cutover, const Measure *found, const Expec
                   found->sequence_seconds, "expected", "drain_seconds", expected->drain, "catch_up_seconds",
                   expected->catch_up, "hold_seconds", expected->hold, "limits", "drain_seconds",
                   cutover->options->drain_limit, "hold_seconds", cutover->options->hold_limit);
+    json_object_set_new(all, "definition_seconds", json_real(found->definition_seconds));
+    json_object_set_new(all, "sequence_sessions", json_integer(found->sequence_sessions));
+    json_object_set_new(all, "tables", json_integer((json_int_t)found->tables));
+    json_object_set_new(all, "publish_seconds", json_real(found->publish_seconds));
     if (found->large_known) {
         json_object_set_new(all, "large_objects",
                             json_pack("{s:I, s:I, s:I, s:f}", "count", (json_int_t)found->large.objects,
@@ -47,6 +51,18 @@ static void print_json(const Cutover *cutover, const Measure *found, const Expec
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(all);
+}
+
+static void print_tables(const Measure *found)
+{
+    if (found->publish_seconds < 0) {
+        printf("  tables              %zu to publish for the way back; one of them is locked: how long that "
+               "takes is not known\n",
+               found->tables);
+    } else if (found->tables > 0) {
+        printf("  tables              %zu to publish for the way back, before clients are held: %.2f s\n",
+               found->tables, found->publish_seconds);
+    }
 }
 
 static void print_found(const Cutover *cutover, const Measure *found)
@@ -61,7 +77,10 @@ static void print_found(const Cutover *cutover, const Measure *found)
            found->most_at_work, found->looks);
     printf("  oldest transaction  %.2f s%s%s\n", found->oldest, found->oldest_who != NULL ? ": " : "",
            found->oldest_who != NULL ? found->oldest_who : "");
-    printf("  sequences           %zu, read in %.2f s\n", found->sequences, found->sequence_seconds);
+    printf("  definitions         looked through in %.2f s\n", found->definition_seconds);
+    printf("  sequences           %zu, read in %.2f s%s\n", found->sequences, found->sequence_seconds,
+           found->sequence_sessions > 1 ? " by several sessions" : "");
+    print_tables(found);
     if (found->large_known && found->large.objects > 0) {
         printf("  large objects       %lld, of which %lld have changed (%lld bytes, brought before the "
                "hold), found in %.2f s\n",

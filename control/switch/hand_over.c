@@ -176,7 +176,7 @@ static int move(Database *target, const char *draft, const char *name, Error *er
                : -1;
 }
 
-int hand_over_move(Cutover *cutover, Error *error)
+int hand_over_move(const Cutover *cutover, Database *session, Error *error)
 {
     const json_t *slot;
     size_t i;
@@ -186,7 +186,7 @@ int hand_over_move(Cutover *cutover, Error *error)
         const char *name = json_string_value(json_object_get(slot, "name"));
         char draft[64];
         draft_name(i, draft);
-        if (status == 0 && move(cutover->target, draft, name, error) != 0) {
+        if (status == 0 && move(session, draft, name, error) != 0) {
             status = error_context(error, "moving slot %s on", name);
         }
     }

@@ -11,7 +11,7 @@
 int hand_over_check(Cutover *cutover, Error *error) MUST_CHECK;
 
 /* In the hold: they begin here. */
-int hand_over_move(Cutover *cutover, Error *error) MUST_CHECK;
+int hand_over_move(const Cutover *cutover, Database *session, Error *error) MUST_CHECK;
 
 /* Says of each how far its consumer had come when the last position was noted. */
 void hand_over_tell(Cutover *cutover);

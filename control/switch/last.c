@@ -9,7 +9,6 @@
 #include "activity.h"
 #include "clock.h"
 #include "cutover.h"
-#include "losses.h"
 #include "positions.h"
 #include "reverse.h"
 #include "steps.h"
@@ -215,29 +214,13 @@ int step_catch_up(void *context, json_t *detail, Error *error)
     return wait_for_last(context, look_at_applier, error) == 0 ? prove_prepare(context, detail, error) : -1;
 }
 
-/*
- * Nobody writes any more: what was not written to until the preflight must be unwritten still. Where it was, and that is
- * accepted, the sides differ, and the stream that was to lead there again has nowhere to begin.
- */
-static int see_losses(Cutover *cutover, Error *error)
-{
-    char inserts[512], nothing[512];
-    if (losses_check_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
-        return -1;
-    }
-    return *inserts == '\0' && *nothing == '\0'
-               ? 0
-               : reverse_end_forward(cutover->source, &cutover->migration, END_STREAM_LIMIT_MS, error);
-}
-
 int step_catch_up_back(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
     /* A run that was cut short behind this step may have made it stand still. */
-    return reverse_stand(cutover->source, &cutover->migration, false, error) == 0 &&
-                   wait_for_last(cutover, look_at_subscription, error) == 0
-               ? see_losses(cutover, error)
+    return reverse_stand(cutover->source, &cutover->migration, false, error) == 0
+               ? wait_for_last(cutover, look_at_subscription, error)
                : -1;
 }
 
@@ -287,16 +270,21 @@ int last_wait_until_close(Cutover *cutover, Error *error)
 
 /* --- sequences --- */
 
-int step_ahead(void *context, json_t *detail, Error *error)
+PositionsHelp last_help(const Cutover *cutover)
 {
-    Cutover *cutover = context;
     DatabaseEnd end = cutover->road->leaving;
-    PositionsHelp help = {
+    return (PositionsHelp){
         .end = end,
         .uri = end == DATABASE_SOURCE ? cutover->settings->source : cutover->settings->target,
         .purpose = cutover->road->operation,
         .count = cutover->options->jobs - 1,
     };
+}
+
+int step_ahead(void *context, json_t *detail, Error *error)
+{
+    Cutover *cutover = context;
+    PositionsHelp help = last_help(cutover);
     positions_free(cutover->positions);
     if (positions_set_ahead(cutover->leaving, &help, cutover->entering, &cutover->positions, error) != 0) {
         return -1;
@@ -310,8 +298,8 @@ int step_sequences(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     size_t count, moved;
-    if (positions_set_rest(cutover->leaving, cutover->entering, cutover->positions, &count, &moved, error) !=
-        0) {
+    if (positions_set_rest(cutover->leaving, cutover->entering, cutover->positions, cutover->nothing_defined,
+                           &count, &moved, error) != 0) {
         return -1;
     }
     json_object_set_new(detail, "sequences", json_integer((json_int_t)count));

@@ -10,6 +10,7 @@
 #include "cutover.h"
 #include "records.h"
 #include "steps.h"
+#include "together.h"
 
 #define LOOK_LIMIT_MS 3000
 
@@ -53,7 +54,7 @@ int step_end_look(void *context, const json_t *detail, Error *error)
     return 0;
 }
 
-int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
+static int check_answer(const Cutover *cutover, const ProbeAnswer *answer, Error *error)
 {
     if (strcmp(answer->system_identifier, cutover->entering_system) != 0) {
         return error_set(error, ERROR_PROXY, "the proxy does not lead to the %s: version %d answers",
@@ -63,8 +64,21 @@ int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
         return error_set(error, ERROR_STATE, "the %s answers through the proxy, but is read-only",
                          cutover->road->to);
     }
+    return 0;
+}
+
+static void note_answer(Cutover *cutover, const ProbeAnswer *answer)
+{
     cutover_note(cutover, "version %d answers through the proxy, system %s, and takes writes",
                  answer->version / 10000, answer->system_identifier);
+}
+
+int look_check_answer(Cutover *cutover, const ProbeAnswer *answer, Error *error)
+{
+    if (check_answer(cutover, answer, error) != 0) {
+        return -1;
+    }
+    note_answer(cutover, answer);
     return 0;
 }
 
@@ -74,39 +88,58 @@ static const json_t *find_looks(const Cutover *cutover)
     return lookout != NULL ? json_object_get(lookout->detail, "looks") : NULL;
 }
 
-static int look_by(Cutover *cutover, CutoverProxy *proxy, const json_t *way, Error *error)
+/* A look with all proxies at once. */
+typedef struct Looks {
+    const Cutover *cutover;
+    const json_t *ways; /* of each proxy, in their order */
+    ProbeAnswer answers[MAX_PROXIES];
+    bool looked[MAX_PROXIES];
+} Looks;
+
+static int look_by(const Cutover *cutover, const CutoverProxy *proxy, const json_t *way, ProbeAnswer *answer,
+                   Error *error)
 {
-    ProbeAnswer answer;
     int left;
     if (cutover_hold_left(cutover, &left, error) != 0) {
         return -1;
     }
-    return proxy->operations->look(proxy->proxy, way, left < LOOK_LIMIT_MS ? left : LOOK_LIMIT_MS, &answer,
+    return proxy->operations->look(proxy->proxy, way, left < LOOK_LIMIT_MS ? left : LOOK_LIMIT_MS, answer,
                                    error) == 0
-               ? look_check_answer(cutover, &answer, error)
+               ? check_answer(cutover, answer, error)
                : -1;
+}
+
+static int look_by_one(void *context, size_t number, Error *error)
+{
+    Looks *looks = context;
+    const json_t *way;
+    size_t i;
+    json_array_foreach(json_array_get(looks->ways, number), i, way)
+    {
+        if (look_by(looks->cutover, &looks->cutover->proxies[number], way, &looks->answers[number], error) !=
+            0) {
+            return -1;
+        }
+        looks->looked[number] = true;
+    }
+    return 0;
 }
 
 int step_look(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    const json_t *looks = find_looks(cutover), *way;
-    bool looked = false;
+    Looks looks = {.cutover = cutover, .ways = find_looks(cutover)};
     (void)detail;
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        size_t number;
-        json_array_foreach(json_array_get(looks, i), number, way)
-        {
-            if (look_by(cutover, &cutover->proxies[i], way, error) != 0) {
-                return error_hint(error, "Clients would have met the same. Nobody was let go there.");
-            }
-            looked = true;
-        }
+    if (together(cutover->proxy_count, look_by_one, &looks, error) != 0) {
+        return error_hint(error, "Clients would have met the same. Nobody was let go there.");
     }
-    if (!looked) {
-        cutover_note(cutover, "%s",
-                     cutover->holds ? "there is no way for it: the look comes after the release"
-                                    : "no proxy to look through");
+    cutover_note(cutover, "%s",
+                 cutover->holds ? "there is no way for it: the look comes after the release"
+                                : "no proxy to look through");
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        if (looks.looked[i]) {
+            note_answer(cutover, &looks.answers[i]);
+        }
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * What the cutover noted of such tables stands in its step `begin`, in the journal.
+ * What the cutover noted of such tables stands in its steps `begin` and `count`, in the journal.
  */
 #include "losses.h"
 
@@ -9,28 +9,39 @@
 
 #include "records.h"
 #include "reverse.h"
-#include "unwritten.h"
 
-static const json_t *noted_in(const StepRecord *records)
+static const json_t *detail_of(const StepRecord *records, const char *step)
 {
-    const StepRecord *begin = records_of(&road_cutover, records, "begin");
-    return begin != NULL ? begin->detail : NULL;
+    const StepRecord *record = records_of(&road_cutover, records, step);
+    return record != NULL ? record->detail : NULL;
 }
 
-int losses_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error)
+static int limit_ms(const Cutover *cutover)
+{
+    double ms = cutover->options->compare_limit * 1000;
+    int left;
+    Error ignored;
+    if (cutover->is_holding && !cutover->released && cutover_hold_left(cutover, &left, &ignored) == 0 &&
+        left / 2.0 < ms) {
+        ms = left / 2.0;
+    }
+    return (int)ms;
+}
+
+int losses_limits(Cutover *cutover, Limits *out, Error *error)
 {
     StepRecord loaded[MAX_STEPS];
-    const Migration *migration = &cutover->migration;
-    if (cutover->road == &road_cutover) {
-        return unwritten_limits(cutover->target, migration, noted_in(cutover->records), inserts, nothing,
-                                size, error);
+    bool forward = cutover->road == &road_cutover;
+    if (!forward && records_load(cutover, &road_cutover, loaded, error) != 0) {
+        step_records_free(loaded, MAX_STEPS);
+        return -1;
     }
-    int status = records_load(cutover, &road_cutover, loaded, error);
-    if (status == 0) {
-        status =
-            unwritten_limits(cutover->target, migration, noted_in(loaded), inserts, nothing, size, error);
+    const StepRecord *records = forward ? cutover->records : loaded;
+    Unwritten kept = {.noted = detail_of(records, "begin"), .counted = detail_of(records, "count")};
+    int status = unwritten_limits(cutover->target, &cutover->migration, &kept, limit_ms(cutover), out, error);
+    if (!forward) {
+        step_records_free(loaded, MAX_STEPS);
     }
-    step_records_free(loaded, MAX_STEPS);
     return status;
 }
 
@@ -44,36 +55,47 @@ static void add_uncovered(const char *known, char *nothing, size_t size)
     }
 }
 
-int losses_check_limits(Cutover *cutover, char *inserts, char *nothing, size_t size, Error *error)
+static int refuse(const Cutover *cutover, const Limits *limits, const char *made, Error *error)
+{
+    const char *inserts = limits->inserts, *nothing = limits->nothing;
+    error_set(error, ERROR_STATE, "not everything comes back: %s%s%s%s%s%s%s%.300s",
+              *inserts != '\0' ? "updates and deletes of " : "", inserts,
+              *inserts != '\0' && *nothing != '\0' ? "; " : "", *nothing != '\0' ? "anything of " : "",
+              nothing, made != NULL && (*inserts != '\0' || *nothing != '\0') ? "; " : "",
+              made != NULL ? "rows of tables that were made on the target since the cutover: " : "",
+              made != NULL ? made : "");
+    if (*limits->late != '\0') {
+        return error_hint(
+            error,
+            "Whether these were written to could not be read within %g s: %.256s. With a longer "
+            "--compare-limit, and a --hold-limit of twice that at least, it is read to the end.",
+            cutover->options->compare_limit, limits->late);
+    }
+    return error_hint(error,
+                      "Tables that were shown not to have been written to since the switch are left out "
+                      "already. If nothing of the kind was done, or it may be lost: --accept-loss. Rows of "
+                      "new tables can be brought over by hand, once the tables are made on the source and "
+                      "published.");
+}
+
+int losses_check_limits(Cutover *cutover, bool anew, Limits *out, Error *error)
 {
     char *known = NULL, *made = NULL;
-    if (losses_limits(cutover, inserts, nothing, size, error) != 0 ||
-        reverse_uncovered(cutover->source, cutover->target, &cutover->migration, &known, &made, error) != 0) {
+    if (losses_limits(cutover, out, error) != 0 ||
+        (anew && reverse_uncovered(cutover->source, cutover->target, &cutover->migration, &known, &made,
+                                   error) != 0)) {
         return -1;
     }
-    add_uncovered(known, nothing, size);
+    add_uncovered(known, out->nothing, sizeof out->nothing);
     free(known);
-    bool losses = *inserts != '\0' || *nothing != '\0' || made != NULL;
-    if (losses && !cutover->options->accept_loss) {
-        error_set(error, ERROR_STATE, "not everything comes back: %s%s%s%s%s%s%s%.300s",
-                  *inserts != '\0' ? "updates and deletes of " : "", inserts,
-                  *inserts != '\0' && *nothing != '\0' ? "; " : "", *nothing != '\0' ? "anything of " : "",
-                  nothing, made != NULL && (*inserts != '\0' || *nothing != '\0') ? "; " : "",
-                  made != NULL ? "rows of tables that were made on the target since the cutover: " : "",
-                  made != NULL ? made : "");
-        error_hint(
-            error,
-            "Tables that were small at the switch and were not written to since are left out already. If "
-            "nothing "
-            "of the kind was done, or it may be lost: --accept-loss. Rows of new "
-            "tables can be brought over by hand, once the tables are made on the source and published.");
-    }
+    bool losses = *out->inserts != '\0' || *out->nothing != '\0' || made != NULL;
+    int status = losses && !cutover->options->accept_loss ? refuse(cutover, out, made, error) : 0;
     free(made);
-    return losses && !cutover->options->accept_loss ? -1 : 0;
+    return status;
 }
 
 int losses_check(Cutover *cutover, Error *error)
 {
-    char inserts[512], nothing[512];
-    return losses_check_limits(cutover, inserts, nothing, sizeof inserts, error);
+    Limits limits;
+    return losses_check_limits(cutover, true, &limits, error);
 }

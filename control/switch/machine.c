@@ -161,9 +161,9 @@ static int perform(const Step *step, StepRecord *record, const MachineHooks *hoo
 
 /* What came of undoing: the first failure of each kind. */
 typedef struct Retreat {
-    bool clients_stay; /* a step that leads could not be undone */
+    bool clients_stay; /* a step that opens could not be undone, and will be tried again */
     bool again;        /* its failures have been told already */
-    bool waits;        /* it will be tried again: clients may wait for a step that opens */
+    bool waits;        /* it will be tried again */
     Error safety, cleanup, unwritten;
 } Retreat;
 
@@ -215,7 +215,7 @@ static void retreat(const Step *step, StepRecord *record, const MachineHooks *ho
         }
         if (status != 0) {
             keep(step->safety ? &out->safety : &out->cleanup, &error);
-            out->clients_stay = out->clients_stay || step->leads || (step->opens && out->waits);
+            out->clients_stay = out->clients_stay || (step->opens && out->waits);
             return;
         }
     }

@@ -16,9 +16,9 @@
  *
  * On the way back clients come first. An undo is either safety (clients go on, the side that they are on is open) or cleanup
  * (what was made is taken away): all of safety is undone, in reverse, before any cleanup. One that fails is tried again with
- * fresh connections; one that fails for good holds up none of the others, but for this: while the undo of a step that
- * `leads` has failed, the step that `lets_go` keeps the clients, since they would be led to the wrong side. Of a step that `opens`
- * the same holds while it is tried again (a server that has crashed is back soon); after that they go on, whatever they meet.
+ * fresh connections; one that fails for good holds up none of the others, but for this: while the undo of a step that `opens` is
+ * tried again (a server that has crashed is back soon), the step that `lets_go` keeps the clients; after that they go on, whatever
+ * they meet. Of many things that a step does at once, as proxies that it led elsewhere, which may be let go is the step's to know.
  *
  * Past the point of no return one way back is left: when a step that `proves` fails, the committing step may `retract`,
  * which closes the side that clients were let to and shows that nobody has written there. Then all is undone as before it.
@@ -56,7 +56,6 @@ typedef struct Step {
     unsigned undo_needs; /* of undo */
     bool comes_first;    /* its undo is cleanup that has to come before clients go on, if it can be */
     bool safety;         /* its undo lets clients go on; otherwise it is cleanup */
-    bool leads;          /* while its undo has failed, nobody is let go */
     bool lets_go;        /* its undo lets clients go */
     bool
         opens; /* its undo opens the side that they go on at: as long as that is tried again, nobody is let go */

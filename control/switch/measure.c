@@ -10,6 +10,7 @@
 
 #include "activity.h"
 #include "clock.h"
+#include "moved.h"
 #include "positions.h"
 #include "reverse.h"
 
@@ -112,6 +113,35 @@ static int look_at_large_objects(Cutover *cutover, Measure *out, Error *error)
                : 0;
 }
 
+static int measure_definitions(Cutover *cutover, double *seconds, Error *error)
+{
+    char *mark = NULL;
+    bool moved;
+    if (catalog_mark(cutover->leaving, &mark, error) != 0) {
+        return -1;
+    }
+    double began = clock_seconds();
+    int status = catalog_moved(cutover->leaving, mark, &moved, error);
+    *seconds = clock_seconds() - began;
+    free(mark);
+    return status;
+}
+
+/* What grows with the number of objects: definitions and sequences, in the hold; publishing tables, before it. */
+static int measure_objects(Cutover *cutover, Measure *out, Error *error)
+{
+    PositionsHelp help = last_help(cutover);
+    if (measure_definitions(cutover, &out->definition_seconds, error) != 0 ||
+        positions_measure(cutover->leaving, &help, &out->sequences, &out->sequence_sessions,
+                          &out->sequence_seconds, error) != 0) {
+        return -1;
+    }
+    return cutover->road == &road_cutover && !cutover->options->no_reverse
+               ? reverse_measure(cutover->target, &cutover->migration, &out->tables, &out->publish_seconds,
+                                 error)
+               : 0;
+}
+
 int measure(Cutover *cutover, Measure *out, Error *error)
 {
     Lsn end, at;
@@ -134,9 +164,7 @@ int measure(Cutover *cutover, Measure *out, Error *error)
         clock_pause_ms(LOOK_MS);
     }
     out->at_work /= out->looks;
-    return positions_measure(cutover->leaving, &out->sequences, &out->sequence_seconds, error) == 0
-               ? look_at_large_objects(cutover, out, error)
-               : -1;
+    return measure_objects(cutover, out, error) == 0 ? look_at_large_objects(cutover, out, error) : -1;
 }
 
 void measure_free(Measure *measure)

@@ -22,8 +22,13 @@ typedef struct Measure {
     int looks;
     size_t sequences;        /* of the side that clients leave … */
     double sequence_seconds; /* … and how long it takes to read where they stand */
-    bool large_known;        /* large objects are moved */
-    LargeLook large;         /* of that side: what has changed, and how long it takes to find out */
+    double
+        definition_seconds; /* how long it takes to see that nothing was defined meanwhile, which the hold does */
+    int sequence_sessions;  /* that read them, as they do in the hold */
+    size_t tables;          /* that would be published for the way back, before clients are held … */
+    double publish_seconds; /* … and how long that would take; -1: could not be tried now */
+    bool large_known;       /* large objects are moved */
+    LargeLook large;        /* of that side: what has changed, and how long it takes to find out */
 } Measure;
 
 /* Looks for a while; the caller frees *out with measure_free. */

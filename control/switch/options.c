@@ -134,6 +134,10 @@ static const struct argp_option cutover_options[] = {
 static const struct argp_option rollback_options[] = {
     {"source-address", OPTION_SOURCE_ADDRESS, "HOSTNAME:PORT", 0,
      "The source as the proxy reaches it (default: as --source says)", 0},
+    {"compare-limit", OPTION_COMPARE_LIMIT, "SECONDS", 0,
+     "While clients are held, read tables of which not everything comes back, to see that they were not "
+     "written to, for so long at most (2)",
+     0},
     {"accept-loss", OPTION_ACCEPT_LOSS, NULL, 0,
      "Go back although updates and deletes of some tables cannot come back", 0},
     {"accept-drift", OPTION_ACCEPT_DRIFT, NULL, 0,

@@ -34,28 +34,35 @@ typedef struct Position {
 } Position;
 
 struct Positions {
-    Position *list;
+    PGresult *all;  /* every sequence that there was, as list_sql gives them */
+    Position *list; /* those that are moved */
     size_t count;
     Readers *readers; /* who helped, and can help again; NULL: nobody */
 };
 
-static const char list_sql[] =
-    "SELECT c.oid, n.nspname, c.relname"
-    "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "  LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'"
-    "  LEFT JOIN pg_extension e ON e.oid = d.refobjid"
-    " WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('penstock', "
-    "'information_schema')"
-    "   AND n.nspname !~ '^pg_' AND (e.oid IS NULL OR c.oid = ANY (e.extconfig)) AND " IS_KEPT(
-        "c.oid") " ORDER BY c.oid";
+#define ALL_SEQUENCES                                                                                        \
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"                                         \
+    " WHERE c.relkind = 'S' AND c.relpersistence <> 't' ORDER BY c.oid"
 
-/* Gives what it could not set: there is no such sequence, or it did not take the value. */
+/* Whose a sequence is takes several catalogs, which are large where there are many objects: it is asked once, before the hold. */
+static const char list_sql[] =
+    "SELECT c.oid, n.nspname, c.relname,"
+    "   n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_' AND " IS_KEPT(
+        "c.oid") "   AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid"
+                 "     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'"
+                 "       AND c.oid <> ALL (coalesce(e.extconfig, '{}')))" ALL_SEQUENCES;
+static const char names_sql[] = "SELECT c.oid, n.nspname, c.relname" ALL_SEQUENCES;
+
+/*
+ * Gives what it could not set: there is no such sequence, or it did not take the value. Each is looked up by itself (to_regclass:
+ * the server's cache of names), since a join would be planned by statistics of pg_class that a server with many new objects lacks:
+ * 10,000 of them took 12 s in nested loops.
+ */
 static const char set_sql[] =
     "SELECT w.nspname, w.relname"
     "  FROM unnest($1::text[], $2::text[], $3::int8[], $4::bool[]) AS w (nspname, relname, value, called)"
-    "  LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND c.relkind = 'S')"
-    "    ON n.nspname = w.nspname AND c.relname = w.relname"
-    " WHERE setval(c.oid, w.value, w.called) IS DISTINCT FROM w.value";
+    " WHERE setval(to_regclass(format('%I.%I', w.nspname, w.relname)), w.value, w.called) IS DISTINCT FROM "
+    "w.value";
 
 void positions_free(Positions *positions)
 {
@@ -70,6 +77,7 @@ void positions_free(Positions *positions)
         free(at->value);
     }
     readers_free(positions->readers);
+    PQclear(positions->all);
     free(positions->list);
     free(positions);
 }
@@ -86,20 +94,62 @@ size_t positions_count(const Positions *positions)
 
 /* --- reading --- */
 
-static int list(Database *database, Positions *out, Error *error)
+/* What is known of the sequences before a look. */
+typedef struct Known {
+    const Positions *before; /* an earlier look, or NULL */
+    bool same;               /* no sequence has come, gone or got another name since then */
+} Known;
+
+static void take_list(Positions *out)
 {
-    PGresult *rows;
-    if (database_query(database, &rows, error, list_sql, 0) != 0) {
+    out->list = calloc((size_t)PQntuples(out->all) + 1, sizeof *out->list);
+    for (int i = 0; i < PQntuples(out->all); i++) {
+        if (PQgetvalue(out->all, i, 3)[0] == 't') {
+            out->list[out->count++] = (Position){.oid = strdup(PQgetvalue(out->all, i, 0)),
+                                                 .schema = strdup(PQgetvalue(out->all, i, 1)),
+                                                 .name = strdup(PQgetvalue(out->all, i, 2))};
+        }
+    }
+}
+
+static bool same_names(const PGresult *one, const PGresult *other)
+{
+    bool same = PQntuples(one) == PQntuples(other);
+    for (int i = 0; same && i < PQntuples(one); i++) {
+        for (int column = 0; same && column < 3; column++) {
+            same = strcmp(PQgetvalue(one, i, column), PQgetvalue(other, i, column)) == 0;
+        }
+    }
+    return same;
+}
+
+/* What there was before is what there is; with nothing known, their names are compared. */
+static int is_same(Database *database, const Known *known, bool *same, Error *error)
+{
+    PGresult *names;
+    *same = known->before != NULL && known->same;
+    if (known->before == NULL || known->same) {
+        return 0;
+    }
+    if (database_query(database, &names, error, names_sql, 0) != 0) {
         return -1;
     }
-    out->count = (size_t)PQntuples(rows);
-    out->list = calloc(out->count + 1, sizeof *out->list);
-    for (size_t i = 0; i < out->count; i++) {
-        out->list[i] = (Position){.oid = strdup(PQgetvalue(rows, (int)i, 0)),
-                                  .schema = strdup(PQgetvalue(rows, (int)i, 1)),
-                                  .name = strdup(PQgetvalue(rows, (int)i, 2))};
+    *same = same_names(names, known->before->all);
+    PQclear(names);
+    return 0;
+}
+
+static int list(Database *database, const Known *known, Positions *out, Error *error)
+{
+    bool same;
+    if (is_same(database, known, &same, error) != 0) {
+        return -1;
     }
-    PQclear(rows);
+    out->all = same ? PQcopyResult(known->before->all, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES) : NULL;
+    if (out->all == NULL && database_query(database, &out->all, error, list_sql, 0) != 0) {
+        return -1;
+    }
+    take_list(out);
     return 0;
 }
 
@@ -197,10 +247,10 @@ static int read_values(Database *database, Readers *readers, Positions *position
 }
 
 /* *readers help, where there are any; when one of them fails, they go, and database reads alone. */
-static int look(Database *database, Readers **readers, Positions **out, Error *error)
+static int look(Database *database, Readers **readers, const Known *known, Positions **out, Error *error)
 {
     Positions *positions = calloc(1, sizeof *positions);
-    int status = list(database, positions, error);
+    int status = list(database, known, positions, error);
     if (status == 0) {
         status = read_values(database, *readers, positions, error);
     }
@@ -326,7 +376,8 @@ int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to,
     size_t moved;
     Readers *readers = NULL;
     *out = NULL;
-    if (get_help(from, help, &readers, error) != 0 || look(from, &readers, out, error) != 0 ||
+    if (get_help(from, help, &readers, error) != 0 ||
+        look(from, &readers, &(Known){.before = NULL}, out, error) != 0 ||
         set_moved(to, *out, NULL, &moved, error) != 0) {
         readers_free(readers);
         positions_free(*out);
@@ -337,13 +388,13 @@ int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to,
     return 0;
 }
 
-int positions_set_rest(Database *from, Database *to, Positions *before, size_t *count, size_t *moved,
-                       Error *error)
+int positions_set_rest(Database *from, Database *to, Positions *before, bool same, size_t *count,
+                       size_t *moved, Error *error)
 {
     Positions *now = NULL;
     Readers *readers = before != NULL ? before->readers : NULL;
     *count = *moved = 0;
-    int status = look(from, &readers, &now, error);
+    int status = look(from, &readers, &(Known){before, same}, &now, error);
     readers_free(readers);
     if (before != NULL) {
         before->readers = NULL;
@@ -357,16 +408,26 @@ int positions_set_rest(Database *from, Database *to, Positions *before, size_t *
     return status;
 }
 
-int positions_measure(Database *from, size_t *count, double *seconds, Error *error)
+int positions_measure(Database *from, const PositionsHelp *help, size_t *count, int *sessions,
+                      double *seconds, Error *error)
 {
-    Positions *now = NULL;
-    Readers *alone = NULL;
-    double began = clock_seconds();
-    if (look(from, &alone, &now, error) != 0) {
-        return -1;
+    Positions *first = NULL, *now = NULL;
+    Readers *readers = NULL;
+    int status = get_help(from, help, &readers, error);
+    if (status == 0) {
+        status = look(from, &readers, &(Known){.before = NULL}, &first, error);
     }
-    *seconds = clock_seconds() - began;
-    *count = now->count;
+    double began = clock_seconds();
+    if (status == 0) {
+        status = look(from, &readers, &(Known){first, true}, &now, error);
+    }
+    if (status == 0) {
+        *seconds = clock_seconds() - began;
+        *sessions = (int)readers_width(readers);
+        *count = now->count;
+    }
     positions_free(now);
-    return 0;
+    positions_free(first);
+    readers_free(readers);
+    return status;
 }

@@ -32,15 +32,17 @@ typedef struct PositionsHelp {
 int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to, Positions **out,
                         Error *error) MUST_CHECK;
 
-/* before may be NULL. *count: all sequences; *moved: those that were set now. */
-int positions_set_rest(Database *from, Database *to, Positions *before, size_t *count, size_t *moved,
-                       Error *error) MUST_CHECK;
+/* before may be NULL; same: it is known that no sequence has come, gone or got another name since then. *count: all sequences; *moved:
+ * those that were set now. */
+int positions_set_rest(Database *from, Database *to, Positions *before, bool same, size_t *count,
+                       size_t *moved, Error *error) MUST_CHECK;
 
 /* The pids of the sessions that help, as an array of SQL; borrowed. NULL has none. */
 const char *positions_sessions(const Positions *positions);
 
-/* How long one look takes, and how many sequences there are; sets nothing. */
-int positions_measure(Database *from, size_t *count, double *seconds, Error *error) MUST_CHECK;
+/* How long a look takes in the hold (the second one, by as many sessions), and how many sequences there are; sets nothing. */
+int positions_measure(Database *from, const PositionsHelp *help, size_t *count, int *sessions,
+                      double *seconds, Error *error) MUST_CHECK;
 
 size_t positions_count(const Positions *positions);
 void positions_free(Positions *positions);

@@ -13,6 +13,7 @@
 #include "losses.h"
 #include "reverse.h"
 #include "steps.h"
+#include "together.h"
 
 #define HOLD_AGAIN_MS 2000
 
@@ -29,22 +30,28 @@ static bool never(void)
     return false;
 }
 
-/* Nobody can have written what the slot would not show. */
-static int check_slot_shows_all(Cutover *cutover, Error *error)
+static int check_slot(Cutover *cutover, Error *error)
 {
-    char inserts[512], nothing[512];
     ReverseState slot;
-    if (reverse_state(cutover->target, &cutover->migration, &slot, error) != 0 ||
-        losses_limits(cutover, inserts, nothing, sizeof inserts, error) != 0) {
+    if (reverse_state(cutover->target, &cutover->migration, &slot, error) != 0) {
         return -1;
     }
-    if (!slot.exists) {
-        return error_set(error, ERROR_STATE, "there is no way back, whose slot would show what was written");
+    return slot.exists ? 0
+                       : error_set(error, ERROR_STATE,
+                                   "there is no way back, whose slot would show what was written");
+}
+
+/* Of what the slot does not show. Behind the fence: before it, somebody might still write. */
+static int check_losses(Cutover *cutover, Error *error)
+{
+    Limits limits;
+    if (losses_limits(cutover, &limits, error) != 0) {
+        return -1;
     }
-    return *nothing == '\0'
+    return *limits.nothing == '\0'
                ? 0
                : error_set(error, ERROR_STATE, "what was written to these tables would not come back: %.300s",
-                           nothing);
+                           limits.nothing);
 }
 
 static int check_proxies(Cutover *cutover, Error *error)
@@ -65,7 +72,7 @@ static int check_nothing_written(Cutover *cutover, Error *error)
     if (reverse_written(cutover->target, &cutover->migration, ways_begin(cutover), &changes, error) != 0) {
         return -1;
     }
-    return changes == 0 ? 0
+    return changes == 0 ? check_losses(cutover, error)
                         : error_set(error, ERROR_STATE,
                                     "%lld changes have been written to the target since the release",
                                     (long long)changes);
@@ -77,28 +84,29 @@ static void let_on(Cutover *cutover, const json_t *detail)
     if (fence_lift(cutover->target, detail, &failure) != 0) {
         cutover_warn(cutover, "the fence of the target could not be lifted: %s", failure.message);
     }
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        /* Held again, they are where they had been let go to: back to there is where this leads. */
-        if (cutover->proxies[i].operations->let_go(cutover->proxies[i].proxy, &failure) != 0) {
-            cutover_warn(cutover, "clients could not be let go: %s", failure.message);
-        }
+    /* Held again, they are where they had been let go to: back to there is where this leads. */
+    if (step_let_go(cutover, NULL, &failure) != 0) {
+        cutover_warn(cutover, "clients could not be let go: %s", failure.message);
     }
+}
+
+static int hold_one_again(void *context, size_t number, Error *error)
+{
+    const Cutover *cutover = context;
+    ProxyContext soon = cutover->context;
+    soon.drain_limit_ms = HOLD_AGAIN_MS;
+    return cutover->proxies[number].operations->hold(cutover->proxies[number].proxy, &soon, error);
 }
 
 int step_retract(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    ProxyContext soon = cutover->context;
-    soon.drain_limit_ms = HOLD_AGAIN_MS;
-    if (check_proxies(cutover, error) != 0 || check_slot_shows_all(cutover, error) != 0) {
+    Error ignored;
+    if (check_proxies(cutover, error) != 0 || check_slot(cutover, error) != 0) {
         return -1;
     }
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        Error ignored;
-        if (cutover->proxies[i].operations->hold(cutover->proxies[i].proxy, &soon, &ignored) != 0) {
-            continue; /* the fence keeps them from writing all the same */
-        }
-    }
+    /* Who cannot be held is kept from writing by the fence all the same. */
+    (void)!together(cutover->proxy_count, hold_one_again, cutover, &ignored);
     if (fence_raise(cutover->target, detail, true, "{}", (int)(FENCE_LIMIT_S * 1000), never, error) != 0 ||
         check_nothing_written(cutover, error) != 0) {
         let_on(cutover, detail);

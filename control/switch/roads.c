@@ -3,10 +3,12 @@
  * undone when something fails, from there on the only way is forward, since clients may have written: unless `probe` fails
  * and it can be shown that nobody has.
  *
- *     cutover:   preflight  warm up  publish  slot  subscribe  hand over  ahead  large ahead  lookout
+ * Slots are made last before the hold: while it lasts they are moved on, for which the server reads all WAL since they were made.
+ *
+ *     cutover:   preflight  warm up  publish  subscribe  ahead  large ahead  slot  hand over  lookout
  *                           hold  drain  fence  position  catch up  definitions  triggers  sequences  large objects  changed  snapshot  begin  open  point  prove  look  admit
- *                           RELEASE  probe  gone  streams  switched
- *     rollback:  preflight  stream  ahead  large ahead  lookout
+ *                           RELEASE  probe  gone  streams  count  switched
+ *     rollback:  preflight  ahead  large ahead  stream  lookout
  *                           hold  drain  fence  position  catch up  definitions  sequences  large objects  begin  open  point  look  still  admit
  *                           RELEASE  probe  gone  back
  */
@@ -38,14 +40,6 @@ static const Step cutover_steps[] = {
      .advise = advise_unpublish,
      .needs = NEEDS_TARGET,
      .undo_needs = NEEDS_TARGET},
-    {.name = "slot",
-     .text = "the way back: a slot that keeps the target's changes",
-     .perform = step_slot,
-     .undo = step_drop_slot,
-     .advise = advise_drop_slot,
-     .needs = NEEDS_TARGET,
-     .undo_needs = NEEDS_TARGET,
-     .limit = LIMIT_PREPARE},
     {.name = "subscribe",
      .text = "the way back: a subscription on the source, not yet enabled",
      .perform = step_subscribe,
@@ -53,13 +47,6 @@ static const Step cutover_steps[] = {
      .advise = advise_unsubscribe,
      .needs = NEEDS_BOTH,
      .undo_needs = NEEDS_SOURCE},
-    {.name = "hand over",
-     .text = "slots on the target for other consumers of changes",
-     .prepare = step_hand_over_prepare,
-     .perform = step_hand_over,
-     .undo = step_take_slots,
-     .needs = NEEDS_BOTH,
-     .undo_needs = NEEDS_TARGET},
     {.name = "ahead",
      .text = "set the sequences, as far as they are",
      .perform = step_ahead,
@@ -68,6 +55,21 @@ static const Step cutover_steps[] = {
      .text = "bring large objects, as far as they have changed",
      .perform = step_large_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "slot",
+     .text = "the way back: a slot that keeps the target's changes",
+     .perform = step_slot,
+     .undo = step_drop_slot,
+     .advise = advise_drop_slot,
+     .needs = NEEDS_TARGET,
+     .undo_needs = NEEDS_TARGET,
+     .limit = LIMIT_PREPARE},
+    {.name = "hand over",
+     .text = "slots on the target for other consumers of changes",
+     .prepare = step_hand_over_prepare,
+     .perform = step_hand_over,
+     .undo = step_take_slots,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_TARGET},
     {.name = "lookout",
      .text = "a way of our own through the proxy to the target, for a look before the release",
      .perform = step_lookout,
@@ -164,8 +166,7 @@ static const Step cutover_steps[] = {
      .advise = advise_restore,
      .needs = NEEDS_PROXY,
      .undo_needs = NEEDS_PROXY,
-     .safety = true,
-     .leads = true},
+     .safety = true},
     {.name = "prove",
      .text = "see that nobody has passed the fence of the source",
      .perform = step_prove,
@@ -207,6 +208,11 @@ static const Step cutover_steps[] = {
      .perform = step_streams,
      .needs = NEEDS_TARGET,
      .limit = LIMIT_STREAMS},
+    {.name = "count",
+     .text = "the way back: count the rows of large tables of which not everything comes back",
+     .perform = step_count,
+     .needs = NEEDS_TARGET,
+     .limit = LIMIT_COUNT},
     {.name = "switched",
      .text = "mark the migration as switched",
      .perform = step_switched,
@@ -219,14 +225,6 @@ static const Step rollback_steps[] = {
      .prepare = step_preflight_prepare,
      .perform = step_preflight,
      .needs = NEEDS_BOTH | NEEDS_PROXY},
-    {.name = "stream",
-     .text = "the way there: a slot that keeps the source's changes",
-     .perform = step_stream,
-     .undo = step_drop_stream,
-     .advise = advise_drop_stream,
-     .needs = NEEDS_BOTH,
-     .undo_needs = NEEDS_SOURCE,
-     .limit = LIMIT_PREPARE},
     {.name = "ahead",
      .text = "set the sequences, as far as they are",
      .perform = step_ahead,
@@ -235,6 +233,14 @@ static const Step rollback_steps[] = {
      .text = "bring large objects, as far as they have changed",
      .perform = step_large_ahead,
      .needs = NEEDS_BOTH},
+    {.name = "stream",
+     .text = "the way there: a slot that keeps the source's changes",
+     .perform = step_stream,
+     .undo = step_drop_stream,
+     .advise = advise_drop_stream,
+     .needs = NEEDS_BOTH,
+     .undo_needs = NEEDS_SOURCE,
+     .limit = LIMIT_PREPARE},
     {.name = "lookout",
      .text = "a way of our own through the proxy to the source, for a look before the release",
      .perform = step_lookout,
@@ -313,8 +319,7 @@ static const Step rollback_steps[] = {
      .advise = advise_restore,
      .needs = NEEDS_PROXY,
      .undo_needs = NEEDS_PROXY,
-     .safety = true,
-     .leads = true},
+     .safety = true},
     {.name = "look",
      .text = "look through the proxy at the source, before anybody is let go there",
      .perform = step_look,
@@ -390,6 +395,8 @@ double cutover_limit(const Cutover *cutover, const Step *step)
         return options->no_reverse ? 0 : options->prepare_limit;
     case LIMIT_STREAMS:
         return options->no_reverse ? 0 : STREAMS_LIMIT_S;
+    case LIMIT_COUNT:
+        return cutover->counting != NULL ? COUNT_LIMIT_S : 0;
     case LIMIT_PROBE:
         return cutover->holds ? PROBE_LIMIT_S : 0;
     case LIMIT_WARM_UP:

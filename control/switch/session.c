@@ -296,6 +296,8 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
     context->drain_limit_ms = (int)(options->drain_limit * 1000);
     context->hold_limit_ms = (int)(options->hold_limit * 1000);
     context->stop = interrupted;
+    pthread_mutex_init(&cutover->files, NULL);
+    context->files = &cutover->files;
     if (find_endpoint(cutover, DATABASE_SOURCE, forward ? &context->from : &context->to, error) != 0 ||
         find_endpoint(cutover, DATABASE_TARGET, forward ? &context->to : &context->from, error) != 0) {
         return -1;
@@ -361,6 +363,7 @@ void cutover_close(Cutover *cutover)
 {
     cutover_close_proxies(cutover);
     database_close(cutover->guard);
+    database_close(cutover->counting);
     /* What was to be compared, and was not, may be yet: by --resume. */
     (cutover->released && cutover->moment.source[0] != '\0' ? moment_leave : moment_end)(cutover->keeper);
     database_close(cutover->source);

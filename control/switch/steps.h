@@ -76,6 +76,7 @@ int step_move_slot(void *context, json_t *detail, Error *error);
 int step_subscribe(void *context, json_t *detail, Error *error);
 int step_unsubscribe(void *context, const json_t *detail, Error *error);
 void advise_unsubscribe(void *context, const json_t *detail, char *out, size_t size);
+int step_count(void *context, json_t *detail, Error *error);
 int step_streams(void *context, json_t *detail, Error *error);
 int step_still(void *context, json_t *detail, Error *error);
 int step_flow(void *context, const json_t *detail, Error *error);

@@ -1,8 +1,9 @@
 /*
- * What the proxies do in a cutover. Clients wait from the end of `hold` to `release`; several proxies are held and
- * pointed at once, and let go in reverse.
+ * What the proxies do in a cutover. Clients wait from the end of `hold` to `release`; whatever is done while they do is done with
+ * all proxies at once, so that they wait for the slowest, and none waits for one that does not answer.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "activity.h"
 #include "clock.h"
@@ -58,19 +59,54 @@ int step_hold(void *context, json_t *detail, Error *error)
     return status;
 }
 
-/* Each by itself: who cannot be let go does not keep the others. */
+bool traffic_has_ended(CutoverProxy *proxy)
+{
+    proxy->ended = proxy->operations->has_ended != NULL && proxy->operations->has_ended(proxy->proxy);
+    return proxy->ended;
+}
+
+void traffic_name(const CutoverProxy *proxy, char out[160])
+{
+    const char *uri = proxy->spec.admin_uri != NULL ? proxy->spec.admin_uri : "";
+    char *host = conninfo_get(uri, "host"), *port = conninfo_get(uri, "port");
+    snprintf(out, 160, "%s at %.80s:%.16s", proxy->operations->name, host != NULL ? host : "",
+             port != NULL ? port : "");
+    free(port);
+    free(host);
+}
+
+/* In the thread that may say something. */
+static void tell_ended(Cutover *cutover)
+{
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        CutoverProxy *proxy = &cutover->proxies[i];
+        if (proxy->ended && !proxy->told) {
+            char name[160];
+            traffic_name(proxy, name);
+            cutover_warn(cutover,
+                         "%s has ended: it holds nobody. Started again, it leads where its file says", name);
+            proxy->told = true;
+        }
+    }
+}
+
+static int let_one_go(void *context, size_t number, Error *error)
+{
+    CutoverProxy *proxy = &((Cutover *)context)->proxies[number];
+    int status = proxy->astray ? error_set(error, ERROR_PROXY,
+                                           "clients of a proxy that leads to the wrong side are kept")
+                               : proxy->operations->let_go(proxy->proxy, error);
+    proxy->stuck = status != 0 && (proxy->astray || !traffic_has_ended(proxy));
+    return proxy->stuck ? -1 : 0;
+}
+
+/* Each by itself: who cannot be let go, or does not answer, does not keep the others. */
 int step_let_go(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     (void)detail;
-    int status = 0;
-    for (size_t i = cutover->proxy_count; i-- > 0;) {
-        Error failure;
-        if (cutover->proxies[i].operations->let_go(cutover->proxies[i].proxy, &failure) != 0) {
-            *error = failure;
-            status = -1;
-        }
-    }
+    int status = together(cutover->proxy_count, let_one_go, cutover, error);
+    tell_ended(cutover);
     cutover->hold_ended = clock_ms();
     return status;
 }
@@ -79,12 +115,18 @@ void advise_let_go(void *context, const json_t *detail, char *out, size_t size)
 {
     const Cutover *cutover = context;
     (void)detail;
+    bool known = false;
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        known = known || cutover->proxies[i].stuck;
+    }
     for (size_t i = 0, used = 0; i < cutover->proxy_count && used < size; i++) {
-        const ProxyOperations *operations = cutover->proxies[i].operations;
-        if (operations->holds) {
+        const CutoverProxy *proxy = &cutover->proxies[i];
+        char name[160];
+        traffic_name(proxy, name);
+        if (proxy->operations->holds && (proxy->stuck || !known)) {
             used += (size_t)snprintf(out + used, size - used,
                                      "%slet the clients of %s go on (RESUME on its console)",
-                                     used > 0 ? "; " : "", operations->name);
+                                     used > 0 ? "; " : "", name);
         }
     }
 }
@@ -137,15 +179,10 @@ int step_point(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     int left;
-    pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
     (void)detail;
-    cutover->context.files = &files;
-    int status = together(cutover->proxy_count, point_one, cutover, error);
-    cutover->context.files = NULL;
-    if (status != 0) {
-        return -1;
-    }
-    return cutover_hold_left(cutover, &left, error);
+    return together(cutover->proxy_count, point_one, cutover, error) == 0
+               ? cutover_hold_left(cutover, &left, error)
+               : -1;
 }
 
 /*
@@ -174,21 +211,27 @@ static void see_early_writes(Cutover *cutover)
     database_limit(cutover->target, cutover_limits(cutover));
 }
 
+typedef struct Remembered {
+    Cutover *cutover;
+    const json_t *all; /* of each proxy, in their order */
+} Remembered;
+
+static int restore_one(void *context, size_t number, Error *error)
+{
+    const Remembered *remembered = context;
+    Cutover *cutover = remembered->cutover;
+    CutoverProxy *proxy = &cutover->proxies[number];
+    proxy->astray = proxy->operations->restore(proxy->proxy, &cutover->context,
+                                               json_array_get(remembered->all, number), error) != 0;
+    return proxy->astray ? -1 : 0;
+}
+
 int step_restore(void *context, const json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    json_t *all = json_object_get(detail, "proxies");
-    int status = 0;
+    Remembered remembered = {.cutover = cutover, .all = json_object_get(detail, "proxies")};
     see_early_writes(cutover);
-    for (size_t i = cutover->proxy_count; i-- > 0;) {
-        CutoverProxy *proxy = &cutover->proxies[i];
-        Error failure;
-        if (proxy->operations->restore(proxy->proxy, json_array_get(all, i), &failure) != 0) {
-            *error = failure;
-            status = -1;
-        }
-    }
-    return status;
+    return together(cutover->proxy_count, restore_one, &remembered, error);
 }
 
 void advise_restore(void *context, const json_t *detail, char *out, size_t size)
@@ -203,20 +246,24 @@ void advise_restore(void *context, const json_t *detail, char *out, size_t size)
              from->host, from->port, from->database);
 }
 
+static int release_one(void *context, size_t number, Error *error)
+{
+    Cutover *cutover = context;
+    CutoverProxy *proxy = &cutover->proxies[number];
+    /* The file of one that has ended leads there already. */
+    return proxy->operations->release(proxy->proxy, &cutover->context, error) == 0 || traffic_has_ended(proxy)
+               ? 0
+               : -1;
+}
+
 int step_release(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
-    int status = 0;
     (void)detail;
     watchdog_end(cutover->watchdog); /* from here on it must not undo */
     cutover->watchdog = NULL;
-    for (size_t i = 0; i < cutover->proxy_count; i++) {
-        Error failure;
-        if (cutover->proxies[i].operations->release(cutover->proxies[i].proxy, &failure) != 0) {
-            *error = failure;
-            status = -1;
-        }
-    }
+    int status = together(cutover->proxy_count, release_one, cutover, error);
+    tell_ended(cutover);
     cutover->hold_ended = clock_ms();
     cutover->released = true;
     if (status == 0 && cutover->holds) {

@@ -46,7 +46,7 @@ int reverse_limited_tables(Database *target, const Migration *migration, PGresul
     return database_query(target, out, error,
                           "SELECT " NAME
                           ", comes_back, pg_relation_filenode(oid), pg_relation_size(oid)" TABLES
-                          " WHERE comes_back <> 'all' ORDER BY 1",
+                          " WHERE comes_back <> 'all' ORDER BY pg_relation_size(oid), 1",
                           1, migration->name);
 }
 
@@ -97,4 +97,15 @@ int reverse_table_parts(Database *target, const Migration *migration, const char
                           ") - 1) / " REVERSE_PART " AS part" TABLES
                           " WHERE comes_back = $2) s GROUP BY part ORDER BY part",
                           2, migration->name, comes_back);
+}
+
+int reverse_table_count(Database *target, const Migration *migration, const char *comes_back, size_t *out,
+                        Error *error)
+{
+    char *count = NULL;
+    int status = database_value(target, &count, error, "SELECT count(*)" TABLES " WHERE comes_back = $2", 2,
+                                migration->name, comes_back);
+    *out = count != NULL ? strtoull(count, NULL, 10) : 0;
+    free(count);
+    return status;
 }

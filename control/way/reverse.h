@@ -68,6 +68,13 @@ int reverse_publish(Database *target, const Migration *migration, const WatchedW
 int reverse_unpublish(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
+ * How many tables reverse_publish would publish, and how long that would take: the first part is published, timed, and rolled
+ * back. *seconds is -1 where that cannot be tried now, because a table of it is locked.
+ */
+int reverse_measure(Database *target, const Migration *migration, size_t *tables, double *seconds,
+                    Error *error) MUST_CHECK;
+
+/*
  * The slot of the way back, made anew: what an old one would send is not wanted. It begins before clients are held, and is
  * moved on while they are (reverse_move_slot), which waits for nobody; the making waits for the transactions that have begun to
  * write anywhere on that server.

@@ -34,7 +34,11 @@ int reverse_published(Database *target, const Migration *migration, PGresult **o
 int reverse_table_parts(Database *target, const Migration *migration, const char *comes_back, PGresult **out,
                         Error *error) MUST_CHECK;
 
-/* The tables of which not everything comes back: name, comes_back ("inserts", "nothing"), file node, bytes. */
+/* How many tables of the migration there are on the target of which that much comes back. */
+int reverse_table_count(Database *target, const Migration *migration, const char *comes_back, size_t *out,
+                        Error *error) MUST_CHECK;
+
+/* The tables of which not everything comes back, smallest first: name, comes_back ("inserts", "nothing"), file node, bytes. */
 int reverse_limited_tables(Database *target, const Migration *migration, PGresult **out,
                            Error *error) MUST_CHECK;
 

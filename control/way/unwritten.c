@@ -1,7 +1,8 @@
 /*
  * age(xmin) is that of the transaction that wrote the row, also once it is frozen (heap_getsysattr gives the raw xmin, 9.4 and
- * later). Rows as old as the note's own transaction, or younger, are new: age() counts from the next transaction, so it is
- * compared with what has begun since.
+ * later). It counts from the transaction of the statement, where that has a number, and else from one that is taken at the first
+ * call (GetStableLatestTransactionId): so the number is taken first, and ages are compared with that of `since`. Rows as old as
+ * that, or younger, are new.
  */
 #include "unwritten.h"
 
@@ -9,26 +10,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "query.h"
 #include "reverse_parts.h"
 #include "text.h"
 
-/* *out is old, *all every row that is there; since is a transaction of txid_current. */
-static int count_rows(Database *target, const char *name, const char *since, json_int_t *old, json_int_t *all,
+typedef struct Rows {
+    json_int_t old; /* from before a transaction */
+    json_int_t all; /* that are there */
+} Rows;
+
+/* since is a transaction of txid_current. */
+static int count_rows(Database *target, const char *name, const char *since, QueryLimits limits, Rows *out,
                       Error *error)
 {
-    char *sql = NULL;
+    Text sql = {0};
     PGresult *row;
-    if (asprintf(
-            &sql,
-            "SELECT count(*) FILTER (WHERE age(xmin) > txid_current() - $1::int8), count(*) FROM ONLY %s",
-            name) < 0) {
-        return error_set(error, ERROR_SYSTEM, "out of memory");
-    }
-    int status = database_query(target, &row, error, sql, 1, since);
-    free(sql);
+    text_printf(
+        &sql,
+        "WITH penstock_now AS MATERIALIZED (SELECT txid_current() AS number)"
+        " SELECT count(*) FILTER (WHERE age(penstock_rows.xmin) > penstock_now.number - $1::int8), count(*)"
+        " FROM penstock_now, ONLY %s AS penstock_rows",
+        name);
+    Query query = {.sql = sql.data, .values = &since, .count = 1, .what = "counting rows", .limits = limits};
+    int status = query_run(target, &query, &row, error);
+    text_free(&sql);
     if (status == 0) {
-        *old = atoll(PQgetvalue(row, 0, 0));
-        *all = atoll(PQgetvalue(row, 0, 1));
+        *out = (Rows){atoll(PQgetvalue(row, 0, 0)), atoll(PQgetvalue(row, 0, 1))};
         PQclear(row);
     }
     return status;
@@ -49,7 +57,9 @@ int unwritten_find(Database *target, const Migration *migration, json_t *detail,
     return 0;
 }
 
-/* Of those that were found and are there: name, file, bytes. */
+/* --- at the switch --- */
+
+/* Of those that were found and are there: name, file, bytes; smallest first. */
 static int look_at_files(Database *target, const json_t *names, PGresult **out, Error *error)
 {
     Text list = {0};
@@ -60,41 +70,48 @@ static int look_at_files(Database *target, const json_t *names, PGresult **out, 
     int status =
         database_query(target, out, error,
                        "SELECT t.name, pg_relation_filenode(c.oid), pg_relation_size(c.oid)"
-                       "  FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = to_regclass(t.name)",
+                       "  FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = to_regclass(t.name)"
+                       " ORDER BY pg_relation_size(c.oid)",
                        1, list.data);
     text_free(&list);
     return status;
 }
 
-static bool is_much(const PGresult *tables)
+/* The rows of small ones; a table without "rows" is one that was too large. */
+static int note_tables(Database *target, const PGresult *tables, const char *since, json_t *noted, bool *late,
+                       Error *error)
 {
     long long bytes = 0;
     for (int i = 0; i < PQntuples(tables); i++) {
+        Rows rows;
+        json_t *one = json_pack("{s:s}", "file", PQgetvalue(tables, i, 1));
+        json_object_set_new(noted, PQgetvalue(tables, i, 0), one);
         bytes += atoll(PQgetvalue(tables, i, 2));
+        if (bytes > UNWRITTEN_MOST_BYTES) {
+            *late = true;
+            continue;
+        }
+        if (count_rows(target, PQgetvalue(tables, i, 0), since, (QueryLimits){0}, &rows, error) != 0) {
+            return -1;
+        }
+        json_object_set_new(one, "rows", json_integer(rows.old));
     }
-    return bytes > UNWRITTEN_MOST_BYTES;
+    return 0;
 }
 
-int unwritten_note(Database *target, const json_t *found, json_t *detail, Error *error)
+int unwritten_note(Database *target, const json_t *found, json_t *detail, bool *late, Error *error)
 {
     PGresult *tables;
     char *now = NULL;
+    *late = false;
     if (look_at_files(target, json_object_get(found, "limited"), &tables, error) != 0) {
         return -1;
     }
     json_t *noted = json_object();
-    int status = 0;
-    if (PQntuples(tables) > 0 && !is_much(tables)) {
-        status = database_value(target, &now, error, "SELECT txid_current()", 0);
-    }
-    for (int i = 0; status == 0 && now != NULL && i < PQntuples(tables); i++) {
-        json_int_t old, all;
-        status = count_rows(target, PQgetvalue(tables, i, 0), now, &old, &all, error);
-        json_object_set_new(noted, PQgetvalue(tables, i, 0),
-                            json_pack("{s:s, s:I}", "file", PQgetvalue(tables, i, 1), "rows", old));
-    }
-    if (now != NULL) {
+    int status = PQntuples(tables) > 0 ? database_value(target, &now, error, "SELECT txid_current()", 0) : 0;
+    if (status == 0 && now != NULL) {
         json_object_set_new(detail, "noted_since", json_string(now));
+        status = note_tables(target, tables, now, noted, late, error);
     }
     json_object_set_new(detail, "noted", noted);
     free(now);
@@ -102,47 +119,108 @@ int unwritten_note(Database *target, const json_t *found, json_t *detail, Error 
     return status == 0 ? 0 : error_context(error, "noting tables of which not everything comes back");
 }
 
-static int is_unwritten(Database *target, const json_t *detail, const PGresult *tables, int i, bool *out,
-                        Error *error)
+/* The statement that takes a number takes the snapshot, too: it is the first. */
+int unwritten_keep(Database *session, Error *error)
+{
+    return database_execute(session, error, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0) == 0
+               ? database_execute(session, error, "SELECT txid_current()", 0)
+               : -1;
+}
+
+int unwritten_count(Database *session, const json_t *noted, int limit_ms, json_t *detail, size_t *left,
+                    Error *error)
+{
+    const char *since = json_string_value(json_object_get(noted, "noted_since")), *name;
+    json_t *one, *counted = json_object();
+    QueryLimits limits = query_within(limit_ms);
+    int status = 0;
+    *left = 0;
+    json_object_foreach(json_object_get(noted, "noted"), name, one)
+    {
+        Rows rows;
+        if (json_object_get(one, "rows") != NULL) {
+            continue;
+        }
+        status = status == 0 ? count_rows(session, name, since, limits, &rows, error) : status;
+        if (status == 0) {
+            json_object_set_new(counted, name, json_integer(rows.old));
+        } else {
+            (*left)++;
+        }
+    }
+    json_object_set_new(detail, "counted", counted);
+    return status != 0 && error->code != ERROR_LIMIT ? -1 : 0;
+}
+
+/* --- later --- */
+
+typedef enum Answer { UNWRITTEN, WRITTEN, NOT_KNOWN } Answer;
+
+/* The number of rows that was kept; NULL: none. */
+static const json_t *rows_of(const Unwritten *kept, const char *name)
+{
+    const json_t *noted = json_object_get(json_object_get(kept->noted, "noted"), name);
+    const json_t *rows = json_object_get(noted, "rows");
+    return rows != NULL ? rows : json_object_get(json_object_get(kept->counted, "counted"), name);
+}
+
+/* Row i of reverse_limited_tables. */
+static int ask(Database *target, const Unwritten *kept, const PGresult *tables, int i, QueryLimits limits,
+               Answer *out, Error *error)
 {
     const char *name = PQgetvalue(tables, i, 0),
-               *since = json_string_value(json_object_get(detail, "noted_since"));
-    const json_t *noted = json_object_get(json_object_get(detail, "noted"), name);
+               *since = json_string_value(json_object_get(kept->noted, "noted_since"));
+    const json_t *noted = json_object_get(json_object_get(kept->noted, "noted"), name);
+    const json_t *was = rows_of(kept, name);
     const char *file = json_string_value(json_object_get(noted, "file"));
-    json_int_t old, all;
-    *out = false;
-    if (since == NULL || file == NULL || strcmp(file, PQgetvalue(tables, i, 2)) != 0 ||
-        atoll(PQgetvalue(tables, i, 3)) > 2 * UNWRITTEN_MOST_BYTES) {
+    Rows rows;
+    *out = WRITTEN;
+    if (since == NULL || file == NULL || was == NULL || strcmp(file, PQgetvalue(tables, i, 2)) != 0) {
         return 0;
     }
-    if (count_rows(target, name, since, &old, &all, error) != 0) {
-        return -1;
+    if (count_rows(target, name, since, limits, &rows, error) != 0) {
+        *out = NOT_KNOWN;
+        return error->code == ERROR_LIMIT ? 0 : -1;
     }
-    *out = old == all && old == json_integer_value(json_object_get(noted, "rows"));
+    *out = rows.old == rows.all && rows.old == json_integer_value(was) ? UNWRITTEN : WRITTEN;
     return 0;
 }
 
-int unwritten_limits(Database *target, const Migration *migration, const json_t *detail, char *inserts,
-                     char *nothing, size_t size, Error *error)
+static void add_name(Text *list, const char *name)
+{
+    text_printf(list, "%s%s", list->size > 0 ? ", " : "", name);
+}
+
+static void put_names(Text *list, char *out, size_t size)
+{
+    snprintf(out, size, "%s", list->data != NULL ? list->data : "");
+    text_free(list);
+}
+
+int unwritten_limits(Database *target, const Migration *migration, const Unwritten *kept, int limit_ms,
+                     Limits *out, Error *error)
 {
     PGresult *tables;
-    Text some = {0}, none = {0};
+    QueryLimits limits = query_within(limit_ms);
+    Text some = {0}, none = {0}, late = {0};
     int status = reverse_limited_tables(target, migration, &tables, error);
     if (status != 0) {
         return status;
     }
     for (int i = 0; status == 0 && i < PQntuples(tables); i++) {
-        bool unwritten;
-        status = is_unwritten(target, detail, tables, i, &unwritten, error);
-        if (status == 0 && !unwritten) {
-            Text *list = strcmp(PQgetvalue(tables, i, 1), "inserts") == 0 ? &some : &none;
-            text_printf(list, "%s%s", list->size > 0 ? ", " : "", PQgetvalue(tables, i, 0));
+        const char *name = PQgetvalue(tables, i, 0);
+        Answer answer;
+        status = ask(target, kept, tables, i, limits, &answer, error);
+        if (status == 0 && answer != UNWRITTEN) {
+            add_name(strcmp(PQgetvalue(tables, i, 1), "inserts") == 0 ? &some : &none, name);
+        }
+        if (answer == NOT_KNOWN) {
+            add_name(&late, name);
         }
     }
-    snprintf(inserts, size, "%s", some.data != NULL ? some.data : "");
-    snprintf(nothing, size, "%s", none.data != NULL ? none.data : "");
-    text_free(&some);
-    text_free(&none);
+    put_names(&some, out->inserts, sizeof out->inserts);
+    put_names(&none, out->nothing, sizeof out->nothing);
+    put_names(&late, out->late, sizeof out->late);
     PQclear(tables);
     return status;
 }

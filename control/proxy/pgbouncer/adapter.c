@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "number.h"
 #include "pgbouncer/pgbouncer.h"
+#include "place.h"
 
 static void pgbouncer_close(Proxy *proxy)
 {
@@ -141,11 +142,18 @@ static int resume_all(Proxy *proxy, Error *error)
  * What is left of the look goes first: a RELOAD at the moment when all who were held get their servers would cost some of them an
  * error (reload.c). What cannot be taken away now is said by end_look.
  */
-static int pgbouncer_release(Proxy *proxy, Error *error)
+static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     Error ignored;
+    pgbouncer_take_files(proxy, context);
     (void)!pgbouncer_end_look(proxy, &ignored);
+    pgbouncer_give_files(proxy, context);
     return resume_all(proxy, error);
+}
+
+static bool pgbouncer_has_ended(const Proxy *proxy)
+{
+    return place_is_deserted(proxy->uri);
 }
 
 const ProxyOperations proxy_pgbouncer = {
@@ -166,6 +174,7 @@ const ProxyOperations proxy_pgbouncer = {
     .restore = pgbouncer_restore,
     .release = pgbouncer_release,
     .let_go = resume_all,
+    .has_ended = pgbouncer_has_ended,
     .show = pgbouncer_show,
     .set = pgbouncer_set,
     .set_back = pgbouncer_set_back,

@@ -197,22 +197,29 @@ int pgbouncer_check_shown(Proxy *proxy, const char *text, char *const *entries, 
     return status;
 }
 
+/* The files as they are now, with those entries moved. */
+static int take(Proxy *proxy, const ConfigFiles *files, char *const *entries, Error *error)
+{
+    return pgbouncer_reload(proxy, entries, error) == 0
+               ? pgbouncer_walk_entries(files->flat, entries, verify_entry, proxy, error)
+               : -1;
+}
+
 static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool keep, Error *error)
 {
-    int status = config_files_write(proxy->store, files, keep, error);
-    if (status == 0) {
-        status = pgbouncer_reload(proxy, entries, error);
-    }
-    return status == 0 ? pgbouncer_walk_entries(files->flat, entries, verify_entry, proxy, error) : status;
+    return config_files_write(proxy->store, files, keep, error) == 0 ? take(proxy, files, entries, error)
+                                                                     : -1;
 }
 
 /* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
- * entries lead where they should. */
+ * entries lead where they should. A PgBouncer that has ended reads the file when it is started again. */
 static int apply_back(Proxy *proxy, ConfigFiles *files, char *const *entries, Error *error)
 {
     Error refused;
-    if (apply(proxy, files, entries, false, &refused) == 0 ||
-        pgbouncer_check_shown(proxy, files->flat, entries, error) == 0) {
+    bool written = config_files_write(proxy->store, files, false, &refused) == 0;
+    if ((written && take(proxy, files, entries, &refused) == 0) ||
+        pgbouncer_check_shown(proxy, files->flat, entries, error) == 0 ||
+        (written && place_is_deserted(proxy->uri))) {
         return 0;
     }
     *error = refused;
@@ -265,16 +272,30 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
     return status;
 }
 
-int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
+static bool may_share(const Proxy *proxy, const ProxyContext *context)
 {
-    bool shared = context->files != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
-    if (shared) {
+    return context->files != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
+}
+
+void pgbouncer_take_files(const Proxy *proxy, const ProxyContext *context)
+{
+    if (may_share(proxy, context)) {
         pthread_mutex_lock(context->files);
     }
-    int status = point_at(proxy, context, error);
-    if (shared) {
+}
+
+void pgbouncer_give_files(const Proxy *proxy, const ProxyContext *context)
+{
+    if (may_share(proxy, context)) {
         pthread_mutex_unlock(context->files);
     }
+}
+
+int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    pgbouncer_take_files(proxy, context);
+    int status = point_at(proxy, context, error);
+    pgbouncer_give_files(proxy, context);
     return status;
 }
 
@@ -293,7 +314,7 @@ static int restore_one(ConfigFiles *files, const json_t *one, Error *error)
     return status;
 }
 
-int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
+static int restore(Proxy *proxy, const json_t *remembered, Error *error)
 {
     const json_t *all = json_object_get(remembered, "entries");
     size_t count = json_array_size(all);
@@ -313,5 +334,13 @@ int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error)
     }
     free(entries);
     config_files_free(&files);
+    return status;
+}
+
+int pgbouncer_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered, Error *error)
+{
+    pgbouncer_take_files(proxy, context);
+    int status = restore(proxy, remembered, error);
+    pgbouncer_give_files(proxy, context);
     return status;
 }

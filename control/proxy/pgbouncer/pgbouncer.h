@@ -97,4 +97,9 @@ int pgbouncer_find_probe(Proxy *proxy, const ProxyContext *context, ProxyReport 
                          Error *error) MUST_CHECK;
 int pgbouncer_remember(Proxy *proxy, json_t **out, Error *error) MUST_CHECK;
 int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error) MUST_CHECK;
-int pgbouncer_restore(Proxy *proxy, const json_t *remembered, Error *error) MUST_CHECK;
+int pgbouncer_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered,
+                      Error *error) MUST_CHECK;
+
+/* From take to give nobody else changes files that this proxy may have in common with others. */
+void pgbouncer_take_files(const Proxy *proxy, const ProxyContext *context);
+void pgbouncer_give_files(const Proxy *proxy, const ProxyContext *context);

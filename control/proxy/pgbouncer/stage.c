@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "block.h"
+#include "place.h"
 #include "text.h"
 
 #define COMMENT ";"
@@ -80,7 +81,11 @@ int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error)
     return stage_set(proxy, NULL, false, error) == 0 ? pgbouncer_read(proxy, files, error) : -1;
 }
 
+/* One that has ended reads its file when it is started again. */
 int stage_strike(Proxy *proxy, Error *error)
 {
-    return stage_set(proxy, NULL, false, error) == 0 ? pgbouncer_reload(proxy, NULL, error) : -1;
+    return stage_set(proxy, NULL, false, error) == 0 &&
+                   (pgbouncer_reload(proxy, NULL, error) == 0 || place_is_deserted(proxy->uri))
+               ? 0
+               : -1;
 }

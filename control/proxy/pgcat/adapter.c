@@ -196,8 +196,9 @@ static int pgcat_point_at(Proxy *proxy, const ProxyContext *context, Error *erro
  * Where letting go leads is the plan's affair. That of a hold that was made again behind the release is of a file that led where
  * clients had gone to: what was remembered before the switch takes its place, for the gate that ends by itself, too.
  */
-static int pgcat_restore(Proxy *proxy, const json_t *remembered, Error *error)
+static int pgcat_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered, Error *error)
 {
+    (void)context;
     static const char *const keys[] = {"pools", "places", "host", "port"};
     json_t *state;
     if (pgcat_load_state(proxy, &state, error) != 0) {
@@ -251,8 +252,9 @@ static int go_on(Proxy *proxy, json_t *state, const Endpoint *to, Error *error)
     return status;
 }
 
-static int pgcat_release(Proxy *proxy, Error *error)
+static int pgcat_release(Proxy *proxy, const ProxyContext *context, Error *error)
 {
+    (void)context;
     json_t *state;
     if (pgcat_load_state(proxy, &state, error) != 0 || state == NULL) {
         return state == NULL && access(proxy->state, F_OK) != 0 ? 0 : -1;
