@@ -22,6 +22,8 @@ CREATE TYPE span AS RANGE (subtype = float8);
 CREATE TYPE pair AS (a int, b text);
 CREATE FUNCTION twice(n int, OUT r int) LANGUAGE sql IMMUTABLE STRICT COST 7 SET search_path = public AS 'SELECT 2 * n';
 CREATE PROCEDURE nothing() LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE PROCEDURE with_arguments(a int, INOUT b text, c numeric(8, 2) DEFAULT 1) LANGUAGE plpgsql AS $$ BEGIN END $$;
+COMMENT ON PROCEDURE with_arguments(int, text, numeric) IS 'has a comment';
 CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 REVOKE ALL ON FUNCTION twice(int) FROM PUBLIC;
 CREATE TABLE "Odd % Schema"."T ""x""" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, m mood DEFAULT 'fine', d percent, h hstore, s span,

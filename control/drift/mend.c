@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queries.h"
+
 typedef enum Case { MISSING, EXTRA, DIFFERS } Case; /* on the target */
 
 typedef struct Row {
@@ -31,8 +33,8 @@ typedef struct Row {
 #define RULE OF_TABLE("pg_rewrite", "ev_class", "rulename")
 #define FUNCTION                                                                                             \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE concat(n.nspname, '.', p.proname, " \
-    "'(', "                                                                                                  \
-    "pg_get_function_identity_arguments(p.oid), ')') = $1 AND p.prokind IN ('f', 'p', 'w')"
+    "'(', " ARGUMENTS("pg_get_function_identity_arguments(p.oid)",                                           \
+                      "p.prokind") ", ')') = $1 AND p.prokind IN ('f', 'p', 'w')"
 #define COLUMN                                                                                               \
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = "    \
     "c.oid "                                                                                                 \

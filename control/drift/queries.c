@@ -258,32 +258,44 @@ const CatalogQuery catalog_queries[] = {
                            "   pg_get_expr(polwithcheck, "
                            "polrelid), ')') FROM o" COMMENT("pg_policy")},
     {"function",
-     "WITH o AS (SELECT p.oid, concat(n.nspname, '.', p.proname, '(', "
-     "pg_get_function_identity_arguments(p.oid), ')') AS object,"
-     "     p.prokind, p.prolang, p.provolatile, p.proparallel, p.proisstrict, p.prosecdef, "
-     "p.proleakproof, p.proconfig,"
-     "     p.prosrc, p.proowner, p.proacl FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-     "WHERE " OURS("n") "     AND " NOT_OF_EXTENSION(
-         "pg_proc",
-         "p.oid") " AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND "
-                  "i.objid = p.oid AND i.deptype = 'i'))"
-                  " SELECT object, 'definition', concat(CASE prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' "
-                  "THEN 'PROCEDURE' WHEN 'w' THEN"
-                  "   'WINDOW FUNCTION' ELSE 'FUNCTION' END, ' (', pg_get_function_arguments(oid), ') "
-                  "RETURNS ', pg_get_function_result(oid),"
-                  "   ' LANGUAGE ', (SELECT lanname FROM pg_language l WHERE l.oid = prolang), ' ', "
-                  "provolatile::text, proparallel::text,"
-                  "   CASE WHEN proisstrict THEN ' STRICT' END, CASE WHEN prosecdef THEN ' SECURITY "
-                  "DEFINER' END,"
-                  "   CASE WHEN proleakproof THEN ' LEAKPROOF' END, ' SET ', array_to_string(proconfig, "
-                  "', ')) FROM o"
-                  " UNION ALL SELECT object, 'body', concat(prosrc, @body@) FROM o WHERE prokind <> 'a'"
-                  " UNION ALL SELECT o.object, 'aggregate of', "
-                  "concat(a.aggtransfn::oid::regprocedure::text, ', ',"
-                  "   a.aggfinalfn::oid::regprocedure::text, ', ', format_type(a.aggtranstype, NULL), ', "
-                  "', a.agginitval)"
-                  "   FROM o JOIN pg_aggregate a ON a.aggfnoid = o.oid" OWNER("o.proowner")
-                      GRANTS("o.proacl", "'f'", "o.proowner") COMMENT("pg_proc")},
+     "WITH o AS (SELECT p.oid, concat(n.nspname, '.', p.proname, '(', " ARGUMENTS(
+         "pg_get_function_identity_arguments(p.oid)",
+         "p.prokind") ", ')') AS object,"
+                      "     p.prokind, p.prolang, p.provolatile, p.proparallel, p.proisstrict, p.prosecdef, "
+                      "p.proleakproof, p.proconfig,"
+                      "     p.prosrc, p.proowner, p.proacl FROM pg_proc p JOIN pg_namespace n ON n.oid = "
+                      "p.pronamespace "
+                      "WHERE " OURS("n") "     AND " NOT_OF_EXTENSION(
+                          "pg_proc",
+                          "p.oid") " AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = "
+                                   "'pg_proc'::regclass AND "
+                                   "i.objid = p.oid AND i.deptype = 'i'))"
+                                   " SELECT object, 'definition', concat(CASE prokind WHEN 'a' THEN "
+                                   "'AGGREGATE' WHEN 'p' "
+                                   "THEN 'PROCEDURE' WHEN 'w' THEN"
+                                   "   'WINDOW FUNCTION' ELSE 'FUNCTION' END, ' (', " ARGUMENTS(
+                                       "pg_get_function_arguments(oid)",
+                                       "prokind") ", ') "
+                                                  "RETURNS ', pg_get_function_result(oid),"
+                                                  "   ' LANGUAGE ', (SELECT lanname FROM pg_language l WHERE "
+                                                  "l.oid = prolang), ' ', "
+                                                  "provolatile::text, proparallel::text,"
+                                                  "   CASE WHEN proisstrict THEN ' STRICT' END, CASE WHEN "
+                                                  "prosecdef THEN ' SECURITY "
+                                                  "DEFINER' END,"
+                                                  "   CASE WHEN proleakproof THEN ' LEAKPROOF' END, ' SET ', "
+                                                  "array_to_string(proconfig, "
+                                                  "', ')) FROM o"
+                                                  " UNION ALL SELECT object, 'body', concat(prosrc, @body@) "
+                                                  "FROM o WHERE prokind <> 'a'"
+                                                  " UNION ALL SELECT o.object, 'aggregate of', "
+                                                  "concat(a.aggtransfn::oid::regprocedure::text, ', ',"
+                                                  "   a.aggfinalfn::oid::regprocedure::text, ', ', "
+                                                  "format_type(a.aggtranstype, NULL), ', "
+                                                  "', a.agginitval)"
+                                                  "   FROM o JOIN pg_aggregate a ON a.aggfnoid = o.oid" OWNER(
+                                                      "o.proowner") GRANTS("o.proacl", "'f'", "o.proowner")
+                                                      COMMENT("pg_proc")},
     {"statistics", "WITH o AS (SELECT s.oid, concat(n.nspname, '.', s.stxname) AS object, s.stxowner "
                    "FROM pg_statistic_ext s"
                    "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS("n") " AND " IS_KEPT(

@@ -6,6 +6,10 @@
 #include "catalogs.h"
 #include "text.h"
 
+/* A list of arguments as all majors write it: from 14 on those of a procedure have IN before them (print_function_arguments). */
+#define ARGUMENTS(list, kind)                                                                                \
+    "CASE WHEN " kind " = 'p' THEN regexp_replace(" list ", '(^|, )IN ', '\\1', 'g') ELSE " list " END"
+
 typedef struct CatalogQuery {
     const char *kind;
     const char *sql; /* with words in @ for what versions and options decide */
