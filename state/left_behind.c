@@ -395,7 +395,7 @@ static int check_moved(Database *target, const char *migration, const Text array
     if (conflict == NULL) {
         return 0;
     }
-    error_set(error, ERROR_STATE, "%s", conflict);
+    error_set(error, ERROR_STATE, "what is moved has changed: %s", conflict);
     free(conflict);
     return error_hint(error, "Give it the name and the place back that it had, at the source.");
 }

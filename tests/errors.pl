@@ -1,6 +1,8 @@
 #!/usr/bin/perl
 # errors.pl FOLDER-OF-THE-SOURCES: the table of errors (common/kinds) and the messages in the sources fit together: no number
-# stands twice, all words of the table stand in a message of error_set, and no message is claimed by two rows. With --list it
+# stands twice, all words of the table stand in a message of error_set, no message is claimed by two rows, and each that says
+# something of its own has a row; those that have none hand on what a server or another program said (its SQLSTATE and the class of
+# the error tell their number), or say that the command was interrupted. With --list it
 # prints each message with its number, "-" for those that have that of their ErrorCode.
 use strict;
 use warnings;
@@ -19,6 +21,13 @@ sub joined
     my $whole = '';
     while ($text =~ /\G\s*(?:($string)|[A-Z_][A-Za-z_0-9]*)/gc) { $whole .= defined $1 ? substr($1, 1, -1) : ' ' }
     return $whole;
+}
+
+# Whether there are words in it, other than those of an interruption, which has one cause and one cure.
+sub says_something
+{
+    my ($message) = @_;
+    return ($message =~ s/%(?:\.?[\d*]*)?(?:l*|z|t)[a-z]//gr) =~ /[A-Za-z]/ && $message !~ /^(?:the check was )?interrupted\b/;
 }
 
 my (%row_of, %title, @words);
@@ -49,6 +58,7 @@ foreach my $folder (qw(common proto applier control state decoder)) {
                 $found{"@$words"} = 1;
             }
             my @numbers = sort keys %claims;
+            fail("no row of common/kinds is about \"$message\" ($file)") if !@numbers && says_something($message);
             fail("PST-" . join(' and PST-', @numbers) . " both claim \"$message\" ($file)") if @numbers > 1;
             print((@numbers ? "PST-$numbers[0]" : '-'), "\t$file\t$message\n") if defined $list;
         }

@@ -101,7 +101,21 @@ static const ErrorKind kinds[] = {
      "Do not mend it by hand. If the target was restored, `penstock finish --abandon` and begin anew.",
      WORDS("is not an LSN", "is no position of the WAL", "the position of the slot is not known",
            "is not in penstock.snapshot", "do not belong together",
-           "lanes %d and %d stand on different sides", "is gone from the state", "is not a snapshot")},
+           "lanes %d and %d stand on different sides", "is gone from the state", "is not a snapshot",
+           "by which a table is copied, are not known")},
+    {1421, "What is moved is not what the first copy chose",
+     "A table was renamed, or made anew, so that by `--only`, `--exclude` or `--schema-only` it would stay "
+     "behind now, with rows of it on the target.",
+     "Give it the name and the place back that it had, at the source.", WORDS("what is moved has changed")},
+    {1422, "A row has no place in the ranges that its table is copied by",
+     "The column by whose ranges the table is cut has another type at the source than when the copy began.",
+     "`penstock copy` copies the table anew once its definition is the same on both sides: `penstock status "
+     "--schema`.",
+     WORDS("has no key of the type by whose ranges")},
+    {1423, "A row of a copy is not as its format says",
+     "What the source sent in COPY's binary format was cut off, or changed on its way.",
+     "The table was not written. Run `penstock copy` again; if it is the same table each time, report it.",
+     WORDS("a row in binary is not as")},
 };
 
 ERROR_SECTION(error_section_copy);

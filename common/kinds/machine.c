@@ -10,7 +10,7 @@ static const ErrorKind kinds[] = {
     {2001, "Out of memory", "The system gave no memory.",
      "What a program takes is bounded (`--memory`); see what else runs there, and the limits of the service "
      "(`MemoryMax`).",
-     WORDS("no memory for", "out of memory")},
+     WORDS("no memory for", "out of memory", "setting %s: %s")},
     {2002, "A thread, process or descriptor could not be had",
      "A limit of the system or of the service has been reached.",
      "`ulimit -a`, `TasksMax` and `LimitNOFILE` of the service.",
@@ -24,12 +24,18 @@ static const ErrorKind kinds[] = {
            "cannot %s \"%s\"")},
     {2004, "A file cannot be read", "It is not there, or the user may not read it.",
      "The message has the system's own words.",
-     WORDS("cannot read %s: %s", "reading %s: %s", "\"%s\" cannot be read: %s")},
+     WORDS("cannot read %s: %s", "reading %s: %s", "\"%s\" cannot be read: %s", "cannot open %s: %s",
+           "cannot open \"%s\": %s")},
     {2005, "Another program failed",
      "One that Penstock runs (ssh, docker, a command that reloads a proxy) ended with an error, or not in "
      "time.",
      "What it said is in the message; try it by hand.",
      WORDS("failed with status %d", "has not ended within")},
+    {2006, "The system gives no random number",
+     "getrandom() failed: something forbids it, as a container may.",
+     "Allow the system call `getrandom`, and run the command again.", WORDS("gives no random number")},
+    {2007, "The applier's program cannot be run", "`penstock-applier` is not beside `penstock` nor on PATH.",
+     "Install both programs of one release.", WORDS("program cannot be run")},
 };
 
 ERROR_SECTION(error_section_machine);

@@ -91,6 +91,11 @@ static const ErrorKind kinds[] = {
      "The message names its log. See that the port is free; `--undo` takes a hold back whether it answers or "
      "not.",
      WORDS("the gate cannot have port", "cannot start the gate", "the gate on port")},
+    {1315, "A user would be turned away by the other server",
+     "Whoever is logged in now would not get into the server that is switched to: pg_hba.conf there, a "
+     "password, or a role that is missing.",
+     "The message says who, and why. Mend it there; `logins=accept` behind the `--proxy` goes on without.",
+     WORDS("would be turned away")},
 };
 
 ERROR_SECTION(error_section_proxy);

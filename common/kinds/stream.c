@@ -12,7 +12,8 @@ static const ErrorKind kinds[] = {
      "lost to the stream.",
      "Changes cannot be followed any more: `penstock finish --abandon`, and begin anew. If the old primary "
      "still runs, lead `--source` back to it.",
-     WORDS("the source has no replication slot", "is gone from the source: changes since")},
+     WORDS("the source has no replication slot", "does not exist on the source",
+           "is gone from the source: changes since")},
     {1502, "The slot has moved past what the target has",
      "Somebody has advanced it, or the target went back to an older state.",
      "What lies between is lost to the stream: begin anew. A target that was restored from a backup cannot "
@@ -42,7 +43,7 @@ static const ErrorKind kinds[] = {
      "A frame's checksum, size or order is wrong: a fault on the way, in memory, or in Penstock.",
      "Nothing of it was applied; the applier asks for it again. If it is the same place each time, report "
      "what `penstock-applier --dump` says of it.",
-     WORDS("has checksum", "the payload inflate to", "of payload cannot inflate", "zstd at byte",
+     WORDS("has checksum", "the payload inflate to", "of payload cannot inflate", "zstd at byte", "zstd: %s",
            "the zstd stream ends", "the stream starts again in mid-connection", "no frame can be read after",
            "not a frame of penstock's wire format", "a plain payload has", "codec %u is not known",
            "the stream did not start with a hello", "which is neither data")},
@@ -59,6 +60,36 @@ static const ErrorKind kinds[] = {
     {1511, "The applier was stopped", "A signal ended it in the middle of a batch, which was rolled back.",
      "Start `penstock follow` again: it goes on where it stopped.",
      WORDS("stopped while waiting", "stopped in the middle of a batch")},
+    {1512, "The records of the stream do not fit together",
+     "A transaction, a table's description or a row in the stream contradicts what came before it: a fault "
+     "in "
+     "Penstock, or a plugin of another version.",
+     "Nothing of it was applied. See that plugin and programs are of one release; then report what "
+     "`penstock-applier --dump` says of that place.",
+     WORDS("has not been described", "rows have %u columns, the relation", "is numbered %",
+           "follows change %", "cannot stand %s", "cannot stand there", "commit counts %",
+           "the commit record at %s", "cell more than the row", "row has %u of %u cells",
+           "came before its description", "was not described before its changes", "columns, it has %u",
+           "byte %td: %s", "would have been left out", "a transaction cannot be %")},
+    {1513, "The plugin cannot write what the server gave it",
+     "The plugin in the source's server met a transaction, a relation or an option that the wire format has "
+     "no place for.",
+     "Nothing was left out: the stream stands. The source's log has the same message with the relation and "
+     "the LSN; report it.",
+     WORDS("codec %d is not known", "zstd level %d", "cannot be written %s", "follows one that ended at",
+           "are not numbered upwards from 1", "ends a transaction that began as", "no row has kind %d")},
+    {1514, "A change came without its key",
+     "The source left out a key value that is stored out of line: servers older than 11.15 do.",
+     "Update the source's server to its newest minor version, or shorten those keys.",
+     WORDS("came without its key column")},
+    {1515, "A column comes in a format that the target's type does not have",
+     "The type is built in at the source and is none, or another one, on the target.",
+     "Give the column on the target the type that it has at the source, and start `penstock follow` again.",
+     WORDS("comes in binary format")},
+    {1516, "The source's position makes no sense",
+     "The server answered the question for its WAL position with something else: a pooler or a proxy may "
+     "stand between.",
+     "Let `--source` lead to the server itself.", WORDS("gave a position that is none")},
 };
 
 ERROR_SECTION(error_section_stream);

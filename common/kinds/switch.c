@@ -93,6 +93,17 @@ static const ErrorKind kinds[] = {
      WORDS("not confirmed: nothing was done", "nothing was written")},
     {1819, "The sessions of the server cannot be seen", "`pg_stat_activity` shows too little to the role.",
      "GRANT pg_monitor, or use a superuser.", WORDS("does not show its sessions")},
+    {1820, "Another run holds the switch's journal",
+     "A cutover or rollback of this migration runs on this host.",
+     "`penstock status` shows it. Wait for its end; one that hangs may be ended, and `--resume` goes on.",
+     WORDS("another run of this migration's switch")},
+    {1821, "Nobody applies", "The slot is there, and no applier reads from it.",
+     "Start `penstock follow`, wait until it has caught up, and try again.",
+     WORDS("slot \"%s\" is not in use")},
+    {1822, "Applications would miss what stays behind",
+     "By `--only`, `--exclude` or `--schema-only` of the first copy, some relations are not moved.",
+     "If that is meant: `--accept-left-behind`. `penstock.left_behind` on the target has the whole list.",
+     WORDS("not everything is moved")},
 };
 
 ERROR_SECTION(error_section_switch);

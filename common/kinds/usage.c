@@ -74,7 +74,8 @@ static const ErrorKind kinds[] = {
            "penstock ddl takes list, apply", "penstock proxy set wants one --proxy",
            "--undo takes the last one back", "--primary is missing", "--proxy is missing",
            "is empty, larger than %d bytes, or no text", "-address wants HOST:PORT",
-           "is neither stop, overwrite or skip", "--log-format is text, logfmt or json")},
+           "--as-target-role is about the statement of edit", "is neither stop, overwrite or skip",
+           "--log-format is text, logfmt or json")},
     {1116, "This is not the database that the migration came from",
      "`--source` leads to another server or another database than when the migration began.",
      "Correct `--source`, or `--migration` if there are several.",
@@ -89,6 +90,16 @@ static const ErrorKind kinds[] = {
      "pg_wal_replay_resume() TO the role.",
      WORDS("--read-from names no standby", "--read-from names a standby of another system",
            "may not pause the standby's replay")},
+    {1118, "The way back would lead to another database",
+     "`--reverse-conninfo` names a database, and it is not the one that the migration goes to.",
+     "Leave `dbname` out of it, or name the target's.", WORDS("--reverse-conninfo leads to database")},
+    {1119, "A rate is no number of bytes",
+     "`--rate` was given something that is no number of bytes, with or without a unit.",
+     "`--rate 20MB`, or `--rate 0` for none.", WORDS("--rate wants bytes per second")},
+    {1120, "What is to be shown is no frame",
+     "`penstock-applier --dump` reads frames as pg_recvlogical wrote them, or lines of hexadecimal digits.",
+     "Make them with `pg_recvlogical -f`, or with `SELECT data FROM pg_logical_slot_peek_binary_changes(…)`.",
+     WORDS("not a line of hexadecimal digits")},
 };
 
 ERROR_SECTION(error_section_usage);

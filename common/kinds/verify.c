@@ -31,6 +31,10 @@ static const ErrorKind kinds[] = {
      "`penstock verify` lists them, `penstock verify --repair` makes them right while clients go on at the "
      "source.",
      WORDS("from the source since the last comparison")},
+    {1907, "A comparison has no whole answer",
+     "A server gave fewer rows than it was asked for, or the time that was given was over.",
+     "What was compared so far is kept; run `penstock verify` again.",
+     WORDS("tables gave fewer rows", "no more time to compare")},
 };
 
 ERROR_SECTION(error_section_verify);

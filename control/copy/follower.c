@@ -70,7 +70,7 @@ static int start(Follower *follower, Error *error)
         become(follower->settings, applier, parent);
     }
     if (pid < 0) {
-        return error_set(error, ERROR_SYSTEM, "cannot run " APPLIER_NAME ": %s", strerror(errno));
+        return error_set(error, ERROR_SYSTEM, "the applier's program cannot be run: %s", strerror(errno));
     }
     follower->pid = pid;
     return 0;

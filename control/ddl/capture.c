@@ -90,7 +90,7 @@ static int make_token(char out[2 * TOKEN_BYTES + 1], Error *error)
 {
     unsigned char bytes[TOKEN_BYTES];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        return error_set(error, ERROR_SYSTEM, "getrandom: %s", strerror(errno));
+        return error_set(error, ERROR_SYSTEM, "the system gives no random number");
     }
     for (size_t i = 0; i < sizeof bytes; i++) {
         out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];

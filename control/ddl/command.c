@@ -90,7 +90,7 @@ static int read_file(const char *path, char **out, Error *error)
 {
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        return error_set(error, ERROR_USAGE, "%s: %s", path, strerror(errno));
+        return error_set(error, ERROR_USAGE, "cannot open %s: %s", path, strerror(errno));
     }
     char *text = calloc(1, MOST_BYTES + 1);
     if (text == NULL) {

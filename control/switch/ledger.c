@@ -115,8 +115,11 @@ int ledger_open(const char *migration, const char *source_system, Ledger **out, 
     int fd = open_locked(path);
     if (fd < 0) {
         bool taken = errno == EWOULDBLOCK;
-        error_set(error, taken ? ERROR_STATE : ERROR_SYSTEM, "%s %s: %s",
-                  taken ? "another run has" : "cannot open", path, strerror(errno));
+        if (taken) {
+            error_set(error, ERROR_STATE, "another run of this migration's switch has %s open", path);
+        } else {
+            error_set(error, ERROR_SYSTEM, "cannot open %s: %s", path, strerror(errno));
+        }
         free(path);
         return -1;
     }

@@ -66,7 +66,7 @@ static int large_sentence(Cutover *cutover, char **out, Error *error)
 
 static int refuse(const char *first, Error *error)
 {
-    error_set(error, ERROR_STATE, "%.700s", first);
+    error_set(error, ERROR_STATE, "not everything is moved: %.700s", first);
     return error_hint(
         error,
         "As --only, --exclude and --schema-only of the first copy said: after the switch applications do "

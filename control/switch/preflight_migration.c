@@ -148,12 +148,13 @@ int check_slot(Cutover *cutover, Error *error)
     if (streaming) {
         return 0;
     }
-    error_set(error, ERROR_STATE, "slot \"%s\" %s", cutover->migration.slot_name,
-              exists ? "is not in use" : "does not exist on the source");
-    return exists ? error_hint(error, "Start penstock follow and let it catch up.")
-                  : error_hint(error,
-                               "The changes since it was lost are gone: penstock finish --abandon, empty the "
-                               "target, and penstock copy again.");
+    if (exists) {
+        error_set(error, ERROR_STATE, "slot \"%s\" is not in use", cutover->migration.slot_name);
+        return error_hint(error, "Start penstock follow and let it catch up.");
+    }
+    error_set(error, ERROR_STATE, "slot \"%s\" does not exist on the source", cutover->migration.slot_name);
+    return error_hint(error, "The changes since it was lost are gone: penstock finish --abandon, empty the "
+                             "target, and penstock copy again.");
 }
 
 /*

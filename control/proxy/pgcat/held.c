@@ -18,8 +18,9 @@ int pgcat_load_state(Proxy *proxy, json_t **state, Error *error)
 {
     *state = NULL;
     if (access(proxy->state, F_OK) != 0) {
-        return errno == ENOENT ? 0
-                               : error_set(error, ERROR_SYSTEM, "\"%s\": %s", proxy->state, strerror(errno));
+        return errno == ENOENT
+                   ? 0
+                   : error_set(error, ERROR_SYSTEM, "cannot open \"%s\": %s", proxy->state, strerror(errno));
     }
     json_error_t where;
     *state = json_load_file(proxy->state, 0, &where);
