@@ -11,8 +11,9 @@ make_workspace()
     mkdir "$workspace/state"
     cp "$root_folder/state/schema.sql" "$workspace/state/"
     cp -R "$root_folder/docs" "$workspace/docs"
+    cp "$root_folder/README.md" "$workspace/"
     chmod 755 "$workspace"
-    chmod -R a+rX "$workspace/t" "$workspace/state" "$workspace/docs"
+    chmod -R a+rX "$workspace/t" "$workspace/state" "$workspace/docs" "$workspace/README.md"
     if [ "$(id -u)" = 0 ]; then
         chown "$test_user" "$workspace"
     fi
