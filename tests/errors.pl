@@ -58,7 +58,7 @@ foreach my $folder (qw(common proto applier control state decoder)) {
                 $found{"@$words"} = 1;
             }
             my @numbers = sort keys %claims;
-            fail("no row of common/kinds is about \"$message\" ($file)") if !@numbers && says_something($message);
+            fail("no row of common/kinds has words of \"$message\" ($file): it needs a cause and a cure") if !@numbers && says_something($message);
             fail("PST-" . join(' and PST-', @numbers) . " both claim \"$message\" ($file)") if @numbers > 1;
             print((@numbers ? "PST-$numbers[0]" : '-'), "\t$file\t$message\n") if defined $list;
         }

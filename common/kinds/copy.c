@@ -102,7 +102,7 @@ static const ErrorKind kinds[] = {
      WORDS("is not an LSN", "is no position of the WAL", "the position of the slot is not known",
            "is not in penstock.snapshot", "do not belong together",
            "lanes %d and %d stand on different sides", "is gone from the state", "is not a snapshot",
-           "by which a table is copied, are not known")},
+           "is no mark of what is defined", "by which a table is copied, are not known")},
     {1421, "What is moved is not what the first copy chose",
      "A table was renamed, or made anew, so that by `--only`, `--exclude` or `--schema-only` it would stay "
      "behind now, with rows of it on the target.",
@@ -115,7 +115,7 @@ static const ErrorKind kinds[] = {
     {1423, "A row of a copy is not as its format says",
      "What the source sent in COPY's binary format was cut off, or changed on its way.",
      "The table was not written. Run `penstock copy` again; if it is the same table each time, report it.",
-     WORDS("a row in binary is not as")},
+     WORDS("a row in binary is not as", "came to their place")},
 };
 
 ERROR_SECTION(error_section_copy);

@@ -104,6 +104,11 @@ static const ErrorKind kinds[] = {
      "By `--only`, `--exclude` or `--schema-only` of the first copy, some relations are not moved.",
      "If that is meant: `--accept-left-behind`. `penstock.left_behind` on the target has the whole list.",
      WORDS("not everything is moved")},
+    {1823, "Tables were made after the way back was",
+     "The target has tables that the publication for the way back does not have: rows in them would not come "
+     "back.",
+     "Nothing has been switched: run the command again, which makes the way back anew.",
+     WORDS("the way back was made before these tables were")},
 };
 
 ERROR_SECTION(error_section_switch);
