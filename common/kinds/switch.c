@@ -109,6 +109,13 @@ static const ErrorKind kinds[] = {
      "back.",
      "Nothing has been switched: run the command again, which makes the way back anew.",
      WORDS("the way back was made before these tables were")},
+    {1824, "Clients of a proxy that leads to the wrong side are kept",
+     "A proxy's configuration leads elsewhere than the journal says: letting its clients go on would have "
+     "them "
+     "write there.",
+     "`penstock proxy show` says where it leads; put that right, then `penstock cutover --resume` or "
+     "`--undo`.",
+     WORDS("clients of a proxy that leads to the wrong side")},
 };
 
 ERROR_SECTION(error_section_switch);
