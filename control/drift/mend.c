@@ -29,6 +29,11 @@ typedef struct Row {
     " JOIN pg_namespace n ON n.oid = c.relnamespace "                                                        \
     "WHERE concat(n.nspname, '.', c.relname, ' ', o." name ") = $1"
 #define CONSTRAINT OF_TABLE("pg_constraint", "conrelid", "conname")
+/* A key of a partition that is like its parent's is to be a part of that: its index says so, and nothing is dropped. */
+#define NOT_OF_PARENT                                                                                        \
+    " AND NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_constraint p ON p.conrelid = h.inhparent AND "       \
+    "p.contype = o.contype AND pg_get_constraintdef(p.oid) = pg_get_constraintdef(o.oid) WHERE h.inhrelid "  \
+    "= o.conrelid AND o.contype IN ('p', 'u'))"
 #define TRIGGER OF_TABLE("pg_trigger", "tgrelid", "tgname")
 #define RULE OF_TABLE("pg_rewrite", "ev_class", "rulename")
 #define FUNCTION                                                                                             \
@@ -78,6 +83,11 @@ typedef struct Row {
 
 static const Row rows[] = {
     {"index", NULL, MISSING, false, MISSING_INDEX},
+    {"index", "part of", MISSING, false,
+     "SELECT format('ALTER INDEX %I.%I ATTACH PARTITION %I.%I', pn.nspname, p.relname, n.nspname, c.relname) "
+     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_inherits h ON h.inhrelid = c.oid "
+     "JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace "
+     "WHERE concat(n.nspname, '.', c.relname) = $1"},
     {"index", NULL, EXTRA, true, "SELECT format('DROP INDEX %I.%I', n.nspname, c.relname)" INDEX},
     {"index", "definition", DIFFERS, false,
      "SELECT format('DROP INDEX %I.%I; %s', n.nspname, c.relname, pg_get_indexdef(c.oid))" INDEX},
@@ -85,7 +95,8 @@ static const Row rows[] = {
      "SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, o.conname, "
      "pg_get_constraintdef(o.oid))" CONSTRAINT},
     {"constraint", NULL, EXTRA, true,
-     "SELECT format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, o.conname)" CONSTRAINT},
+     "SELECT format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, o.conname)" CONSTRAINT
+         NOT_OF_PARENT},
     {"constraint", "definition", DIFFERS, false,
      "SELECT format('ALTER TABLE %1$I.%2$I DROP CONSTRAINT %3$I, ADD CONSTRAINT %3$I %4$s', n.nspname, "
      "c.relname, o.conname, "
