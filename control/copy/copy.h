@@ -88,6 +88,9 @@ int copy_remember(Copy *copy, Error *error) MUST_CHECK;
  * anything from nothing to all of it may be there.
  */
 int copy_step_slot(Copy *copy, bool repeated, Error *error) MUST_CHECK;
+
+/* ERROR_STATE when the migration's slot was made, and is gone: before and after each step, for a copy may take days. */
+int copy_check_slot(Copy *copy, Error *error) MUST_CHECK;
 int copy_step_schema(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_plan(Copy *copy, bool repeated, Error *error) MUST_CHECK;
 int copy_step_data(Copy *copy, bool repeated, Error *error) MUST_CHECK;

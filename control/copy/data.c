@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "carry.h"
 #include "copiers.h"
+#include "gone.h"
 #include "governor.h"
 #include "jobs.h"
 #include "post_data.h"
@@ -157,6 +158,9 @@ int copy_step_data(Copy *copy, bool repeated, Error *error)
 {
     Data data = {.copy = copy};
     (void)repeated;
+    if (!copy->again && !copy_captures(copy) && gone_forget(copy, error) != 0) {
+        return -1;
+    }
     if (make_keys_of_parts(copy, error) != 0 || set_limits(copy, error) != 0) {
         return -1;
     }

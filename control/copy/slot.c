@@ -154,6 +154,14 @@ int slot_exists(Database *source, const char *name, bool *exists, Error *error)
                           "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, name);
 }
 
+int slot_is_kept(Database *source, const char *name, bool *kept, Error *error)
+{
+    return database_found(source, kept, error,
+                          "SELECT 1 FROM pg_catalog.pg_replication_slots AS s WHERE slot_name = $1"
+                          "   AND pg_catalog.to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'",
+                          1, name);
+}
+
 int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error)
 {
     double start = clock_seconds();

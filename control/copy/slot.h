@@ -48,6 +48,9 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
 /* Whether a slot of this name is there. */
 int slot_exists(Database *source, const char *name, bool *exists, Error *error) MUST_CHECK;
 
+/* Whether it is, and has its WAL: from 13 on a server may take that away (max_slot_wal_keep_size). */
+int slot_is_kept(Database *source, const char *name, bool *kept, Error *error) MUST_CHECK;
+
 /*
  * Drops the slot if it is there, ending a left-over session of ours that holds it. Waits for at most
  * timeout_seconds.

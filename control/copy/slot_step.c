@@ -56,16 +56,20 @@ static int make_slot(Copy *copy, Slot *slot, Error *error)
     return status;
 }
 
-static int check_slot_kept(Copy *copy, Error *error)
+int copy_check_slot(Copy *copy, Error *error)
 {
-    bool exists = false;
-    if (slot_exists(copy->source, copy->migration.slot_name, &exists, error) != 0) {
+    bool kept = false;
+    if (copy->migration.slot_lsn == LSN_INVALID) {
+        return 0;
+    }
+    if (slot_is_kept(copy->source, copy->migration.slot_name, &kept, error) != 0) {
         return -1;
     }
-    if (!exists) {
-        error_set(error, ERROR_STATE,
-                  "replication slot %s is gone from the source: changes since %s are lost",
-                  copy->migration.slot_name, "the beginning of the copy");
+    if (!kept) {
+        error_set(
+            error, ERROR_STATE,
+            "replication slot %s is gone from the source: changes since the beginning of the copy are lost",
+            copy->migration.slot_name);
         return error_hint(error, "start over: penstock finish, empty the target, penstock copy");
     }
     return 0;
@@ -108,9 +112,7 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
     Slot slot = {0};
     (void)repeated;
     if (migration->slot_lsn != LSN_INVALID) {
-        return check_slot_kept(copy, error) == 0 && ddl_note_key(copy, error) == 0
-                   ? note_first_xid(copy, error)
-                   : -1;
+        return ddl_note_key(copy, error) == 0 ? note_first_xid(copy, error) : -1;
     }
     if (clear_slot(copy, migration->slot_name, error) != 0 ||
         state_journal(copy->target, migration->name, "copy", "slot-create", "begin", NULL, error) != 0 ||

@@ -19,6 +19,7 @@
 #include "lsn.h"
 #include "number.h"
 #include "past_slot.h"
+#include "running.h"
 #include "session.h"
 #include "standby.h"
 
@@ -293,6 +294,10 @@ static int make_current(Snapshots *snapshots, Error *error)
 {
     Database *holder = NULL;
     Taken taken = {0};
+    /* Before it is taken: when the stream has come to the snapshot, it has passed the record. */
+    if (snapshots->number > 0 && snapshots->copy->options->cycle < RUNNING_SHORT_CYCLE) {
+        running_note(snapshots->copy);
+    }
     int status =
         session_open(standby_uri(snapshots->copy), DATABASE_SOURCE, "copy snapshot", NULL, &holder, error);
     if (status == 0) {

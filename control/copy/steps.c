@@ -243,6 +243,9 @@ static int run_step(Copy *copy, const Step *step, Error *error)
 
 int steps_run(Copy *copy, Error *error)
 {
+    if (copy_check_slot(copy, error) != 0) {
+        return -1;
+    }
     if (copy->again && do_step(copy, &again, false, error) != 0) {
         return -1;
     }
@@ -253,7 +256,7 @@ int steps_run(Copy *copy, Error *error)
         return 0;
     }
     for (size_t i = 0; i < STEPS; i++) {
-        if (run_step(copy, &steps[i], error) != 0) {
+        if (run_step(copy, &steps[i], error) != 0 || copy_check_slot(copy, error) != 0) {
             return -1;
         }
         if (i == 0 && copy->migration.phase == PHASE_CREATED) {

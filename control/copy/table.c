@@ -175,6 +175,8 @@ static int lock_table(Database *source, const char *schema, const char *table, b
     *gone = status != 0 && strcmp(error->sqlstate, "42P01") == 0;
     if (*gone) {
         error_set(error, ERROR_SOURCE, "it is gone from the source since the copy began");
+        status =
+            error_hint(error, "If it is to go, drop it on the target, too, and run the same command again.");
     }
     return status;
 }
