@@ -1,6 +1,6 @@
 /*
- * One row of totals, one row per build, and one row written, every two seconds: whatever the number of tables, that is little
- * beside a copy. The sums are over the index of penstock.schema_object by migration.
+ * One row per build, and one row written, every two seconds. The totals are sums over all objects and tables, which for some hundred
+ * thousand take a second: they are asked for so seldom that they take a fiftieth of the time at most, whatever the number.
  */
 #include "teller.h"
 
@@ -8,16 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "query.h"
 #include "session.h"
 #include "text.h"
 
-#define LIMIT_MS 1000 /* of each question: the main thread asks */
+#define LIMIT_MS 1000        /* of each question: the main thread asks */
+#define TOTALS_LIMIT_MS 5000 /* of the one for totals */
+#define TOTALS_SHARE 50      /* its time, and so many times that until it is asked again */
 #define BUILDS_SHOWN 8
 
 struct Teller {
     const Copy *copy;
-    Database *target; /* NULL: it could not be had */
+    Database *target;        /* NULL: it could not be had */
+    double totals_wanted_at; /* clock_seconds */
 };
 
 /*
@@ -53,15 +57,21 @@ static const char write_sql[] =
     " SELECT name, $2::jsonb, clock_timestamp() FROM penstock.migration WHERE name = $1"
     " ON CONFLICT (migration) DO UPDATE SET said = excluded.said, updated_at = excluded.updated_at";
 
-static int ask(Database *target, const char *sql, const char *const *values, int count, PGresult **out)
+static int ask_within(Database *target, int limit_ms, const char *sql, const char *const *values, int count,
+                      PGresult **out)
 {
     Error ignored;
     const Query query = {.sql = sql,
                          .values = values,
                          .count = count,
                          .what = "how far the copy is",
-                         .limits = query_within(LIMIT_MS)};
+                         .limits = query_within(limit_ms)};
     return query_run(target, &query, out, &ignored);
+}
+
+static int ask(Database *target, const char *sql, const char *const *values, int count, PGresult **out)
+{
+    return ask_within(target, LIMIT_MS, sql, values, count, out);
 }
 
 static void take_builds(const Teller *teller)
@@ -82,11 +92,19 @@ static void take_builds(const Teller *teller)
 
 enum { INDEX_BYTES, INDEXES_DONE, OBJECTS, OBJECTS_DONE, KEY_BYTES, KEYS_DONE, LAG, NUMBERS };
 
-static void take_totals(const Teller *teller)
+static void take_totals(Teller *teller)
 {
     PGresult *row = NULL;
     Progress *progress = teller->copy->progress;
-    if (ask(teller->target, totals_sql, &teller->copy->settings->migration, 1, &row) != 0) {
+    double began = clock_seconds();
+    if (began < teller->totals_wanted_at) {
+        return;
+    }
+    int status =
+        ask_within(teller->target, TOTALS_LIMIT_MS, totals_sql, &teller->copy->settings->migration, 1, &row);
+    double now = clock_seconds();
+    teller->totals_wanted_at = now + TOTALS_SHARE * (now - began);
+    if (status != 0) {
         return;
     }
     int64_t numbers[NUMBERS];
@@ -134,6 +152,8 @@ Teller *teller_new(const Copy *copy)
     if (session_open(copy->settings->target, DATABASE_TARGET, "copy progress", NULL, &teller->target,
                      &ignored) != 0) {
         teller->target = NULL;
+    } else {
+        (void)!database_execute(teller->target, &ignored, "SET max_parallel_workers_per_gather = 0", 0);
     }
     progress_teller(copy->progress, tell, teller);
     return teller;
