@@ -52,14 +52,23 @@ static int find_rows(const PGresult *result, int first, int number)
     return row;
 }
 
-static bool has_column(const PGresult *result, int first, int end, const char *name)
+/* Its row, or end. */
+static int find_column(const PGresult *result, int first, int end, const char *name)
 {
-    for (int row = first; row < end; row++) {
-        if (strcmp(PQgetvalue(result, row, COLUMN), name) == 0) {
-            return true;
-        }
+    int row = first;
+    while (row < end && strcmp(PQgetvalue(result, row, COLUMN), name) != 0) {
+        row++;
     }
-    return false;
+    return row;
+}
+
+/*
+ * Send functions give text in client_encoding, which is UTF8, or that of an SQL_ASCII database (session_settings.h): then nothing is
+ * translated.
+ */
+static bool is_sent_as_stored(const char *encoding)
+{
+    return strcmp(encoding, "UTF8") == 0 || strcmp(encoding, "SQL_ASCII") == 0;
 }
 
 static void problem(Described *table, const char *format, const char *what)
@@ -100,7 +109,12 @@ static int take_columns(ComparePair *pair, Forms *forms, Described *table, const
         }
         column->form = form.sql;
         column->bytes = form.bytes;
-        if (!has_column(target, t, t_end, column->name)) {
+        int there = find_column(target, t, t_end, column->name);
+        column->sent =
+            there < t_end && strcmp(PQgetvalue(target, there, TYPE), PQgetvalue(source, row, TYPE)) == 0
+                ? form.sent
+                : NULL;
+        if (there == t_end) {
             problem(table, "column \"%s\" is missing on the target", column->name);
         }
     }
@@ -115,6 +129,7 @@ static int describe_one(ComparePair *pair, Forms *forms, Described *table, const
     }
     const char *here = PQgetvalue(source, s, ENCODING), *there = PQgetvalue(target, t, ENCODING);
     table->subject.to_utf8 = strcmp(here, there) != 0 && strcmp(here, "SQL_ASCII") != 0;
+    table->subject.sent = strcmp(here, there) == 0 && is_sent_as_stored(here);
     table->subject.partitioned =
         PQgetvalue(source, s, KIND)[0] == 'p' || PQgetvalue(target, t, KIND)[0] == 'p';
     return take_columns(pair, forms, table, source, s, s_end, target, t, t_end, error);

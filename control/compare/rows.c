@@ -216,14 +216,13 @@ static int find_parts(ComparePair *pair, const CompareSubject *subject, const ch
     return show_digits(pair, "0", error);
 }
 
-/* Who repairs wants many at once: as many as are in so many rows. */
-static int most_buckets(const CompareSubject *subject, const CompareTable *table)
+/* As many as have the rows that are to be listed, each at least one; but no more than are in so many rows. */
+static int most_buckets(const CompareTable *table, int max_keys)
 {
+    int wanted = max_keys < BUCKETS_LISTED ? BUCKETS_LISTED : max_keys > BUCKETS ? BUCKETS : max_keys;
     int64_t rows = table->source_rows > table->target_rows ? table->source_rows : table->target_rows;
     int64_t most = ROWS_LOOKED_AT / (rows / BUCKETS + 1);
-    return !subject->key_parts || most < BUCKETS_LISTED ? BUCKETS_LISTED
-           : most > BUCKETS                             ? BUCKETS
-                                                        : (int)most;
+    return most < BUCKETS_LISTED ? BUCKETS_LISTED : most > wanted ? wanted : (int)most;
 }
 
 int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, CompareTable *table,
@@ -237,7 +236,7 @@ int rows_find(ComparePair *pair, const CompareSubject *subject, int max_keys, Co
         return -1;
     }
     Text buckets = {0};
-    int most = most_buckets(subject, table);
+    int most = most_buckets(table, max_keys);
     table->more_keys = buckets_find(source, target, most, &buckets) > most;
     const char *values[1] = {buckets.data};
     PQclear(source);

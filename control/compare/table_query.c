@@ -1,9 +1,12 @@
 /*
- *     hashtextextended(ROW(a, float8send(b), c)::text, 0)
+ *     hash_array_extended(ARRAY[record_send(ROW(a, b, ROW(c)::text))], 0)     as send functions give it: c is of a user's type
+ *     hashtextextended(ROW(a, float8send(b), c)::text, 0)                     as text
  *
- * ROW(…)::text tells NULL from '' and one column from the next. hashtextextended gives the same on 11 to 18
- * for the same bytes, so with equal encodings the text is hashed as it is; else what UTF-8 makes of it, in
- * hex. A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
+ * Both tell NULL from '' and one column from the next, and give the same on 11 to 18 for the same bytes. Of a bytea there is no
+ * hash function that SQL can call, but an array's is made of those of its elements, here of one (utils/adt/arrayfuncs.c,
+ * hash_array_extended). What is sent costs a third to a half of what text does: numbers, times and floats are not written out, and
+ * nothing is quoted. With other encodings than one that both sides have, text is hashed, as it is or as UTF-8 makes of it, in hex.
+ * A sum of 64-bit hashes, as numeric, does not depend on the order of the rows and counts a doubled row
  * twice. In which form each value is, forms.h says.
  */
 #include "table_query.h"
@@ -87,8 +90,32 @@ static void append_key(Text *sql, const CompareSubject *subject)
     text_append(sql, ", 200) COLLATE pg_catalog.\"C\"");
 }
 
+/* A value of a type that is not the same on both sides is text, in which NULL is not ''. */
+static void append_sent(Text *sql, const CompareSubject *subject, bool key)
+{
+    bool all = !key || !has_key(subject);
+    const char *comma = "";
+    text_append(sql, "pg_catalog.hash_array_extended(ARRAY[pg_catalog.record_send(ROW(");
+    for (size_t i = 0; i < subject->column_count; i++) {
+        const CompareColumn *column = &subject->columns[i];
+        if (all || column->key) {
+            char *value = column_value(column);
+            char *form = form_apply(column->sent != NULL ? column->sent : column->form, value);
+            text_printf(sql, column->sent != NULL ? "%s%s" : "%sROW(%s)::pg_catalog.text", comma, form);
+            comma = ", ";
+            free(form);
+            free(value);
+        }
+    }
+    text_append(sql, "))], 0)");
+}
+
 static void append_hash(Text *sql, const CompareSubject *subject, bool key)
 {
+    if (subject->sent && !subject->careful) {
+        append_sent(sql, subject, key);
+        return;
+    }
     text_append(sql, "pg_catalog.hashtextextended(");
     if (subject->to_utf8) {
         text_append(sql, "pg_catalog.encode(pg_catalog.convert_to(");

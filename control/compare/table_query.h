@@ -12,6 +12,7 @@ typedef struct CompareColumn {
     const char *name;
     const char *form; /* as forms.h gives it: with FORM_VALUE where the value stands */
     bool bytes;       /* that is a bytea */
+    const char *sent; /* as forms.h gives it, where the type is the same on both sides; or NULL */
     bool key;         /* belongs to the primary key, or the replica identity */
 } CompareColumn;
 
@@ -33,6 +34,7 @@ typedef struct CompareSubject {
     const char *name;
     bool partitioned;      /* on either side: read with what is below it */
     bool to_utf8;          /* the servers' encodings differ: hash the text in UTF-8 */
+    bool sent;             /* rows are hashed as send functions give them: text is sent as it is stored */
     bool careful;          /* a row may be longer than a text can be: each value is hashed by itself */
     const char *condition; /* "WHERE …" of an extension's table, or NULL */
     QueryRange range;

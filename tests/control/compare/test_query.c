@@ -39,6 +39,29 @@ static void totals_hash_values_in_their_forms(void **state)
           ", 0)), 0) FROM ONLY \"s\".\"T\" AS t WHERE true");
 }
 
+static void what_is_sent_is_hashed_as_it_is_sent(void **state)
+{
+    (void)state;
+    const CompareColumn sent[] = {
+        {.name = "id", .form = "\1", .sent = "\1", .key = true},
+        {.name = "f", .form = "pg_catalog.float8send(\1)", .bytes = true, .sent = "nan(\1)"},
+        {.name = "mood", .form = "\1"},
+    };
+    CompareSubject subject = {.schema = "s", .name = "T", .sent = true, .columns = sent, .column_count = 3};
+    const CompareSubject *subjects[] = {&subject};
+    check(query_totals(subjects, 1),
+          "SELECT 0, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hash_array_extended("
+          "ARRAY[pg_catalog.record_send(ROW(t.\"id\", nan(t.\"f\"), ROW(t.\"mood\")::pg_catalog.text))], "
+          "0)), 0)"
+          " FROM ONLY \"s\".\"T\" AS t WHERE true");
+    check(query_key_hash(&subject),
+          "pg_catalog.hash_array_extended(ARRAY[pg_catalog.record_send(ROW(t.\"id\"))], 0)");
+    subject.careful = true;
+    char *careful = query_row_hash(&subject);
+    assert_null(strstr(careful, "record_send")); /* a row may be longer than what can be sent */
+    free(careful);
+}
+
 static void many_tables_are_one_query(void **state)
 {
     (void)state;
@@ -148,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals_hash_values_in_their_forms),
+        cmocka_unit_test(what_is_sent_is_hashed_as_it_is_sent),
         cmocka_unit_test(many_tables_are_one_query),
         cmocka_unit_test(a_pace_sleeps_between_bursts),
         cmocka_unit_test(other_encodings_are_hashed_as_utf8),
