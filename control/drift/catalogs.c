@@ -20,7 +20,7 @@ enum { SOURCE, TARGET, SIDES };
 
 typedef struct Comparison {
     Database *sides[SIDES];
-    const CatalogOptions *options;
+    CatalogOptions options;
     bool one_encoding;
     CatalogDifferences *out;
     size_t capacity;
@@ -81,7 +81,7 @@ static int ask_both(const Comparison *comparison, const CatalogQuery *kind, cons
         PGconn *connection = database_connection(comparison->sides[i]);
         Text sql = {0};
         text_append(&sql, head);
-        catalog_query_write(kind, database_version(comparison->sides[i]), comparison->options, &sql);
+        catalog_query_write(kind, database_version(comparison->sides[i]), &comparison->options, &sql);
         text_append(&sql, tail);
         int sent = parameter != NULL
                        ? PQsendQueryParams(connection, sql.data, 1, NULL, &parameter, NULL, NULL, 0)
@@ -167,6 +167,13 @@ static bool same_view(const Comparison *comparison, const char *kind, const char
     return same;
 }
 
+/* The names of ICU's locales are made those of BCP 47 from 16 on (commands/collationcmds.c). */
+static bool same_icu_locale(const Comparison *comparison, const char *part)
+{
+    bool old = database_version(comparison->sides[SOURCE]) < 160000;
+    return strcmp(part, "ICU locale") == 0 && old != (database_version(comparison->sides[TARGET]) < 160000);
+}
+
 /* --- parts of objects that are on both sides --- */
 
 static const char *cell(const PGresult *rows, int row, int column)
@@ -192,7 +199,7 @@ static void compare_parts(Comparison *comparison, const char *kind, PGresult *co
         const char *source = order <= 0 ? cell(rows[SOURCE], i, 2) : NULL;
         const char *target = order >= 0 ? cell(rows[TARGET], j, 2) : NULL;
         if (source == NULL || target == NULL ||
-            (strcmp(source, target) != 0 &&
+            (strcmp(source, target) != 0 && !same_icu_locale(comparison, cell(named, row, 1)) &&
              !same_view(comparison, kind, cell(named, row, 1), source, target))) {
             add(comparison, kind, cell(named, row, 0), cell(named, row, 1), source, target);
         }
@@ -227,8 +234,20 @@ static int compare_changed(Comparison *comparison, const CatalogQuery *kind, Tex
 
 /* --- objects --- */
 
-/* Notes what is on one side only; those with two hashes go into changed. */
-static void compare_objects(Comparison *comparison, const char *kind, PGresult *const rows[SIDES],
+/* Whether all of it is on one side only, as an earlier query of its kind has found. */
+static bool is_missing(const Comparison *comparison, const char *kind, const char *object)
+{
+    for (size_t i = 0; i < comparison->out->count; i++) {
+        const CatalogDifference *found = &comparison->out->list[i];
+        if (found->part == NULL && strcmp(found->kind, kind) == 0 && strcmp(found->object, object) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Notes what is on one side only; those with two hashes go into changed. Of parts none says whether the object is there. */
+static void compare_objects(Comparison *comparison, const char *kind, bool parts, PGresult *const rows[SIDES],
                             Text *changed)
 {
     int counts[SIDES] = {PQntuples(rows[SOURCE]), PQntuples(rows[TARGET])};
@@ -236,19 +255,24 @@ static void compare_objects(Comparison *comparison, const char *kind, PGresult *
         int order = i == counts[SOURCE]   ? 1
                     : j == counts[TARGET] ? -1
                                           : strcmp(cell(rows[SOURCE], i, 0), cell(rows[TARGET], j, 0));
-        if (order < 0) {
-            add(comparison, kind, cell(rows[SOURCE], i, 0), NULL, "there", NULL);
+        const char *object = order <= 0 ? cell(rows[SOURCE], i, 0) : cell(rows[TARGET], j, 0);
+        if (order != 0 && parts) {
+            if (!is_missing(comparison, kind, object)) {
+                text_array_add(changed, object);
+            }
+        } else if (order < 0) {
+            add(comparison, kind, object, NULL, "there", NULL);
         } else if (order > 0) {
-            add(comparison, kind, cell(rows[TARGET], j, 0), NULL, NULL, "there");
+            add(comparison, kind, object, NULL, NULL, "there");
         } else if (strcmp(cell(rows[SOURCE], i, 1), cell(rows[TARGET], j, 1)) != 0) {
-            text_array_add(changed, cell(rows[SOURCE], i, 0));
+            text_array_add(changed, object);
         }
         i += order <= 0;
         j += order >= 0;
     }
 }
 
-static int compare_kind(Comparison *comparison, const CatalogQuery *kind, Error *error)
+static int compare_kind(Comparison *comparison, const CatalogQuery *kind, bool parts, Error *error)
 {
     PGresult *rows[SIDES] = {NULL, NULL};
     Text changed = {0}, hash = {0};
@@ -265,7 +289,7 @@ static int compare_kind(Comparison *comparison, const CatalogQuery *kind, Error 
                      : ") q (object, part, value) GROUP BY object ORDER BY " IN_ORDER_OF_UTF8("object"),
                  NULL, rows, error);
     if (status == 0) {
-        compare_objects(comparison, kind->kind, rows, &changed);
+        compare_objects(comparison, kind->kind, parts, rows, &changed);
     }
     PQclear(rows[SOURCE]);
     PQclear(rows[TARGET]);
@@ -284,19 +308,37 @@ static bool same_encoding(Database *one, Database *other)
     return left != NULL && right != NULL && strcmp(left, right) == 0;
 }
 
+static bool is_superuser(Database *database)
+{
+    const char *superuser = PQparameterStatus(database_connection(database), "is_superuser");
+    return superuser != NULL && strcmp(superuser, "on") == 0;
+}
+
+static int compare_kinds(Comparison *comparison, const CatalogQueries *queries, Error *error)
+{
+    for (size_t i = 0; i < queries->count; i++) {
+        if (compare_kind(comparison, &queries->list[i], queries->parts, error) != 0) {
+            return error_context(error, "comparing the definitions of each %s", queries->list[i].kind);
+        }
+    }
+    return 0;
+}
+
 int catalog_compare(Database *source, Database *target, const CatalogOptions *options,
                     CatalogDifferences *out, Error *error)
 {
     Comparison comparison = {.sides = {source, target},
-                             .options = options,
+                             .options = *options,
                              .one_encoding = same_encoding(source, target),
                              .out = out};
     *out = (CatalogDifferences){0};
-    for (size_t i = 0; i < catalog_query_count; i++) {
-        if (compare_kind(&comparison, &catalog_queries[i], error) != 0) {
-            catalog_differences_free(out);
-            return error_context(error, "comparing the definitions of each %s", catalog_queries[i].kind);
-        }
+    comparison.options.secrets = is_superuser(source) && is_superuser(target);
+    int status = compare_kinds(&comparison, &catalog_queries, error) == 0 &&
+                         compare_kinds(&comparison, &catalog_part_queries, error) == 0
+                     ? compare_kinds(&comparison, &catalog_other_queries, error)
+                     : -1;
+    if (status != 0) {
+        catalog_differences_free(out);
     }
-    return 0;
+    return status;
 }

@@ -10,43 +10,13 @@
  *     lists of names in settings are compared without quotes, which quote_all_identifiers puts around each
  *     NOT NULL constraints have rows of their own in pg_constraint from 18 on
  *     constructors of range types are left out: from 14 on there are those of multiranges, too
- *     triggers and constraints of partitions that come from their parent: the parent's are compared
+ *     triggers and constraints of partitions that come from their parent: the parent's are compared (and parts.sql)
  */
-#include "queries.h"
+#include "query_parts.h"
 
-#include <string.h>
-
-#include "left_behind.h"
 #include "noticed.h"
 
-#define OURS(namespace)                                                                                      \
-    namespace ".nspname !~ '^pg_' AND " namespace ".nspname NOT IN ('information_schema', 'penstock')"
-
-#define NOT_OF_EXTENSION(catalog, oid)                                                                       \
-    "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '" catalog "'::regclass AND e.objid = " oid       \
-    " AND e.deptype = 'e')"
-
-#define ROLE(oid)                                                                                            \
-    "CASE WHEN " oid " = 10 THEN '(made the cluster)' WHEN " oid                                             \
-    " = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(" oid ")::text END"
-
-/* Parts that every object with an owner has. acl: its default's letter. */
-#define OWNER(oid) "@owners@ SELECT o.object, 'owner', " ROLE(oid) " FROM o @end@"
-#define GRANTS(acl, letter, owner)                                                                           \
-    "@grants@ SELECT o.object, 'grants', (SELECT string_agg(concat(" ROLE(                                   \
-        "a.grantee") ", ' ', a.privilege_type,"                                                              \
-                     " CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), ', ' ORDER BY " ROLE(        \
-                         "a.grantee") " COLLATE \"C\", a.privilege_type COLLATE \"C\")"                      \
-                                      " FROM aclexplode(coalesce(" acl ", acldefault(" letter ", " owner     \
-                                      "))) a WHERE a.privilege_type <> 'MAINTAIN')"                          \
-                                      " FROM o @end@"
-#define COMMENT(catalog)                                                                                     \
-    " UNION ALL SELECT o.object, 'comment', d.description FROM o JOIN pg_description d ON d.objoid = o.oid"  \
-    " AND d.objsubid = 0 AND d.classoid = '" catalog "'::regclass"
-
-#define RELATION "concat(n.nspname, '.', c.relname)"
-
-const CatalogQuery catalog_queries[] = {
+static const CatalogQuery queries[] = {
     {"schema", "WITH o AS (SELECT n.oid, n.nspname::text AS object, n.nspowner, n.nspacl FROM pg_namespace n "
                "WHERE " OURS("n") " AND " NOT_OF_EXTENSION(
                    "pg_namespace", "n.oid") ")"
@@ -409,51 +379,4 @@ const CatalogQuery catalog_queries[] = {
      "   AND d.classoid = 'pg_database'::regclass" OWNER("o.datdba") GRANTS("o.datacl", "'d'", "o.datdba")},
 };
 
-const size_t catalog_query_count = sizeof catalog_queries / sizeof *catalog_queries;
-
-/* A word in the query, and what stands for it. */
-typedef struct Word {
-    const char *word;
-    const char *text;
-} Word;
-
-void catalog_query_write(const CatalogQuery *query, int version, const CatalogOptions *options, Text *out)
-{
-    /* Parts that are not wanted stay, with no row: a query has the same shape whatever the options. */
-    const Word words[] = {
-        {"@owners@", " UNION ALL SELECT * FROM ("},
-        {"@grants@", " UNION ALL SELECT * FROM ("},
-        {"@end@", ") x"},
-        {"@generated@", version >= 120000 ? "a.attgenerated <> ''" : "false"},
-        {"@whole_trigger@", version >= 130000 ? "t.tgparentid = 0" : "true"},
-        {"@body@", version >= 140000 ? "pg_get_function_sqlbody(oid)" : "''"},
-    };
-    const char *at = query->sql;
-    bool wanted = true;
-    while (*at != '\0') {
-        const char *next = strchr(at, '@');
-        size_t size = next != NULL ? (size_t)(next - at) : strlen(at);
-        text_append_bytes(out, at, size);
-        at += size;
-        size_t i = 0;
-        while (next != NULL && i < sizeof words / sizeof *words &&
-               strncmp(at, words[i].word, strlen(words[i].word)) != 0) {
-            i++;
-        }
-        if (next == NULL) {
-            return;
-        }
-        if (i == sizeof words / sizeof *words) {
-            text_append_bytes(out, at++, 1);
-            continue;
-        }
-        at += strlen(words[i].word);
-        if (i < 2) {
-            wanted = i == 0 ? options->owners : options->grants;
-        }
-        text_append(out, words[i].text);
-        if (strcmp(words[i].word, "@end@") == 0) {
-            text_append(out, wanted ? "" : " WHERE false");
-        }
-    }
-}
+const CatalogQueries catalog_queries = {queries, sizeof queries / sizeof *queries, false};

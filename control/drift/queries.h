@@ -12,11 +12,17 @@
 
 typedef struct CatalogQuery {
     const char *kind;
-    const char *sql; /* with words in @ for what versions and options decide */
+    const char *sql; /* with words in @ for what versions and options decide, and for what is often needed */
 } CatalogQuery;
 
-extern const CatalogQuery catalog_queries[];
-extern const size_t catalog_query_count;
+typedef struct CatalogQueries {
+    const CatalogQuery *list;
+    size_t count;
+    bool
+        parts; /* that few objects have: one without them has no row, and an earlier query says whether it is there */
+} CatalogQueries;
+
+extern const CatalogQueries catalog_queries, catalog_part_queries, catalog_other_queries;
 
 /* The query for a server of this version. The caller frees *out with text_free. */
 void catalog_query_write(const CatalogQuery *query, int version, const CatalogOptions *options, Text *out);
