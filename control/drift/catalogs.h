@@ -5,13 +5,9 @@
  *     CatalogOptions options = {.owners = true, .grants = true};
  *     catalog_compare(source, target, &options, &differences, error)      the caller frees with catalog_differences_free
  *
- * Compared: schemas, tables and views with their columns (type with its modifier, collation, NOT NULL, default, generated,
- * identity, storage, statistics target), persistence, partition key, bound and parent, inheritance, replica identity, row
- * security and options; indexes that are valid; constraints with whether they are validated; triggers and rules with whether
- * they are enabled; policies; definitions of sequences, not their values; functions, operators, casts; types, collations; text
- * search; event triggers; foreign servers; default privileges; extended statistics; extensions; the database; of all of them
- * owner, grants and comment. What differs between majors for the same thing is written the same (queries.c). Left out is
- * what belongs to an extension, and what is Penstock's own.
+ * Compared is everything that pg_dump carries of a database: what queries.c, parts.sql and others.sql list. What differs between majors
+ * for the same thing is written the same. Left out is what belongs to an extension (but for privileges that were granted or revoked
+ * since), and what is Penstock's own.
  *
  * Nothing is locked for longer than it takes to read it: a definition that changes meanwhile is seen before or after.
  */
