@@ -332,7 +332,9 @@ int catalog_compare(Database *source, Database *target, const CatalogOptions *op
                              .one_encoding = same_encoding(source, target),
                              .out = out};
     *out = (CatalogDifferences){0};
+    int here = database_version(source), there = database_version(target);
     comparison.options.secrets = is_superuser(source) && is_superuser(target);
+    comparison.options.oldest = here < there ? here : there;
     int status = compare_kinds(&comparison, &catalog_queries, error) == 0 &&
                          compare_kinds(&comparison, &catalog_part_queries, error) == 0
                      ? compare_kinds(&comparison, &catalog_other_queries, error)

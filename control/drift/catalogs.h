@@ -20,9 +20,11 @@
 #include "error.h"
 
 typedef struct CatalogOptions {
-    bool owners;  /* who owns an object, and ... */
-    bool grants;  /* ... who may do what with it, are looked at */
-    bool secrets; /* is set by catalog_compare: both sides show what only superusers see */
+    bool owners; /* who owns an object, and ... */
+    bool grants; /* ... who may do what with it, are looked at */
+    /* Set by catalog_compare: both sides show what only superusers see; and the version of the older one. */
+    bool secrets;
+    int oldest;
 } CatalogOptions;
 
 /* All strings are in the UTF-8 or the bytes that the servers gave, and belong to the list. */
