@@ -75,6 +75,9 @@ subtest 'pause, resume, and more at a time' => sub {
     wait_until('one job to run', sub { !$copy->is_running || at_the_gate('paused') == 1 });
     like($migration->exits(2, 'throttle', 'job=3')->{stderr}, qr/the nearest is jobs/, 'a name that is none is refused');
     $migration->exits(3, 'throttle', 'rate=much');
+    like($migration->exits(2, 'throttle', 'max-wal=1GB', 'jobs=0')->{stderr}, qr/jobs cannot be 0: 1 is the least.*penstock pause/s, 'no jobs at all are a pause');
+    like($migration->exits(2, 'throttle', 'rate=-5')->{stderr}, qr/rate cannot be -5/, 'nor is there a rate below nothing');
+    is(decode_json($migration->ok('throttle', '--json')->{stdout})->{max_wal}, undef, 'what stands beside a limit that is refused is not set either');
     $migration->ok('throttle', 'jobs=3');
     wait_until('three jobs to run', sub { !$copy->is_running || at_the_gate('paused') == 3 });
     ok($copy->is_running, 'jobs can be raised while it runs');
@@ -168,6 +171,8 @@ subtest 'limits of what the servers are at' => sub {
     like($copy->log_text, qr/held: \d+ sessions.*held: [\d.]+ [GT]B are free.*held: the oldest.*held: a standby.*the copy goes on/s, 'the copy says each once');
     $standby->stop;
     same_rows($source, $target, 'limits', 'nothing is missing');
+    $target->sql('limits', q{UPDATE penstock.throttle SET reason = 'a standby is behind', held_since = now()});
+    wait_until('what a killed copy was held up by to hold nobody up', sub { $migration->ok('throttle')->{stdout} !~ /The copy is/ });
 };
 
 subtest 'limits that the roles may not look after' => sub {

@@ -20,6 +20,7 @@ typedef struct Entry {
     const char *name;
     const char *column; /* of penstock.throttle */
     const char *read;   /* SQL of the value $2 that is given */
+    const char *least;  /* a number below it is none, or NULL */
     const char *doc;
 } Entry;
 
@@ -27,19 +28,20 @@ typedef struct Entry {
 #define AS_COUNT "$2::int8"
 
 static const Entry entries[] = {
-    {"jobs", "jobs", AS_COUNT, "tables and parts at a time, in each process that copies or compares"},
-    {"rate", "bytes_per_second", AS_SIZE, "bytes per second that each process carries"},
-    {"max-wal", "max_wal", AS_SIZE,
+    {"jobs", "jobs", AS_COUNT, "1", "tables and parts at a time, in each process that copies or compares"},
+    {"rate", "bytes_per_second", AS_SIZE, "1", "bytes per second that each process carries"},
+    {"max-wal", "max_wal", AS_SIZE, "0",
      "nothing is begun while the source keeps more WAL than this for the slot"},
-    {"max-lag", "max_lag", AS_SIZE, "slower while a standby is further behind than so many bytes of WAL"},
-    {"standbys", "standbys", "pg_catalog.string_to_array($2, ',')",
+    {"max-lag", "max_lag", AS_SIZE, "0",
+     "slower while a standby is further behind than so many bytes of WAL"},
+    {"standbys", "standbys", "pg_catalog.string_to_array($2, ',')", NULL,
      "whose lag that is: application_name, with commas between; one that is not connected counts as far "
      "behind"},
-    {"max-sessions", "max_sessions", AS_COUNT,
+    {"max-sessions", "max_sessions", AS_COUNT, "0",
      "slower while more sessions of applications are active at the source"},
-    {"max-xmin-age", "max_xmin_age", AS_COUNT,
+    {"max-xmin-age", "max_xmin_age", AS_COUNT, "0",
      "slower while the source's oldest snapshot is more transactions old than this"},
-    {"min-free", "min_free", AS_SIZE,
+    {"min-free", "min_free", AS_SIZE, "0",
      "slower while less than this is free on the target's disk (needs pg_execute_server_program there)"},
 };
 
@@ -86,6 +88,26 @@ static int make_row(Database *target, const char *migration, Error *error)
                             migration);
 }
 
+/* A limit of less than nothing would be shown and never be kept; no jobs at all would be a pause that nobody names. */
+static int check_one(Database *target, const char *migration, const Entry *entry, const char *value,
+                     Error *error)
+{
+    Text sql = {0};
+    char *answer = NULL;
+    text_printf(&sql, "SELECT %s < %s FROM penstock.throttle WHERE migration = $1", entry->column,
+                entry->least);
+    int status = database_value(target, &answer, error, sql.data, 1, migration);
+    if (status == 0 && answer != NULL && answer[0] == 't') {
+        status = error_set(error, ERROR_USAGE, "%s cannot be %s: %s is the least", entry->name, value,
+                           entry->least);
+        status = error_hint(error, "%s=off takes the limit back; penstock pause lets nothing more begin",
+                            entry->name);
+    }
+    free(answer);
+    text_free(&sql);
+    return status;
+}
+
 static int set_one(Database *target, const char *migration, const Entry *entry, const char *value,
                    Error *error)
 {
@@ -97,6 +119,9 @@ static int set_one(Database *target, const char *migration, const Entry *entry, 
         entry->column, entry->read);
     int status = database_execute(target, error, sql.data, 3, migration, off ? NULL : value, off ? "t" : "f");
     text_free(&sql);
+    if (status == 0 && entry->least != NULL) {
+        return check_one(target, migration, entry, value, error);
+    }
     return status == 0 ? 0 : error_context(error, "setting %s to \"%s\"", entry->name, value);
 }
 
@@ -122,7 +147,7 @@ static const char show_sql[] =
 
 enum { PAUSED = ENTRIES, HELD, REASON };
 
-static void print_json(const PGresult *row)
+static void print_json(const PGresult *row, bool runs)
 {
     json_t *document = json_object();
     for (size_t i = 0; i < ENTRIES; i++) {
@@ -134,15 +159,16 @@ static void print_json(const PGresult *row)
                                                         : json_integer(strtoll(value, NULL, 10)));
     }
     json_object_set_new(document, "paused", json_boolean(PQgetvalue(row, 0, PAUSED)[0] == 't'));
-    json_object_set_new(document, "held", json_boolean(PQgetvalue(row, 0, HELD)[0] == 't'));
+    json_object_set_new(document, "held", json_boolean(runs && PQgetvalue(row, 0, HELD)[0] == 't'));
     json_object_set_new(document, "reason",
-                        PQgetisnull(row, 0, REASON) ? json_null() : json_string(PQgetvalue(row, 0, REASON)));
+                        !runs || PQgetisnull(row, 0, REASON) ? json_null()
+                                                             : json_string(PQgetvalue(row, 0, REASON)));
     json_dumpf(document, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(document);
 }
 
-static void print_text(const PGresult *row)
+static void print_text(const PGresult *row, bool runs)
 {
     for (size_t i = 0; i < ENTRIES; i++) {
         printf("%-13s %-12s  %s\n", entries[i].name,
@@ -150,19 +176,30 @@ static void print_text(const PGresult *row)
     }
     if (PQgetvalue(row, 0, PAUSED)[0] == 't') {
         puts("The copy is paused: penstock resume lets it go on.");
-    } else if (!PQgetisnull(row, 0, REASON)) {
+    } else if (runs && !PQgetisnull(row, 0, REASON)) {
         printf("The copy is %s: %s.\n", PQgetvalue(row, 0, HELD)[0] == 't' ? "held" : "slowed down",
                PQgetvalue(row, 0, REASON));
     }
 }
 
+/* What held up a copy or a comparison stays written down when that is killed: then nobody is held up. */
+static int find_runner(const Settings *settings, Database *target, bool *runs, Error *error)
+{
+    if (state_is_locked(target, settings->migration, "control", runs, error) != 0) {
+        return -1;
+    }
+    return *runs ? 0 : state_is_locked(target, settings->migration, "verify", runs, error);
+}
+
 static int show(const Settings *settings, Database *target, Error *error)
 {
     PGresult *row = NULL;
-    if (database_query(target, &row, error, show_sql, 1, settings->migration) != 0) {
+    bool runs = false;
+    if (find_runner(settings, target, &runs, error) != 0 ||
+        database_query(target, &row, error, show_sql, 1, settings->migration) != 0) {
         return -1;
     }
-    (settings->json ? print_json : print_text)(row);
+    (settings->json ? print_json : print_text)(row, runs);
     PQclear(row);
     return 0;
 }
