@@ -87,6 +87,9 @@ is($target->sql('postgres', q{SELECT count(*) FROM penstock.ddl WHERE state <> '
 is($target->sql('postgres', q{SELECT count(*) FROM penstock.ddl WHERE reason LIKE 'to be copied anew: public.t\\_%'}), scalar @names,
     'each table is copied anew, also where a function defined something while it was written');
 
+note('milliseconds of a statement: ', $target->sql('postgres', q{SELECT string_agg(concat(role, ' ', m), ', ') FROM (SELECT role,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) AS m FROM penstock.ddl GROUP BY role) r}));
+
 # Of what the role makes, it is the owner; what it may not, stays what it may not.
 applied('a table of its own', 'CREATE SCHEMA AUTHORIZATION app');
 applied('in it', 'CREATE TABLE app.made (id int PRIMARY KEY, v text); CREATE INDEX ON app.made (v); CREATE MATERIALIZED VIEW app.m AS SELECT * FROM app.made');
@@ -98,4 +101,31 @@ $source->sql('postgres', 'SET ROLE app; CREATE TABLE public.refused (id int)');
 wait_until('the applier to stop', sub { !$applier->is_running });
 like($target->sql('postgres', q{SELECT reason FROM penstock.ddl WHERE state = 'waiting'}), qr/permission denied for schema public/,
     'what the role may not do on the target, is refused, and asked about');
+
+# Where the role of --target is no superuser, which it need not be from 15 on, it is confined all the same.
+my $later = start_target('later', major => 15);
+$source->sql('postgres', 'CREATE DATABASE shop OWNER app');
+$source->sql('shop', <<'SQL');
+ALTER SCHEMA public OWNER TO app;
+CREATE SCHEMA own AUTHORIZATION app;
+SET ROLE app;
+CREATE TABLE own.t (id int PRIMARY KEY);
+INSERT INTO own.t VALUES (1);
+CREATE FUNCTION own.attempt() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+    BEGIN RESET ROLE; CREATE ROLE grabbed; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN 1; END $$;
+SQL
+$later->sql('postgres', $_) foreach 'CREATE ROLE app LOGIN', 'CREATE ROLE mover LOGIN CREATEROLE CREATEDB', 'GRANT SET ON PARAMETER session_replication_role TO mover',
+  'GRANT app TO mover', 'CREATE DATABASE shop OWNER mover';
+my @ends = ('--source' => $source->uri('shop'), '--target' => $later->uri('shop', user => 'mover'), '--migration' => 'shop');
+my $penstock = ($migration->command('copy'))[0];
+is(run_program($penstock, 'copy', @ends, '--ddl', 'capture', '--force', '--no-trial')->{status}, 0, 'a role that is no superuser copies');
+$applier = background('follow_later', $penstock, 'follow', @ends);
+is(run_program($source->installed_command('psql'), '-X', '-c', 'ALTER TABLE own.t ADD tried int DEFAULT own.attempt(); CREATE TABLE own.made (id int PRIMARY KEY); INSERT INTO own.made VALUES (1)',
+    $source->uri('shop', user => 'app'))->{status}, 0, 'a role defines something');
+wait_until('its table to have a row', sub { !$applier->is_running || ($later->sql('shop', q{SELECT to_regclass('own.made') IS NOT NULL}) eq 't' && $later->sql('shop', 'SELECT count(*) FROM own.made') eq '1') });
+ok($applier->is_running, 'the statements of its roles are applied') or diag($applier->log_tail(5));
+is($later->sql('shop', q{SELECT string_agg(pg_get_userbyid(relowner), ',') FROM pg_class WHERE relname = 'made'}), 'app', 'as those roles');
+is($later->sql('shop', q{SELECT count(*) FROM pg_roles WHERE rolname = 'grabbed'}), '0', 'which do not get its rights');
+is($later->sql('shop', q{SELECT has_schema_privilege('app', 'penstock', 'CREATE')}), 'f', 'nor keep any in schema penstock');
+is($applier->stop, 0, 'the applier ends');
 done_testing();
