@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use PenstockTest;
+use PenstockTest::Journal;
 
 my $source = start_source('source', conf => "fsync = off\nwal_retrieve_retry_interval = 200ms");
 my $target = start_target('target', conf => "fsync = off");
@@ -23,29 +24,17 @@ $target->sql('postgres', 'CREATE DATABASE watched');
 $source->sql('watched', 'CREATE TABLE kept (id int PRIMARY KEY, words text)');
 my @none = ('--proxy' => 'none', '--max-lag' => '1000000000', '--yes');
 
+my %journal;    # of each database
+
 # Stops the command before that step, does it meanwhile, and lets the command go on: {status, said}.
 sub meanwhile
 {
     my ($migration, $operation, $step, $happens) = @_;
-    my $database = $migration->{database};
-    my $gate = $target->background_psql($database);
-    $gate->query_safe(<<"SQL");
-SELECT pg_advisory_lock(77);
-CREATE FUNCTION penstock.stop() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN new; END \$\$;
-CREATE TRIGGER stop BEFORE INSERT ON penstock.journal FOR EACH ROW WHEN (new.step = '$step' AND new.event = 'begin')
-    EXECUTE FUNCTION penstock.stop();
-SQL
-    my $command = background($operation, $migration->command($operation, @none));
-    wait_until("$operation to come to $step", sub {
-        die $command->log_text unless $command->is_running;
-        return $target->sql($database, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted}) > 0;
-    });
+    my $command = $journal{$migration->{database}}->stand_at("$operation $step begin", $migration->command($operation, @none));
     $happens->();
     $migration->wait_until_caught_up if $operation eq 'cutover';
-    $gate->query_safe('SELECT pg_advisory_unlock(77)');
-    $gate->quit;
+    $journal{$migration->{database}}->go_on;
     my $status = $command->wait;
-    $target->sql($database, 'DROP FUNCTION IF EXISTS penstock.stop() CASCADE');
     return {status => $status, said => $command->log_text};
 }
 
@@ -65,6 +54,7 @@ sub undone
 # DDL travels.
 my $migration = migration($source, $target);
 $migration->ok('copy');
+$journal{postgres} = PenstockTest::Journal->new($target, 'postgres');
 $migration->follow;
 $migration->wait_until_caught_up;
 
@@ -106,16 +96,20 @@ ALTER INDEX swapped_next_pkey RENAME TO swapped_pkey;
 SQL
 $result = $migration->exits(3, 'rollback', @none);
 like($result->{stderr}, qr/anything of public\.swapped \(not in the way back: made anew/, 'a table that was made anew on the target is not taken for one that comes back');
+$target->sql('postgres', 'ALTER PUBLICATION penstock_reverse_default ADD TABLE ONLY swapped');
+$source->sql('postgres', 'SET default_transaction_read_only = off; ALTER SUBSCRIPTION penstock_reverse_default REFRESH PUBLICATION');
+like($migration->exits(3, 'rollback', @none)->{stderr}, qr/anything of public\.swapped \(/, 'nor is one that was published since without being copied');
 $source->sql('postgres', 'SET default_transaction_read_only = off; CREATE TABLE still_next (LIKE still INCLUDING ALL); DROP TABLE still; '
       . 'ALTER TABLE still_next RENAME TO still; ALTER INDEX still_next_pkey RENAME TO still_pkey');
 $result = $migration->exits(3, 'rollback', @none);
-like($result->{stderr}, qr/anything of public\.swapped, public\.still \(not/, 'nor one that was made anew at the source');
+like($result->{stderr}, qr/anything of public\.still, public\.swapped \(not/, 'nor one that was made anew at the source');
 $migration->ok('rollback', @none, '--accept-loss');
 is($target->sql('postgres', 'SELECT phase FROM penstock.migration'), 'rolled back', 'accepted, the sides differ, and another switch needs a copy');
 
 # DDL is only watched.
 my $watched = migration($source, $target, database => 'watched', ddl => 'watch');
 $watched->ok('copy');
+$journal{watched} = PenstockTest::Journal->new($target, 'watched');
 $watched->follow;
 $watched->wait_until_caught_up;
 $result = meanwhile($watched, 'cutover', 'ahead', sub { $source->sql('watched', 'CREATE INDEX words ON kept (words)') });

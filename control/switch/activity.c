@@ -171,7 +171,7 @@ int activity_check_age(Database *source, double limit, Error *error)
     return error_hint(error, "They would block the drain: %s.", text);
 }
 
-/* A prepared transaction has no session: pg_blocking_pids shows it as 0. */
+/* A prepared transaction has no session: pg_blocking_pids shows it as 0, of whichever database it is. */
 int activity_who_blocks(Database *database, const char *pid, char **who, Error *error)
 {
     return database_value(
@@ -181,8 +181,12 @@ int activity_who_blocks(Database *database, const char *pid, char **who, Error *
         "   usename, datname, state,"
         "   to_char(xact_start, '\", open since\" HH24:MI:SS \"UTC\"'),"
         "   left(regexp_replace(query, '\\s+', ' ', 'g'), 80)) FROM pg_stat_activity a WHERE a.pid = b.pid),"
-        "   CASE b.pid WHEN 0 THEN concat('a prepared transaction: ', (SELECT string_agg(gid, ', ')"
-        "     FROM pg_prepared_xacts)) ELSE concat('pid ', b.pid) END) AS line"
+        "   CASE b.pid WHEN 0 THEN concat('a prepared transaction, which COMMIT PREPARED or ROLLBACK "
+        "PREPARED ends in its database: ',"
+        "     (SELECT string_agg(format('%L in database %s, by %s, since %s', gid, database, owner,"
+        "        to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')), ', ' ORDER BY "
+        "prepared)"
+        "       FROM pg_prepared_xacts)) ELSE concat('pid ', b.pid) END) AS line"
         " FROM unnest(pg_blocking_pids($1::int)) AS b (pid) LIMIT " MOST_NAMED ") s",
         1, pid);
 }

@@ -6,6 +6,8 @@
  * Which tables those are the applier has counted (penstock.applied), but not while it is at work: it tells when nothing has come
  * for a moment. Where that is not to be known (an applier was killed before it had told, or DDL travelled), all tables are.
  */
+#include "changed.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +16,10 @@
 #include "number.h"
 #include "query.h"
 #include "steps.h"
-#include "text.h"
 
 #define COUNTED_MS 1500 /* the applier tells within half a second */
 #define LOOK_AGAIN_MS 10
 #define NAMES_SAID 5
-#define KEYS_SAID 3
 
 /* The comparison that --require-verified was content with. */
 #define PASS                                                                                                 \
@@ -82,8 +82,7 @@ static int find_changed(Cutover *cutover, char **ids, int *count, bool *all, Err
     return 0;
 }
 
-/* Of those that differ, or for which there was no time. */
-static void list_names(const CompareResult *result, bool late, Text *out)
+void changed_names(const CompareResult *result, bool late, Text *out)
 {
     size_t said = 0, all = late ? result->late : result->different;
     for (size_t i = 0; i < result->table_count && said < NAMES_SAID; i++) {
@@ -91,7 +90,7 @@ static void list_names(const CompareResult *result, bool late, Text *out)
         bool fits = late ? table->late : !table->late && !table->equal && table->problem == NULL;
         if (fits) {
             text_printf(out, "%s%s.%s", said++ > 0 ? ", " : "", table->schema, table->name);
-            for (size_t k = 0; k < table->key_count && k < KEYS_SAID; k++) {
+            for (size_t k = 0; k < table->key_count && k < CHANGED_KEYS; k++) {
                 text_printf(out, "%s%s", k == 0 ? " at " : " ", table->keys[k].key);
             }
         }
@@ -110,7 +109,7 @@ static int judge(Cutover *cutover, const CompareResult *result, bool all, json_t
     json_object_set_new(detail, "different", json_integer((json_int_t)result->different));
     json_object_set_new(detail, "late", json_integer((json_int_t)result->late));
     if (result->different > 0) {
-        list_names(result, false, &names);
+        changed_names(result, false, &names);
         error_set(error, ERROR_STATE,
                   "%zu table%s differ%s from the source since the last comparison: %.700s", result->different,
                   result->different == 1 ? "" : "s", result->different == 1 ? "s" : "", names.data);
@@ -120,7 +119,7 @@ static int judge(Cutover *cutover, const CompareResult *result, bool all, json_t
                    "--repair makes them right, while clients go on at the source.");
     }
     if (result->late + without > 0) {
-        list_names(result, true, &names);
+        changed_names(result, true, &names);
         cutover_warn(cutover,
                      "%s: %zu of %zu tables could not be compared within %g s of the hold%s%.700s; --verify "
                      "compares all "
@@ -151,7 +150,7 @@ static int compare(Cutover *cutover, const char *ids, bool all, json_t *detail, 
                                     .only = ids,
                                     .deadline = clock_seconds() + (seconds < half ? seconds : half),
                                     .jobs = cutover->options->jobs,
-                                    .max_keys = KEYS_SAID,
+                                    .max_keys = CHANGED_KEYS,
                                     .stop = interrupted};
     int status = compare_tables(&options, &result, error);
     if (status == 0) {

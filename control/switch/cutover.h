@@ -91,6 +91,9 @@ typedef struct Cutover {
     int64_t early_writes;                /* to the target, before the release: see traffic.c */
     bool helper_goes_on;                 /* we could not undo all, and the helper tries */
     Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
+    char run[33];                        /* of this run alone; "" until it has the switch */
+    bool taken;                          /* the state says that the switch is this run's … */
+    bool lost;                           /* … and, later, that it is another's */
     Ledger *ledger;                      /* the journal's second place; NULL: there is none */
     bool source_gone;                    /* nor did it come back once clients had gone on */
     bool source_missed;                  /* it did not answer, and that was said */
@@ -183,6 +186,9 @@ void traffic_name(const CutoverProxy *proxy, char out[160]);
 
 /* True, and marked, when its process is known not to be there any more. */
 bool traffic_has_ended(CutoverProxy *proxy);
+
+/* In the detail of the step publish: what reverse_published_at gave. */
+#define WAYS_PUBLISHED "published_at"
 
 /* For connections that a step makes itself. */
 QueryLimits cutover_limits(const Cutover *cutover);

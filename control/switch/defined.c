@@ -61,7 +61,8 @@ static int has_moved(Cutover *cutover, bool *moved, Error *error)
 static int check_way_back_has_all(Cutover *cutover, Error *error)
 {
     char *known = NULL, *made = NULL;
-    if (reverse_uncovered(cutover->source, cutover->target, &cutover->migration, &known, &made, error) != 0) {
+    if (reverse_uncovered(cutover->source, cutover->target, &cutover->migration, NULL, &known, &made,
+                          error) != 0) {
         return -1;
     }
     int status = known != NULL ? error_set(error, ERROR_STATE,

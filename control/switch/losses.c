@@ -55,6 +55,21 @@ static void add_uncovered(const char *known, char *nothing, size_t size)
     }
 }
 
+static int find_uncovered(Cutover *cutover, char **known, char **made, Error *error)
+{
+    StepRecord loaded[MAX_STEPS];
+    int status = records_load(cutover, &road_cutover, loaded, error);
+    if (status == 0) {
+        const StepRecord *publish = records_of(&road_cutover, loaded, "publish");
+        const char *at =
+            publish != NULL ? json_string_value(json_object_get(publish->detail, WAYS_PUBLISHED)) : NULL;
+        status =
+            reverse_uncovered(cutover->source, cutover->target, &cutover->migration, at, known, made, error);
+    }
+    step_records_free(loaded, MAX_STEPS);
+    return status;
+}
+
 static int refuse(const Cutover *cutover, const Limits *limits, const char *made, Error *error)
 {
     const char *inserts = limits->inserts, *nothing = limits->nothing;
@@ -82,8 +97,7 @@ int losses_check_limits(Cutover *cutover, bool anew, Limits *out, Error *error)
 {
     char *known = NULL, *made = NULL;
     if (losses_limits(cutover, out, error) != 0 ||
-        (anew && reverse_uncovered(cutover->source, cutover->target, &cutover->migration, &known, &made,
-                                   error) != 0)) {
+        (anew && find_uncovered(cutover, &known, &made, error) != 0)) {
         return -1;
     }
     add_uncovered(known, out->nothing, sizeof out->nothing);

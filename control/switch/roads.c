@@ -9,7 +9,7 @@
  *                           hold  drain  fence  position  catch up  definitions  triggers  sequences  large objects  changed  snapshot  begin  open  point  prove  look  admit
  *                           RELEASE  probe  gone  streams  count  switched
  *     rollback:  preflight  ahead  large ahead  stream  lookout
- *                           hold  drain  fence  position  catch up  definitions  sequences  large objects  begin  open  point  look  still  admit
+ *                           hold  drain  fence  position  catch up  definitions  came back  sequences  large objects  begin  open  point  look  still  admit
  *                           RELEASE  probe  gone  back
  */
 #include <stdio.h>
@@ -288,6 +288,11 @@ static const Step rollback_steps[] = {
     {.name = "definitions",
      .text = "see that what was defined since the checks is the same on both sides",
      .perform = step_definitions,
+     .needs = NEEDS_BOTH,
+     .limit = LIMIT_HOLD},
+    {.name = "came back",
+     .text = "see that what had come back is there, where the source was started again since",
+     .perform = step_older,
      .needs = NEEDS_BOTH,
      .limit = LIMIT_HOLD},
     {.name = "sequences",

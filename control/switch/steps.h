@@ -54,6 +54,9 @@ int step_large(void *context, json_t *detail, Error *error);
 /* defined.c: what was defined since the checks. */
 int step_definitions(void *context, json_t *detail, Error *error);
 
+/* older.c: what had come back to a source that was started again since. */
+int step_older(void *context, json_t *detail, Error *error);
+
 /* triggers.c: those that act on replicated rows. */
 int step_triggers(void *context, json_t *detail, Error *error);
 int step_silence(void *context, const json_t *detail, Error *error);

@@ -6,10 +6,12 @@
  * back as long as the switch may be undone.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cutover.h"
 #include "hand_over.h"
 #include "losses.h"
+#include "older.h"
 #include "reverse.h"
 #include "records.h"
 #include "steps.h"
@@ -49,13 +51,26 @@ static int make_watched(Cutover *cutover, DatabaseEnd end, Make make, Error *err
 
 /* --- publications --- */
 
+/* What is published later, by hand, is not taken for what was published now. */
+static int keep_published(Cutover *cutover, json_t *detail, Error *error)
+{
+    char *at = NULL;
+    if (reverse_published_at(cutover->target, &at, error) != 0) {
+        return -1;
+    }
+    json_object_set_new(detail, WAYS_PUBLISHED, json_string(at));
+    free(at);
+    return 0;
+}
+
 int step_publish(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     if (without_way_back(cutover)) {
         return 0;
     }
-    return make_watched(cutover, DATABASE_TARGET, reverse_publish, error) == 0
+    return make_watched(cutover, DATABASE_TARGET, reverse_publish, error) == 0 &&
+                   keep_published(cutover, detail, error) == 0
                ? unwritten_find(cutover->target, &cutover->migration, detail, error)
                : -1;
 }
@@ -301,7 +316,6 @@ int step_streams(void *context, json_t *detail, Error *error)
     Cutover *cutover = context;
     const Migration *migration = &cutover->migration;
     bool streams;
-    (void)detail;
     if (!cutover_source_answers(cutover)) {
         advise_enable(cutover);
         return 0;
@@ -313,7 +327,7 @@ int step_streams(void *context, json_t *detail, Error *error)
         cutover_note(cutover, "there is no way back (--no-reverse)");
         return 0;
     }
-    if (reverse_enable(cutover->source, migration, error) != 0 ||
+    if (older_note(cutover, detail, error) != 0 || reverse_enable(cutover->source, migration, error) != 0 ||
         reverse_streams(cutover->target, migration, (int)(STREAMS_LIMIT_S * 1000), &streams, error) != 0) {
         return -1;
     }

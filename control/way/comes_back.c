@@ -26,7 +26,7 @@
 
 /* The tables of the migration on the target, with what can become of each; $1 is the migration. */
 #define TABLES                                                                                               \
-    " FROM (SELECT r.schema_name, r.table_name, c.oid,"                                                      \
+    " FROM (SELECT r.id, r.schema_name, r.table_name, c.oid,"                                                \
     "  CASE WHEN r.route_table IS NOT NULL THEN 'nothing' ELSE " COMES_BACK " END AS comes_back"             \
     "  FROM penstock.relation r JOIN pg_namespace n ON n.nspname = r.schema_name"                            \
     "   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.table_name" IDENTITY_INDEXES             \
@@ -108,4 +108,10 @@ int reverse_table_count(Database *target, const Migration *migration, const char
     *out = count != NULL ? strtoull(count, NULL, 10) : 0;
     free(count);
     return status;
+}
+
+int reverse_whole_tables(Database *target, const Migration *migration, char **ids, Error *error)
+{
+    return database_value(target, ids, error, "SELECT array_agg(id)" TABLES " WHERE comes_back = 'all'", 1,
+                          migration->name);
 }

@@ -40,34 +40,45 @@ static int list_unpublished(Database *target, const Migration *migration, PGresu
         3, migration->name, all, inserts);
 }
 
-/* Those that are published and that the subscription lacks. */
-static int list_unsubscribed(Database *source, Database *target, const Migration *migration, char **out,
-                             Error *error)
+/*
+ * Those that are published and that the subscription lacks. What was published by hand since, once the way back was made, has rows from
+ * before that the slot did not send: it has to have been copied by the subscription, which leaves a position there (tablesync.c);
+ * what we wrote there has none (reverse.c).
+ */
+static int list_unsubscribed(Database *source, Database *target, const Migration *migration,
+                             const char *published_at, char **out, Error *error)
 {
     char all[64], inserts[64];
     PGresult *published;
     reverse_names(migration, all, inserts);
-    if (reverse_published(target, migration, &published, error) != 0) {
+    if (database_query(
+            target, &published, error,
+            "SELECT coalesce(array_agg(n.nspname), '{}'), coalesce(array_agg(c.relname), '{}'),"
+            "  coalesce(array_agg(coalesce(age(p.xmin) <= age(mod($3::int8, 4294967296)::text::xid), "
+            "false)), '{}')"
+            "  FROM pg_publication_rel p JOIN pg_publication b ON b.oid = p.prpubid AND b.pubname IN ($1, $2)"
+            "  JOIN pg_class c ON c.oid = p.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace",
+            3, all, inserts, published_at) != 0) {
         return -1;
     }
-    int status =
-        database_value(source, out, error,
-                       "SELECT string_agg(" NAME ", ', ' ORDER BY " NAME ")"
-                       "  FROM unnest($2::text[], $3::text[]) AS t (schema_name, table_name)"
-                       " WHERE NOT EXISTS (SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = "
-                       "n.oid AND c.relname = "
-                       "table_name"
-                       "    JOIN pg_subscription_rel l ON l.srrelid = c.oid AND l.srsubstate IN ('r', 's')"
-                       "    JOIN pg_subscription s ON s.oid = l.srsubid AND s.subname = $1"
-                       "    JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
-                       "   WHERE n.nspname = schema_name)",
-                       3, all, PQgetvalue(published, 0, 0), PQgetvalue(published, 0, 1));
+    int status = database_value(
+        source, out, error,
+        "SELECT string_agg(" NAME ", ', ' ORDER BY " NAME ")"
+        "  FROM unnest($2::text[], $3::text[], $4::bool[]) AS t (schema_name, table_name, late)"
+        " WHERE NOT EXISTS (SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid AND "
+        "c.relname = "
+        "table_name"
+        "    JOIN pg_subscription_rel l ON l.srrelid = c.oid AND l.srsubstate IN ('r', 's')"
+        "    JOIN pg_subscription s ON s.oid = l.srsubid AND s.subname = $1"
+        "    JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
+        "   WHERE n.nspname = schema_name AND (NOT late OR l.srsublsn > '0/0'))",
+        4, all, PQgetvalue(published, 0, 0), PQgetvalue(published, 0, 1), PQgetvalue(published, 0, 2));
     PQclear(published);
     return status;
 }
 
-int reverse_uncovered(Database *source, Database *target, const Migration *migration, char **known,
-                      char **made, Error *error)
+int reverse_uncovered(Database *source, Database *target, const Migration *migration,
+                      const char *published_at, char **known, char **made, Error *error)
 {
     PGresult *row;
     char *unsubscribed = NULL;
@@ -75,7 +86,7 @@ int reverse_uncovered(Database *source, Database *target, const Migration *migra
     if (list_unpublished(target, migration, &row, error) != 0) {
         return -1;
     }
-    int status = list_unsubscribed(source, target, migration, &unsubscribed, error);
+    int status = list_unsubscribed(source, target, migration, published_at, &unsubscribed, error);
     if (status == 0) {
         Text names = {0};
         text_printf(&names, "%s%s%s", PQgetvalue(row, 0, 0),
@@ -88,4 +99,9 @@ int reverse_uncovered(Database *source, Database *target, const Migration *migra
     free(unsubscribed);
     PQclear(row);
     return status;
+}
+
+int reverse_published_at(Database *target, char **out, Error *error)
+{
+    return database_value(target, out, error, "SELECT txid_current()", 0);
 }

@@ -56,11 +56,16 @@ int reverse_limits(Database *target, const Migration *migration, char *inserts, 
 
 /*
  * The tables on the target that the way back, as it stands, would leave behind: those of the migration that are not in its
- * publications or not in its subscription (they were made, or made anew, after it was), and those with rows that the migration
- * does not know. NULL for none; the caller frees both.
+ * publications or not in its subscription (they were made, or made anew, after it was), or were published since without having been
+ * copied; and those with rows that the migration does not know. published_at is what reverse_published_at gave when it was made, NULL:
+ * not known. NULL for none; the caller frees both.
  */
-int reverse_uncovered(Database *source, Database *target, const Migration *migration, char **known,
-                      char **made, Error *error) MUST_CHECK;
+int reverse_uncovered(Database *source, Database *target, const Migration *migration,
+                      const char *published_at, char **known, char **made, Error *error) MUST_CHECK;
+int reverse_published_at(Database *target, char **out, Error *error) MUST_CHECK;
+
+/* The tables of which everything comes back, as an array literal of penstock.relation.id; NULL: none. The caller frees *ids. */
+int reverse_whole_tables(Database *target, const Migration *migration, char **ids, Error *error) MUST_CHECK;
 
 /* In parts, so that no statement locks more tables than a server has locks for. Waits for who has locked one. */
 int reverse_publish(Database *target, const Migration *migration, const WatchedWait *wait,
