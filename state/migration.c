@@ -168,6 +168,19 @@ int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error
                             final_lsn != LSN_INVALID ? lsn_format(final_lsn, text) : NULL, error);
 }
 
+int state_take_switch(Database *target, const char *name, const char *run, Error *error)
+{
+    return update_migration(target, "UPDATE penstock.migration SET switch_run = $2 WHERE name = $1", name,
+                            run, error);
+}
+
+int state_has_switch(Database *target, const char *name, const char *run, bool *ours, Error *error)
+{
+    return database_found(target, ours, error,
+                          "SELECT 1 FROM penstock.migration WHERE name = $1 AND switch_run = $2", 2, name,
+                          run);
+}
+
 int state_begin_again(Database *target, const char *name, Lsn slot_lsn, Error *error)
 {
     char text[LSN_TEXT_SIZE];

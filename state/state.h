@@ -119,6 +119,15 @@ int state_set_timeline(Database *target, const char *name, int timeline, Error *
 /* The newest snapshot that a table was copied from: the target has no row from behind it by copying. LSN_INVALID without one. */
 int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error) MUST_CHECK;
 int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
+
+/*
+ * The command that works on the switch, for one that may have lost its lock with its session and meets another that took it up since.
+ * *ours: nobody has.
+ */
+int state_take_switch(Database *target, const char *name, const char *run, Error *error) MUST_CHECK;
+int state_has_switch(Database *target, const char *name, const char *run, bool *ours,
+                     Error *error) MUST_CHECK;
+
 const char *state_phase_name(Phase phase);
 
 /*

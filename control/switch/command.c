@@ -12,6 +12,7 @@
 #include "cutover.h"
 #include "ending.h"
 #include "ledger.h"
+#include "ours.h"
 #include "records.h"
 #include "steps.h"
 #include "ticker.h"
@@ -148,6 +149,9 @@ static ExitStatus left(Cutover *cutover, Error *error)
 static ExitStatus conclude(Cutover *cutover, MachineResult result, Error *error)
 {
     bool undo = cutover->options->mode == CUTOVER_UNDO;
+    if (result == MACHINE_TAKEN) { /* nor is the journal ours */
+        return EXIT_FAILED;
+    }
     close_round(cutover, result == MACHINE_DONE || result == MACHINE_UNDONE);
     switch (result) {
     case MACHINE_DONE:
@@ -246,6 +250,7 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
                                 .tell = cutover_tell,
                                 .stop = machine_stop,
                                 .reach = cutover_reach,
+                                .ours = ours_still,
                                 .again_ms = UNDO_AGAIN_MS};
     const Road *road = cutover->road;
     bool draws = cutover->settings->terminal && !cutover->settings->json;
@@ -261,10 +266,11 @@ static ExitStatus run_machine(Cutover *cutover, Error *error)
             : machine_run(road->steps, (size_t)road->count, cutover->records, &hooks, error);
     ticker_stop(cutover->ticker);
     cutover->ticker = NULL;
-    /* What we could not undo, the helper goes on trying. */
-    bool stuck =
-        result == MACHINE_STUCK && !machine_has_committed(road->steps, cutover->records, (size_t)road->count);
-    (stuck ? watchdog_leave : watchdog_end)(cutover->watchdog);
+    /* What we could not undo, the helper goes on trying; what is another's by now, it looks after at the limit of the hold. */
+    bool held = !machine_has_committed(road->steps, cutover->records, (size_t)road->count);
+    bool stuck = result == MACHINE_STUCK && held;
+    bool taken = result == MACHINE_TAKEN && held && cutover->is_holding;
+    (stuck || taken ? watchdog_leave : watchdog_end)(cutover->watchdog);
     cutover->helper_goes_on = stuck && cutover->watchdog != NULL;
     cutover->watchdog = NULL;
     return conclude(cutover, result, error);

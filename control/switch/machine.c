@@ -236,6 +236,11 @@ static void retreat_all(const Step *steps, size_t count, StepRecord *records, bo
     }
 }
 
+static bool is_ours(const MachineHooks *hooks, Error *error)
+{
+    return hooks->ours == NULL || hooks->ours(hooks->context, error);
+}
+
 MachineResult machine_undo(const Step *steps, size_t count, StepRecord *records, const MachineHooks *hooks,
                            Error *error)
 {
@@ -244,6 +249,9 @@ MachineResult machine_undo(const Step *steps, size_t count, StepRecord *records,
     retreat_all(steps, count, records, true, hooks, &came);
     while (came.safety.code != ERROR_NONE && came.waits) {
         clock_pause_ms(AGAIN_PAUSE_MS);
+        if (!is_ours(hooks, error)) {
+            return MACHINE_TAKEN;
+        }
         came = (Retreat){.again = true, .waits = clock_ms() < end};
         retreat_all(steps, count, records, true, hooks, &came);
     }
@@ -313,6 +321,12 @@ MachineResult machine_run(const Step *steps, size_t count, StepRecord *records, 
         again = true;
         if (perform(&steps[i], &records[i], hooks, error) == 0) {
             continue;
+        }
+        Error taken = {.code = ERROR_NONE};
+        if (!is_ours(hooks, &taken)) {
+            error_context(&taken, "after \"%.200s\"", error->message);
+            *error = taken;
+            return MACHINE_TAKEN;
         }
         if (machine_has_committed(steps, records, count) &&
             !goes_back(steps, count, i, records, hooks, error)) {

@@ -98,6 +98,11 @@ typedef struct MachineHooks {
      * over new connections. May be NULL.
      */
     int (*reach)(void *context, const Step *step, bool undoes, bool fresh, Error *error);
+    /*
+     * Asked before anything is undone: false, and error says why, when somebody else has carried on with this round, and nothing may
+     * be done about it any more. May be NULL.
+     */
+    bool (*ours)(void *context, Error *error);
     /* How long safety that could not be undone is tried again, over and over: a server that has crashed is back in seconds. */
     int again_ms;
 } MachineHooks;
@@ -108,6 +113,7 @@ typedef enum MachineResult {
     MACHINE_LEFT,   /* the same, and clients go on; but some cleanup is left, which error names */
     MACHINE_STUCK, /* some safety could not be undone, or a step failed after the point of no return; error says
                        what */
+    MACHINE_TAKEN, /* somebody else has carried on with it: nothing was undone; error says so */
 } MachineResult;
 
 /* Moves *state by event. False, and nothing moved, when that event cannot happen in that state. */

@@ -12,6 +12,7 @@
 #include "left_behind.h"
 #include "ledger.h"
 #include "lock.h"
+#include "ours.h"
 #include "positions.h"
 #include "records.h"
 #include "text.h"
@@ -84,13 +85,24 @@ static int check_identity(Cutover *cutover, Error *error)
                             "--source is not the database that migration \"%s\" came from", migration->name);
 }
 
+static bool changes(const Cutover *cutover)
+{
+    CutoverMode mode = cutover->options->mode;
+    return mode != CUTOVER_PLAN && mode != CUTOVER_DRY_RUN;
+}
+
 /* The lock went with the connection that had it; who undoes cannot wait for a session that hangs to lose it. */
 static int lock_again(Cutover *cutover, Error *error)
 {
-    if (state_lock(cutover->target, cutover->settings->migration, "control", error) == 0) {
+    bool locked = state_lock(cutover->target, cutover->settings->migration, "control", error) == 0;
+    if (!locked && cutover->regime != REGIME_UNDO) {
+        return -1;
+    }
+    if (!changes(cutover)) {
         return 0;
     }
-    return cutover->regime == REGIME_UNDO ? 0 : -1;
+    /* One that began without the target has it as soon as it can. */
+    return locked && !cutover->taken ? ours_take(cutover, error) : ours_check(cutover, error);
 }
 
 /* What the copy left behind is passed over, in each session on the source; without a target nobody looks at relations there. */
@@ -132,7 +144,8 @@ static int open_target(Cutover *cutover, QueryLimits limits, Error *error)
         return error_hint(error, "penstock copy begins one.");
     }
     if (lock_control(cutover->target, name, error) != 0 ||
-        load_migration(cutover->settings, cutover->target, &cutover->migration, error) != 0) {
+        load_migration(cutover->settings, cutover->target, &cutover->migration, error) != 0 ||
+        (changes(cutover) && ours_take(cutover, error) != 0)) {
         return -1;
     }
     cutover->final_lsn = cutover->migration.final_lsn;
