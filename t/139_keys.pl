@@ -90,6 +90,10 @@ subtest 'beside the stream, and killed' => sub {
     wait_until('some parts to be copied', sub { !$copy->is_running || $target->sql('postgres', $done) > 20 });
     $copy->kill9;
     is(background('again', $migration->command('copy', @options))->wait, 0, 'the same command goes on to the end');
+    # Not for as long as it takes its bgwriter to write a record by itself, which is 15 seconds.
+    my $first = $target->sql('postgres', 'SELECT end_lsn FROM penstock.snapshot ORDER BY number LIMIT 1');
+    is($source->sql('postgres', "SELECT restart_lsn > '$first' FROM pg_replication_slots WHERE slot_name = 'penstock_default'"), 't',
+        'the source has let go of the WAL of early cycles');
     my $applier = $migration->follow;
     $load->stop('ALRM');
     $migration->wait_until_caught_up;
