@@ -19,10 +19,12 @@ CREATE TABLE odd ("the key" numeric, m mood, "a 'b'" text, b bytea, PRIMARY KEY 
 CREATE TABLE keyless (a int, b text);
 CREATE TABLE heap (a int, b text);
 CREATE TABLE identity (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, u int UNIQUE);
+CREATE TABLE crossed (id int PRIMARY KEY, u int UNIQUE, pad text);
 CREATE SEQUENCE counter;
 SELECT setval('counter', 41);
 INSERT INTO counters (id, f) SELECT i, 0.1 + i / 3.0 FROM generate_series(1, 300) AS i;
 INSERT INTO parts SELECT i, 'k' || i % 7, repeat('x', 300) FROM generate_series(1, 20000) AS i;
+INSERT INTO crossed SELECT i, i, repeat('x', 300) FROM generate_series(1, 15000) AS i;
 INSERT INTO odd SELECT i / 4.0, 'ok', 'a''b\', decode(md5(i::text), 'hex') FROM generate_series(1, 50) AS i;
 INSERT INTO keyless SELECT i % 4, 'b' FROM generate_series(1, 40) AS i;
 INSERT INTO heap SELECT i % 2000, repeat('h', 50) FROM generate_series(1, 6000) AS i;
@@ -113,6 +115,23 @@ SQL
     is($target->sql('postgres', 'SELECT count(*) FROM penstock.relation WHERE recopy_lsn IS NOT NULL'), 0, 'nothing is left to be copied again');
     $migration->wait_until_caught_up;
     same_rows($source, $target, 'postgres', 'nothing of the stream was lost or done twice');
+};
+
+subtest 'what is unique in a row of another piece is no obstacle' => sub {
+    cmp_ok($target->sql('postgres', "SELECT cardinality(part_cuts) FROM penstock.relation WHERE table_name = 'crossed'"), '>', 1, 'there are pieces');
+    $target->sql('postgres', <<'SQL');
+SET session_replication_role = replica;
+UPDATE crossed SET u = -id WHERE id IN (5, 14000, 7000, 7001);
+UPDATE crossed SET u = 14005 - id WHERE id IN (5, 14000);
+UPDATE crossed SET u = 14001 - id WHERE id IN (7000, 7001);
+SQL
+    my $load = $source->pgbench('postgres', '--client=2', '--rate=50', "--file=$script");
+    my $document = verify(0, '--repair', '--rows-only');
+    ok($document->{equal}, 'two pairs of rows that had each other\'s value are what they are at the source');
+    is($document->{repaired}, 4, 'and nothing else was touched');
+    $load->stop;
+    $migration->wait_until_caught_up;
+    same_rows($source, $target, 'postgres', 'with writers at work');
 };
 
 subtest 'what becomes wrong again is said, and nothing more is done' => sub {

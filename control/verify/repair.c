@@ -5,6 +5,9 @@
  * or something on the target makes it wrong, and to go on would only hide that.
  *
  * Where very many rows of a piece are wrong, single rows are the wrong means: all of it is copied anew, at a point as well.
+ * A row whose unique value a wrong row of another piece has is refused: then all wrong rows of the table, of whatever piece, are
+ * repaired together, each deleted before any is copied.
+ *
  * Only of a table that is too large for that, and cannot be cut or has no key, more is marked to be copied again than can be
  * done here.
  */
@@ -53,6 +56,7 @@ typedef struct Repair {
     long long *done;           /* hashes of what was repaired of the piece, ascending */
     size_t done_count;
     bool whole_done; /* all of the piece was copied anew */
+    bool wide;       /* not the piece, but all of its table is looked at */
 } Repair;
 
 static int open_all(Repair *repair, Error *error)
@@ -85,8 +89,11 @@ static const char *text_at(const PGresult *pieces, int row, int column)
     return PQgetisnull(pieces, row, column) ? NULL : PQgetvalue(pieces, row, column);
 }
 
-static QueryRange range_of(const PGresult *pieces, int row)
+static QueryRange range_of(const Repair *repair, const PGresult *pieces, int row)
 {
+    if (repair->wide) {
+        return (QueryRange){.column = NULL};
+    }
     return (QueryRange){.column = text_at(pieces, row, PART_COLUMN),
                         .type = text_at(pieces, row, PART_TYPE),
                         .first_key = text_at(pieces, row, FIRST_KEY),
@@ -97,8 +104,9 @@ static QueryRange range_of(const PGresult *pieces, int row)
 static int look(Repair *repair, const PGresult *pieces, int row, CompareTable *found, Error *error)
 {
     int number;
-    const ChunkShape shape = {
-        .condition = text_at(pieces, row, CONDITION), .range = range_of(pieces, row), .key_parts = true};
+    const ChunkShape shape = {.condition = text_at(pieces, row, CONDITION),
+                              .range = range_of(repair, pieces, row),
+                              .key_parts = true};
     *found = (CompareTable){.schema = text_copy(PQgetvalue(pieces, row, SCHEMA)),
                             .name = text_copy(PQgetvalue(pieces, row, TABLE))};
     return pairs_adopt(repair->verify->pairs, repair->pair.source, repair->pair.target, &number, error) ==
@@ -168,23 +176,37 @@ static int mark_to_copy(Repair *repair, const CompareTable *found, const char *w
     return 0;
 }
 
+/* Rows that are not among those to be repaired have what must be unique. */
+static bool is_in_the_way(const Error *error)
+{
+    return strcmp(error->sqlstate, "23505") == 0 || strcmp(error->sqlstate, "23P01") == 0;
+}
+
+/* *refused: nothing was done, since other rows are in the way. */
 static int repair_found(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
-                        bool whole, Error *error)
+                        bool whole, bool *refused, Error *error)
 {
     const RepairTable table = {.schema = found->schema,
                                .name = found->name,
                                .columns = PQgetvalue(pieces, row, COLUMNS),
                                .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
-                               .range = range_of(pieces, row)};
+                               .range = range_of(repair, pieces, row)};
     RepairBatch batch = {.verify = repair->verify,
                          .source = repair->source,
                          .target = repair->target,
                          .table = &table,
                          .found = found,
                          .whole = whole};
-    if (check_not_again(repair, found, error) != 0 ||
-        pairs_at_point(repair->verify->pairs, repair_batch, &batch, error) != 0) {
+    if (check_not_again(repair, found, error) != 0) {
         return -1;
+    }
+    if (pairs_at_point(repair->verify->pairs, repair_batch, &batch, error) != 0) {
+        *refused = is_in_the_way(error);
+        if (!*refused) {
+            return -1;
+        }
+        *error = (Error){0};
+        return 0;
     }
     if (batch.repaired > 0) {
         remember(repair, found);
@@ -217,12 +239,30 @@ static int note_right(Repair *repair, const PGresult *pieces, int row, Error *er
 }
 
 /* A part that is found by reading the whole table is no better than that. */
-static bool may_be_whole(const PGresult *pieces, int row)
+static bool may_be_whole(const Repair *repair, const PGresult *pieces, int row)
 {
-    bool cut = text_at(pieces, row, FIRST_KEY) != NULL || text_at(pieces, row, LAST_KEY) != NULL;
+    bool cut =
+        !repair->wide && (text_at(pieces, row, FIRST_KEY) != NULL || text_at(pieces, row, LAST_KEY) != NULL);
     bool by_index = cut && PQgetvalue(pieces, row, PART_SCAN)[0] != 't';
     return text_at(pieces, row, CONDITION) == NULL &&
            (by_index || strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) <= WHOLE_BYTES);
+}
+
+static int repair_or_widen(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
+                           bool whole, bool *again, Error *error)
+{
+    bool refused = false;
+    if (repair_found(repair, pieces, row, found, whole, &refused, error) != 0) {
+        return -1;
+    }
+    *again = !refused || !repair->wide;
+    repair->wide |= refused;
+    return *again
+               ? 0
+               : mark_to_copy(
+                     repair, found,
+                     "very many of its rows were found wrong by verify, some with what is unique in others",
+                     error);
 }
 
 /* One look, and what follows from it. *again: there may be more to repair. */
@@ -235,15 +275,14 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
         status = note_right(repair, pieces, row, error);
     } else if (status == 0 && found.problem == NULL && found.key_count > 0) {
         bool keyless = found.keys[0].part_count == 0;
-        bool whole = found.more_keys && may_be_whole(pieces, row);
+        bool whole = found.more_keys && may_be_whole(repair, pieces, row);
         if (round == MOST_ROUNDS) {
             status = mark_to_copy(repair, &found, "very many of its rows were found wrong by verify", error);
-        } else if (keyless && !may_be_whole(pieces, row)) {
+        } else if (keyless && !may_be_whole(repair, pieces, row)) {
             status = mark_to_copy(repair, &found, "rows of it, which has no key, were found wrong by verify",
                                   error);
         } else {
-            status = repair_found(repair, pieces, row, &found, whole, error);
-            *again = true;
+            status = repair_or_widen(repair, pieces, row, &found, whole, again, error);
         }
     }
     compare_table_clear(&found);
@@ -254,7 +293,7 @@ static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *
 {
     bool again = true;
     repair->done_count = 0;
-    repair->whole_done = false;
+    repair->whole_done = repair->wide = false;
     for (int round = 0; again; round++) {
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
