@@ -40,10 +40,11 @@ $migration->wait_until_caught_up;
 my $script = "$PostgreSQL::Test::Utils::tmp_check/count.sql";
 write_file($script, <<'SQL');
 \set a random(1, 200)
-\set p random(1, 14000)
+\set p random(1, 13999)
 BEGIN;
 UPDATE counters SET n = n + 1 WHERE id = :a;
 UPDATE parts SET v = md5(random()::text) WHERE id = :p;
+UPDATE parts SET k = 'new ' || :a WHERE id = :p + 1 AND :a <= 20;
 INSERT INTO keyless VALUES (:a % 4, 'b');
 COMMIT;
 SQL
