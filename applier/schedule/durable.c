@@ -22,6 +22,16 @@
  * 5. Which lane a change has depends on its relation's class. A class is changed only while all lanes stand at one point
  *    and nothing is under way (durable_even, scheduler_sync); then no lane has, or will get again, a change that it
  *    knew under the other class.
+ *
+ * What holds them: all of them together, test_exactly_once (streams, kills and numbers of workers by chance), t/071_kill9.pl and
+ * t/130_random.pl on servers. By themselves, of test_scheduler and on servers:
+ *
+ *     1   t/072_two_appliers.pl (whoever moves a lane knows the epoch in which he has it)
+ *     2   what_is_durable_is_left_out_after_a_restart, no_lane_is_moved_back          t/070_restart.pl
+ *     3   key_change_across_workers_is_a_barrier, key_change_within_a_worker_is_no_barrier    t/079_many_tables_catch_up.pl
+ *     4   truncate_is_durable_when_its_home_lane_says_so, truncate_asks_the_same_lane_when_its_first_table_is_left_out
+ *         t/050_truncate.pl
+ *     5   lanes_are_even_once_the_furthest_is_passed, sync_brings_all_lanes_to_one_point   t/111_lane_class.pl
  */
 #include "durable.h"
 
