@@ -7,10 +7,7 @@
 #include <stddef.h>
 
 #include "error.h"
-
-/* How many bytes the character of UTF-8 at text has, 0 when there is none; 1 for the end. */
-size_t encoding_character(const char *text);
-bool encoding_is_utf8(const char *text);
+#include "utf8.h"
 
 /*
  * Makes text, in place, UTF-8 of at most size - 1 bytes. What is UTF-8 stays as it is; else it is in the encoding of PostgreSQL's

@@ -64,12 +64,31 @@ static int row_change_of(const RelationDefinition *definition, const ReorderBuff
     }
 }
 
+static const char *column_name(const Decoder *decoder, const CachedColumn *column)
+{
+    return NameStr(TupleDescAttr(RelationGetDescr(decoder->relation), column->attribute)->attname);
+}
+
 static int refuse_incomplete(const Decoder *decoder, const CachedColumn *column, Error *error)
 {
-    const FormData_pg_attribute *attribute =
-        TupleDescAttr(RelationGetDescr(decoder->relation), column->attribute);
     return error_set(error, ERROR_SOURCE, "the WAL does not have the value of column \"%s\"",
-                     NameStr(attribute->attname));
+                     column_name(decoder, column));
+}
+
+/* What the value is, and how to go on. */
+static int write_value(const Decoder *decoder, const CachedColumn *column, Datum value, RowSide side,
+                       Error *error)
+{
+    if (value_write(column->encoder, value, decoder->writer, side, error) == 0) {
+        return 0;
+    }
+    if (error->code == ERROR_CONFLICT) {
+        error_context(error, "column \"%s\"", column_name(decoder, column));
+        error_hint(error, "A copy carries it, the stream does not: penstock follow --on-undecodable=recopy "
+                          "goes on with the "
+                          "other tables until the table has been copied again.");
+    }
+    return -1;
 }
 
 /* One cell of the new row. */
@@ -96,7 +115,7 @@ static int write_new_cell(const Decoder *decoder, const CachedColumn *column, co
         }
         value = old.values[attribute];
     }
-    return value_write(column->encoder, value, decoder->writer, SIDE_NEW, error);
+    return write_value(decoder, column, value, SIDE_NEW, error);
 }
 
 /* One cell of the old row: in a key-only tuple everything beside the key is null, and means absent. */
@@ -114,7 +133,7 @@ static int write_old_cell(const Decoder *decoder, const CachedColumn *column, co
     if (value_is_unchanged(column->encoder, value)) {
         return refuse_incomplete(decoder, column, error);
     }
-    return value_write(column->encoder, value, decoder->writer, SIDE_OLD, error);
+    return write_value(decoder, column, value, SIDE_OLD, error);
 }
 
 static int row_write(const Decoder *decoder, const RelationDefinition *definition, const RowChange *row,

@@ -17,6 +17,8 @@
 #include "compat.h"
 #include "value_encoder.h"
 
+#include "utf8.h"
+
 #include <endian.h>
 
 /* The most digits that 11 takes; from 12 on any value above 0 means the shortest exact form. */
@@ -121,7 +123,8 @@ void value_encoder_init(ValueEncoder *encoder, Oid base_type, bool binary, Memor
     *encoder = (ValueEncoder){.kind = entry->kind,
                               .width = entry->width,
                               .varlena = type->typlen == -1,
-                              .style = text_style_exact()};
+                              .style = text_style_exact(),
+                              .utf8 = strcmp(GetDatabaseEncodingName(), "UTF8") == 0};
     ReleaseSysCache(tuple);
 
     bool sends = encoder->kind == VALUE_SEND || encoder->kind == VALUE_NUMERIC;
@@ -204,6 +207,10 @@ static int write_output(ValueEncoder *encoder, Datum value, FrameWriter *writer,
 {
     text_style_set(&encoder->style);
     const char *text = OutputFunctionCall(&encoder->function, value);
+    if (encoder->utf8 && !encoding_is_utf8(text)) {
+        return error_set(error, ERROR_CONFLICT,
+                         "a \"char\" above 127 within a value, which is no text in UTF-8");
+    }
     return writer_value(writer, side, text, strlen(text), error);
 }
 

@@ -53,6 +53,7 @@ typedef struct ValueEncoder {
     bool varlena;      /* may be TOASTed */
     FmgrInfo function; /* for the kinds that call one */
     TextStyle style;   /* under which it writes text */
+    bool utf8;         /* the text has to be UTF-8: the database's encoding */
 } ValueEncoder;
 
 /* The encoder of base_type (never a domain), whose function state lives in context. Reads pg_type. */
@@ -66,6 +67,9 @@ static inline bool value_is_unchanged(const ValueEncoder *encoder, Datum value)
     return encoder->varlena && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
 }
 
-/* Writes the next cell of side. Scratch memory comes from the current memory context. */
+/*
+ * Writes the next cell of side. Scratch memory comes from the current memory context. ERROR_CONFLICT when the value as text is no
+ * text in the database's encoding (where that is UTF8): a "char" above 127 within an array or a composite value.
+ */
 int value_write(ValueEncoder *encoder, Datum value, FrameWriter *writer, RowSide side,
                 Error *error) MUST_CHECK;

@@ -63,6 +63,21 @@ begin
 insert public.k #1 id=3 a='600000' b='400000'
 commit changes 1
 END
+
+    # From 15 on charout writes such a byte as \ooo, which charin reads there.
+    if ($major < 15) {
+        $sql->(q{CREATE TYPE lettered AS (n int, c "char"); CREATE TABLE nested (id int PRIMARY KEY, c "char"[], l lettered)});
+        $sql->(q{INSERT INTO nested VALUES (1, ARRAY[(-56)::"char"], NULL), (2, '{a}', ROW(1, 'ü')::lettered), (3, '{z}', ROW(1, 'b')::lettered)});
+        like($slot->error, qr/column "c": a "char" above 127.*Table public\.nested, LSN.*recopy/s, 'a value that as text is no text');
+        is($slot->text(on_undecodable => 'recopy') =~ s/ at \S+//gr, <<'END', 'is left out, others are not');
+begin
+relation public.nested identity default columns id:int4/binary/key c:_char/text l:public.lettered/text
+recopy #1 public.nested reason 'column "c": a "char" above 127 within a value, which is no text in UTF-8'
+recopy #2 public.nested reason 'column "l": a "char" above 127 within a value, which is no text in UTF-8'
+insert public.nested #3 id=3 c='{z}' l='(1,b)'
+commit changes 3
+END
+    }
     $server->stop;
 }
 
@@ -76,6 +91,7 @@ CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES unkeyed (id));
 INSERT INTO keyed SELECT i, 0 FROM generate_series(1, 100) i;
 INSERT INTO unkeyed SELECT i, 0 FROM generate_series(1, 100) i;
 INSERT INTO child SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE letters (id int PRIMARY KEY, c "char"[]); INSERT INTO letters VALUES (1, ARRAY[(-127)::"char"]);
 SQL
 my $migration = migration($source, $target);
 $migration->ok('copy');
@@ -114,6 +130,11 @@ like($migration->exits(3, 'copy')->{stderr}, qr/nothing left to copy/, 'and ther
 $applier = $migration->follow('--on-undecodable=recopy');
 $migration->same_after('all is as at the source', 'UPDATE unkeyed SET v = v + 1; DELETE FROM child WHERE id = 9; DELETE FROM unkeyed WHERE id = 9');
 is($target->sql('postgres', "SELECT count(*) FROM penstock.journal WHERE operation = 'copy' AND step = 'again' AND event = 'done'"), '1', 'the journal says so');
+$sql->('INSERT INTO letters VALUES (2, ARRAY[(-56)::"char", NULL]), (3, NULL); UPDATE keyed SET v = 50 WHERE id = 5');
+$migration->wait_until_caught_up;
 is($applier->stop, 0, 'the applier stops cleanly');
+$migration->ok('copy');
+my $letters = q{SELECT string_agg(concat(id, ' ', (SELECT string_agg(ascii(x)::text, ',') FROM unnest(c) x)), ' | ' ORDER BY id) FROM letters};
+is($target->sql('postgres', $letters), $source->sql('postgres', $letters), 'what the stream cannot carry the copy does');
 
 done_testing();

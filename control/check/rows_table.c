@@ -135,7 +135,10 @@ static const CheckRow rows[] = {
          " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind "
          "IN ('r', 'p') AND a.atttypid IN (SELECT oid FROM holds WHERE NOT alone) ORDER BY 1",
      .advice = "In text a byte above 127 is no character, or another "
-               "one on the target: use another type, or go on by copy --force when there is none."},
+               "one on the target: use another type, or go on by copy --force when there is none. In UTF-8 a "
+               "row that "
+               "has one stops the stream, or by follow --on-undecodable=recopy marks its table to be copied "
+               "again."},
     {.id = "hash-partitions",
      .title = "Partitioned tables whose rows may belong into other partitions on the target",
      .severity = CHECK_WARNING,
