@@ -149,7 +149,10 @@ foreach my $line (grep { $_->[1] =~ /^penstock serve/ } @documented) {
 journey($_) foreach 'penstock throttle', 'penstock throttle jobs=2 rate=20MB max-wal=50GB', 'penstock pause';
 is(run_in('penstock', 'resume')->{status}, 0, 'and on again');
 journey($_) foreach 'penstock verify', 'penstock verify --repair', 'penstock verify --sample 1', "penstock verify --only 'shop.*'", 'penstock verify --rate 20MB', 'penstock verify --json';
-journey('penstock verify --join', ends => [ 0, 3 ], more => []);
+# It waits for a comparison, and compares along.
+my $along = goes_on('penstock verify --join', sub { 1 });
+wait_until('it has compared along', sub { run_in('penstock', 'verify')->{status} == 0 && !$along->is_running });
+is($along->wait, 0, 'penstock verify --join compares along');
 
 # DDL that stops the applier is decided on in each of the ways.
 my $n = 0;
