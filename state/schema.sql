@@ -198,6 +198,7 @@ CREATE TABLE penstock.schema_object (
     PRIMARY KEY (migration, section, number)
 );
 CREATE INDEX ON penstock.schema_object (migration, object_oid);
+CREATE INDEX ON penstock.schema_object (migration, dump_id);
 
 -- How far a copy is that runs, by itself, every two seconds.
 CREATE TABLE penstock.copy_progress (

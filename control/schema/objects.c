@@ -430,20 +430,32 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
     return 0;
 }
 
-/* In the order of size: the longest to build first. What a table needs to be whole is not looked at: its rows are there. */
+/*
+ * In the order of size: the longest to build first. What a table needs to be whole is not looked at: its rows are there. $3: bytes
+ * from which on it is worth it. Of the others there may be a hundred thousand, and this is asked for each index.
+ */
+#define LARGE_TABLE "8388608" /* or one of which a part is a job */
+
 static const char take_index_sql[] =
-    "WITH next AS MATERIALIZED ("
-    "  SELECT o.number FROM penstock.schema_object o"
-    "    JOIN penstock.relation r ON r.migration = o.migration AND r.source_oid = o.table_oids[1]"
+    "WITH large AS MATERIALIZED ("
+    "  SELECT source_oid, source_bytes FROM penstock.relation WHERE migration = $1 AND copy_state = 'copied'"
+    "     AND (source_bytes >= $3::int8 OR part_column IS NOT NULL)),"
+    " waiting AS MATERIALIZED ("
+    "  SELECT o.number, r.source_bytes FROM large r JOIN penstock.schema_object o ON o.table_oids[1] = "
+    "r.source_oid"
     "   WHERE o.migration = $1 AND o.section = 'post-data' AND o.state = 'waiting' AND o.kind = 'INDEX'"
-    "     AND r.copy_state = 'copied' AND o.table_oids[1] = ALL (o.table_oids)"
-    "     AND position('CREATE UNIQUE INDEX'::bytea IN o.statements) = 0"
+    "     AND o.table_oids[1] = ALL (o.table_oids)"
+    "     AND position('CREATE UNIQUE INDEX'::bytea IN o.statements) = 0),"
+    " next AS MATERIALIZED ("
+    "  SELECT o.number FROM waiting w JOIN penstock.schema_object o"
+    "      ON o.migration = $1 AND o.section = 'post-data' AND o.number = w.number"
+    "   WHERE o.state = 'waiting'"
     "     AND NOT EXISTS (SELECT FROM penstock.schema_object n WHERE n.migration = $1 AND n.section = "
     "'post-data'"
     "                        AND n.dump_id = ANY (o.needs) AND n.state <> 'made')"
     "     AND NOT ($2::bool AND EXISTS (SELECT FROM penstock.schema_object b WHERE b.migration = $1"
     "          AND b.state = 'building' AND b.table_oids[1] = o.table_oids[1]))"
-    "   ORDER BY r.source_bytes DESC, o.number LIMIT 1 FOR UPDATE OF o SKIP LOCKED)"
+    "   ORDER BY w.source_bytes DESC, o.number LIMIT 1 FOR UPDATE OF o SKIP LOCKED)"
     " UPDATE penstock.schema_object o SET state = 'building' FROM next"
     "  WHERE o.migration = $1 AND o.section = 'post-data' AND o.number = next.number"
     " RETURNING o.number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, object_name, "
@@ -453,7 +465,8 @@ int objects_take_index(Database *session, const char *migration, bool alone, Obj
 {
     PGresult *rows = NULL;
     *out = (ObjectList){0};
-    if (database_query(session, &rows, error, take_index_sql, 2, migration, alone ? "t" : "f") != 0) {
+    if (database_query(session, &rows, error, take_index_sql, 3, migration, alone ? "t" : "f", LARGE_TABLE) !=
+        0) {
         return -1;
     }
     read_rows(rows, true, out);
