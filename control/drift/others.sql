@@ -22,7 +22,7 @@ SELECT object, 'definition', concat_ws(' ', CASE WHEN lanpltrusted THEN 'TRUSTED
         @function(lanvalidator)@) FROM o @owner(o.lanowner)@ @acl(o.lanacl; 'l'; o.lanowner)@ @comment(pg_language)@
 
 -- kind: access method
-WITH o AS (SELECT m.oid, m.amname::text AS object, m.amtype, m.amhandler FROM pg_am m WHERE @users(pg_am; m.oid)@)
+WITH o AS (SELECT m.oid, m.amname::text AS object, m.amtype, m.amhandler FROM pg_am m WHERE @users(pg_am; m.oid)@ AND (m.amtype = 'i' OR @both_from_12@))
 SELECT object, 'definition', concat(amtype, ' ', @function(amhandler)@) FROM o @comment(pg_am)@
 
 -- kind: operator family

@@ -143,6 +143,9 @@ static const char *choice(Writer *writer, const char *word, size_t size)
                 size)) { /* one that has none says nothing of what the other has by its settings */
         return writer->options->oldest >= 120000 ? "c.relam" : "0";
     }
+    if (is_word("both_from_12", word, size)) {
+        return writer->options->oldest >= 120000 ? "true" : "false";
+    }
     if (is_word("secret", word, size)) {
         return writer->options->secrets ? "concat('with the hash ', md5(@options($1)@))" : "''";
     }
@@ -203,7 +206,7 @@ static void write_words(Writer *writer, const char *at, const char *end)
             return;
         }
         at = next + 1;
-        size_t size = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+        size_t size = strspn(at, "abcdefghijklmnopqrstuvwxyz_12");
         const char *begin = at + size + (at[size] == '('), *last = memchr(begin, '@', (size_t)(end - begin));
         const char *text = last != NULL ? text_of(writer, at, size) : NULL;
         if (text == NULL) {
