@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "random.h"
 
 static const char try_sql[] = "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8)";
 static const char give_back_sql[] = "SELECT pg_catalog.pg_advisory_unlock($1::pg_catalog.int8)";
@@ -25,8 +26,8 @@ int ends_same(Database *source, Database *target, bool *same, Error *error)
     char key[24];
     bool here = false, there = false;
     *same = false;
-    if (getrandom(&number, sizeof number, 0) != sizeof number) {
-        return error_set(error, ERROR_SYSTEM, "the system gives no random number");
+    if (random_fill(&number, sizeof number, error) != 0) {
+        return -1;
     }
     snprintf(key, sizeof key, "%lld", (long long)number);
     if (try_lock(source, key, &here, error) != 0) {

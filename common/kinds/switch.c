@@ -116,6 +116,19 @@ static const ErrorKind kinds[] = {
      "`penstock proxy show` says where it leads; put that right, then `penstock cutover --resume` or "
      "`--undo`.",
      WORDS("clients of a proxy that leads to the wrong side")},
+    {1825, "Another command has carried on with the switch",
+     "This one stood still for long (a host that was suspended, a network that was cut), lost its lock, and "
+     "another one has gone on or "
+     "undone it since.",
+     "Nothing more was done by this one; `penstock status` shows how far the switch is.",
+     WORDS("and this one had stood still")},
+    {1826, "The source lacks what had come back to it",
+     "It was put back to an older copy since the switch, or rows were changed there by hand: the way back "
+     "does not send again what it "
+     "has sent.",
+     "Stay on the target: `penstock finish` ends the way back. `--accept-loss` goes back to what the source "
+     "has.",
+     WORDS("the source lacks what had come back to it: %zu")},
 };
 
 ERROR_SECTION(error_section_switch);

@@ -100,6 +100,9 @@ static const ErrorKind kinds[] = {
      "`penstock-applier --dump` reads frames as pg_recvlogical wrote them, or lines of hexadecimal digits.",
      "Make them with `pg_recvlogical -f`, or with `SELECT data FROM pg_logical_slot_peek_binary_changes(…)`.",
      WORDS("not a line of hexadecimal digits")},
+    {1121, "A limit is too small", "`penstock throttle` was given a limit below which nothing would go on.",
+     "`NAME=off` takes a limit back; `penstock pause` lets nothing more begin.",
+     WORDS("cannot be %s: %s is the least")},
 };
 
 ERROR_SECTION(error_section_usage);

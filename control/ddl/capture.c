@@ -6,11 +6,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "random.h"
 
 extern const char control_capture_sql[];
-
-#define TOKEN_BYTES 32
 
 static const char *const names[] = {
     [DDL_UNSET] = "", [DDL_CAPTURE] = "capture", [DDL_WATCH] = "watch", [DDL_OFF] = "off"};
@@ -86,20 +85,6 @@ static int check(Database *source, Error *error)
     return 0;
 }
 
-static int make_token(char out[2 * TOKEN_BYTES + 1], Error *error)
-{
-    unsigned char bytes[TOKEN_BYTES];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        return error_set(error, ERROR_SYSTEM, "the system gives no random number");
-    }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-    }
-    out[2 * TOKEN_BYTES] = '\0';
-    return 0;
-}
-
 /* No event trigger fires for that (commands/event_trigger.c). */
 static const char drop_triggers[] = "DROP EVENT TRIGGER IF EXISTS penstock_ddl_start;"
                                     "DROP EVENT TRIGGER IF EXISTS penstock_ddl_end;"
@@ -109,8 +94,8 @@ static const char drop_triggers[] = "DROP EVENT TRIGGER IF EXISTS penstock_ddl_s
 /* The triggers go first: what is made here is not to be told of by those that are there still. */
 static int make(Database *source, Error *error)
 {
-    char token[2 * TOKEN_BYTES + 1];
-    return make_token(token, error) == 0 && database_execute(source, error, drop_triggers, 0) == 0 &&
+    char token[RANDOM_NAME_SIZE];
+    return random_name(token, error) == 0 && database_execute(source, error, drop_triggers, 0) == 0 &&
                    database_execute(source, error,
                                     "CREATE SCHEMA IF NOT EXISTS penstock; COMMENT ON SCHEMA penstock IS "
                                     "'Penstock: captures the DDL "

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "preflight.h"
 #include "proxy.h"
+#include "random.h"
 #include "state.h"
 
 #define MAX_STEPS 32
@@ -91,7 +92,7 @@ typedef struct Cutover {
     int64_t early_writes;                /* to the target, before the release: see traffic.c */
     bool helper_goes_on;                 /* we could not undo all, and the helper tries */
     Watchdog *watchdog;                  /* ends the hold when we do not; NULL: there is none */
-    char run[33];                        /* of this run alone; "" until it has the switch */
+    char run[RANDOM_NAME_SIZE];          /* of this run alone; "" until it has the switch */
     bool taken;                          /* the state says that the switch is this run's … */
     bool lost;                           /* … and, later, that it is another's */
     Ledger *ledger;                      /* the journal's second place; NULL: there is none */

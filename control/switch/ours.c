@@ -11,28 +11,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "query.h"
+#include "random.h"
 
 #define ASK_MS 1000
 #define FINISHED "42P01" /* undefined_table: penstock finish has taken the state away */
 
-static int name_run(char out[static 33], Error *error)
-{
-    unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        return error_set(error, ERROR_SYSTEM, "no random number for the name of this run");
-    }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    }
-    return 0;
-}
-
 int ours_take(Cutover *cutover, Error *error)
 {
-    if ((cutover->run[0] == '\0' && name_run(cutover->run, error) != 0) ||
+    if ((cutover->run[0] == '\0' && random_name(cutover->run, error) != 0) ||
         state_take_switch(cutover->target, cutover->migration.name, cutover->run, error) != 0) {
         return -1;
     }
