@@ -85,9 +85,15 @@ static bool is_setting_of_target(const CatalogDifference *difference)
            difference->source == NULL;
 }
 
+/* In the place of the kind of a dump's entry: the rows of a materialized view stay behind. */
+#define ROWS_LEFT "rows left behind"
+
 /* Some entries of a dump have the name of what they are about, and are a part of it: leaving one out says nothing of the rest. */
 static bool explains(const Chosen *chosen, const CatalogDifference *difference)
 {
+    if (strcmp(chosen->kind, ROWS_LEFT) == 0) {
+        return begins(difference->part, "has rows");
+    }
     if (difference->target != NULL) {
         return differs_in_validity(difference);
     }
@@ -130,7 +136,9 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
                        "SELECT concat(CASE WHEN schema_name NOT IN ('-', '') THEN concat(schema_name, '.') "
                        "END, object_name), kind"
                        "  FROM penstock.schema_object WHERE migration = $1"
-                       "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID')",
+                       "   AND (state = 'left out' OR state = 'made' AND words = 'NOT VALID')"
+                       " UNION ALL SELECT concat(schema_name, '.', relation_name), '" ROWS_LEFT "'"
+                       "  FROM penstock.left_behind WHERE migration = $1 AND extent = 'rows'",
                        1, migration) != 0) {
         return -1;
     }
