@@ -86,11 +86,11 @@ static int refuse(const Cutover *cutover, const Limits *limits, const char *made
             "--compare-limit, and a --hold-limit of twice that at least, it is read to the end.",
             cutover->options->compare_limit, limits->late);
     }
-    return error_hint(error,
-                      "Tables that were shown not to have been written to since the switch are left out "
-                      "already. If nothing of the kind was done, or it may be lost: --accept-loss. Rows of "
-                      "new tables can be brought over by hand, once the tables are made on the source and "
-                      "published.");
+    return error_hint(
+        error, "Tables that were shown not to have been written to since the switch are left out "
+               "already. If nothing of the kind was done, or it may be lost: --accept-loss. New tables "
+               "are taken in by hand, rows and all; to publish them does not bring the rows: "
+               "cutover.md, under The way back, has the statements.");
 }
 
 int losses_check_limits(Cutover *cutover, bool anew, Limits *out, Error *error)
