@@ -89,21 +89,29 @@ int state_drop(Database *target, Error *error)
     return 0;
 }
 
-/* Drops all tables but the journal. */
+/* Each gives the statement that drops all of a kind, or NULL when there is none. */
+static const char *const drop_all[] = {
+    "SELECT 'DROP FUNCTION ' || string_agg(oid::regprocedure::text, ', ') FROM pg_proc "
+    "WHERE pronamespace = 'penstock'::regnamespace",
+    "SELECT 'DROP TABLE ' || string_agg(format('penstock.%I', relname), ', ') FROM pg_class "
+    "WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'r' AND relname <> 'journal'",
+};
+
+/* Drops all but the journal. */
 static int leave_journal(Database *target, Error *error)
 {
-    char *drop = NULL;
-    int status =
-        database_value(target, &drop, error,
-                       "SELECT format('DROP TABLE %s', string_agg(format('penstock.%I', relname), ', ')) "
-                       "FROM pg_class WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'r' "
-                       "AND relname <> 'journal'",
-                       0);
-    status = status == 0 ? database_execute(target, error, drop, 0) : status;
-    free(drop);
-    return status == 0
-               ? database_execute(target, error, "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'", 0)
-               : status;
+    for (size_t i = 0; i < sizeof drop_all / sizeof *drop_all; i++) {
+        char *drop = NULL;
+        int status = database_value(target, &drop, error, drop_all[i], 0);
+        if (status == 0 && drop != NULL) {
+            status = database_execute(target, error, drop, 0);
+        }
+        free(drop);
+        if (status != 0) {
+            return -1;
+        }
+    }
+    return database_execute(target, error, "COMMENT ON SCHEMA penstock IS '" LAYOUT_JOURNAL "'", 0);
 }
 
 /* Deletes the migration's rows; when it was the last one, the tables or the whole schema too. */

@@ -44,6 +44,8 @@ like($migration->ok('finish', '--abandon', '--keep-journal')->{stdout}, qr/the s
 is($source->sql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '0', 'no slot is left');
 is($target->sql('postgres', q(SELECT string_agg(relname, ',') FROM pg_class WHERE relkind = 'r'
     AND relnamespace = 'penstock'::regnamespace)), 'journal', 'only the journal is left');
+is($target->sql('postgres', q(SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass
+    AND refobjid = 'penstock'::regnamespace)), '2', 'with its sequence, and nothing else');
 is($target->sql('postgres', q(SELECT event FROM penstock.journal WHERE operation = 'finish' ORDER BY id DESC LIMIT 1)),
     'done', 'and says how it ended');
 is($target->sql('postgres', 'SELECT count(*) FROM a'), '100', 'what was copied stays');
