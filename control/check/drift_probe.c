@@ -65,8 +65,8 @@ int probe_drift(CheckContext *context, json_t *findings, Error *error)
         return 0;
     }
     if (find_marked(context, findings, error) != 0 ||
-        drift_find(context->source, context->target, context->settings->migration, &differences, error) !=
-            0) {
+        drift_find(context->source, context->target, context->settings->migration, DRIFT_OF_WHAT_TRAVELS,
+                   &differences, error) != 0) {
         return -1;
     }
     int status = 0;

@@ -157,8 +157,14 @@ static int take_chosen(Database *target, const char *migration, CatalogDifferenc
     return 0;
 }
 
-int drift_find(Database *source, Database *target, const char *migration, CatalogDifferences *out,
-               Error *error)
+static bool travels(const CatalogDifference *difference, void *context)
+{
+    (void)context;
+    return strcmp(difference->kind, "publication") != 0;
+}
+
+int drift_find(Database *source, Database *target, const char *migration, DriftExtent extent,
+               CatalogDifferences *out, Error *error)
 {
     PGresult *row = NULL;
     *out = (CatalogDifferences){0};
@@ -175,6 +181,9 @@ int drift_find(Database *source, Database *target, const char *migration, Catalo
     if (take_chosen(target, migration, out, error) != 0) {
         catalog_differences_free(out);
         return -1;
+    }
+    if (extent == DRIFT_OF_WHAT_TRAVELS) {
+        catalog_filter(out, travels, NULL);
     }
     return 0;
 }

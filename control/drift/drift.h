@@ -7,9 +7,15 @@
 #include "catalogs.h"
 #include "text.h"
 
+/*
+ * Publications are of the server that they are on: they come with the copy, DDL about them does not travel, and a switch does not ask
+ * for it. A comparison of both sides names them all the same.
+ */
+typedef enum DriftExtent { DRIFT_OF_WHAT_TRAVELS, DRIFT_OF_ALL } DriftExtent;
+
 /* The caller frees *out with catalog_differences_free. */
-int drift_find(Database *source, Database *target, const char *migration, CatalogDifferences *out,
-               Error *error) MUST_CHECK;
+int drift_find(Database *source, Database *target, const char *migration, DriftExtent extent,
+               CatalogDifferences *out, Error *error) MUST_CHECK;
 
 /* "table shop.orders: column price is numeric(10,2) at the source, numeric(10,1) on the target", behind what is in out. */
 void drift_describe(const CatalogDifference *difference, Text *out);

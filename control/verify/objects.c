@@ -22,7 +22,8 @@ static int forget(Verify *verify, Error *error)
 static int compare_definitions(Verify *verify, Error *error)
 {
     CatalogDifferences differences;
-    if (drift_find(verify->source, verify->target, verify->settings->migration, &differences, error) != 0) {
+    if (drift_find(verify->source, verify->target, verify->settings->migration, DRIFT_OF_ALL, &differences,
+                   error) != 0) {
         return -1;
     }
     int status = 0;
