@@ -117,7 +117,8 @@ sub goes_on
     return $process;
 }
 
-sub applies { my $mark = $source->mark('app'); return sub { $migration->applier_says("low_water_lsn >= '$mark'") eq 't' } }
+# The one before had come to the mark itself.
+sub applies { my $mark = $source->mark('app'); return sub { $migration->applier_says("low_water_lsn > '$mark'") eq 't' } }
 
 journey($_) foreach 'penstock help', 'penstock help PST-1501', 'penstock help PST-1601', 'penstock help COMMAND', 'penstock COMMAND --help', 'penstock-applier --help';
 journey('penstock check', ends => [ 0, 1 ], more => ['--no-trial']);
