@@ -91,9 +91,11 @@ int state_drop(Database *target, Error *error)
 
 /* Each gives the statement that drops all of a kind, or NULL when there is none. */
 static const char *const drop_all[] = {
-    "SELECT 'DROP FUNCTION ' || string_agg(oid::regprocedure::text, ', ') FROM pg_proc "
+    "SELECT CASE WHEN count(*) > 0 THEN format('DROP FUNCTION %s', string_agg(oid::regprocedure::text, ', "
+    "')) END FROM pg_proc "
     "WHERE pronamespace = 'penstock'::regnamespace",
-    "SELECT 'DROP TABLE ' || string_agg(format('penstock.%I', relname), ', ') FROM pg_class "
+    "SELECT CASE WHEN count(*) > 0 THEN format('DROP TABLE %s', string_agg(format('penstock.%I', relname), "
+    "', ')) END FROM pg_class "
     "WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'r' AND relname <> 'journal'",
 };
 
