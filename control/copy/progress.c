@@ -34,6 +34,7 @@ typedef struct PhaseTime {
 
 struct Progress {
     const Settings *settings;
+    pthread_t main; /* it draws and tells; others only report */
     pthread_mutex_t mutex;
     PhaseTime phases[MAX_PHASES];
     int phase_count;
@@ -91,6 +92,7 @@ Progress *progress_new(const Settings *settings, int jobs)
     if (progress == NULL) {
         abort();
     }
+    progress->main = pthread_self();
     progress->settings = settings;
     progress->job_count = jobs;
     progress->drawn_at = clock_seconds();
@@ -393,6 +395,9 @@ static void show(Progress *progress)
 
 void progress_tick(Progress *progress)
 {
+    if (!pthread_equal(pthread_self(), progress->main)) {
+        return;
+    }
     tell(progress);
     pthread_mutex_lock(&progress->mutex);
     double period = draws(progress) ? DRAW_SECONDS : LINE_SECONDS;
