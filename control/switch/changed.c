@@ -136,14 +136,9 @@ static int judge(Cutover *cutover, const CompareResult *result, bool all, json_t
     return 0;
 }
 
-static int compare(Cutover *cutover, const char *ids, bool all, json_t *detail, Error *error)
+int changed_compare(const Cutover *cutover, const char *ids, int left_ms, CompareResult *out, Error *error)
 {
-    int left;
-    CompareResult result;
-    if (cutover_hold_left(cutover, &left, error) != 0) {
-        return -1;
-    }
-    double seconds = cutover->options->compare_limit, half = left / 2000.0;
+    double seconds = cutover->options->compare_limit, half = left_ms / 2000.0;
     const CompareOptions options = {.source_uri = cutover->settings->source,
                                     .target_uri = cutover->settings->target,
                                     .migration = cutover->migration.name,
@@ -152,7 +147,17 @@ static int compare(Cutover *cutover, const char *ids, bool all, json_t *detail, 
                                     .jobs = cutover->options->jobs,
                                     .max_keys = CHANGED_KEYS,
                                     .stop = interrupted};
-    int status = compare_tables(&options, &result, error);
+    return compare_tables(&options, out, error);
+}
+
+static int compare(Cutover *cutover, const char *ids, bool all, json_t *detail, Error *error)
+{
+    int left;
+    CompareResult result;
+    if (cutover_hold_left(cutover, &left, error) != 0) {
+        return -1;
+    }
+    int status = changed_compare(cutover, ids, left, &result, error);
     if (status == 0) {
         status = judge(cutover, &result, all, detail, error);
     } else if (error->code != ERROR_INTERRUPTED) {

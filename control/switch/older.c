@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "changed.h"
-#include "clock.h"
 #include "compare.h"
 #include "records.h"
 #include "reverse.h"
@@ -117,16 +116,7 @@ static int compare(Cutover *cutover, const char *ids, const char *since, Error *
     if (cutover_hold_left(cutover, &left, error) != 0) {
         return -1;
     }
-    double seconds = cutover->options->compare_limit, half = left / 2000.0;
-    const CompareOptions options = {.source_uri = cutover->settings->source,
-                                    .target_uri = cutover->settings->target,
-                                    .migration = cutover->migration.name,
-                                    .only = ids,
-                                    .deadline = clock_seconds() + (seconds < half ? seconds : half),
-                                    .jobs = cutover->options->jobs,
-                                    .max_keys = CHANGED_KEYS,
-                                    .stop = interrupted};
-    int status = compare_tables(&options, &result, error);
+    int status = changed_compare(cutover, ids, left, &result, error);
     if (status == 0) {
         status = judge(cutover, &result, since, error);
     }
