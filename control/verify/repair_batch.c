@@ -91,18 +91,25 @@ static bool append_by_hash(Text *sql, const RepairTable *table, const char *hash
     return any;
 }
 
+/* "ONLY s.t AS t WHERE …": the rows that were found, at the source or on the target. False: there are none on that side. */
+static bool append_found(Text *sql, const RepairBatch *batch, const PGresult *key, const char *hash,
+                         bool source)
+{
+    text_append(sql, "ONLY ");
+    append_table(sql, batch->table);
+    text_append(sql, " AS t");
+    if (PQntuples(key) > 0) {
+        append_by_keys(sql, key, batch->found);
+        return true;
+    }
+    return append_by_hash(sql, batch->table, hash, batch->found, source);
+}
+
 static int delete_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
 {
     Text sql = {0};
-    bool any = true;
-    text_append(&sql, "DELETE FROM ONLY ");
-    append_table(&sql, batch->table);
-    text_append(&sql, " AS t");
-    if (PQntuples(key) > 0) {
-        append_by_keys(&sql, key, batch->found);
-    } else {
-        any = append_by_hash(&sql, batch->table, hash, batch->found, false);
-    }
+    text_append(&sql, "DELETE FROM ");
+    bool any = append_found(&sql, batch, key, hash, false);
     int status = any ? database_execute(batch->target, error, sql.data, 0) : 0;
     text_free(&sql);
     return status;
@@ -139,15 +146,7 @@ int repair_copy(RepairBatch *batch, const char *from, Error *error)
 static int copy_rows(RepairBatch *batch, const PGresult *key, const char *hash, Error *error)
 {
     Text from = {0};
-    bool any = true;
-    text_append(&from, "ONLY ");
-    append_table(&from, batch->table);
-    text_append(&from, " AS t");
-    if (PQntuples(key) > 0) {
-        append_by_keys(&from, key, batch->found);
-    } else {
-        any = append_by_hash(&from, batch->table, hash, batch->found, true);
-    }
+    bool any = append_found(&from, batch, key, hash, true);
     int status = any ? repair_copy(batch, from.data, error) : 0;
     text_free(&from);
     return status;
