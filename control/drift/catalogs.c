@@ -234,16 +234,36 @@ static int compare_changed(Comparison *comparison, const CatalogQuery *kind, Tex
 
 /* --- objects --- */
 
-/* Whether all of it is on one side only, as an earlier query of its kind has found. */
-static bool is_missing(const Comparison *comparison, const char *kind, const char *object)
+/* Objects of a kind that an earlier query has found on one side only, by name. */
+typedef struct Missing {
+    const char **names;
+    size_t count;
+} Missing;
+
+static int by_name(const void *one, const void *other)
 {
-    for (size_t i = 0; i < comparison->out->count; i++) {
-        const CatalogDifference *found = &comparison->out->list[i];
-        if (found->part == NULL && strcmp(found->kind, kind) == 0 && strcmp(found->object, object) == 0) {
-            return true;
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static Missing missing_of(const Comparison *comparison, const char *kind)
+{
+    const CatalogDifferences *found = comparison->out;
+    Missing missing = {.names = calloc(found->count + 1, sizeof *missing.names)};
+    if (missing.names == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->list[i].part == NULL && strcmp(found->list[i].kind, kind) == 0) {
+            missing.names[missing.count++] = found->list[i].object;
         }
     }
-    return false;
+    qsort(missing.names, missing.count, sizeof *missing.names, by_name);
+    return missing;
+}
+
+static bool is_missing(const Missing *missing, const char *object)
+{
+    return bsearch(&object, missing->names, missing->count, sizeof *missing->names, by_name) != NULL;
 }
 
 /* Notes what is on one side only; those with two hashes go into changed. Of parts none says whether the object is there. */
@@ -251,13 +271,14 @@ static void compare_objects(Comparison *comparison, const char *kind, bool parts
                             Text *changed)
 {
     int counts[SIDES] = {PQntuples(rows[SOURCE]), PQntuples(rows[TARGET])};
+    Missing missing = parts ? missing_of(comparison, kind) : (Missing){0};
     for (int i = 0, j = 0; i < counts[SOURCE] || j < counts[TARGET]; comparison->out->objects++) {
         int order = i == counts[SOURCE]   ? 1
                     : j == counts[TARGET] ? -1
                                           : strcmp(cell(rows[SOURCE], i, 0), cell(rows[TARGET], j, 0));
         const char *object = order <= 0 ? cell(rows[SOURCE], i, 0) : cell(rows[TARGET], j, 0);
         if (order != 0 && parts) {
-            if (!is_missing(comparison, kind, object)) {
+            if (!is_missing(&missing, object)) {
                 text_array_add(changed, object);
             }
         } else if (order < 0) {
@@ -270,6 +291,7 @@ static void compare_objects(Comparison *comparison, const char *kind, bool parts
         i += order <= 0;
         j += order >= 0;
     }
+    free(missing.names);
 }
 
 static int compare_kind(Comparison *comparison, const CatalogQuery *kind, bool parts, Error *error)
