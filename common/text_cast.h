@@ -1,8 +1,8 @@
 /*
  * A value that came as text becomes one of its type by the type's input function, and by nothing else. A cast does that only
  * where pg_cast has none: a user's CREATE CAST (text AS mytype) WITH FUNCTION may read text in a way of its own, and the
- * server's own from text to regclass knows no "-" (text_regclass, all majors). bpchar has the same bytes, and hardly ever such a cast;
- * the server has none from it but those to xml, which give what the input function gives.
+ * server's own from text to regclass knows no "-" (text_regclass, all majors). bpchar has the same bytes, and hardly ever such
+ * a cast; the server has none from it but those to xml, which give what the input function gives.
  */
 #pragma once
 

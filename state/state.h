@@ -121,7 +121,8 @@ int state_copied_lsn(Database *target, const char *name, Lsn *out, Error *error)
 int state_set_final_lsn(Database *target, const char *name, Lsn final_lsn, Error *error) MUST_CHECK;
 
 /*
- * The command that works on the switch, for one that may have lost its lock with its session and meets another that took it up since.
+ * The command that works on the switch, for one that may have lost its lock with its session and meets another that took it up
+ * since.
  * *ours: nobody has.
  */
 int state_take_switch(Database *target, const char *name, const char *run, Error *error) MUST_CHECK;

@@ -1,10 +1,11 @@
 /*
- * AsRole: SQL of the stream as a role that it cannot leave. What the stream brings may call functions that the role has written (the
- * default of a new column, the CHECK of a domain), in a session of whoever may do everything.
+ * AsRole: SQL of the stream as a role that it cannot leave. What the stream brings may call functions that the role has written
+ * (the default of a new column, the CHECK of a domain), in a session of whoever may do everything.
  *
  *     as_role_open ──► as_role_run, as often as needed ──► as_role_close        in one transaction of the caller's, in this order
  *
- * A savepoint between as_role_open and as_role_run may be rolled back to. When one of them has failed, the caller ends the transaction.
+ * A savepoint between as_role_open and as_role_run may be rolled back to. When one of them has failed, the caller ends the
+ * transaction.
  */
 #pragma once
 

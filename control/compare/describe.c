@@ -63,8 +63,8 @@ static int find_column(const PGresult *result, int first, int end, const char *n
 }
 
 /*
- * Send functions give text in client_encoding, which is UTF8, or that of an SQL_ASCII database (session_settings.h): then nothing is
- * translated.
+ * Send functions give text in client_encoding, which is UTF8, or that of an SQL_ASCII database (session_settings.h): then
+ * nothing is translated.
  */
 static bool is_sent_as_stored(const char *encoding)
 {

@@ -1,7 +1,7 @@
 /*
- * A value is hashed as its type's send function gives it where that is the same on both sides: that is quicker than text, and exact.
- * array_send and record_send write the OIDs of what they hold, which are others there when a type is the user's: such values are
- * taken apart, and hashed as text made of the forms of their parts.
+ * A value is hashed as its type's send function gives it where that is the same on both sides: that is quicker than text, and
+ * exact. array_send and record_send write the OIDs of what they hold, which are others there when a type is the user's: such
+ * values are taken apart, and hashed as text made of the forms of their parts.
  *
  * A float may be NaN in many ways, which are all the same to the server (utils/adt/float.c, float8_cmp_internal): one that was
  * computed has its sign set, and loses it where rows travel as text. So they are made one.

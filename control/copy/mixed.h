@@ -5,8 +5,8 @@
  * INSERT that reads the text as the type's input function does.
  *
  * That is done where text would not do for the neighbours: where there is a "char" (a byte above 127 is no character), or
- * rows may be so long that the server cannot write them as text. Such a row has much in its table's TOAST; a table with little there
- * goes as text, which needs to be written once, and with FREEZE.
+ * rows may be so long that the server cannot write them as text. Such a row has much in its table's TOAST; a table with little
+ * there goes as text, which needs to be written once, and with FREEZE.
  *
  *     mixed_look ──► shape.mixed, for table_copy_build ──► oids_load for types ──► mixed_free
  */

@@ -3,7 +3,8 @@
  *
  * On a terminal a block is redrawn twice a second: the phase, tables and bytes done, rate, time left, what
  * each job does. Elsewhere a line goes to the log for each phase, and one every ten seconds. With --json
- * nothing but the summary goes to stdout. Any thread may report; progress_tick does its work on the thread that made progress alone.
+ * nothing but the summary goes to stdout. Any thread may report; progress_tick does its work on the thread that made progress
+ * alone.
  */
 #pragma once
 

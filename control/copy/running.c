@@ -1,7 +1,7 @@
 /*
- * Making a logical slot writes the record (ReplicationSlotReserveWal of slot.c), and another one when the transactions that ran have
- * ended (SnapBuildWaitSnapshot of snapbuild.c), from 10 to 18. A temporary one needs nothing but what the copy's own slot needed, and
- * is gone with its session. (pg_log_standby_snapshot() is there from 16 on, and wants another right.)
+ * Making a logical slot writes the record (ReplicationSlotReserveWal of slot.c), and another one when the transactions that ran
+ * have ended (SnapBuildWaitSnapshot of snapbuild.c), from 10 to 18. A temporary one needs nothing but what the copy's own slot
+ * needed, and is gone with its session. (pg_log_standby_snapshot() is there from 16 on, and wants another right.)
  */
 #include "running.h"
 

@@ -1,6 +1,6 @@
 /*
- * One row per build, and one row written, every two seconds. The totals are sums over all objects and tables, which for some hundred
- * thousand take a second: they are asked for so seldom that they take a fiftieth of the time at most, whatever the number.
+ * One row per build, and one row written, every two seconds. The totals are sums over all objects and tables, which for some
+ * hundred thousand take a second: they are asked for so seldom that they take a fiftieth of the time at most, whatever the number.
  */
 #include "teller.h"
 

@@ -5,9 +5,9 @@
  *     CatalogOptions options = {.owners = true, .grants = true};
  *     catalog_compare(source, target, &options, &differences, error)      the caller frees with catalog_differences_free
  *
- * Compared is everything that pg_dump carries of a database: what queries.c, parts.sql and others.sql list. What differs between majors
- * for the same thing is written the same. Left out is what belongs to an extension (but for privileges that were granted or revoked
- * since), and what is Penstock's own.
+ * Compared is everything that pg_dump carries of a database: what queries.c, parts.sql and others.sql list. What differs
+ * between majors for the same thing is written the same. Left out is what belongs to an extension (but for privileges that were
+ * granted or revoked since), and what is Penstock's own.
  *
  * Nothing is locked for longer than it takes to read it: a definition that changes meanwhile is seen before or after.
  */

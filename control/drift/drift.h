@@ -8,8 +8,8 @@
 #include "text.h"
 
 /*
- * Publications are of the server that they are on: they come with the copy, DDL about them does not travel, and a switch does not ask
- * for it. A comparison of both sides names them all the same.
+ * Publications are of the server that they are on: they come with the copy, DDL about them does not travel, and a switch does
+ * not ask for it. A comparison of both sides names them all the same.
  */
 typedef enum DriftExtent { DRIFT_OF_WHAT_TRAVELS, DRIFT_OF_ALL } DriftExtent;
 

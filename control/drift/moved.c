@@ -1,7 +1,8 @@
 /*
  * What is made or changed is a row with a new xmin; what is dropped is a row less. age(xmin) is that of the transaction that wrote
  * the row, also once it is frozen (heap_getsysattr gives the raw xmin, 9.4 and later), and the mark is the oldest transaction
- * that ran then: what had not ended is new as well. Rows of a transaction that is 2^31 ago have a negative age. VACUUM and ANALYZE write into pg_class in place and leave xmin alone.
+ * that ran then: what had not ended is new as well. Rows of a transaction that is 2^31 ago have a negative age. VACUUM and
+ * ANALYZE write into pg_class in place and leave xmin alone.
  *
  * Columns are not counted: one that is dropped is a row that is written anew (pg_attribute.attisdropped).
  */

@@ -1,6 +1,6 @@
 /*
- * What the queries of all kinds are made of. Private to this folder: queries.c has what nearly every database has, parts.sql what few
- * of these have beside, others.sql all other kinds.
+ * What the queries of all kinds are made of. Private to this folder: queries.c has what nearly every database has, parts.sql
+ * what few of these have beside, others.sql all other kinds.
  */
 #pragma once
 

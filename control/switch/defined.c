@@ -106,9 +106,9 @@ static int check_again(Cutover *cutover, Error *error)
 }
 
 /*
- * On the way back, nobody writes any more: what was not written to until the preflight must be unwritten still. Where it was, and that
- * is accepted, the sides differ, and the stream that was to lead there again has nowhere to begin. Which tables the way back has was
- * asked there as well, and takes long where there are many: again only when something was defined since.
+ * On the way back, nobody writes any more: what was not written to until the preflight must be unwritten still. Where it was,
+ * and that is accepted, the sides differ, and the stream that was to lead there again has nowhere to begin. Which tables the
+ * way back has was asked there as well, and takes long where there are many: again only when something was defined since.
  */
 static int see_losses(Cutover *cutover, bool moved, Error *error)
 {

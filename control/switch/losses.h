@@ -8,8 +8,8 @@
 #include "unwritten.h"
 
 /*
- * The tables of which something would be lost. Reads rows, for --compare-limit at most, and while clients are held for half of what is
- * left of the hold at most.
+ * The tables of which something would be lost. Reads rows, for --compare-limit at most, and while clients are held for half of
+ * what is left of the hold at most.
  */
 int losses_limits(Cutover *cutover, Limits *out, Error *error) MUST_CHECK;
 

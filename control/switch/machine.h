@@ -99,8 +99,8 @@ typedef struct MachineHooks {
      */
     int (*reach)(void *context, const Step *step, bool undoes, bool fresh, Error *error);
     /*
-     * Asked before anything is undone: false, and error says why, when somebody else has carried on with this round, and nothing may
-     * be done about it any more. May be NULL.
+     * Asked before anything is undone: false, and error says why, when somebody else has carried on with this round, and
+     * nothing may be done about it any more. May be NULL.
      */
     bool (*ours)(void *context, Error *error);
     /* How long safety that could not be undone is tried again, over and over: a server that has crashed is back in seconds. */

@@ -1,7 +1,7 @@
 /*
- * A source that was put back to an older copy since the switch lacks what had come back to it, and nobody sends that again: the slot
- * on the target has moved on past it, and a worker that asks for less gets what lies behind the slot (CreateDecodingContext, 9.4 and
- * later). Its subscription streams as if nothing were.
+ * A source that was put back to an older copy since the switch lacks what had come back to it, and nobody sends that again: the
+ * slot on the target has moved on past it, and a worker that asks for less gets what lies behind the slot
+ * (CreateDecodingContext, 9.4 and later). Its subscription streams as if nothing were.
  *
  * Data can be exchanged only while a server is down. So a source that has run since the switch has everything. One that was
  * started again has it, too, if it only was started again; that is shown by a comparison, behind the fence, of as many tables as

@@ -2,8 +2,8 @@
  * A command that stood still for long (a host that was suspended, a network that was cut) may have lost its session, and the lock
  * with it, and somebody may have carried on elsewhere: brought the switch to its end, or undone it. When it wakes, its next
  * step fails; what it would undo then is no longer its own: it would open a source that clients have left, and take the way back
- * away. So each run writes down who it is (penstock.migration.switch_run) when it has the lock, and looks whether that still stands there
- * before it goes back, and whenever it connects again.
+ * away. So each run writes down who it is (penstock.migration.switch_run) when it has the lock, and looks whether that still
+ * stands there before it goes back, and whenever it connects again.
  *
  * A target that cannot be asked is no reason to keep clients waiting: without it nobody else has come far either.
  */

@@ -149,8 +149,8 @@ static int note_limited(Cutover *cutover, json_t *detail, Error *error)
 }
 
 /*
- * For moving slots: the server throws a session's caches away behind that (pg_replication_slot_advance, slotfuncs.c, 11 to 18), and the one
- * that has published 100,000 tables has an entry for each, which took 0.4 s while clients were held.
+ * For moving slots: the server throws a session's caches away behind that (pg_replication_slot_advance, slotfuncs.c, 11 to 18),
+ * and the one that has published 100,000 tables has an entry for each, which took 0.4 s while clients were held.
  */
 static int open_mover(Cutover *cutover, DatabaseEnd end, Database **out, Error *error)
 {
@@ -193,8 +193,8 @@ int step_move_slot(void *context, json_t *detail, Error *error)
 }
 
 /*
- * The rows of large tables, as they were at the switch; clients have gone on. What is not counted now is not shown later: that is said,
- * and no reason to fail.
+ * The rows of large tables, as they were at the switch; clients have gone on. What is not counted now is not shown later: that
+ * is said, and no reason to fail.
  */
 int step_count(void *context, json_t *detail, Error *error)
 {

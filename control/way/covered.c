@@ -41,9 +41,9 @@ static int list_unpublished(Database *target, const Migration *migration, PGresu
 }
 
 /*
- * Those that are published and that the subscription lacks. What was published by hand since, once the way back was made, has rows from
- * before that the slot did not send: it has to have been copied by the subscription, which leaves a position there (tablesync.c);
- * what we wrote there has none (reverse.c).
+ * Those that are published and that the subscription lacks. What was published by hand since, once the way back was made, has
+ * rows from before that the slot did not send: it has to have been copied by the subscription, which leaves a position there
+ * (tablesync.c); what we wrote there has none (reverse.c).
  */
 static int list_unsubscribed(Database *source, Database *target, const Migration *migration,
                              const char *published_at, char **out, Error *error)

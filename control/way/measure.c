@@ -1,6 +1,6 @@
 /*
- * What publishing would take, tried and rolled back. All parts are alike: what ALTER PUBLICATION … ADD does for a table does not hang
- * on how many there are (pg_publication_rel is looked up by its index).
+ * What publishing would take, tried and rolled back. All parts are alike: what ALTER PUBLICATION … ADD does for a table does
+ * not hang on how many there are (pg_publication_rel is looked up by its index).
  */
 #include "clock.h"
 #include "reverse_parts.h"

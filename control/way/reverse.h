@@ -57,8 +57,8 @@ int reverse_limits(Database *target, const Migration *migration, char *inserts, 
 /*
  * The tables on the target that the way back, as it stands, would leave behind: those of the migration that are not in its
  * publications or not in its subscription (they were made, or made anew, after it was), or were published since without having been
- * copied; and those with rows that the migration does not know. published_at is what reverse_published_at gave when it was made, NULL:
- * not known. NULL for none; the caller frees both.
+ * copied; and those with rows that the migration does not know. published_at is what reverse_published_at gave when it was
+ * made, NULL: not known. NULL for none; the caller frees both.
  */
 int reverse_uncovered(Database *source, Database *target, const Migration *migration,
                       const char *published_at, char **known, char **made, Error *error) MUST_CHECK;

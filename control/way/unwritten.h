@@ -30,8 +30,8 @@
 int unwritten_find(Database *target, const Migration *migration, json_t *detail, Error *error) MUST_CHECK;
 
 /*
- * Puts into detail what unwritten_limits needs of those in "limited" of found, smallest first. Nobody may be writing. Where some are
- * too large to be counted now, *late says so: a snapshot has to be taken now in another session, for unwritten_count.
+ * Puts into detail what unwritten_limits needs of those in "limited" of found, smallest first. Nobody may be writing. Where
+ * some are too large to be counted now, *late says so: a snapshot has to be taken now in another session, for unwritten_count.
  */
 int unwritten_note(Database *target, const json_t *found, json_t *detail, bool *late,
                    Error *error) MUST_CHECK;
