@@ -77,7 +77,7 @@ static void publish(Supervisor *supervisor, const char *state, const Error *erro
         view.error = *error;
     }
     if (supervisor->reporter != NULL) {
-        reporter_publish(supervisor->reporter, &view);
+        reporter_publish(supervisor->reporter, &view, REPORT_SOON);
     }
 }
 

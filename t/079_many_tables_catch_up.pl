@@ -84,5 +84,39 @@ foreach my $round (1 .. 4) {
 $applier = $migration->follow(@small);
 $migration->wait_until_caught_up;
 same_rows($source, $target, 'postgres', 'killed four times in the middle of it');
+
+# Who waits for the applier, as a switch does, writes a message into the stream. It is told at once: neither with the next regular
+# report, nor after the half second for which such a batch waits for more. Reports are slow here, so that the next one would come
+# 0.9 seconds after the last. The machine may be slow as well: the fastest of some counts.
+$target->sql('postgres', <<'SQL');
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE UPDATE ON penstock.applier FOR EACH ROW EXECUTE FUNCTION slow();
+ALTER TABLE penstock.applier ENABLE ALWAYS TRIGGER slow;
+SQL
+
+sub told_after
+{
+    my ($sql) = @_;
+    my $marks = $source->sql('postgres', "$sql SELECT pg_logical_emit_message(true, 'penstock', 'close'), extract(epoch FROM clock_timestamp())");
+    my ($mark, $from) = split /\|/, (split /\n/, $marks)[-1];
+    return $target->sql('postgres', <<"SQL") - $from;
+DO \$\$ BEGIN FOR i IN 1 .. 6000 LOOP
+    EXIT WHEN (SELECT low_water_lsn >= '$mark' FROM penstock.applier);
+    PERFORM pg_sleep(0.01);
+END LOOP; END \$\$;
+SELECT extract(epoch FROM clock_timestamp())
+SQL
+}
+
+# The first comes when nothing has been reported for a while, and the next regular report would be due at once.
+sub fastest
+{
+    my ($sql) = @_;
+    my ($first, @others) = map { told_after($sql) } 1 .. 10;
+    return (sort { $a <=> $b } @others)[0];
+}
+
+cmp_ok(fastest(''), '<', 0.5, 'who waits is told at once');
+cmp_ok(fastest(on_all('UPDATE t_# SET v = v + 1 WHERE id = 1') . ';'), '<', 0.5, 'with changes of many tables before it, too');
 is($applier->stop, 0, 'it stops');
 done_testing();

@@ -19,3 +19,8 @@ bool captured_is_start(const Record *record)
 {
     return has_prefix(record, "penstock.ddl.start");
 }
+
+bool captured_is_waited_for(const Record *record)
+{
+    return has_prefix(record, "penstock");
+}

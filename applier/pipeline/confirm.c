@@ -86,7 +86,7 @@ static void take_heartbeat(Confirm *confirm)
     }
 }
 
-void confirm_publish(Confirm *confirm, bool working)
+void confirm_publish(Confirm *confirm, bool working, Urgency urgency)
 {
     PipelineLoad load = {
         .waiting = outbox_waiting(confirm->outbox),
@@ -98,7 +98,7 @@ void confirm_publish(Confirm *confirm, bool working)
     totals_look(confirm->totals, clock_usec());
     totals_view(confirm->totals, "streaming", &load, &view);
     view.working |= working;
-    reporter_publish(confirm->reporter, &view);
+    reporter_publish(confirm->reporter, &view, urgency);
     give_counts(confirm, false);
 }
 
@@ -108,7 +108,7 @@ void confirm_goodbye(Confirm *confirm)
     bool pending = true;
     Receiver *receiver = confirm->intake->receiver;
     confirm_advance(confirm);
-    confirm_publish(confirm, false);
+    confirm_publish(confirm, false, REPORT_SOON);
     give_counts(confirm, true);
     reporter_flush(confirm->reporter, GOODBYE_MS);
     if (confirm_send(confirm, false, &ignored) != 0 || receiver_flush(receiver, &pending, &ignored) != 0 ||

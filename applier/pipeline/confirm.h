@@ -42,8 +42,8 @@ int confirm_send(Confirm *confirm, bool request_reply, Error *error) MUST_CHECK;
 /* All that was received is durable, and the source does not know yet. */
 bool confirm_has_news(const Confirm *confirm);
 
-/* Numbers for the target. working: someone may wait for a lock there. */
-void confirm_publish(Confirm *confirm, bool working);
+/* Numbers for the target, at once or with the next report. working: someone may wait for a lock there. */
+void confirm_publish(Confirm *confirm, bool working, Urgency urgency);
 
 /* Report and status update at the end of a run: the source need not send again what is durable. */
 void confirm_goodbye(Confirm *confirm);

@@ -4,7 +4,7 @@
  *
  *     1  collect    batches that are done, questions that are answered
  *     2  step …     message ► record ► its relations ► scheduler, until a stage wants something or the turn has been long
- *     3  hand out   batches that are due, to workers
+ *     3  hand out   batches that are due, to workers; all of them when somebody waits for what they are in (awaited.h)
  *     4  confirm    low-water mark, status update
  *     5  wait       set timers and the socket's poll to what the last step wants (the table `wants`)
  *
@@ -240,6 +240,7 @@ static Step take_record(Pipeline *pipeline, Error *error)
                    error) != 0) {
         return STEP_FAILED;
     }
+    awaited_came(&pipeline->awaited, intake_record(intake), intake->transaction);
     step = recopy_parts(pipeline);
     if (step == STEP_TOOK) {
         meet_passed(&pipeline->meet, intake_record(intake));
@@ -403,6 +404,9 @@ static void confirm(Pipeline *pipeline)
     Error error;
     Lsn until = pipeline->applier->until;
     confirm_advance(&pipeline->confirm);
+    if (awaited_passed(&pipeline->awaited, outbox_low_water(&pipeline->outbox))) {
+        confirm_publish(&pipeline->confirm, resolve_busy(&pipeline->resolve), REPORT_NOW);
+    }
     if (until != LSN_INVALID && outbox_low_water(&pipeline->outbox) >= until) {
         move(pipeline, ASKED_TO_STOP);
     }
@@ -425,7 +429,7 @@ static void pump(Pipeline *pipeline)
         take_steps(pipeline);
     }
     if (pipeline->state == STREAMING) {
-        outbox_hand_out(&pipeline->outbox, memory_full(pipeline));
+        outbox_hand_out(&pipeline->outbox, awaited_hurries(&pipeline->awaited) || memory_full(pipeline));
     }
     if (pipeline->state != ENDED) {
         confirm(pipeline);
@@ -496,7 +500,7 @@ static void report_due(uv_timer_t *timer)
         fail(pipeline, &error);
         return;
     }
-    confirm_publish(&pipeline->confirm, resolve_busy(&pipeline->resolve));
+    confirm_publish(&pipeline->confirm, resolve_busy(&pipeline->resolve), REPORT_SOON);
     if (pipeline->step == STEP_HELD) {
         resolve_look(&pipeline->resolve);
     }

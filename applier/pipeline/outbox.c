@@ -140,13 +140,13 @@ bool outbox_quiet(Outbox *outbox)
     return true;
 }
 
-void outbox_hand_out(Outbox *outbox, bool full)
+void outbox_hand_out(Outbox *outbox, bool all)
 {
     for (int worker = 0; worker < dispatcher_workers(outbox->dispatcher); worker++) {
         bool busy = dispatcher_load(outbox->dispatcher, worker) >= BUSY_LOAD;
         scheduler_set_busy(outbox->scheduler, worker, busy);
     }
-    scheduler_close(outbox->scheduler, clock_usec(), full);
+    scheduler_close(outbox->scheduler, clock_usec(), all);
     take_batches(outbox);
     dispatcher_run(outbox->dispatcher);
 }

@@ -50,8 +50,8 @@ int outbox_keepalive(Outbox *outbox, Lsn lsn, Error *error) MUST_CHECK;
  */
 bool outbox_quiet(Outbox *outbox);
 
-/* Closes batches that are due, all of them when memory is full, and hands to the workers what may run. */
-void outbox_hand_out(Outbox *outbox, bool full);
+/* Closes batches that are due, or all of them, and hands to the workers what may run. */
+void outbox_hand_out(Outbox *outbox, bool all);
 
 /* Takes back what is done. An error is that of the first batch that failed. */
 int outbox_collect(Outbox *outbox, Error *error) MUST_CHECK;

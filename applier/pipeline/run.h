@@ -18,6 +18,7 @@
 
 #include <uv.h>
 
+#include "awaited.h"
 #include "confirm.h"
 #include "intake.h"
 #include "meet.h"
@@ -39,6 +40,7 @@ typedef struct Pipeline {
     Resolve resolve;
     Meet meet;
     Outbox outbox;
+    Awaited awaited;
     Confirm confirm;
 
     Step step;           /* what came of the last one: what is waited for */

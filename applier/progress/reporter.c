@@ -2,7 +2,7 @@
  * One mutex guards the view and the flags; the thread copies the view out and writes it without the mutex, so that a
  * slow target never holds up the event loop.
  *
- *     publish ──► changed ──(200 ms)──► write ──► quiet ──(5 s)──► write again, to show that we live
+ *     publish ──► changed ──(200 ms, or at once)──► write ──► quiet ──(5 s)──► write again, to show that we live
  *
  * Behind an old snapshot on the target the row that is written over and over leaves all that it was, and finding it costs more
  * with each write (an hour of them: some 18,000 versions). So after a write that took long the next one waits in proportion:
@@ -45,6 +45,7 @@ struct Reporter {
     pthread_cond_t wrote;
     ReporterView view;
     bool changed;
+    bool urgent;         /* what changed is written without a pause */
     bool flushing;       /* someone waits for what was published last */
     CountsReport counts; /* to be written; lanes is NULL when there are none */
     bool stopping;
@@ -75,7 +76,7 @@ static unsigned pause_ms(const Reporter *reporter)
 static void wait_for_work(Reporter *reporter)
 {
     struct timespec soonest = clock_after_ms(pause_ms(reporter)), latest = clock_after_ms(QUIET_MS);
-    while (!reporter->stopping && !reporter->flushing &&
+    while (!reporter->stopping && !reporter->flushing && !reporter->urgent &&
            pthread_cond_timedwait(&reporter->wake, &reporter->mutex, &soonest) == 0) {
     }
     while (!reporter->stopping && !reporter->changed && reporter->counts.lanes == NULL &&
@@ -176,7 +177,7 @@ static bool write_once(Reporter *reporter)
     if (view.state == NULL) {
         return true;
     }
-    reporter->changed = false;
+    reporter->changed = reporter->urgent = false;
     reporter->counts = (CountsReport){0};
     reporter->writing_since = clock_seconds();
     pthread_mutex_unlock(&reporter->mutex);
@@ -293,12 +294,15 @@ int reporter_session(const Reporter *reporter)
 }
 
 /* While batches are under way every view is written: someone may hold a lock that they wait for. */
-void reporter_publish(Reporter *reporter, const ReporterView *view)
+void reporter_publish(Reporter *reporter, const ReporterView *view, Urgency urgency)
 {
     pthread_mutex_lock(&reporter->mutex);
     if (view->working || memcmp(&reporter->view, view, sizeof *view) != 0) {
         memcpy(&reporter->view, view, sizeof *view);
         reporter->changed = true;
+    }
+    reporter->urgent = reporter->changed && (reporter->urgent || urgency == REPORT_NOW);
+    if (reporter->changed) {
         pthread_cond_signal(&reporter->wake);
     }
     pthread_mutex_unlock(&reporter->mutex);

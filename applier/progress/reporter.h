@@ -1,6 +1,6 @@
 /*
  * The applier's voice on the target: a thread with a connection of its own that holds the migration's "applier" lock
- * and writes penstock.applier, at most five times a second when something changed and at least every five seconds; and,
+ * and writes penstock.applier, at most five times a second when something changed (at once when somebody waits for it) and at least every five seconds; and,
  * whenever it is given counts, what was applied by lane and by table. While batches are under way it looks for locks that
  * workers wait for; who has them goes into the report and into the log.
  *
@@ -56,8 +56,10 @@ int reporter_start(const ReporterOptions *options, Reporter **out, Error *error)
 /* The process on the target that has the lock. */
 int reporter_session(const Reporter *reporter);
 
+typedef enum Urgency { REPORT_SOON, REPORT_NOW } Urgency;
+
 /* Replaces what is to be written; padding of *view is zero, so that one that says the same is known. Any thread. */
-void reporter_publish(Reporter *reporter, const ReporterView *view);
+void reporter_publish(Reporter *reporter, const ReporterView *view, Urgency urgency);
 
 /* True when counts may be given: the ones before are written. Any thread. */
 bool reporter_takes_counts(Reporter *reporter);

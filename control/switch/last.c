@@ -122,14 +122,19 @@ static int look_at_applier(Cutover *cutover, int64_t began, Lsn *at, Error *erro
     return *at < cutover->final_lsn ? cutover_check_applier(cutover, &applier, began, error) : 0;
 }
 
-/* What the worker on the source applied counts once it is on disk: a commit of our own takes it there. */
+/*
+ * What the worker on the source applied counts once it is on disk: a commit of our own takes it there. And the worker looks for
+ * what is on disk when something comes, or else after wal_writer_delay (LogicalRepApplyLoop): an empty transaction of ours on the
+ * target comes, up to 14 (pgoutput leaves those out from 15 on, and the worker's own delay is what it takes).
+ */
 static int look_at_subscription(Cutover *cutover, int64_t began, Lsn *at, Error *error)
 {
+    static const char flush[] = "SELECT pg_logical_emit_message(true, 'penstock', 'flush')";
     ReverseState state;
     (void)began;
     if (reverse_state(cutover->target, &cutover->migration, &state, error) != 0 ||
-        database_execute(cutover->source, error, "SELECT pg_logical_emit_message(true, 'penstock', 'flush')",
-                         0) != 0) {
+        database_execute(cutover->source, error, flush, 0) != 0 ||
+        database_execute(cutover->target, error, flush, 0) != 0) {
         return -1;
     }
     *at = state.confirmed;
