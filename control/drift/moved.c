@@ -4,7 +4,11 @@
  * that ran then: what had not ended is new as well. Rows of a transaction that is 2^31 ago have a negative age. VACUUM and
  * ANALYZE write into pg_class in place and leave xmin alone.
  *
- * Columns are not counted: one that is dropped is a row that is written anew (pg_attribute.attisdropped).
+ * Columns are not counted: one that is dropped is a row that is written anew (pg_attribute.attisdropped). Which of them are those
+ * of a temporary table is asked of young ones alone.
+ *
+ * Each catalog is read once, and age is worked out once for nearly all rows: age(xmin) is a function of the moment (stable), and
+ * rows are old.
  */
 #include "moved.h"
 
@@ -97,32 +101,76 @@ int catalog_mark(Database *database, char **mark, Error *error)
     return status == 0 ? 0 : error_context(error, "noting what is defined");
 }
 
-/* $1: the transaction of the mark, without its epoch; $2: the counts. */
-static void add_question(Text *sql)
+/* Of one catalog: its place in the list, its rows that count, and how many of them are younger than the transaction xid. */
+static void add_look(Text *sql, size_t number, unsigned long xid)
 {
-    text_printf(sql, "SELECT 1 WHERE $2 IS DISTINCT FROM ");
-    add_counts(sql);
-    for (size_t i = 0; i < COUNT; i++) {
-        text_printf(sql,
-                    " OR EXISTS (SELECT FROM pg_catalog.%s WHERE pg_catalog.age(xmin) BETWEEN 0 AND "
-                    "pg_catalog.age($1::text::pg_catalog.xid)%s%s)",
-                    catalogs[i].name, catalogs[i].where != NULL ? " AND " : "",
-                    catalogs[i].where != NULL ? catalogs[i].where : "");
+    const Catalog *catalog = &catalogs[number];
+    const char *where = catalog->where;
+    bool counted = !catalog->uncounted;
+    text_printf(sql,
+                "SELECT %zu, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE pg_catalog.age(xmin) <= "
+                "(SELECT pg_catalog.age('%lu'::pg_catalog.xid)) AND pg_catalog.age(xmin) >= 0%s%s) FROM "
+                "pg_catalog.%s%s%s",
+                number, xid, !counted && where != NULL ? " AND " : "", !counted && where != NULL ? where : "",
+                catalog->name, counted && where != NULL ? " WHERE " : "",
+                counted && where != NULL ? where : "");
+}
+
+/* Each of as many sessions as there are looks through its part of the catalogs, once. */
+typedef struct Looking {
+    unsigned long xid;
+    size_t parts;
+    char counts[COUNT][24];
+    bool younger;
+} Looking;
+
+static bool ask(void *context, size_t number, Text *sql)
+{
+    const Looking *looking = context;
+    for (size_t i = number; number < looking->parts && i < COUNT; i += looking->parts) {
+        text_append(sql, i == number ? "" : " UNION ALL ");
+        add_look(sql, i, looking->xid);
+    }
+    return number < looking->parts;
+}
+
+static void take(void *context, size_t number, const PGresult *rows)
+{
+    Looking *looking = context;
+    (void)number;
+    for (int row = 0; row < PQntuples(rows); row++) {
+        size_t i = strtoul(PQgetvalue(rows, row, 0), NULL, 10);
+        snprintf(looking->counts[i], sizeof looking->counts[i], "%s", PQgetvalue(rows, row, 1));
+        looking->younger = looking->younger || strcmp(PQgetvalue(rows, row, 2), "0") != 0;
     }
 }
 
-int catalog_moved(Database *database, const char *mark, bool *moved, Error *error)
+/* Are there as many rows of each as before says? */
+static bool as_many(const Looking *looking, const char *before)
 {
-    Text sql = {0};
-    char xid[32];
+    Text now = {0};
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!catalogs[i].uncounted) {
+            text_printf(&now, "%s%s", i == 0 ? "" : " ", looking->counts[i]);
+        }
+    }
+    bool same = strcmp(now.data, before) == 0;
+    text_free(&now);
+    return same;
+}
+
+int catalog_moved(Database *database, Readers *readers, const char *mark, bool *moved, Error *error)
+{
     char *counts = NULL;
     unsigned long long since = strtoull(mark, &counts, 10);
     if (counts == mark || *counts != ' ') {
         return error_set(error, ERROR_STATE, "\"%.40s\" is no mark of what is defined", mark);
     }
-    snprintf(xid, sizeof xid, "%llu", since & 0xffffffffULL);
-    add_question(&sql);
-    int status = database_found(database, moved, error, sql.data, 2, xid, counts + 1);
-    text_free(&sql);
-    return status == 0 ? 0 : error_context(error, "looking whether anything was defined since");
+    Looking looking = {.xid = since & 0xffffffffUL, .parts = readers_width(readers)};
+    const Reading reading = {&looking, ask, take};
+    if (readers_run(readers, database, &reading, error) != 0) {
+        return error_context(error, "looking whether anything was defined since");
+    }
+    *moved = looking.younger || !as_many(&looking, counts + 1);
+    return 0;
 }

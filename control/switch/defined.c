@@ -11,6 +11,7 @@
 #include "left_behind.h"
 #include "losses.h"
 #include "moved.h"
+#include "positions.h"
 #include "preflight_rows.h"
 #include "query.h"
 #include "records.h"
@@ -43,6 +44,19 @@ static int is_marked(Cutover *cutover, bool *marked, Error *error)
                : 0;
 }
 
+/* Those who helped to read the sequences help here; one of them that has failed costs time, and nothing else. */
+static int look_through(Cutover *cutover, const char *mark, bool *moved, Error *error)
+{
+    Readers *help = positions_help(cutover->positions);
+    int status = catalog_moved(cutover->leaving, help, mark, moved, error);
+    if (status != 0 && readers_width(help) > 1 && error->code != ERROR_LIMIT &&
+        error->code != ERROR_INTERRUPTED) {
+        positions_end_help(cutover->positions);
+        status = catalog_moved(cutover->leaving, NULL, mark, moved, error);
+    }
+    return status;
+}
+
 static int has_moved(Cutover *cutover, bool *moved, Error *error)
 {
     const StepRecord *checks = records_of(cutover->road, cutover->records, "preflight");
@@ -50,7 +64,7 @@ static int has_moved(Cutover *cutover, bool *moved, Error *error)
     bool marked;
     *moved = true; /* a round that has no mark was begun by a program that made none */
     if (is_marked(cutover, &marked, error) != 0 ||
-        (mark != NULL && catalog_moved(cutover->leaving, mark, moved, error) != 0)) {
+        (mark != NULL && look_through(cutover, mark, moved, error) != 0)) {
         return -1;
     }
     *moved = *moved || marked;

@@ -113,7 +113,7 @@ static int look_at_large_objects(Cutover *cutover, Measure *out, Error *error)
                : 0;
 }
 
-static int measure_definitions(Cutover *cutover, double *seconds, Error *error)
+static int measure_definitions(Cutover *cutover, Readers *readers, double *seconds, Error *error)
 {
     char *mark = NULL;
     bool moved;
@@ -121,7 +121,7 @@ static int measure_definitions(Cutover *cutover, double *seconds, Error *error)
         return -1;
     }
     double began = clock_seconds();
-    int status = catalog_moved(cutover->leaving, mark, &moved, error);
+    int status = catalog_moved(cutover->leaving, readers, mark, &moved, error);
     *seconds = clock_seconds() - began;
     free(mark);
     return status;
@@ -131,9 +131,18 @@ static int measure_definitions(Cutover *cutover, double *seconds, Error *error)
 static int measure_objects(Cutover *cutover, Measure *out, Error *error)
 {
     PositionsHelp help = last_help(cutover);
-    if (measure_definitions(cutover, &out->definition_seconds, error) != 0 ||
-        positions_measure(cutover->leaving, &help, &out->sequences, &out->sequence_sessions,
-                          &out->sequence_seconds, error) != 0) {
+    Readers *readers = NULL;
+    int status = positions_find_help(cutover->leaving, &help, &readers, error);
+    if (status == 0) {
+        status = measure_definitions(cutover, readers, &out->definition_seconds, error);
+    }
+    if (status == 0) {
+        status =
+            positions_measure(cutover->leaving, &readers, &out->sequences, &out->sequence_seconds, error);
+        out->sequence_sessions = (int)readers_width(readers);
+    }
+    readers_free(readers);
+    if (status != 0) {
         return -1;
     }
     return cutover->road == &road_cutover && !cutover->options->no_reverse

@@ -10,14 +10,14 @@
 
 #include "clock.h"
 #include "left_behind.h"
-#include "readers.h"
 #include "text.h"
 
 /* Sequences that are read at a time, by all sessions together: a server has locks for so many at least. */
 #define PART 1000
 
-/* From so many on others help. */
+/* From so many on others help: sequences, or objects of any kind, which the definitions are looked through for. */
 #define MANY 2000
+#define MANY_OBJECTS 20000
 
 /*
  * Of those that are read one by one: so many at a time, and so many of these planned together. What a UNION ALL costs to plan
@@ -31,6 +31,8 @@ typedef struct Position {
     char *oid, *schema, *name;
     char *value; /* NULL until it is known */
     bool called;
+    bool
+        idle; /* the look before found that it was never called: its value is read as that of one that was not, at once */
 } Position;
 
 struct Positions {
@@ -85,6 +87,17 @@ void positions_free(Positions *positions)
 const char *positions_sessions(const Positions *positions)
 {
     return positions != NULL && positions->readers != NULL ? readers_pids(positions->readers) : "{}";
+}
+
+Readers *positions_help(const Positions *positions)
+{
+    return positions != NULL ? positions->readers : NULL;
+}
+
+void positions_end_help(Positions *positions)
+{
+    readers_free(positions->readers);
+    positions->readers = NULL;
 }
 
 size_t positions_count(const Positions *positions)
@@ -150,6 +163,9 @@ static int list(Database *database, const Known *known, Positions *out, Error *e
         return -1;
     }
     take_list(out);
+    for (size_t i = 0; same && i < out->count; i++) {
+        out->list[i].idle = !known->before->list[i].called;
+    }
     return 0;
 }
 
@@ -165,18 +181,29 @@ static size_t part_size(const Look *look)
     return PART / look->width;
 }
 
+/* Those of one place in the list always with the same number, and so by the same session, which knows them from the look before. */
 static bool ask_values(void *context, size_t number, Text *sql)
 {
     const Look *look = context;
-    size_t first = number * part_size(look);
+    size_t first = number * part_size(look), last = first + part_size(look);
+    Text oids = {0}, numbers = {0};
     if (first >= look->positions->count) {
         return false;
     }
-    text_append(sql, "SELECT pg_sequence_last_value(s.oid::regclass) FROM unnest('");
-    for (size_t i = first; i < look->positions->count && i < first + part_size(look); i++) {
-        text_printf(sql, "%s%s", i == first ? "{" : ",", look->positions->list[i].oid);
+    text_append(&oids, "");
+    text_append(&numbers, "");
+    for (size_t i = first; i < look->positions->count && i < last; i++) {
+        if (!look->positions->list[i].idle) {
+            text_printf(&oids, "%s%s", *oids.data == '\0' ? "" : ",", look->positions->list[i].oid);
+            text_printf(&numbers, "%s%zu", *numbers.data == '\0' ? "" : ",", i);
+        }
     }
-    text_append(sql, "}'::oid[]) WITH ORDINALITY AS s (oid, number) ORDER BY s.number");
+    text_printf(sql,
+                "SELECT s.number, pg_sequence_last_value(s.oid::regclass)"
+                " FROM unnest('{%s}'::oid[], '{%s}'::int8[]) AS s (oid, number)",
+                oids.data, numbers.data);
+    text_free(&oids);
+    text_free(&numbers);
     return true;
 }
 
@@ -184,10 +211,11 @@ static bool ask_values(void *context, size_t number, Text *sql)
 static void take_values(void *context, size_t number, const PGresult *rows)
 {
     const Look *look = context;
+    (void)number;
     for (int i = 0; i < PQntuples(rows); i++) {
-        if (!PQgetisnull(rows, i, 0)) {
-            Position *at = &look->positions->list[number * part_size(look) + (size_t)i];
-            at->value = strdup(PQgetvalue(rows, i, 0));
+        if (!PQgetisnull(rows, i, 1)) {
+            Position *at = &look->positions->list[strtoull(PQgetvalue(rows, i, 0), NULL, 10)];
+            at->value = strdup(PQgetvalue(rows, i, 1));
             at->called = true;
         }
     }
@@ -353,18 +381,21 @@ static int set_moved(Database *to, const Positions *now, const Positions *before
     return status == 0 ? 0 : error_context(error, "setting the sequences");
 }
 
-static int get_help(Database *database, const PositionsHelp *help, Readers **out, Error *error)
+int positions_find_help(Database *from, const PositionsHelp *help, Readers **out, Error *error)
 {
     char *many = NULL;
-    char most[16];
-    snprintf(most, sizeof most, "%d", MANY);
+    char sequences[16], objects[16];
+    snprintf(sequences, sizeof sequences, "%d", MANY);
+    snprintf(objects, sizeof objects, "%d", MANY_OBJECTS);
     *out = NULL;
-    if (database_value(database, &many, error, "SELECT count(*) > $1::int8 FROM pg_class WHERE relkind = 'S'",
-                       1, most) != 0) {
+    if (database_value(from, &many, error,
+                       "SELECT count(*) FILTER (WHERE relkind = 'S') > $1::int8"
+                       " OR count(*) > $2::int8 FROM pg_class",
+                       2, sequences, objects) != 0) {
         return error_context(error, "counting the sequences");
     }
     if (many != NULL && *many == 't') {
-        *out = readers_open(database, help->end, help->uri, help->purpose, help->count);
+        *out = readers_open(from, help->end, help->uri, help->purpose, help->count);
     }
     free(many);
     return 0;
@@ -376,7 +407,7 @@ int positions_set_ahead(Database *from, const PositionsHelp *help, Database *to,
     size_t moved;
     Readers *readers = NULL;
     *out = NULL;
-    if (get_help(from, help, &readers, error) != 0 ||
+    if (positions_find_help(from, help, &readers, error) != 0 ||
         look(from, &readers, &(Known){.before = NULL}, out, error) != 0 ||
         set_moved(to, *out, NULL, &moved, error) != 0) {
         readers_free(readers);
@@ -408,26 +439,19 @@ int positions_set_rest(Database *from, Database *to, Positions *before, bool sam
     return status;
 }
 
-int positions_measure(Database *from, const PositionsHelp *help, size_t *count, int *sessions,
-                      double *seconds, Error *error)
+int positions_measure(Database *from, Readers **readers, size_t *count, double *seconds, Error *error)
 {
     Positions *first = NULL, *now = NULL;
-    Readers *readers = NULL;
-    int status = get_help(from, help, &readers, error);
-    if (status == 0) {
-        status = look(from, &readers, &(Known){.before = NULL}, &first, error);
-    }
+    int status = look(from, readers, &(Known){.before = NULL}, &first, error);
     double began = clock_seconds();
     if (status == 0) {
-        status = look(from, &readers, &(Known){first, true}, &now, error);
+        status = look(from, readers, &(Known){first, true}, &now, error);
     }
     if (status == 0) {
         *seconds = clock_seconds() - began;
-        *sessions = (int)readers_width(readers);
         *count = now->count;
     }
     positions_free(now);
     positions_free(first);
-    readers_free(readers);
     return status;
 }
