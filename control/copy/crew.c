@@ -24,6 +24,16 @@ typedef struct Thread {
     Crew *crew;
 } Thread;
 
+/* With the mutex held. */
+static void note(Crew *crew, int status, const Error *error)
+{
+    if (status != 0 && crew->status == 0) {
+        crew->status = -1;
+        crew->error = *error;
+        atomic_store(crew->stop, true);
+    }
+}
+
 static void *run(void *argument)
 {
     Thread *thread = argument;
@@ -31,34 +41,31 @@ static void *run(void *argument)
     Error error = {0};
     int status = crew->work(&thread->member, &error);
     pthread_mutex_lock(&crew->mutex);
-    if (status != 0 && crew->status == 0) {
-        crew->status = -1;
-        crew->error = error;
-        atomic_store(crew->stop, true);
-    }
+    note(crew, status, &error);
     crew->running--;
     pthread_cond_signal(&crew->ended);
     pthread_mutex_unlock(&crew->mutex);
     return NULL;
 }
 
-static void wait_for_all(Crew *crew, void (*idle)(void *), void *context)
+static void wait_for_all(Crew *crew, CrewIdle idle, void *context)
 {
     pthread_mutex_lock(&crew->mutex);
     while (crew->running > 0) {
         struct timespec until = clock_after_ms(250);
         pthread_cond_timedwait(&crew->ended, &crew->mutex, &until);
-        if (idle != NULL) {
+        if (idle != NULL && crew->status == 0) {
+            Error error = {0};
             pthread_mutex_unlock(&crew->mutex);
-            idle(context);
+            int status = idle(context, &error);
             pthread_mutex_lock(&crew->mutex);
+            note(crew, status, &error);
         }
     }
     pthread_mutex_unlock(&crew->mutex);
 }
 
-int crew_run(int size, CrewWork work, void (*idle)(void *context), void *context, atomic_bool *stop,
-             Error *error)
+int crew_run(int size, CrewWork work, CrewIdle idle, void *context, atomic_bool *stop, Error *error)
 {
     Crew crew = {.work = work, .stop = stop};
     Thread *threads = calloc((size_t)size, sizeof(*threads));

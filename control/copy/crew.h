@@ -1,5 +1,5 @@
 /*
- * A crew: the same function on several threads, of which the first to fail stops the rest.
+ * A crew: the same function on several threads, and another beside them on the caller's; the first to fail stops the rest.
  */
 #pragma once
 
@@ -14,10 +14,11 @@ typedef struct CrewMember {
 } CrewMember;
 
 typedef int (*CrewWork)(const CrewMember *member, Error *error);
+typedef int (*CrewIdle)(void *context, Error *error);
 
 /*
- * Runs work on size threads, and idle, which may be NULL, on this one a few times a second until all have
- * ended. Gives -1 and the first error when any of them failed.
+ * Runs work on size threads, and idle, which may be NULL, on this one a few times a second until all have ended or one has
+ * failed: it may look at stop, too, and would then fail for that reason alone. Gives -1 and the first error of them all.
  */
-int crew_run(int size, CrewWork work, void (*idle)(void *context), void *context, atomic_bool *stop,
+int crew_run(int size, CrewWork work, CrewIdle idle, void *context, atomic_bool *stop,
              Error *error) MUST_CHECK;

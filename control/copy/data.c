@@ -55,16 +55,14 @@ static bool stream_is_alone(Data *data)
            (snapshots_newest(data->yard.snapshots) > 1 || data->yard.large || governor_holds(data->governor));
 }
 
-/* What is done beside the workers; they are stopped when it fails. */
-static void idle(void *context)
+/* What is done beside the workers. */
+static int idle(void *context, Error *error)
 {
     Data *data = context;
-    if (data->yard.error.code == ERROR_NONE &&
-        (governor_tick(data->governor, &data->yard.error) != 0 ||
-         beside_tend(&data->beside, stream_is_alone(data), &data->yard.error) != 0 ||
-         watch(data, &data->yard.error) != 0)) {
-        atomic_store(&data->yard.stop, true);
-    }
+    return governor_tick(data->governor, error) == 0 &&
+                   beside_tend(&data->beside, stream_is_alone(data), error) == 0
+               ? watch(data, error)
+               : -1;
 }
 
 static int make_key(Database *target, const char *relation, const char *sql, Error *error)

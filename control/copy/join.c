@@ -31,13 +31,11 @@ static int look(Join *join, Error *error)
                : -1;
 }
 
-static void idle(void *context)
+static int idle(void *context, Error *error)
 {
     Join *join = context;
     progress_tick(join->yard.copy->progress);
-    if (join->yard.error.code == ERROR_NONE && look(join, &join->yard.error) != 0) {
-        atomic_store(&join->yard.stop, true);
-    }
+    return look(join, error);
 }
 
 /* The source is the one that the copy was begun from, and the copy has not come to its end. */

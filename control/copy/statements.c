@@ -54,10 +54,12 @@ static int run_some(const CrewMember *member, Error *error)
     return status;
 }
 
-static void idle(void *context)
+static int idle(void *context, Error *error)
 {
     Statements *statements = context;
+    (void)error;
     progress_tick(statements->copy->progress);
+    return 0;
 }
 
 int statements_run(Copy *copy, char *const *list, int count, const char *what, Error *error)

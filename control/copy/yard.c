@@ -90,7 +90,7 @@ int yard_watch(const WorkerYard *yard, Error *error)
 }
 
 /* One turn: a crew where there is work for it, else a look at what the others do. */
-static int work_once(WorkerYard *yard, void (*idle)(void *context), Error *error)
+static int work_once(WorkerYard *yard, CrewIdle idle, Error *error)
 {
     const Copy *copy = yard->copy;
     bool free_one = false;
@@ -102,17 +102,13 @@ static int work_once(WorkerYard *yard, void (*idle)(void *context), Error *error
         brake_drained(yard->brake, false);
         status = crew_run(yard_size(copy), worker_copy, idle, yard, &yard->stop, error);
     } else {
-        idle(yard);
+        status = idle(yard, error);
         clock_pause_ms(PAUSE_MS);
-    }
-    if (yard->error.code != ERROR_NONE) {
-        *error = yard->error;
-        return -1;
     }
     return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
 }
 
-int yard_work(WorkerYard *yard, void (*idle)(void *context), Error *error)
+int yard_work(WorkerYard *yard, CrewIdle idle, Error *error)
 {
     const Copy *copy = yard->copy;
     for (int64_t left = 1; left > 0;) {

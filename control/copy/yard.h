@@ -5,6 +5,7 @@
 
 #include "brake.h"
 #include "copy.h"
+#include "crew.h"
 #include "governor.h"
 #include "relay.h"
 #include "snapshots.h"
@@ -23,8 +24,7 @@ typedef struct WorkerYard {
         large; /* the copy takes longer than a cycle, as it looks: they are built beside the stream from the first on */
     atomic_bool built_next; /* there may be one to build */
     atomic_int busy;        /* workers that are at a job */
-    atomic_bool stop;       /* for the one who does something beside the workers: they are to end */
-    Error error;            /* of what is done there */
+    atomic_bool stop;       /* one of them has failed, or what is done beside them */
 } WorkerYard;
 
 /* Fills in the brake and the watches of a yard whose copy is set, and frees them. */
@@ -42,6 +42,6 @@ int yard_watch(const WorkerYard *yard, Error *error) MUST_CHECK;
 
 /*
  * Runs crews until no job is left, those that others have taken included. idle is called a few times a second, with the yard,
- * on the calling thread; what fails there goes into yard->error, and ends the work.
+ * on the calling thread; what fails there ends the work.
  */
-int yard_work(WorkerYard *yard, void (*idle)(void *context), Error *error) MUST_CHECK;
+int yard_work(WorkerYard *yard, CrewIdle idle, Error *error) MUST_CHECK;

@@ -142,15 +142,22 @@ static bool is_late(const LargeRequest *request)
     return request->limits.deadline != 0 && clock_ms() > request->limits.deadline;
 }
 
-static void idle(void *context)
+static int late(const Bringing *bringing, Error *error)
 {
-    Bringing *bringing = context;
+    return error_set(error, ERROR_LIMIT, "%d large objects were not brought within the limit",
+                     PQntuples(bringing->oids));
+}
+
+static int idle(void *context, Error *error)
+{
+    const Bringing *bringing = context;
     if (is_late(bringing->request)) {
-        atomic_store(&bringing->stop, true);
+        return late(bringing, error);
     }
     if (bringing->request->idle != NULL) {
         bringing->request->idle(bringing->request->context);
     }
+    return 0;
 }
 
 static int bring_all(const LargeRequest *request, const PGresult *oids, LargeResult *out, Error *error)
@@ -163,7 +170,7 @@ static int bring_all(const LargeRequest *request, const PGresult *oids, LargeRes
     int jobs = batches < request->jobs ? batches : request->jobs;
     int status = crew_run(jobs > 0 ? jobs : 1, work, idle, &bringing, &bringing.stop, error);
     if (status != 0 && is_late(request)) {
-        error_set(error, ERROR_LIMIT, "%d large objects were not brought within the limit", PQntuples(oids));
+        late(&bringing, error); /* a connection's own words would hide it */
     }
     out->objects += PQntuples(oids);
     out->bytes += bringing.bytes;

@@ -490,12 +490,14 @@ static Order *order_of(const SchemaRoad *road, const ObjectList *list, OrderItem
     return order_new(*items, list->count);
 }
 
-static void idle(void *context)
+static int idle(void *context, Error *error)
 {
     const SchemaRoad *road = ((Site *)context)->road;
+    (void)error;
     if (road->idle != NULL) {
         road->idle(road->context);
     }
+    return 0;
 }
 
 int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectList *list, Error *error)

@@ -62,12 +62,9 @@ void pace_close(Verify *verify)
     verify->brake = NULL;
 }
 
-void pace_tick(Verify *verify)
+int pace_tick(Verify *verify, Error *error)
 {
-    if (verify->error.code == ERROR_NONE && (governor_tick(verify->governor, &verify->error) != 0 ||
-                                             pairs_tick(verify->pairs, &verify->error) != 0)) {
-        atomic_store(&verify->stop, true);
-    }
+    return governor_tick(verify->governor, error) == 0 ? pairs_tick(verify->pairs, error) : -1;
 }
 
 ComparePace pace_now(Verify *verify, double row_bytes)

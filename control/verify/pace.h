@@ -11,8 +11,8 @@
 int pace_open(Verify *verify, Error *error) MUST_CHECK;
 void pace_close(Verify *verify);
 
-/* What the throttle says is looked at, and how old the snapshots are. A failure stops the workers. */
-void pace_tick(Verify *verify);
+/* What the throttle says is looked at, and how old the snapshots are. */
+int pace_tick(Verify *verify, Error *error) MUST_CHECK;
 
 /* How a session reads rows of so many bytes, now. */
 ComparePace pace_now(Verify *verify, double row_bytes);

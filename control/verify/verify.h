@@ -39,8 +39,7 @@ typedef struct Verify {
     int64_t bytes_before; /* that earlier runs had compared */
     Brake *brake;         /* what slows this process down … */
     Governor *governor;   /* … and sets it, on the main thread */
-    atomic_bool stop;     /* for its workers; error says why */
-    Error error;
+    atomic_bool stop;     /* for its workers */
     /* Of this run, by its workers. */
     _Atomic int64_t jobs_done, rows_done;
     _Atomic int64_t different; /* found so far */

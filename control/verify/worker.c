@@ -258,10 +258,10 @@ static int work(const CrewMember *member, Error *error)
     return status;
 }
 
-static void idle(void *context)
+static int idle(void *context, Error *error)
 {
-    pace_tick(context);
     verify_show(context);
+    return pace_tick(context, error);
 }
 
 /* A crew where there is work for it, else a look at what the others do: those who compare along have pieces, too. */
@@ -276,12 +276,8 @@ static int work_once(Verify *verify, Error *error)
         brake_drained(verify->brake, false);
         status = crew_run(size, work, idle, verify, &verify->stop, error);
     } else {
-        idle(verify);
+        status = idle(verify, error);
         clock_pause_ms(PAUSE_MS);
-    }
-    if (verify->error.code != ERROR_NONE) {
-        *error = verify->error;
-        return -1;
     }
     return status != 0 || !interrupted() ? status : error_set(error, ERROR_INTERRUPTED, "interrupted");
 }

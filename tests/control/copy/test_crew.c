@@ -49,11 +49,72 @@ static void the_first_error_stops_the_rest(void **state)
     assert_string_equal(error.message, "number two");
 }
 
+static int wait_for_stop(const CrewMember *member, Error *error)
+{
+    while (!atomic_load(member->stop)) {
+        sched_yield();
+    }
+    return error_set(error, ERROR_INTERRUPTED, "stopped by another");
+}
+
+static int fail_beside(void *context, Error *error)
+{
+    (void)context;
+    return error_set(error, ERROR_TARGET, "beside");
+}
+
+static void what_fails_beside_stops_them_all(void **state)
+{
+    (void)state;
+    atomic_bool stop = false;
+    Error error = {0};
+    assert_int_equal(crew_run(4, wait_for_stop, fail_beside, NULL, &stop, &error), -1);
+    assert_int_equal(error.code, ERROR_TARGET);
+    assert_string_equal(error.message, "beside");
+}
+
+typedef struct Beside {
+    atomic_bool stop, called;
+} Beside;
+
+/* A member fails while what is done beside them looks at stop, too. */
+static int stopped_beside(void *context, Error *error)
+{
+    Beside *beside = context;
+    atomic_store(&beside->called, true);
+    while (!atomic_load(&beside->stop)) {
+        sched_yield();
+    }
+    return error_set(error, ERROR_INTERRUPTED, "stopped by a member");
+}
+
+static int fail_once_beside_is_called(const CrewMember *member, Error *error)
+{
+    Beside *beside = member->context;
+    while (!atomic_load(&beside->called)) {
+        sched_yield();
+    }
+    return error_set(error, ERROR_SOURCE, "a member");
+}
+
+static void what_is_stopped_beside_hides_no_error(void **state)
+{
+    (void)state;
+    Beside beside = {0};
+    Error error = {0};
+    assert_int_equal(crew_run(2, fail_once_beside_is_called, stopped_beside, &beside, &beside.stop, &error),
+                     -1);
+    assert_int_equal(error.code, ERROR_SOURCE);
+    assert_string_equal(error.message, "a member");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_member_works_once),
         cmocka_unit_test(the_first_error_stops_the_rest),
+        cmocka_unit_test(what_fails_beside_stops_them_all),
+        cmocka_unit_test(what_is_stopped_beside_hides_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
