@@ -143,11 +143,12 @@ sub drift
     return decode_json($self->ok('status', '--schema', '--json')->{stdout})->{drift} // ['not compared'];
 }
 
-# Waits until everything that is committed at the source now is durable at the target. Dies at once if the applier ends.
+# Waits until everything that is committed at the source now is durable at the target. Dies at once if the applier ends. The
+# place to come to is behind all that was written before: no applier of an earlier moment can have said that it was there.
 sub wait_until_caught_up
 {
     my ($self, $limit) = @_;
-    my $mark = $self->{source}->mark($self->{database});
+    my $mark = $self->{source}->sql($self->{database}, q{SELECT pg_logical_emit_message(true, 'penstock_test', 'mark')});
     wait_until("the applier to pass $mark",
         sub {
             die "the applier has ended with status $self->{applier}{status}\n"
