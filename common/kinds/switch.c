@@ -75,7 +75,7 @@ static const ErrorKind kinds[] = {
      "Publication, slot or subscription between the two servers could not be made, or does not stream.",
      "The source's server has to reach the target's. `penstock check` tries that beforehand; `--no-reverse` "
      "switches without one.",
-     WORDS("the way back:", "there is no way back: the target has no slot", "does not stream after",
+     WORDS("the way back:", "there is no way back: the target has no slot", "does not stream",
            "the slot of the way back is gone", "kept: it has %lld changes", "not everything comes back")},
     {1815, "The slot cannot be handed over",
      "`--hand-over-slot` names none that is on the source, or one that is on the target already.",

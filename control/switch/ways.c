@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "cutover.h"
 #include "hand_over.h"
 #include "losses.h"
@@ -16,6 +17,8 @@
 #include "records.h"
 #include "steps.h"
 #include "unwritten.h"
+
+#define LOOK_FOR_WORKER_MS 2000
 
 static bool without_way_back(Cutover *cutover)
 {
@@ -311,11 +314,48 @@ static void advise_enable(Cutover *cutover)
  * What comes back from the side that clients went to would be sent there once more, over newer rows, if the stream that leads
  * there went on: so that ends first.
  */
+/* With no worker left on the source, it will not stream however long one waits. */
+static int check_worker(Cutover *cutover, Error *error)
+{
+    char *why = NULL, *fix = NULL;
+    if (reverse_no_worker(cutover->source, &cutover->migration, &why, &fix, error) != 0) {
+        return -1;
+    }
+    int status = 0;
+    if (why != NULL) {
+        status = error_set(error, ERROR_STATE, "the subscription on the source does not stream: %s", why);
+        error_hint(error,
+                   "On the source: %s and start it again, or end the one that can be spared; then penstock "
+                   "cutover --resume. The target keeps what is written for it meanwhile.",
+                   fix);
+    }
+    free(why);
+    free(fix);
+    return status;
+}
+
+static int wait_for_stream(Cutover *cutover, Error *error)
+{
+    int64_t end = clock_ms() + (int64_t)(STREAMS_LIMIT_S * 1000);
+    for (bool streams = false; !streams;) {
+        if (reverse_streams(cutover->target, &cutover->migration, LOOK_FOR_WORKER_MS, &streams, error) != 0 ||
+            (!streams && check_worker(cutover, error) != 0)) {
+            return -1;
+        }
+        if (!streams && clock_ms() >= end) {
+            error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %g s",
+                      STREAMS_LIMIT_S);
+            return error_hint(
+                error, "The log of the source says why. The target keeps what is written for it meanwhile.");
+        }
+    }
+    return 0;
+}
+
 int step_streams(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     const Migration *migration = &cutover->migration;
-    bool streams;
     if (!cutover_source_answers(cutover)) {
         advise_enable(cutover);
         return 0;
@@ -327,17 +367,9 @@ int step_streams(void *context, json_t *detail, Error *error)
         cutover_note(cutover, "there is no way back (--no-reverse)");
         return 0;
     }
-    if (older_note(cutover, detail, error) != 0 || reverse_enable(cutover->source, migration, error) != 0 ||
-        reverse_streams(cutover->target, migration, (int)(STREAMS_LIMIT_S * 1000), &streams, error) != 0) {
-        return -1;
-    }
-    if (streams) {
-        return 0;
-    }
-    error_set(error, ERROR_LIMIT, "the subscription on the source does not stream after %g s",
-              STREAMS_LIMIT_S);
-    return error_hint(error,
-                      "The log of the source says why. The target keeps what is written for it meanwhile.");
+    return older_note(cutover, detail, error) == 0 && reverse_enable(cutover->source, migration, error) == 0
+               ? wait_for_stream(cutover, error)
+               : -1;
 }
 
 /* --- by hand --- */

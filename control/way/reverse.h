@@ -130,6 +130,13 @@ typedef struct ReverseState {
 
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error) MUST_CHECK;
 
+/*
+ * Why the source cannot start a worker for the subscription, and the statement that mends it: both NULL when it has one, or could.
+ * The caller frees both.
+ */
+int reverse_no_worker(Database *source, const Migration *migration, char **why, char **fix,
+                      Error *error) MUST_CHECK;
+
 /* Waits for the subscription's worker to stream, for at most limit_ms; *streams is what came of it. */
 int reverse_streams(Database *target, const Migration *migration, int limit_ms, bool *streams,
                     Error *error) MUST_CHECK;

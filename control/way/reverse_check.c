@@ -13,37 +13,42 @@
 /* A condition that one of the servers must meet; the query gives no row, or what is wrong and the statement that mends it. */
 typedef struct Need {
     DatabaseEnd end;
+    bool of_worker; /* without it the source starts no worker for a subscription */
     const char *query;
 } Need;
 
 static const Need needs[] = {
-    {DATABASE_TARGET, "SELECT format('the target has wal_level = %s, not logical', s),"
-                      " 'ALTER SYSTEM SET wal_level = logical'"
-                      " FROM current_setting('wal_level') s WHERE s <> 'logical'"},
-    {DATABASE_TARGET, "SELECT 'the target has no replication slot left: raise max_replication_slots',"
-                      " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
-                      " FROM (SELECT count(*) AS u FROM pg_replication_slots) s"
-                      " WHERE u >= current_setting('max_replication_slots')::int"},
-    {DATABASE_TARGET, "SELECT 'the target has no WAL sender left: raise max_wal_senders',"
-                      " format('ALTER SYSTEM SET max_wal_senders = %s', u + 4)"
-                      " FROM (SELECT count(*) AS u FROM pg_stat_replication) s"
-                      " WHERE u >= current_setting('max_wal_senders')::int"},
-    {DATABASE_SOURCE,
+    {DATABASE_TARGET, false,
+     "SELECT format('the target has wal_level = %s, not logical', s),"
+     " 'ALTER SYSTEM SET wal_level = logical'"
+     " FROM current_setting('wal_level') s WHERE s <> 'logical'"},
+    {DATABASE_TARGET, false,
+     "SELECT 'the target has no replication slot left: raise max_replication_slots',"
+     " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
+     " FROM (SELECT count(*) AS u FROM pg_replication_slots) s"
+     " WHERE u >= current_setting('max_replication_slots')::int"},
+    {DATABASE_TARGET, false,
+     "SELECT 'the target has no WAL sender left: raise max_wal_senders',"
+     " format('ALTER SYSTEM SET max_wal_senders = %s', u + 4)"
+     " FROM (SELECT count(*) AS u FROM pg_stat_replication) s"
+     " WHERE u >= current_setting('max_wal_senders')::int"},
+    {DATABASE_SOURCE, true,
      "SELECT 'the source allows no more logical replication: raise max_logical_replication_workers',"
      " format('ALTER SYSTEM SET max_logical_replication_workers = %s', u + 4)"
      " FROM (SELECT count(*) AS u FROM pg_stat_subscription WHERE pid IS NOT NULL) s"
      " WHERE u >= current_setting('max_logical_replication_workers')::int"},
-    {DATABASE_SOURCE,
+    {DATABASE_SOURCE, true,
      "SELECT 'the source can start no more background workers: raise max_worker_processes',"
      " format('ALTER SYSTEM SET max_worker_processes = %s', u + 8)"
      " FROM (SELECT count(*) AS u FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', "
      "'walsender', 'walreceiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
      "'checkpointer', 'walwriter', 'startup', 'archiver', 'parallel worker')) s"
      " WHERE u >= current_setting('max_worker_processes')::int"},
-    {DATABASE_SOURCE, "SELECT 'the source can follow no more origins: raise max_replication_slots',"
-                      " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
-                      " FROM (SELECT count(*) AS u FROM pg_replication_origin) s"
-                      " WHERE u >= current_setting('max_replication_slots')::int"},
+    {DATABASE_SOURCE, false,
+     "SELECT 'the source can follow no more origins: raise max_replication_slots',"
+     " format('ALTER SYSTEM SET max_replication_slots = %s', u + 4)"
+     " FROM (SELECT count(*) AS u FROM pg_replication_origin) s"
+     " WHERE u >= current_setting('max_replication_slots')::int"},
 };
 
 static void found_one(const ReverseListener *listener, const char *words, const char *fix)
@@ -54,14 +59,63 @@ static void found_one(const ReverseListener *listener, const char *words, const 
     listener->found(listener->context, &problem, fix);
 }
 
+/* Gives the row of the need that is not met, or none. */
+static int look_at_need(const Need *need, Database *source, Database *target, PGresult **wrong, Error *error)
+{
+    return database_query(need->end == DATABASE_SOURCE ? source : target, wrong, error, need->query, 0);
+}
+
+static int has_worker(Database *source, const Migration *migration, bool *has, Error *error)
+{
+    char name[64];
+    return reverse_name(migration, name, error) == 0
+               ? database_found(source, has, error,
+                                "SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL",
+                                1, name)
+               : -1;
+}
+
+static int find_unmet(Database *source, char **why, char **fix, Error *error)
+{
+    for (size_t i = 0; *why == NULL && i < sizeof needs / sizeof *needs; i++) {
+        PGresult *wrong = NULL;
+        if (needs[i].of_worker && look_at_need(&needs[i], source, NULL, &wrong, error) != 0) {
+            return -1;
+        }
+        if (wrong != NULL && PQntuples(wrong) > 0) {
+            *why = strdup(PQgetvalue(wrong, 0, 0));
+            *fix = strdup(PQgetvalue(wrong, 0, 1));
+        }
+        PQclear(wrong);
+    }
+    return 0;
+}
+
+/* Asked before and after: the last worker may be its own, begun in between. */
+int reverse_no_worker(Database *source, const Migration *migration, char **why, char **fix, Error *error)
+{
+    bool runs = false;
+    *why = *fix = NULL;
+    if (has_worker(source, migration, &runs, error) != 0 ||
+        (!runs && find_unmet(source, why, fix, error) != 0) ||
+        (*why != NULL && has_worker(source, migration, &runs, error) != 0)) {
+        return -1;
+    }
+    if (runs) {
+        free(*why);
+        free(*fix);
+        *why = *fix = NULL;
+    }
+    return 0;
+}
+
 int reverse_check_servers(Database *source, Database *target, const Migration *migration,
                           const ReverseListener *listener, Error *error)
 {
     char name[64];
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         PGresult *wrong = NULL;
-        if (database_query(needs[i].end == DATABASE_SOURCE ? source : target, &wrong, error, needs[i].query,
-                           0) != 0) {
+        if (look_at_need(&needs[i], source, target, &wrong, error) != 0) {
             return -1;
         }
         if (PQntuples(wrong) > 0) {
