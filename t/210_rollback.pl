@@ -35,7 +35,7 @@ my @rollback = $migration->rollback_words($proxy);
 $migration->ok('copy');
 my $applier = $migration->follow;
 $migration->wait_until_caught_up;
-$writers->start('load', $proxy->uri('app'));
+$writers->start('load', $proxy->uri('app'), '--rate=600');
 
 sub conninfo
 {

@@ -49,7 +49,7 @@ sub there_and_back
     $migration->ok('copy');
     $migration->follow;
     $migration->wait_until_caught_up;
-    $writers->start("load_$database", $proxy->uri($database), '--protocol=prepared');
+    $writers->start("load_$database", $proxy->uri($database), '--protocol=prepared', '--rate=600');
     $writers->go_on($source, 'before');
 
     $migration->ok(@cutover, '--yes');

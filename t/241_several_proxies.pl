@@ -47,7 +47,7 @@ sub switch_behind
     $migration->ok('copy');
     my $applier = $migration->follow;
     $migration->wait_until_caught_up;
-    $writers->start("load_$_->{name}", $_->{proxy}->uri($database)) foreach @proxies;
+    $writers->start("load_$_->{name}", $_->{proxy}->uri($database), '--rate=600') foreach @proxies;
     my $as_before = sub {
         my ($what) = @_;
         is(slurp_file($_->{proxy}->config), $config{$_->{name}}, "$what: the configuration of $_->{name} is as before"),

@@ -42,14 +42,14 @@ sub switch
     return $migration->ok($command, (map { ('--proxy' => $_) } @options), '--max-lag' => '1000000000', @$address, '--yes');
 }
 
-# There and back, with writers at work through each. What else is to be seen while they are there:
+# There and back, with writers at work through each, no faster than the one worker of the way back applies. What else is to be seen while they are there:
 our $when_there = sub { };
 
 sub there_and_back
 {
     my ($what, $options, @proxies) = @_;
     ready();
-    $writers->start("load_$_->{name}", $_->uri('app')) foreach @proxies;
+    $writers->start("load_$_->{name}", $_->uri('app'), '--rate=600') foreach @proxies;
     $writers->go_on($source, "$what: before");
     my $result = switch('cutover', @$options);
     $writers->go_on($target, "$what: there");

@@ -7,9 +7,11 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "query.h"
 
 #define ANSWER_MS 10000
+#define SILENT_MS 1000
 
 void console_close(Console *console)
 {
@@ -50,9 +52,22 @@ static int run(Console *console, const char *command, QueryLimits limits, PGresu
     return status;
 }
 
+static QueryLimits answer_limits(const Console *console)
+{
+    int64_t now = clock_ms();
+    int left = console->silent ? SILENT_MS : ANSWER_MS;
+    if (console->deadline != 0 && console->deadline - now < left) {
+        left = console->deadline > now ? (int)(console->deadline - now) : 1;
+    }
+    return query_within(left);
+}
+
 int console_run(Console *console, const char *command, PGresult **out, Error *error)
 {
-    if (run(console, command, query_within(ANSWER_MS), out, error) != 0) {
+    QueryLimits limits = answer_limits(console);
+    int status = run(console, command, limits, out, error);
+    console->silent = status != 0 && clock_ms() >= limits.deadline; /* of a login or of an answer */
+    if (status != 0) {
         return error_context(error, "%s", command);
     }
     return 0;

@@ -24,12 +24,12 @@
 #pragma once
 
 #include <jansson.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "database.h"
 #include "error.h"
+#include "file_turns.h"
 #include "ini.h"
 #include "probe.h"
 
@@ -54,9 +54,8 @@ typedef struct ProxyContext {
     int drain_limit_ms; /* for hold */
     int hold_limit_ms;  /* that clients may have to wait at most */
     bool (*stop)(void); /* true when the operator wants to end; NULL: never */
-    /* Several proxies may share a file here, or one that they include: who changes one has this lock until that is in
-     * force. NULL: nobody else is at work. */
-    pthread_mutex_t *files;
+    /* Several proxies may share a file here, or one that they include. NULL: nobody else is at work. */
+    FileTurns *turns;
     /* For inspect: hears of each thing that would not work, and inspect goes on; NULL: the first one is its error. */
     void (*problem)(void *context, const Error *problem);
     void *problem_context;
@@ -137,6 +136,8 @@ typedef struct ProxyOperations {
     int (*release)(Proxy *proxy, const ProxyContext *context, Error *error);
     /* … or, on the way back, to the source. Does nothing when they are not held. */
     int (*let_go)(Proxy *proxy, Error *error);
+    /* From now on answers of its console have to come by then (monotonic milliseconds; 0: each may take its time). NULL: it has none. */
+    void (*limit)(Proxy *proxy, int64_t deadline);
     /* True when its process is known not to be there any more: nobody listens at its console on this very host. Then it holds
      * nobody, and leads where its files say once it is started again. NULL: that cannot be known. */
     bool (*has_ended)(const Proxy *proxy);

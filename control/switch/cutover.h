@@ -116,7 +116,6 @@ typedef struct Cutover {
     size_t proxy_count;
     bool holds; /* some proxy holds its clients */
     ProxyContext context;
-    pthread_mutex_t files; /* context.files */
     char entering_system[32];
     Lsn final_lsn;
     int64_t applier_gone_since; /* nobody has its lock; clock_ms, 0: somebody has */

@@ -112,11 +112,25 @@ int cutover_reach_end(Cutover *cutover, DatabaseEnd end, bool fresh, Error *erro
     return 0;
 }
 
+/* Proxies, too: one that stands still must keep nobody for longer than a server that does. */
+static void limit_proxies(const Cutover *cutover)
+{
+    bool waits = cutover->regime == REGIME_HOLD || cutover->regime == REGIME_UNDO;
+    int64_t deadline = waits ? cutover_limits(cutover).deadline : 0;
+    for (size_t i = 0; i < cutover->proxy_count; i++) {
+        const CutoverProxy *proxy = &cutover->proxies[i];
+        if (proxy->operations->limit != NULL) {
+            proxy->operations->limit(proxy->proxy, deadline);
+        }
+    }
+}
+
 int cutover_reach(void *context, const Step *step, bool undoes, bool fresh, Error *error)
 {
     Cutover *cutover = context;
     unsigned needs = undoes ? step->undo_needs : step->needs;
     cutover->regime = regime_of(cutover, undoes);
+    limit_proxies(cutover);
     if (undoes) {
         watchdog_undoes(cutover->watchdog);
     }
@@ -137,6 +151,7 @@ int cutover_begin_hold(Cutover *cutover, Error *error)
     cutover->hold_started = clock_ms();
     cutover->is_holding = true;
     cutover->regime = REGIME_HOLD;
+    limit_proxies(cutover);
     watchdog_holds(cutover->watchdog, cutover_round(cutover), hold_end(cutover));
     return cutover_reach_end(cutover, DATABASE_SOURCE, false, error) == 0
                ? cutover_reach_end(cutover, DATABASE_TARGET, false, error)

@@ -309,8 +309,7 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
     context->drain_limit_ms = (int)(options->drain_limit * 1000);
     context->hold_limit_ms = (int)(options->hold_limit * 1000);
     context->stop = interrupted;
-    pthread_mutex_init(&cutover->files, NULL);
-    context->files = &cutover->files;
+    context->turns = file_turns_new();
     if (find_endpoint(cutover, DATABASE_SOURCE, forward ? &context->from : &context->to, error) != 0 ||
         find_endpoint(cutover, DATABASE_TARGET, forward ? &context->to : &context->from, error) != 0) {
         return -1;
@@ -370,6 +369,8 @@ void cutover_close_proxies(Cutover *cutover)
         }
         proxy_spec_free(&cutover->proxies[i].spec);
     }
+    file_turns_free(cutover->context.turns);
+    cutover->context.turns = NULL;
 }
 
 void cutover_close(Cutover *cutover)

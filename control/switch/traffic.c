@@ -18,19 +18,35 @@
 #define DRAIN_STEP_MS 20
 #define EARLY_LIMIT_MS 1000
 
+/* What each proxy has to remember, in their order. */
+typedef struct Remembering {
+    const Cutover *cutover;
+    json_t **each;
+} Remembering;
+
+static int remember_one(void *context, size_t number, Error *error)
+{
+    const Remembering *remembering = context;
+    const CutoverProxy *proxy = &remembering->cutover->proxies[number];
+    return proxy->operations->remember(proxy->proxy, &remembering->each[number], error);
+}
+
 int step_hold_prepare(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;
     json_t *all = json_array();
+    Remembering remembering = {cutover, calloc(cutover->proxy_count + 1, sizeof *remembering.each)};
     json_object_set_new(detail, "proxies", all);
+    int status = together(cutover->proxy_count, remember_one, &remembering, error);
     for (size_t i = 0; i < cutover->proxy_count; i++) {
-        json_t *one = NULL;
-        if (cutover->proxies[i].operations->remember(cutover->proxies[i].proxy, &one, error) != 0) {
-            return -1;
+        if (status == 0) {
+            json_array_append_new(all, remembering.each[i]);
+        } else {
+            json_decref(remembering.each[i]);
         }
-        json_array_append_new(all, one);
     }
-    return 0;
+    free(remembering.each);
+    return status;
 }
 
 static int hold_one(void *context, size_t number, Error *error)

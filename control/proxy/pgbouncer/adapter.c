@@ -151,6 +151,11 @@ static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *e
     return resume_all(proxy, error);
 }
 
+static void pgbouncer_limit(Proxy *proxy, int64_t deadline)
+{
+    proxy->console.deadline = deadline;
+}
+
 static bool pgbouncer_has_ended(const Proxy *proxy)
 {
     return place_is_deserted(proxy->uri);
@@ -174,6 +179,7 @@ const ProxyOperations proxy_pgbouncer = {
     .restore = pgbouncer_restore,
     .release = pgbouncer_release,
     .let_go = resume_all,
+    .limit = pgbouncer_limit,
     .has_ended = pgbouncer_has_ended,
     .show = pgbouncer_show,
     .set = pgbouncer_set,

@@ -212,13 +212,13 @@ static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool ke
 }
 
 /* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
- * entries lead where they should. A PgBouncer that has ended reads the file when it is started again. */
+ * entries lead where they should. Not asked of one that has just not answered. A PgBouncer that has ended reads the file when it is started again. */
 static int apply_back(Proxy *proxy, ConfigFiles *files, char *const *entries, Error *error)
 {
     Error refused;
     bool written = config_files_write(proxy->store, files, false, &refused) == 0;
     if ((written && take(proxy, files, entries, &refused) == 0) ||
-        pgbouncer_check_shown(proxy, files->flat, entries, error) == 0 ||
+        (!proxy->console.silent && pgbouncer_check_shown(proxy, files->flat, entries, error) == 0) ||
         (written && place_is_deserted(proxy->uri))) {
         return 0;
     }
@@ -274,20 +274,46 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 
 static bool may_share(const Proxy *proxy, const ProxyContext *context)
 {
-    return context->files != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
+    return context->turns != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
 }
 
-void pgbouncer_take_files(const Proxy *proxy, const ProxyContext *context)
+/* Files that cannot be read are nobody's to change; the one that includes them is known all the same. */
+static void list_files(Proxy *proxy)
 {
-    if (may_share(proxy, context)) {
-        pthread_mutex_lock(context->files);
+    ConfigFiles files;
+    Error ignored;
+    bool known = pgbouncer_read(proxy, &files, &ignored) == 0;
+    const char *main_file = proxy->store != NULL ? store_path(proxy->store) : NULL;
+    proxy->turn_count = 0;
+    if (main_file != NULL) {
+        proxy->turn[proxy->turn_count++] = strdup(main_file);
+    }
+    for (size_t i = 0; known && main_file != NULL && i < files.count; i++) {
+        if (files.files[i].path != NULL && proxy->turn_count < CONFIG_FILES) {
+            proxy->turn[proxy->turn_count++] = strdup(files.files[i].path);
+        }
+    }
+    if (known) {
+        config_files_free(&files);
     }
 }
 
-void pgbouncer_give_files(const Proxy *proxy, const ProxyContext *context)
+void pgbouncer_take_files(Proxy *proxy, const ProxyContext *context)
 {
     if (may_share(proxy, context)) {
-        pthread_mutex_unlock(context->files);
+        list_files(proxy);
+        file_turns_take(context->turns, (const char *const *)proxy->turn, proxy->turn_count);
+    }
+}
+
+void pgbouncer_give_files(Proxy *proxy, const ProxyContext *context)
+{
+    if (context->turns == NULL) {
+        return;
+    }
+    file_turns_give(context->turns, (const char *const *)proxy->turn, proxy->turn_count);
+    while (proxy->turn_count > 0) {
+        free(proxy->turn[--proxy->turn_count]);
     }
 }
 

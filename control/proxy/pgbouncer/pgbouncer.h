@@ -22,7 +22,9 @@ struct Proxy {
     char *entry;  /* name in [databases] */
     bool named;   /* the operator has said which entry; else all go that lead where this one does */
     bool accepts_untried;
-    bool ends_sessions; /* holds by ending every session of the entry */
+    bool ends_sessions;       /* holds by ending every session of the entry */
+    char *turn[CONFIG_FILES]; /* paths of the files that it has to itself now */
+    size_t turn_count;
 };
 
 /* SHOW DATABASES, which the caller frees, and the entry's row in it; -1 when PgBouncer has not made it yet from its `*`
@@ -101,5 +103,5 @@ int pgbouncer_restore(Proxy *proxy, const ProxyContext *context, const json_t *r
                       Error *error) MUST_CHECK;
 
 /* From take to give nobody else changes files that this proxy may have in common with others. */
-void pgbouncer_take_files(const Proxy *proxy, const ProxyContext *context);
-void pgbouncer_give_files(const Proxy *proxy, const ProxyContext *context);
+void pgbouncer_take_files(Proxy *proxy, const ProxyContext *context);
+void pgbouncer_give_files(Proxy *proxy, const ProxyContext *context);

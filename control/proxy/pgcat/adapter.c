@@ -282,6 +282,11 @@ static int pgcat_let_go(Proxy *proxy, Error *error)
     return status;
 }
 
+static void pgcat_limit(Proxy *proxy, int64_t deadline)
+{
+    proxy->console.deadline = deadline;
+}
+
 const ProxyOperations proxy_pgcat = {
     .name = "pgcat",
     .summary = "pgcat in transaction pooling: a gate that holds, edit, RELOAD",
@@ -300,6 +305,7 @@ const ProxyOperations proxy_pgcat = {
     .restore = pgcat_restore,
     .release = pgcat_release,
     .let_go = pgcat_let_go,
+    .limit = pgcat_limit,
     .show = pgcat_show,
     .set = pgcat_set,
     .set_back = pgcat_set_back,
