@@ -71,6 +71,18 @@ $lock->end;
 $applier = $migration->follow;
 $migration->wait_until_caught_up;
 same_rows($source, $target, 'postgres', 'what was held up arrives');
+
+# While one answer is waited for, what comes behind is read, and its tables are asked for; then it is taken on in its order.
+$lock = PenstockTest::Blocker->start($target, 'postgres', 'LOCK TABLE penstock.relation');
+$source->sql('postgres', <<"SQL");
+DO \$\$ BEGIN FOR i IN 2 .. $tables LOOP
+    EXECUTE format('UPDATE t_%s SET w = w + 1', i); EXECUTE format('INSERT INTO t_%s VALUES (%s, ''behind'', 2)', 2 + i * 7 % ($tables - 2), i);
+    IF i % 40 = 0 THEN EXECUTE format('TRUNCATE t_%s', 2 + i * 7 % ($tables - 2)); END IF; COMMIT; END LOOP; END \$\$
+SQL
+wait_until('the wait to be shown', sub { ($migration->applier_says('blocked') // '') =~ /"relation": ?"penstock\.relation"/ }, 60);
+$lock->end;
+$migration->wait_until_caught_up;
+same_rows($source, $target, 'postgres', 'so is what came behind a table that had to be asked for');
 is($applier->stop, 0, 'it stops');
 
 # What a connection has written to, the target's process keeps: after so many tables, or when it has taken its share of the memory,

@@ -166,4 +166,16 @@ for my $round (1 .. 6) {
 }
 same('over kills');
 is($applier->stop, 0, 'the applier ends');
+
+# While a table has to be asked for, what comes behind it is read and asked for, too: up to a definition, which may change the answer.
+$applier = $migration->follow('--workers', 2);
+wait_until('the stream', sub { $applier->log_text =~ /streaming from/ });
+my $lock = PenstockTest::Blocker->start($target, 'postgres', 'LOCK TABLE penstock.relation');
+$source->sql('postgres', $_) foreach 'INSERT INTO kk1 VALUES (10)', 'INSERT INTO kk2 VALUES (10)', 'ALTER TABLE kk3 ADD later int',
+    'INSERT INTO kk3 VALUES (10, 10)', 'INSERT INTO kk4 VALUES (10)', 'ALTER TABLE kk4 RENAME TO kk4_was', 'CREATE TABLE kk4 (id int PRIMARY KEY, t text)',
+    q{INSERT INTO kk4 VALUES (10, 'of the new one')}, 'INSERT INTO kk4_was VALUES (11)', 'DROP TABLE kk5', 'INSERT INTO kk6 VALUES (10)';
+wait_until('the wait to be shown', sub { ($migration->applier_says('blocked') // '') =~ /"relation": ?"penstock\.relation"/ }, 60);
+$lock->end;
+same('with definitions behind a table that had to be asked for');
+is($applier->stop, 0, 'the applier ends');
 done_testing();

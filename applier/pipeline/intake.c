@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define BYTES_PER_TURN ((size_t)512 * 1024)
+
 int intake_open(Intake *intake, const ReceiverOptions *receiver, DecoderOptions *decoder, Error *error)
 {
     decoder->account = &intake->frame_bytes;
@@ -34,6 +36,11 @@ void intake_close(Intake *intake)
 void intake_begin_turn(Intake *intake)
 {
     intake->turn_bytes = 0;
+}
+
+bool intake_turn_is_long(const Intake *intake)
+{
+    return intake->turn_bytes >= BYTES_PER_TURN;
 }
 
 int intake_read(Intake *intake, Error *error)
@@ -98,11 +105,17 @@ static Step take_message(Intake *intake, Ahead *out, Error *error)
     return STEP_EMPTY;
 }
 
+static size_t frame_size(const DecodedFrame *frame)
+{
+    return frame != NULL ? frame->footprint : 0;
+}
+
 static Step take_ahead(Intake *intake, Ahead *out)
 {
     Ahead *first = intake->ahead;
     *out = *first;
     intake->ahead = first->next;
+    intake->ahead_bytes -= frame_size(first->frame);
     free(first);
     return STEP_TOOK;
 }
@@ -128,6 +141,7 @@ static const Ahead *keep(Intake *intake, const Ahead *message)
         abort();
     }
     *kept = *message;
+    intake->ahead_bytes += frame_size(message->frame);
     if (intake->ahead == NULL) {
         intake->ahead = kept;
     } else {

@@ -34,6 +34,7 @@ typedef struct Intake {
     bool bytes_wait;   /* the socket had more bytes than were read */
     Ahead *ahead;      /* what was looked at already, in its order */
     Ahead *last_ahead; /* while there is any */
+    size_t ahead_bytes;        /* of its frames */
     uint64_t wire_bytes;       /* of all frames since intake_open, as they came */
     size_t turn_bytes;         /* of the frames that were decoded since intake_begin_turn */
     atomic_size_t frame_bytes; /* that all frames take which are alive */
@@ -47,6 +48,9 @@ int intake_open(Intake *intake, const ReceiverOptions *receiver, DecoderOptions 
 void intake_close(Intake *intake);
 
 void intake_begin_turn(Intake *intake);
+
+/* So much was decoded that others should have their turn. */
+bool intake_turn_is_long(const Intake *intake);
 
 /* Reads what the socket has. */
 int intake_read(Intake *intake, Error *error) MUST_CHECK;

@@ -23,7 +23,6 @@
 
 /* After so much, what has come up meanwhile is seen to: batches that are done, workers that wait. */
 #define MESSAGES_PER_TURN 64
-#define BYTES_PER_TURN (512 * 1024)
 #define LOOK_MS 1
 #define MEET_MS 5
 #define REPORT_MS 200
@@ -41,6 +40,7 @@ static const struct {
     [STEP_NEEDS_RELATIONS] = {0}, /* an answer */
     [STEP_NEEDS_QUIET] = {0},     /* batches that are done */
     [STEP_HELD] = {0},            /* an answer, asked for a few times a second */
+    [STEP_ASKS_AHEAD] = {.source = true},
     [STEP_LOOKS_AHEAD] = {.source = true},
     [STEP_AGAIN] = {0},  /* the run has ended */
     [STEP_FAILED] = {0}, /* the run has ended */
@@ -121,32 +121,35 @@ static void check(Pipeline *pipeline, int status, const Error *error)
 
 /* One step. */
 
-static bool memory_full(const Pipeline *pipeline)
+bool loop_memory_full(const Pipeline *pipeline)
 {
     size_t used = intake_bytes(&pipeline->intake) + outbox_bytes(&pipeline->outbox);
     return used > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
 }
 
+int loop_heard(Pipeline *pipeline, Error *error)
+{
+    pipeline->heard_usec = pipeline->turn_usec;
+    if (!pipeline->intake.asked) {
+        return 0;
+    }
+    confirm_advance(&pipeline->confirm);
+    return confirm_send(&pipeline->confirm, false, error);
+}
+
 /* A message becomes the cursor's frame, or moves the stream's end. */
 static Step take_message(Pipeline *pipeline, Error *error)
 {
-    Step step = memory_full(pipeline) ? STEP_FULL : intake_next(&pipeline->intake, error);
+    Step step = loop_memory_full(pipeline) ? STEP_FULL : intake_next(&pipeline->intake, error);
     if (step != STEP_TOOK) {
         return step;
     }
-    pipeline->heard_usec = pipeline->turn_usec;
-    if (pipeline->intake.frame != NULL) {
-        resolve_prefetch(&pipeline->resolve, pipeline->intake.frame);
-    }
+    ahead_passed(pipeline);
     Lsn keepalive = pipeline->intake.keepalive;
     if (keepalive != LSN_INVALID && outbox_keepalive(&pipeline->outbox, keepalive, error) != 0) {
         return STEP_FAILED;
     }
-    if (pipeline->intake.asked) {
-        confirm_advance(&pipeline->confirm);
-        return confirm_send(&pipeline->confirm, false, error) == 0 ? STEP_TOOK : STEP_FAILED;
-    }
-    return STEP_TOOK;
+    return loop_heard(pipeline, error) == 0 ? STEP_TOOK : STEP_FAILED;
 }
 
 static Step resolve_cursor(Pipeline *pipeline, bool quiet, Error *error)
@@ -168,33 +171,6 @@ static Step recopy_parts(Pipeline *pipeline)
     const int64_t *jobs = scheduler_recopy(pipeline->outbox.scheduler, &count);
     return count == 0 ? STEP_TOOK
                       : resolve_recopy(&pipeline->resolve, jobs, count, outbox_quiet(&pipeline->outbox));
-}
-
-/* What has been read already. */
-static void show_rest(Pipeline *pipeline)
-{
-    meet_rest(&pipeline->meet, pipeline->intake.frame, pipeline->intake.record);
-    for (const Ahead *ahead = pipeline->intake.ahead; ahead != NULL; ahead = ahead->next) {
-        meet_ahead(&pipeline->meet, ahead->frame, ahead->keepalive);
-    }
-}
-
-/* Reads ahead of the cursor, for whoever compares. */
-static Step look_ahead(Pipeline *pipeline, Error *error)
-{
-    const Ahead *message;
-    if (meet_wants_rest(&pipeline->meet)) {
-        show_rest(pipeline);
-        return STEP_TOOK;
-    }
-    Step step = intake_look_ahead(&pipeline->intake, &message, error);
-    if (step == STEP_EMPTY) {
-        return STEP_LOOKS_AHEAD;
-    }
-    if (step == STEP_TOOK) {
-        meet_ahead(&pipeline->meet, message->frame, message->keepalive);
-    }
-    return step;
 }
 
 static Step ask_meet(Pipeline *pipeline, bool quiet)
@@ -253,13 +229,16 @@ static Step take_step(Pipeline *pipeline, Error *error)
 {
     Step step = meet(pipeline);
     if (step == STEP_LOOKS_AHEAD) {
-        return look_ahead(pipeline, error);
+        return ahead_to_compare(pipeline, error);
     }
     if (step != STEP_TOOK) {
         return step;
     }
-    return intake_record(&pipeline->intake) == NULL ? take_message(pipeline, error)
-                                                    : take_record(pipeline, error);
+    if (intake_record(&pipeline->intake) == NULL) {
+        return take_message(pipeline, error);
+    }
+    step = take_record(pipeline, error);
+    return step == STEP_NEEDS_RELATIONS ? ahead_to_ask(pipeline, error) : step;
 }
 
 static void take_steps(Pipeline *pipeline)
@@ -269,7 +248,7 @@ static void take_steps(Pipeline *pipeline)
     intake_begin_turn(&pipeline->intake);
     do {
         bool message = intake_record(&pipeline->intake) == NULL;
-        if (message && (messages++ == MESSAGES_PER_TURN || pipeline->intake.turn_bytes >= BYTES_PER_TURN)) {
+        if (message && (messages++ == MESSAGES_PER_TURN || intake_turn_is_long(&pipeline->intake))) {
             return;
         }
         pipeline->step = take_step(pipeline, &error);
@@ -429,7 +408,7 @@ static void pump(Pipeline *pipeline)
         take_steps(pipeline);
     }
     if (pipeline->state == STREAMING) {
-        outbox_hand_out(&pipeline->outbox, awaited_hurries(&pipeline->awaited) || memory_full(pipeline));
+        outbox_hand_out(&pipeline->outbox, awaited_hurries(&pipeline->awaited) || loop_memory_full(pipeline));
     }
     if (pipeline->state != ENDED) {
         confirm(pipeline);

@@ -106,11 +106,27 @@ static void ask_from(Resolve *resolve, const DecodedFrame *frame, size_t index)
     resolver_ask(resolve->resolver, question);
 }
 
-void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
+static bool has_statement(const DecodedFrame *frame)
+{
+    for (size_t i = 0; i < frame->count; i++) {
+        if (captured_is_statement(&frame->records[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool resolve_prefetch(Resolve *resolve, const DecodedFrame *frame)
 {
     if (!resolve->defining) {
         ask_from(resolve, frame, 0);
     }
+    return !resolve->defining && !has_statement(frame);
+}
+
+bool resolve_asks_ahead(const Resolve *resolve)
+{
+    return resolve->bound.is_free && !resolve->defining;
 }
 
 static void ask_one(Resolve *resolve, const SourceRelation *source)

@@ -42,8 +42,14 @@ typedef struct Resolve {
 int resolve_open(Resolve *resolve, const ResolverOptions *options, Error *error) MUST_CHECK;
 void resolve_close(Resolve *resolve);
 
-/* Asks for all relations of the frame that are not known, in one question. */
-void resolve_prefetch(Resolve *resolve, const DecodedFrame *frame);
+/*
+ * Asks for all relations of the frame that are not known, in one question. False when there are others behind a statement of DDL,
+ * which may be defined by it: they are asked for when the statement has been passed.
+ */
+bool resolve_prefetch(Resolve *resolve, const DecodedFrame *frame);
+
+/* May frames that the cursor has not come to be shown to resolve_prefetch? What is read of the copy is read at the cursor. */
+bool resolve_asks_ahead(const Resolve *resolve);
 
 /* While the cursor is held by the bound: asks how far it may go now. To be called a few times a second. */
 void resolve_look(Resolve *resolve);

@@ -43,7 +43,9 @@ typedef struct Pipeline {
     Awaited awaited;
     Confirm confirm;
 
-    Step step;           /* what came of the last one: what is waited for */
+    bool
+        fenced; /* of what was read ahead last not all could be asked for: more is not read to be asked for */
+    Step step;  /* what came of the last one: what is waited for */
     uint64_t turn_usec;  /* when the present turn of the loop began */
     uint64_t heard_usec; /* when the source said something last, or was not listened to */
 
@@ -63,6 +65,17 @@ typedef struct Pipeline {
 void loop_init(Pipeline *pipeline);
 void loop_run(Pipeline *pipeline); /* until the run has ended */
 void loop_close(Pipeline *pipeline);
+
+/* The source has said something, and may want an answer. */
+int loop_heard(Pipeline *pipeline, Error *error) MUST_CHECK;
+
+/* What is held takes as much as it may, and something is under way that will let go of some. */
+bool loop_memory_full(const Pipeline *pipeline);
+
+/* Reading ahead of the cursor (ahead.c). Each takes one message at most. */
+Step ahead_to_compare(Pipeline *pipeline, Error *error); /* the cursor stands still for a comparison */
+Step ahead_to_ask(Pipeline *pipeline, Error *error);     /* it waits for the resolver */
+void ahead_passed(Pipeline *pipeline);                   /* it has come to another message */
 
 /* Any thread: a batch is done, or a question is answered. */
 void loop_wake(void *pipeline);

@@ -9,6 +9,7 @@ typedef enum Step {
     STEP_EMPTY,           /* nothing is left of what has been read: the source is waited for */
     STEP_FULL,            /* memory is: batches have to be done first */
     STEP_NEEDS_RELATIONS, /* the resolver has to answer first */
+    STEP_ASKS_AHEAD,      /* the same, and what the source sends next may have more to ask */
     STEP_NEEDS_QUIET,     /* all that came before has to be durable, and every lane at one point */
     STEP_HELD,            /* the copy of the tables, or a comparison, has to go on first */
     STEP_LOOKS_AHEAD,     /* the same, and what the source sends next is of interest */
