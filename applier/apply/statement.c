@@ -15,6 +15,9 @@
  *   inserted anew in one statement.
  * - Arrays are taken apart side by side in a select list, which makes one row after the other. In FROM, each would first
  *   become a table of its own, kept until the last row is read.
+ * - A few rows (by_key) are found by one scan of the index, and each takes its values from the arrays by the place of its key
+ *   (array_position, which compares as the default operator class does: hence the list of types). Planning that costs a third of
+ *   planning a join, and running it once less than running a statement for each row; with the number of rows it grows by the square.
  */
 #include "statement.h"
 
@@ -27,6 +30,29 @@ typedef struct Builder {
     const Shape *shape;
     const char *separator;
 } Builder;
+
+/* Above so many columns the values are looked up too often. */
+#define MOST_LOOKED_UP 16
+
+/* Types of keys, by OID: int8, int2, int4, text, varchar, uuid. Whatever is equal has the same bytes. */
+static const uint32_t looked_up_types[] = {20, 21, 23, 25, 1043, 2950};
+
+static bool is_looked_up(const TargetColumn *key)
+{
+    for (size_t i = 0; i < sizeof looked_up_types / sizeof *looked_up_types; i++) {
+        if (key->type == looked_up_types[i]) {
+            return key->element_type == key->type && key->equality != NULL;
+        }
+    }
+    return false;
+}
+
+bool statement_finds_by_key(const ApplyRelation *relation, const Shape *shape)
+{
+    return shape->kind != CHANGE_INSERT && relation->match == MATCH_KEY && relation->source->key_count == 1 &&
+           !relation->overriding && is_looked_up(&relation->columns[relation->source->keys[0]]) &&
+           statement_parameter_count(relation, shape) <= MOST_LOOKED_UP;
+}
 
 static bool in_set(const Builder *b, uint32_t column)
 {
@@ -86,7 +112,11 @@ static int parameter_number(const Builder *b, bool find, uint32_t column)
 static void put_value(const Builder *b, bool find, uint32_t column)
 {
     int number = parameter_number(b, find, column);
-    if (b->shape->single) {
+    if (b->shape->by_key) {
+        uint32_t key = b->relation->source->keys[0];
+        fprintf(b->out, "($%d)[pg_catalog.array_position($%d, t.%s)]", number + 1,
+                parameter_number(b, true, key) + 1, b->relation->columns[key].quoted);
+    } else if (b->shape->single) {
         fprintf(b->out, "$%d", number + 1);
     } else {
         fprintf(b->out, "u.p%d", number);
@@ -104,6 +134,12 @@ static void put_separator(Builder *b, const char *next)
 static const char *only(const ApplyRelation *relation)
 {
     return relation->partitioned ? "" : "ONLY ";
+}
+
+/* The rows are joined with those of the table. */
+static bool joins(const Builder *b)
+{
+    return !b->shape->single && !b->shape->by_key;
 }
 
 static void put_unnest(Builder *b)
@@ -124,7 +160,10 @@ static void put_unnest(Builder *b)
 static void put_equal(const Builder *b, bool find, uint32_t column)
 {
     const TargetColumn *target = &b->relation->columns[column];
-    if (target->equality != NULL) {
+    if (b->shape->by_key && find) {
+        fprintf(b->out, "t.%s %s ANY ($%d)", target->quoted, target->equality,
+                parameter_number(b, true, column) + 1);
+    } else if (target->equality != NULL) {
         fprintf(b->out, "t.%s %s ", target->quoted, target->equality);
         put_value(b, find, column);
     } else {
@@ -229,7 +268,7 @@ static void put_target(Builder *b, const char *keyword)
                 b->relation->partitioned ? " AND t.tableoid OPERATOR(pg_catalog.=) m.r" : "");
         return;
     }
-    if (!b->shape->single) {
+    if (joins(b)) {
         fprintf(b->out, " %s ", keyword);
         put_unnest(b);
     }
@@ -283,7 +322,7 @@ static void put_delete(Builder *b)
 static void put_presence(Builder *b)
 {
     fprintf(b->out, "SELECT FROM %s%s AS t", only(b->relation), b->relation->qualified);
-    if (!b->shape->single) {
+    if (joins(b)) {
         fputs(", ", b->out);
         put_unnest(b);
     }

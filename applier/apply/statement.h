@@ -14,7 +14,8 @@
 
 typedef struct Shape {
     ChangeKind kind;
-    bool single;           /* one row */
+    bool single; /* one row */
+    bool by_key; /* some rows, not joined but found by their one key column (statement_finds_by_key) */
     const ColumnWord *set; /* columns written; empty for deletes */
     const ColumnWord
         *find; /* columns that the row is found by; empty for inserts. MATCH_ROW: the others are null */
@@ -29,6 +30,9 @@ typedef struct Shape {
     "SELECT pg_catalog.set_config('enable_hashjoin', 'off', true), "                                         \
     "pg_catalog.set_config('enable_nestloop', 'on', true), pg_catalog.set_config('enable_seqscan', 'off', "  \
     "true)"
+
+/* Whether the shape, of an update or delete of some rows, may be by_key: these are many fewer than a join pays for. */
+bool statement_finds_by_key(const ApplyRelation *relation, const Shape *shape);
 
 /* How many parameters the statement has. */
 int statement_parameter_count(const ApplyRelation *relation, const Shape *shape);

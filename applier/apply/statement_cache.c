@@ -69,7 +69,7 @@ static size_t make_key(const ApplyRelation *relation, const Shape *shape, uint64
 {
     size_t words = column_words(relation->source->column_count);
     key[0] = relation->serial;
-    key[1] = (uint64_t)shape->kind << 1 | shape->single;
+    key[1] = (uint64_t)shape->kind << 2 | (uint64_t)shape->by_key << 1 | shape->single;
     memcpy(key + 2, shape->set, words * sizeof *key);
     memcpy(key + 2 + words, shape->find, words * sizeof *key);
     return (2 + 2 * words) * sizeof *key;

@@ -105,6 +105,47 @@ static void rows_without_key_are_found_by_every_column(void **state)
     relation.match = MATCH_KEY;
 }
 
+static void few_rows_are_found_by_their_key(void **state)
+{
+    (void)state;
+    ColumnWord set = 6, none = 0, find = 1;
+    Shape shape = {.kind = CHANGE_UPDATE, .by_key = true, .set = &set, .find = &find};
+    char *text = statement_sql(&relation, &shape);
+    assert_string_equal(
+        text, "UPDATE ONLY \"s\".\"t\" AS t SET \"a\" = ($1)[pg_catalog.array_position($3, t.\"id\")]::text, "
+              "\"b\" = ($2)[pg_catalog.array_position($3, t.\"id\")]::json "
+              "WHERE t.\"id\" " EQUALITY " ANY ($3)");
+    free(text);
+    shape = (Shape){.kind = CHANGE_DELETE, .by_key = true, .set = &none, .find = &find};
+    text = statement_sql(&relation, &shape);
+    assert_string_equal(text, "DELETE FROM ONLY \"s\".\"t\" AS t WHERE t.\"id\" " EQUALITY " ANY ($1)");
+    free(text);
+}
+
+static void only_keys_of_one_plain_type_are_looked_up(void **state)
+{
+    (void)state;
+    ColumnWord set = 6, find = 1;
+    Shape shape = {.kind = CHANGE_UPDATE, .set = &set, .find = &find};
+    columns[0].type = 23;
+    assert_true(statement_finds_by_key(&relation, &shape));
+    shape.kind = CHANGE_INSERT;
+    assert_false(statement_finds_by_key(&relation, &shape));
+    shape.kind = CHANGE_DELETE;
+    assert_true(statement_finds_by_key(&relation, &shape));
+    columns[0].type = 20; /* an int4 of the source in an int8 of the target */
+    assert_false(statement_finds_by_key(&relation, &shape));
+    columns[0].type = columns[0].element_type = 1700; /* 1.0 and 1.00 */
+    assert_false(statement_finds_by_key(&relation, &shape));
+    columns[0].type = columns[0].element_type = 23;
+    relation.match = MATCH_ROW;
+    assert_false(statement_finds_by_key(&relation, &shape));
+    relation.match = MATCH_KEY;
+    relation.overriding = true;
+    assert_false(statement_finds_by_key(&relation, &shape));
+    relation.overriding = false;
+}
+
 static void identity_always_is_compared_or_replaced(void **state)
 {
     (void)state;
@@ -184,6 +225,8 @@ int main(void)
         cmocka_unit_test(update_of_nothing_still_looks_for_its_rows),
         cmocka_unit_test(partitioned_tables_are_named_whole),
         cmocka_unit_test(rows_without_key_are_found_by_every_column),
+        cmocka_unit_test(few_rows_are_found_by_their_key),
+        cmocka_unit_test(only_keys_of_one_plain_type_are_looked_up),
         cmocka_unit_test(identity_always_is_compared_or_replaced),
         cmocka_unit_test(parameters_are_written_columns_then_searched_ones),
         cmocka_unit_test(truncate_names_every_table_once),
