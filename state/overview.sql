@@ -101,6 +101,18 @@ SELECT json_build_object(
                         'tables_different', (SELECT count(*) FROM penstock.verify_table t WHERE t.pass = p.id AND NOT t.equal))
                      FROM penstock.verify_pass p LEFT JOIN penstock.verify_job j ON j.pass = p.id
                      WHERE p.migration = $1 AND p.state = 'running' GROUP BY p.id),
+            -- Of a part of it, or a sample, since the full one: the last first.
+            'since', (SELECT coalesce(json_agg(json_build_object('pass', id, 'scope', scope, 'ended_at', ended_at,
+                        'age_seconds', round(extract(epoch FROM now() - ended_at)::numeric, 1), 'tables', tables, 'rows', rows,
+                        'different', different, 'unanswered', unanswered, 'repaired', repaired) ORDER BY id DESC), '[]')
+                      FROM (SELECT * FROM penstock.verify_recent WHERE migration = $1 AND state = 'done' AND id > full_pass
+                            ORDER BY id DESC LIMIT 5) s),
+            'still_different', (SELECT json_build_object('count', count(*),
+                        'data', count(*) FILTER (WHERE kind <> 'definition'),
+                        'first', coalesce(json_agg(json_build_object('kind', kind, 'object', object, 'pass', pass)
+                                                   ORDER BY n) FILTER (WHERE n <= 20), '[]'))
+                      FROM (SELECT *, row_number() OVER (ORDER BY kind = 'definition', kind <> 'table', kind, object) AS n
+                              FROM penstock.verify_open WHERE migration = $1) o),
             'repaired', (SELECT coalesce(sum(repaired), 0) FROM penstock.verify_pass WHERE migration = $1))),
     -- Who holds the locks of state_lock.
     'running', (

@@ -385,6 +385,7 @@ CREATE TABLE penstock.verify_table (
     problem      text,
     PRIMARY KEY (pass, relation)
 );
+CREATE INDEX ON penstock.verify_table (pass) WHERE NOT (equal AND answered);
 
 -- Each difference that was found, up to a limit for each table, and what was done about it.
 CREATE TABLE penstock.verify_difference (
@@ -400,6 +401,33 @@ CREATE TABLE penstock.verify_difference (
     repaired     text CHECK (repaired IN ('inserted', 'deleted', 'replaced', 'set'))
 );
 CREATE INDEX ON penstock.verify_difference (pass, object);
+
+-- Comparisons that count today: the last complete one of each migration, and what was begun since.
+CREATE VIEW penstock.verify_recent AS
+    SELECT p.*, f.id AS full_pass FROM penstock.verify_pass p, LATERAL (
+        SELECT coalesce(max(id), 0) AS id FROM penstock.verify_pass
+         WHERE migration = p.migration AND state = 'done' AND scope = '') f
+     WHERE p.id >= f.id;
+
+-- What is known to differ, or had no answer: found by one of these, and by none found right since. A sample finds nothing right, nor
+-- does one that did not come to its end. Of what is not in tables a later one of the same scope says all that there is to say.
+CREATE VIEW penstock.verify_open AS
+    SELECT p.migration, 'table' AS kind, concat(coalesce(r.route_schema, r.schema_name), '.', coalesce(r.route_table, r.table_name)) AS object, max(p.id) AS pass
+      FROM penstock.verify_recent p JOIN penstock.verify_table t ON t.pass = p.id AND NOT (t.equal AND t.answered)
+      JOIN penstock.relation r ON r.id = t.relation
+     WHERE (r.copied_at > p.started_at) IS NOT TRUE
+       AND NOT EXISTS (SELECT FROM penstock.verify_recent l JOIN penstock.verify_table lt ON lt.pass = l.id AND lt.relation = t.relation
+            WHERE l.migration = p.migration AND l.id > p.id AND l.state = 'done' AND l.sample = 0 AND lt.equal AND lt.answered)
+     GROUP BY p.migration, r.id, 3
+    UNION ALL
+    SELECT p.migration, d.kind, d.object, max(p.id)
+      FROM penstock.verify_recent p JOIN penstock.verify_difference d ON d.pass = p.id AND d.kind <> 'row' AND d.repaired IS NULL
+     WHERE NOT EXISTS (SELECT FROM penstock.verify_recent l
+            WHERE l.migration = p.migration AND l.id > p.id AND l.state = 'done' AND l.scope = p.scope)
+       AND NOT EXISTS (SELECT FROM penstock.verify_recent l JOIN penstock.verify_difference ld ON ld.pass = l.id
+              AND ld.kind = d.kind AND ld.object = d.object AND ld.repaired IS NOT NULL
+            WHERE l.migration = p.migration AND l.id > p.id)
+     GROUP BY p.migration, d.kind, d.object;
 
 -- DDL that was captured at the source, in the order of the stream, and what became of it: written in the transaction that did it.
 -- One that waits was not run: the applier stops there until the operator has decided.

@@ -48,6 +48,48 @@ subtest 'a cutover that wants to know it' => sub {
         'one of a part of the tables is no complete one');
 };
 
+sub status_text { return $migration->ok('status')->{stdout} }
+
+subtest 'what a part was found to be counts, too' => sub {
+    $target->sql('postgres', q{UPDATE t SET v = 'wrong' WHERE id = 5});
+    verify(1, '--only', 'public.t');
+    like($migration->exits(3, @dry_run, '--require-verified', '2h')->{stderr},
+        qr/--require-verified: penstock verify found these different.*\(1\): table public\.t \(PST-\d+\)$/m, 'a complete one before it is not enough');
+    like($migration->ok(@dry_run)->{stderr}, qr/found these different.*\(1\): table public\.t/, 'and who asks for none is told');
+    my $text = status_text();
+    like($text, qr/^ATTENTION .*table public\.t was found different/m, 'status says it first') or diag($text);
+    like($text, qr/^verified .*no difference.*\n\s+.*ago, --only public\.t: 1 table, 500 rows, 1 DIFFERENT.*\n(.*\n)*?\s+STILL DIFFERENT: table public\.t$/m,
+        'and below the complete one') or diag($text);
+    verify(0, '--sample', '0.01');
+    like(status_text(), qr/STILL DIFFERENT: table public\.t$/m, 'a sample finds nothing right');
+    verify(0, '--only', 'public.t', '--repair');
+    $text = status_text();
+    unlike($text, qr/DIFFERENT:|^ATTENTION.*different/m, 'once it is repaired it is not said any more') or diag($text);
+    like($text, qr/ago, --only public\.t: 1 table, 500 rows, no difference; 1 rows repaired$/m, 'but that it was');
+    unlike($migration->run(@dry_run, '--require-verified', '2h')->{stderr}, qr/require-verified|found these/, 'and a cutover is content');
+};
+
+subtest 'after a repair of what a complete comparison found' => sub {
+    $source->sql('postgres', 'CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)');
+    $migration->wait_until_caught_up;
+    $target->sql('postgres', q{UPDATE t SET v = 'wrong' WHERE id IN (6, 7); INSERT INTO other VALUES (2)});
+    verify(1);
+    verify(0, '--repair', '--only', 'public.t');
+    verify(0, '--only', 'public.t') foreach 1 .. 3;
+    my $text = status_text();
+    like($text, qr/^verified .*2 DIFFERENT.*\n(.*\n)*?\s+STILL DIFFERENT: table public\.other$/m, 'status has what is left') or diag($text);
+    verify(0, '--repair', '--only', 'public.other');
+    $text = status_text();
+    like($text, qr/what it found was found right since/, 'and says when nothing is') or diag($text);
+    my $json = decode_json($migration->ok('status', '--json')->{stdout});
+    is($json->{verify}{still_different}{count}, 0, 'as the document does');
+    is(scalar @{$json->{verify}{since}}, 5, 'with the last comparisons');
+    is(scalar(grep { $_->{id} eq 'different' } @{$json->{health}}), 0, 'and health');
+    cmp_ok($target->sql('postgres', 'SELECT count(*) FROM penstock.verify_table'), '<=', 6, 'what says nothing any more is deleted');
+    like($migration->exits(3, @dry_run, '--require-verified', '1h')->{stderr}, qr/found 2 differences/, 'a complete one is asked for all the same');
+    verify(0);
+};
+
 subtest 'after the switch' => sub {
     $migration->ok(@cutover, '--yes');
     $target->sql('postgres', q{INSERT INTO t (v) VALUES ('new'); UPDATE t SET v = 'written on the target' WHERE id = 7});

@@ -95,6 +95,29 @@ subtest 'a session is one process of the server' => sub {
     is(scalar(grep { /Workers Planned/ } @plans), 0, 'and none has parallel workers');
 };
 
+subtest 'sessions step back for clients that are at work' => sub {
+    my $script = "$PostgreSQL::Test::Utils::tmp_check/look.sql";
+    write_file($script, "SELECT count(*) FROM small1;\n");
+    my $naps = sub {
+        my ($name, @options) = @_;
+        my $before = -s $source->logfile;
+        $migration->ok('verify', '--rows-only', @options);
+        my $log = substr(PostgreSQL::Test::Utils::slurp_file($source->logfile), $before);
+        my @plans = grep { /Query Text: .*hash(?:text|_array_)extended/ } split(/^(?=\d{4}-)/m, $log);
+        cmp_ok(scalar @plans, '>', 6, "$name: the plans are in the log");
+        return scalar(grep { /clock_timestamp\(\)/ } @plans);
+    };
+    my $others = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND query ~ 'FROM small1'
+        AND pid <> pg_backend_pid()};
+    is($naps->('alone'), 0, 'none when nobody is there');
+    my $load = $source->pgbench('postgres', '--client=4', '--rate=200', "--file=$script");
+    wait_until('clients are at work', sub { $source->sql('postgres', $others) == 4 });
+    cmp_ok($naps->('beside clients'), '>', 6, 'each reads in short bursts');
+    is($naps->('at full speed', '--full-speed'), 0, 'but where that is not wanted');
+    $load->stop;
+    wait_until('they are gone', sub { $source->sql('postgres', $others) == 0 });
+};
+
 subtest 'compared along' => sub {
     $target->sql('postgres', q{UPDATE t6 SET v = 'wrong' WHERE id = 3});
     my $lock = lock_tables('t1');
@@ -136,10 +159,37 @@ subtest 'who compares along dies' => sub {
     is(document($leader)->{tables_compared}, 26, 'every table was compared');
 };
 
+subtest 'who leads dies' => sub {
+    my $lock = lock_tables('t1');
+    my $leader = stuck('gone_leader');
+    $leader->kill9;
+    $lock->end;
+    wait_until('its sessions are gone', sub { $target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity
+        WHERE application_name LIKE 'penstock verify%'}) == 0 && snapshots() == 0 });
+    my $joined = background('left_alone', $migration->command('verify', '--json', '--join', '--jobs', 1));
+    wait_until('who compares along says what it waits for', sub { $joined->log_text =~ /nobody leads the comparison any more: waiting for penstock verify without --join/ });
+    ok(decode_json($migration->ok('verify', '--json', '--rows-only')->{stdout})->{resumed}, 'another one goes on');
+    is($joined->wait, 0, 'and both have their answer') or diag($joined->log_text);
+};
+
+sub sessions { return $target->sql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'penstock verify%'}) }
+
+subtest 'a server whose processes stand still' => sub {
+    my $lock = lock_tables('t1');
+    my $verify = stuck('hangs');
+    my @stopped = split(/\n/, sessions());
+    cmp_ok(scalar @stopped, '>', 2, 'there are sessions') or return;
+    is(kill('STOP', @stopped), scalar @stopped, 'all of them are stopped');
+    is(eval { $verify->stop('INT') }, 4, 'a signal ends the comparison all the same');
+    kill('CONT', @stopped);
+    $lock->end;
+    wait_until('the sessions are gone', sub { sessions() eq '' });
+    ok(decode_json($migration->ok('verify', '--json', '--rows-only')->{stdout})->{resumed}, 'it goes on where it was');
+};
+
 subtest 'nothing to join' => sub {
     my $joined = background('alone', $migration->command('verify', '--join'));
-    wait_until('it asks', sub { $target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity
-        WHERE application_name = 'penstock verify'}) > 0 });
+    wait_until('it says so', sub { $joined->log_text =~ /waiting for a comparison to join, 60 s at most/ });
     is($joined->stop('INT'), 4, 'it waits for somebody to begin, and can be interrupted');
 };
 

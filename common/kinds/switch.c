@@ -37,8 +37,11 @@ static const ErrorKind kinds[] = {
      WORDS("more than --max-lag", "the applier does not run", "the applier %s%s%s",
            "the subscription on the source does not run", "bytes behind and has not worked")},
     {1807, "The comparison that is asked for is missing",
-     "`--require-verified` wants a full comparison without differences that is not too old.",
-     "`penstock verify`, then the switch again.", WORDS("--require-verified")},
+     "`--require-verified` wants a full comparison without differences that is not too old, and nothing that "
+     "is known to "
+     "differ since.",
+     "`penstock verify`, with `--repair` where rows differ, then the switch again.",
+     WORDS("--require-verified")},
     {1808, "A role lacks what a switch needs",
      "Fencing a database and making the way back take a superuser, or REPLICATION.",
      "`penstock check` names it, and prints the statements.",

@@ -5,6 +5,7 @@
 #include "pair.h"
 
 #include <poll.h>
+#include <stdio.h>
 
 #include "clock.h"
 #include "exported.h"
@@ -12,7 +13,8 @@
 
 #define LOOK_MS 200
 #define SHORT_LOOK_MS 20 /* where there is a deadline, clients wait */
-#define CANCEL_MS 500    /* the same: who does not hear of it so soon is given up */
+#define SAID_SECONDS 60
+#define CANCEL_MS 500 /* the same: who does not hear of it so soon is given up */
 
 /*
  * Floats are compared at what both majors print alike. A session is a core at most: by itself the server would let each use two
@@ -20,10 +22,12 @@
  */
 static const char settings[] = "SET extra_float_digits = 0; SET max_parallel_workers_per_gather = 0";
 
-int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out, Error *error)
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, bool (*stop)(void), Database **out,
+                 Error *error)
 {
-    return database_connect(uri, end, purpose, out, error) == 0 ? database_execute(*out, error, settings, 0)
-                                                                : -1;
+    return database_connect_within(uri, end, purpose, (QueryLimits){.stop = stop}, out, error) == 0
+               ? database_execute(*out, error, settings, 0)
+               : -1;
 }
 
 /* Before the deadline, if there is one: nobody is waited for beyond it. */
@@ -31,7 +35,7 @@ static int connect_by(const CompareOptions *options, const char *uri, DatabaseEn
                       Error *error)
 {
     if (options->deadline <= 0) {
-        return pair_connect(uri, end, "compare", out, error);
+        return pair_connect(uri, end, "compare", options->stop, out, error);
     }
     QueryLimits limits = query_within((int)((options->deadline - clock_seconds()) * 1000));
     return database_connect_within(uri, end, "compare", limits, out, error) == 0
@@ -128,10 +132,27 @@ static int give_up(ComparePair *pair)
     return -1;
 }
 
+/* Once in a query: a large table may take that long, and so may a lock, or a process that stands still. */
+static void say_waiting(ComparePair *pair, const Database *database, PGconn *connection, double *since)
+{
+    char line[200];
+    if (pair->say == NULL || *since <= 0 || clock_seconds() - *since < SAID_SECONDS) {
+        return;
+    }
+    *since = 0;
+    snprintf(line, sizeof line,
+             "process %d of the %s has been at a comparison for %d s: its pg_stat_activity says with what, "
+             "and whether it waits",
+             PQbackendPID(connection), database == pair->source ? "source" : "target", SAID_SECONDS);
+    pair->say(pair->context, line);
+}
+
 static int wait_for(ComparePair *pair, Database *database, Error *error)
 {
+    double since = clock_seconds();
     PGconn *connection = database_connection(database);
     while (PQisBusy(connection)) {
+        say_waiting(pair, database, connection, &since);
         if (pair->stop != NULL && pair->stop()) {
             error_set(error, ERROR_INTERRUPTED, "interrupted");
             return give_up(pair);

@@ -15,10 +15,16 @@ typedef struct ComparePair {
     bool careful;    /* the table at hand is read a second time: see chunk.h */
     double deadline; /* as in CompareOptions */
     bool (*stop)(void);
+    /* Says, for people, who keeps the comparison waiting for very long; NULL: nobody wants to know. */
+    void (*say)(void *context, const char *line);
+    void *context;
 } ComparePair;
 
-/* Opens one session of a pair, with what every session that compares sets. The caller closes *out. */
-int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, Database **out,
+/*
+ * Opens one session of a pair, with what every session that compares sets; stop, which may be NULL, ends each of its calls. The
+ * caller closes *out.
+ */
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, bool (*stop)(void), Database **out,
                  Error *error) MUST_CHECK;
 
 /*

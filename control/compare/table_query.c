@@ -11,6 +11,7 @@
  */
 #include "table_query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,16 +167,30 @@ static void append_from(Text *sql, const CompareSubject *subject)
 }
 
 /*
+ * A session that woke late had to wait for a core, as each statement of a client does: so it stays away, for many times as long. What
+ * a nap of 2 ms takes beyond that by itself is the rounding of pg_sleep and of the timer. Arguments are evaluated from left to right
+ * (ExecInitFunc, all majors), so the second look at the clock comes after the nap.
+ */
+#define YIELD                                                                                                \
+    "LEAST(GREATEST(('-0.0023'::pg_catalog.float8 OPERATOR(pg_catalog.-) pg_catalog.date_part('epoch',"      \
+    " pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) CASE WHEN"                                         \
+    " pg_catalog.pg_sleep('0.002'::pg_catalog.float8) IS NULL THEN NULL"                                     \
+    " ELSE pg_catalog.clock_timestamp() END)) OPERATOR(pg_catalog.*) '10'::pg_catalog.float8,"               \
+    " '0'::pg_catalog.float8), '0.05'::pg_catalog.float8)"
+
+/*
  * A reader that never rests takes a core from whoever else wants one, and each statement of a client waits for it, by some
  * milliseconds. One that works for less than a millisecond and then sleeps lets them pass.
  */
 static void append_pace(Text *sql, ComparePace pace)
 {
+    char seconds[48];
+    snprintf(seconds, sizeof seconds, "'%g'::pg_catalog.float8", pace.seconds);
     text_printf(sql,
                 ", pg_catalog.count(*) FILTER (WHERE CASE WHEN pg_catalog.random() OPERATOR(pg_catalog.<)"
-                " '%g'::pg_catalog.float8 THEN pg_catalog.pg_sleep('%g'::pg_catalog.float8) IS NULL"
+                " '%g'::pg_catalog.float8 THEN pg_catalog.pg_sleep(%s) IS NULL"
                 " ELSE false END)",
-                1 / pace.rows, pace.seconds);
+                1 / pace.rows, pace.yields ? YIELD : seconds);
 }
 
 char *query_totals(const CompareSubject *const *subjects, int count)

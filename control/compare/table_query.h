@@ -16,10 +16,14 @@ typedef struct CompareColumn {
     bool key;         /* belongs to the primary key, or the replica identity */
 } CompareColumn;
 
-/* A session that reads rows sleeps for so many seconds after so many rows, or thereabouts; 0 rows: never. */
+/*
+ * A session that reads rows sleeps for so many seconds after so many rows, or thereabouts; 0 rows: never. One that yields naps for two
+ * milliseconds, and then for as long as others need: the later it woke, for want of a core, the longer.
+ */
 typedef struct ComparePace {
     double rows;
     double seconds;
+    bool yields;
 } ComparePace;
 
 /* Only rows whose column of that name is in a range of keys; without a column: all. */

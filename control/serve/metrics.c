@@ -53,6 +53,8 @@ static const Metric rows[] = {
     {"verified_age_seconds", GAUGE, "seconds", "verify.last.age_seconds",
      "Since the last complete comparison of both sides"},
     {"verified_different", GAUGE, "", "verify.last.different", "What differed then"},
+    {"still_different", GAUGE, "", "verify.still_different.count",
+     "What that or a later comparison found different, and none has found right since"},
     {"conflicts", GAUGE, "", "conflicts.count", "Changes that did not fit and were settled by a policy"},
     {"clients_held_seconds", GAUGE, "seconds", "held.seconds",
      "Since when clients wait at the proxy; absent: none do"},

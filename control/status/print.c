@@ -350,31 +350,6 @@ static void print_plugin(FILE *out, const json_t *document)
     }
 }
 
-/* What was compared last, completely, and what is being compared. */
-static void print_verified(FILE *out, const json_t *document)
-{
-    char age[32];
-    if (json_is_object(view_at(document, "verify.last"))) {
-        double wrong =
-            view_number(document, "verify.last.different") + view_number(document, "verify.last.unanswered");
-        status_label(out, "verified");
-        fprintf(out, "%s ago, at %s: %.0f table%s, %.0f row%s, ",
-                view_duration(view_number(document, "verify.last.age_seconds"), age, sizeof age),
-                view_text(document, "verify.last.last_point"), view_number(document, "verify.last.tables"),
-                plural(view_number(document, "verify.last.tables")),
-                view_number(document, "verify.last.rows"), plural(view_number(document, "verify.last.rows")));
-        fprintf(out, wrong > 0 ? "%.0f DIFFERENT OR WITHOUT AN ANSWER" : "no difference", wrong);
-        fprintf(out, view_number(document, "verify.repaired") > 0 ? "; %.0f rows repaired in all\n" : "\n",
-                view_number(document, "verify.repaired"));
-    }
-    if (json_is_object(view_at(document, "verify.open"))) {
-        status_label(out, "verify");
-        fprintf(out, "%.0f of %.0f pieces are compared, %.0f tables differ so far\n",
-                view_number(document, "verify.open.pieces_done"), view_number(document, "verify.open.pieces"),
-                view_number(document, "verify.open.tables_different"));
-    }
-}
-
 /* The way back, from the switch on. */
 static void print_reverse(FILE *out, const json_t *document)
 {
@@ -440,7 +415,7 @@ void status_print(FILE *out, const json_t *document, bool brief)
         status_print_again(out, document);
         status_print_conflicts(out, document);
         status_print_accepted(out, document);
-        print_verified(out, document);
+        status_print_verified(out, document);
         print_reverse(out, document);
         status_print_ddl(out, document);
     }

@@ -15,3 +15,4 @@ void status_print_list(FILE *out, const json_t *document); /* what was made, and
 void status_print_tables(FILE *out, const json_t *document);
 void status_print_others(FILE *out, const json_t *document);
 void status_print_ddl(FILE *out, const json_t *document); /* what came of it, and how the schemas differ */
+void status_print_verified(FILE *out, const json_t *document); /* comparisons, and what is known to differ */

@@ -24,6 +24,7 @@ enum {
     OPTION_ANEW,
     OPTION_ROWS_ONLY,
     OPTION_RATE,
+    OPTION_FULL_SPEED,
     OPTION_JOIN,
     OPTION_REPAIR,
     OPTION_ONLY,
@@ -39,6 +40,8 @@ static const struct argp_option argp_options[] = {
      "not notice "
      "(default: as penstock throttle says)",
      0},
+    {"full-speed", OPTION_FULL_SPEED, NULL, 0,
+     "Do not step back for clients that are at work: the comparison takes the cores that it can get", 0},
     {"limit", OPTION_LIMIT, "N", 0, "List at most so many differing rows of each table (default: 10)", 0},
     {"hold", OPTION_HOLD, "MS", 0,
      "The applier is held at a point for so long at most, else another is tried (default: 3000)", 0},
@@ -68,6 +71,7 @@ static const OptionField fields[] = {
     OPTION_NUMBER(OPTION_LIMIT, "limit", VerifyOptions, limit, 0, 100000),
     OPTION_NUMBER(OPTION_HOLD, "hold", VerifyOptions, hold_ms, 50, 60000),
     OPTION_TEXT(OPTION_RATE, VerifyOptions, rate),
+    OPTION_FLAG(OPTION_FULL_SPEED, VerifyOptions, full_speed),
     OPTION_FLAG(OPTION_JOIN, VerifyOptions, join),
     OPTION_FLAG(OPTION_ANEW, VerifyOptions, anew),
     OPTION_FLAG(OPTION_REPAIR, VerifyOptions, repair),
@@ -122,12 +126,25 @@ static const struct argp verify_argp = {
         "as this takes. Interrupted, it goes on where it stopped when it is run again.",
 };
 
+int verify_connect(const Settings *settings, DatabaseEnd end, const char *purpose, Database **out,
+                   Error *error)
+{
+    const char *uri = end == DATABASE_SOURCE ? settings->source : settings->target;
+    return database_connect_within(uri, end, purpose, (QueryLimits){.stop = interrupted}, out, error);
+}
+
+void verify_say(void *context, const char *line)
+{
+    const Verify *verify = context;
+    log_line(&verify->settings->log, LOG_INFO, "%s", line);
+}
+
 static int connect_both(Verify *verify, Error *error)
 {
     const Settings *settings = verify->settings;
     bool exists = false;
-    if (database_connect(settings->source, DATABASE_SOURCE, "verify", &verify->source, error) != 0 ||
-        database_connect(settings->target, DATABASE_TARGET, "verify", &verify->target, error) != 0 ||
+    if (verify_connect(settings, DATABASE_SOURCE, "verify", &verify->source, error) != 0 ||
+        verify_connect(settings, DATABASE_TARGET, "verify", &verify->target, error) != 0 ||
         ends_differ(verify->source, verify->target, error) != 0 ||
         state_exists(verify->target, &exists, error) != 0) {
         return -1;

@@ -11,11 +11,12 @@
 #include "clock.h"
 
 #define PAUSE_MS 200
+#define SAID_SECONDS 2
 #define WAIT_SECONDS 60
 
 static int wait_for_pass(Verify *verify, int *sample, Error *error)
 {
-    bool found = false;
+    bool found = false, said = false;
     for (double begun = clock_seconds(); clock_seconds() - begun < WAIT_SECONDS; clock_pause_ms(PAUSE_MS)) {
         if (pass_find(verify->target, verify->settings->migration, &verify->pass, sample, &found, error) !=
             0) {
@@ -23,6 +24,12 @@ static int wait_for_pass(Verify *verify, int *sample, Error *error)
         }
         if (found) {
             return 0;
+        }
+        if (!said && clock_seconds() - begun > SAID_SECONDS) {
+            said = true;
+            log_line(&verify->settings->log, LOG_INFO,
+                     "waiting for a comparison to join, %d s at most: penstock verify begins one",
+                     WAIT_SECONDS);
         }
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED,

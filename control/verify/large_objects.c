@@ -154,14 +154,13 @@ int large_objects_verify(Verify *verify, Error *error)
     if (!here && !there) {
         return 0;
     }
-    ComparePair pair = {.stop = interrupted};
+    ComparePair pair = {.stop = interrupted, .say = verify_say, .context = verify};
     const Settings *settings = verify->settings;
-    int status =
-        database_connect(settings->source, DATABASE_SOURCE, "verify", &pair.source, error) == 0 &&
-                database_connect(settings->target, DATABASE_TARGET, "verify", &pair.target, error) == 0 &&
-                pairs_adopt(verify->pairs, pair.source, pair.target, &number, error) == 0
-            ? compare(verify, &known, &pair, error)
-            : -1;
+    int status = verify_connect(settings, DATABASE_SOURCE, "verify", &pair.source, error) == 0 &&
+                         verify_connect(settings, DATABASE_TARGET, "verify", &pair.target, error) == 0 &&
+                         pairs_adopt(verify->pairs, pair.source, pair.target, &number, error) == 0
+                     ? compare(verify, &known, &pair, error)
+                     : -1;
     pair_close(&pair);
     return status == 0 ? 0 : error_context(error, "comparing large objects");
 }

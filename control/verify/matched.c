@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "point.h"
+#include "session.h"
 #include "state.h"
 
 #define PAUSE_MS 2
@@ -193,6 +194,9 @@ static int try_point(Pairs *pairs, bool *made, Error *error)
     }
     bool moved;
     Error ignored;
+    if (stopped(pairs, &ignored) != 0) {
+        session_last_words(pairs->state); /* else the applier stands there until its limit */
+    }
     (void)!move(pairs, number, POINT_NONE, POINT_GIVEN_UP, &(PointNote){.reason = "verify has no use for it"},
                 &moved, &ignored);
     return status;

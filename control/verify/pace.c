@@ -36,6 +36,18 @@ static int read_rate(const Verify *verify, int64_t *out, Error *error)
                                 verify->options->rate);
 }
 
+/* They write to the source, and after the switch to the target. */
+static int look_at_clients(Verify *verify, Error *error)
+{
+    bool switched = verify->migration.phase == PHASE_SWITCHED;
+    Database *server = switched ? verify->target : verify->source;
+    if (verify->options->full_speed) {
+        return 0;
+    }
+    return verify->clients.looked_at == 0 ? clients_begin(&verify->clients, server, error)
+                                          : clients_look(&verify->clients, server, error);
+}
+
 int pace_open(Verify *verify, Error *error)
 {
     GovernorOptions options = {.source = verify->source,
@@ -51,7 +63,7 @@ int pace_open(Verify *verify, Error *error)
         return -1;
     }
     verify->governor = governor_new(&options, verify->brake);
-    return governor_tick(verify->governor, error);
+    return governor_tick(verify->governor, error) == 0 ? look_at_clients(verify, error) : -1;
 }
 
 void pace_close(Verify *verify)
@@ -64,14 +76,19 @@ void pace_close(Verify *verify)
 
 int pace_tick(Verify *verify, Error *error)
 {
-    return governor_tick(verify->governor, error) == 0 ? pairs_tick(verify->pairs, error) : -1;
+    return governor_tick(verify->governor, error) == 0 && look_at_clients(verify, error) == 0
+               ? pairs_tick(verify->pairs, error)
+               : -1;
 }
 
 ComparePace pace_now(Verify *verify, double row_bytes)
 {
     double rate = (double)brake_share(verify->brake);
     if (rate <= 0) {
-        return (ComparePace){0};
+        double burst = BURST_BYTES / row_bytes;
+        return clients_are_busy(&verify->clients)
+                   ? (ComparePace){.rows = burst > 1 ? burst : 1, .yields = true}
+                   : (ComparePace){0};
     }
     double least = rate * LEAST_SLEEP;
     double rows = (least > BURST_BYTES ? least : BURST_BYTES) / row_bytes;

@@ -1,5 +1,6 @@
 /*
- * How fast this process compares: as --rate and `penstock throttle` say (governor.h), by the same brake as the copy's.
+ * How fast this process compares: as --rate and `penstock throttle` say (governor.h), by the same brake as the copy's; where they say
+ * nothing, as fast as it can, but for clients that are at work: for them its sessions step back (clients.h, table_query.h).
  *
  *     pace_open ──► pace_tick, now and then on the main thread; the work, pace_spend by each worker ──► pace_close
  */

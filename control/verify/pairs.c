@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "still.h"
+#include "verify.h"
 
 #define LOOK_SECONDS 0.5
 
@@ -20,8 +21,8 @@ int pairs_new(const PairsOptions *options, Pairs **out, Error *error)
     pairs->options = *options;
     pthread_mutex_init(&pairs->mutex, NULL);
     pairs->follower = options->switched || options->joined ? NULL : follower_new(options->settings);
-    if (database_connect(options->settings->target, DATABASE_TARGET, "verify", &pairs->state, error) != 0 ||
-        database_connect(options->settings->source, DATABASE_SOURCE, "verify", &pairs->marker, error) != 0 ||
+    if (verify_connect(options->settings, DATABASE_TARGET, "verify", &pairs->state, error) != 0 ||
+        verify_connect(options->settings, DATABASE_SOURCE, "verify", &pairs->marker, error) != 0 ||
         database_execute(pairs->marker, error, "SET synchronous_commit = local", 0) != 0) {
         pairs_free(pairs);
         return -1;
@@ -60,10 +61,9 @@ void pairs_summary(Pairs *pairs, PairsSummary *out)
 static int open_holders(Pairs *pairs, Error *error)
 {
     const Settings *settings = pairs->options.settings;
-    return database_connect(settings->source, DATABASE_SOURCE, "verify snapshot", &pairs->holders[0],
-                            error) == 0 &&
-                   database_connect(settings->target, DATABASE_TARGET, "verify snapshot", &pairs->holders[1],
-                                    error) == 0
+    return verify_connect(settings, DATABASE_SOURCE, "verify snapshot", &pairs->holders[0], error) == 0 &&
+                   verify_connect(settings, DATABASE_TARGET, "verify snapshot", &pairs->holders[1], error) ==
+                       0
                ? 0
                : -1;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "pass_forget.h"
 #include "text.h"
 
 /* Below this tables are compared together, so many at a time. */
@@ -23,11 +24,13 @@
 
 /*
  * Leaves whose rows go through a partitioned table may have others on either side: that table is compared, once, in the
- * name of the first of them.
+ * name of the first of those that were asked for. There may be thousands of each: they are not looked for one by one.
  */
-#define ONE_OF_A_ROUTE                                                                                       \
-    " AND (r.route_table IS NULL OR r.id = (SELECT min(o.id) FROM penstock.relation o"                       \
-    "      WHERE o.migration = $1 AND o.route_schema = r.route_schema AND o.route_table = r.route_table))"
+#define CHOSEN(match)                                                                                        \
+    "WITH wanted AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts, r.route_schema, r.route_table"   \
+    "   FROM penstock.relation r WHERE r.migration = $1" match "),"                                          \
+    " chosen AS MATERIALIZED (SELECT * FROM wanted WHERE route_table IS NULL OR id IN"                       \
+    "   (SELECT min(id) FROM wanted WHERE route_table IS NOT NULL GROUP BY route_schema, route_table))"
 
 static const char jobs_sql[] =
     " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
@@ -48,11 +51,8 @@ static int make_jobs(Database *target, const char *migration, const char *match,
                      Error *error)
 {
     Text sql = {0};
-    text_printf(
-        &sql,
-        "WITH chosen AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts FROM penstock.relation r"
-        " WHERE r.migration = $1" ONE_OF_A_ROUTE "%s%s)%s",
-        match != NULL ? " AND " : "", match != NULL ? match : "", jobs_sql);
+    text_printf(&sql, CHOSEN("%s%s") "%s", match != NULL ? " AND " : "", match != NULL ? match : "",
+                jobs_sql);
     int status = database_execute(target, error, sql.data, 2, migration, pass->id);
     text_free(&sql);
     return status;
@@ -92,31 +92,12 @@ static int find_interrupted(Database *target, const PassScope *scope, Pass *out,
     return 0;
 }
 
-/* Of passes before only what they came to is kept, and what was repaired; other differences stay of the last ten. */
 static int make_pass(Database *target, const PassScope *scope, Pass *out, Error *error)
 {
     char *id = NULL, sample[16];
     const char *migration = scope->migration;
     snprintf(sample, sizeof sample, "%d", scope->sample);
-    if (database_execute(target, error, "BEGIN", 0) != 0 ||
-        database_execute(target, error,
-                         "UPDATE penstock.verify_pass SET state = 'left', ended_at = clock_timestamp()"
-                         " WHERE migration = $1 AND state = 'running'",
-                         1, migration) != 0 ||
-        database_execute(target, error,
-                         "DELETE FROM penstock.verify_job j USING penstock.verify_pass p"
-                         " WHERE j.pass = p.id AND p.migration = $1",
-                         1, migration) != 0 ||
-        database_execute(target, error,
-                         "DELETE FROM penstock.verify_table t USING penstock.verify_pass p"
-                         " WHERE t.pass = p.id AND p.migration = $1",
-                         1, migration) != 0 ||
-        database_execute(
-            target, error,
-            "DELETE FROM penstock.verify_difference d USING penstock.verify_pass p"
-            " WHERE d.pass = p.id AND p.migration = $1 AND d.repaired IS NULL AND p.id <= ("
-            "   SELECT id FROM penstock.verify_pass WHERE migration = $1 ORDER BY id DESC OFFSET 9 LIMIT 1)",
-            1, migration) != 0 ||
+    if (database_execute(target, error, "BEGIN", 0) != 0 || pass_forget(target, migration, error) != 0 ||
         database_value(target, &id, error,
                        "INSERT INTO penstock.verify_pass (migration, scope, sample) VALUES ($1, $2, $3::int)"
                        " RETURNING id",

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "clock.h"
+#include "lock.h"
 #include "number.h"
 
 #define PAUSE_MS 100
+#define SAID_SECONDS 2
 #define LEADER_SECONDS 60 /* one who was interrupted is started again, and goes on with the same pass */
 
 int shared_publish(const Pairs *pairs, Error *error)
@@ -76,8 +78,30 @@ static int try_adopt(Pairs *pairs, Database *source, Database *target, bool *ado
                : -1;
 }
 
+/* Once, when it takes longer than a pair takes to make. Whether anybody leads is said by the lock that who does has. */
+static int say_waiting(Pairs *pairs, double begun, bool *said, Error *error)
+{
+    bool leads = false;
+    const Settings *settings = pairs->options.settings;
+    if (*said || clock_seconds() - begun < SAID_SECONDS) {
+        return 0;
+    }
+    *said = true;
+    if (state_is_locked(pairs->state, settings->migration, "verify", &leads, error) != 0) {
+        return -1;
+    }
+    log_line(&settings->log, leads ? LOG_INFO : LOG_WARNING,
+             leads
+                 ? "waiting for who leads the comparison to make the next pair of snapshots, %d s at most"
+                 : "nobody leads the comparison any more: waiting for penstock verify without --join, which "
+                   "goes on with it, %d s at most",
+             LEADER_SECONDS);
+    return 0;
+}
+
 int shared_adopt(Pairs *pairs, Database *source, Database *target, int *number, Error *error)
 {
+    bool said = false;
     for (double begun = clock_seconds(); clock_seconds() - begun < LEADER_SECONDS;) {
         bool adopted = false;
         if (pairs->options.stop != NULL && pairs->options.stop()) {
@@ -92,6 +116,9 @@ int shared_adopt(Pairs *pairs, Database *source, Database *target, int *number, 
             return 0;
         }
         if (*number > 0 && shared_want(pairs, *number, error) != 0) {
+            return -1;
+        }
+        if (say_waiting(pairs, begun, &said, error) != 0) {
             return -1;
         }
         clock_pause_ms(PAUSE_MS);

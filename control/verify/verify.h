@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "clients.h"
 #include "command.h"
 #include "governor.h"
 #include "pairs.h"
@@ -23,6 +24,7 @@ typedef struct VerifyOptions {
     bool anew;        /* an interrupted pass is not gone on with */
     bool repair;
     bool join;
+    bool full_speed;     /* clients that are at work are no reason to step back */
     Selection selection; /* of this comparison; empty: all that was copied */
     bool rows_only;      /* definitions, sequences and large objects are left out */
 } VerifyOptions;
@@ -39,11 +41,22 @@ typedef struct Verify {
     int64_t bytes_before; /* that earlier runs had compared */
     Brake *brake;         /* what slows this process down … */
     Governor *governor;   /* … and sets it, on the main thread */
+    Clients clients;      /* for whom its sessions step back */
     atomic_bool stop;     /* for its workers */
     /* Of this run, by its workers. */
     _Atomic int64_t jobs_done, rows_done;
     _Atomic int64_t different; /* found so far */
 } Verify;
+
+/*
+ * A session of verify: whatever it waits for, a signal ends that. session_last_words (session.h) is for what is to be put in order
+ * all the same. The caller closes *out.
+ */
+int verify_connect(const Settings *settings, DatabaseEnd end, const char *purpose, Database **out,
+                   Error *error) MUST_CHECK;
+
+/* Says a line of a worker's, at once. context is the Verify. */
+void verify_say(void *context, const char *line);
 
 /* Whether --only and --exclude let this table or sequence be compared. */
 bool verify_chooses(const Verify *verify, const char *schema, const char *name);

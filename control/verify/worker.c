@@ -34,10 +34,14 @@ static int open_all(Worker *worker, Error *error)
 {
     const Settings *settings = worker->verify->settings;
     worker->pair.stop = interrupted;
+    worker->pair.say = verify_say;
+    worker->pair.context = worker->verify;
     return worker->state != NULL ? 0
-           : database_connect(settings->target, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
-                   pair_connect(settings->source, DATABASE_SOURCE, "verify", &worker->pair.source, error) == 0
-               ? pair_connect(settings->target, DATABASE_TARGET, "verify", &worker->pair.target, error)
+           : verify_connect(settings, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
+                   pair_connect(settings->source, DATABASE_SOURCE, "verify", interrupted,
+                                &worker->pair.source, error) == 0
+               ? pair_connect(settings->target, DATABASE_TARGET, "verify", interrupted, &worker->pair.target,
+                              error)
                : -1;
 }
 

@@ -148,6 +148,25 @@ static void say_copy_again(const json_t *document, char *out, size_t size)
     }
 }
 
+/* Definitions that matter to a switch are drift. */
+static bool differs(const json_t *document)
+{
+    return (followed(document) || view_in_phase(document, "switched")) &&
+           view_number(document, "verify.still_different.data") > 0;
+}
+
+static void say_differs(const json_t *document, char *out, size_t size)
+{
+    const json_t *first = json_array_get(view_at(document, "verify.still_different.first"), 0);
+    double more = view_number(document, "verify.still_different.data") - 1;
+    int length = snprintf(out, size, "%s %s was found different, or without an answer, by penstock verify",
+                          view_text(first, "kind"), view_text(first, "object"));
+    if (more > 0) {
+        length += snprintf(out + length, size - (size_t)length, ", and %.0f more", more);
+    }
+    snprintf(out + length, size - (size_t)length, ", and has not been found right since");
+}
+
 static bool copy_stopped(const json_t *document)
 {
     return (view_in_phase(document, "created") || view_in_phase(document, "copying")) &&
@@ -206,6 +225,7 @@ static const struct {
      NULL},
     {"drift", drifted, NULL, say_drifted},
     {"copy-again", view_copy_again, NULL, say_copy_again},
+    {"different", differs, NULL, say_differs},
     {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},
     {"way-back-stopped", view_way_back_stands_still,
      "the way back does not stream, and the target keeps WAL for it", NULL},
