@@ -5,6 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP;
 use PenstockTest;
 
 my $source = start_source('source');
@@ -81,6 +82,17 @@ $applier = $migration->follow;
 $sql->('UPDATE item SET v = v + 1');
 $migration->wait_until_caught_up;
 $same->('copied again, all together');
+
+subtest 'compared, and repaired, through the root' => sub {
+    my $verify = sub { decode_json($migration->exits(shift, 'verify', '--rows-only', '--json', @_)->{stdout}) };
+    $target->sql('postgres', q{SET session_replication_role = replica; UPDATE keyed SET v = -1; UPDATE item SET v = -1 WHERE id IN (77, 78);
+        DELETE FROM wide WHERE id = 80; INSERT INTO wide SELECT * FROM wide WHERE id IN (81, 82)});
+    is(join(' ', map { "$_->{table}:" . @{ $_->{rows} } } @{ $verify->(1)->{tables} }), 'item:4 keyed:1 wide:3', 'rows are listed by the name of the partitioned table');
+    is(join(' ', map { $_->{table} } @{ $verify->(1, '--only', "public.keyed_$_")->{tables} }), 'keyed', "it is found in the name of leaf $_, too") foreach 0, 3;
+    like($migration->ok('status')->{stdout}, qr/STILL DIFFERENT: table public\.item, table public\.keyed, table public\.wide$/m, 'status says it');
+    is($verify->(0, '--repair')->{repaired}, 8, 'repaired');
+    $same->('repaired');
+};
 
 my $result = $migration->ok('cutover', '--proxy=none', '--yes', '--verify', '--no-reverse');
 like($result->{stdout}, qr/^  public\.item  \d+ \/ \d+  equal$/m, 'the tables are compared');

@@ -38,15 +38,17 @@ enum {
     PART_SCAN,
     FIRST_KEY,
     LAST_KEY,
-    BYTES
+    BYTES,
+    ROUTED
 };
 
 static const char pieces_sql[] =
-    "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary AND r.column_types IS NULL, "
+    "SELECT r.id, coalesce(r.route_schema, r.schema_name), coalesce(r.route_table, r.table_name), r.columns, "
+    "r.in_binary AND r.column_types IS NULL, "
     "r.condition, r.part_column, r.part_type, coalesce(r.part_scan, false),"
-    "       j.first_key, j.last_key, r.source_bytes"
+    "       j.first_key, j.last_key, r.source_bytes, r.route_table IS NOT NULL"
     "  FROM penstock.verify_job j, unnest(j.different) AS d JOIN penstock.relation r ON r.id = d"
-    " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' AND r.route_table IS NULL ORDER BY j.number, r.id";
+    " WHERE j.pass = $1::int8 AND r.copy_state = 'copied' ORDER BY j.number, r.id";
 
 typedef struct Repair {
     Verify *verify;
@@ -63,15 +65,18 @@ static int open_all(Repair *repair, Error *error)
 {
     const Settings *settings = repair->verify->settings;
     repair->pair.stop = interrupted;
-    return pair_connect(settings->source, DATABASE_SOURCE, "verify", &repair->pair.source, error) == 0 &&
-                   pair_connect(settings->target, DATABASE_TARGET, "verify", &repair->pair.target, error) ==
-                       0 &&
-                   database_connect(settings->source, DATABASE_SOURCE, "verify repair", &repair->source,
-                                    error) == 0 &&
+    repair->pair.say = verify_say;
+    repair->pair.context = repair->verify;
+    return pair_connect(settings->source, DATABASE_SOURCE, "verify", interrupted, &repair->pair.source,
+                        error) == 0 &&
+                   pair_connect(settings->target, DATABASE_TARGET, "verify", interrupted,
+                                &repair->pair.target, error) == 0 &&
+                   verify_connect(settings, DATABASE_SOURCE, "verify repair", &repair->source, error) == 0 &&
                    database_connect_as(SESSION_COPIES, settings->target, DATABASE_TARGET, "verify repair",
                                        &repair->target, error) == 0
-               ? database_execute(repair->target, error,
-                                  "SET session_replication_role = replica; SET synchronous_commit = on", 0)
+               ? (database_limit(repair->target, (QueryLimits){.stop = interrupted}),
+                  database_execute(repair->target, error,
+                                   "SET session_replication_role = replica; SET synchronous_commit = on", 0))
                : -1;
 }
 
@@ -170,6 +175,11 @@ static int mark_to_copy(Repair *repair, const CompareTable *found, const char *w
                           found->name, point, why, &noted, error) != 0) {
         return -1;
     }
+    if (!noted) {
+        log_line(&repair->verify->settings->log, LOG_WARNING, "%s.%s was not repaired: %s", found->schema,
+                 found->name, why);
+        return 0;
+    }
     log_line(&repair->verify->settings->log, LOG_WARNING,
              "%s.%s is marked to be copied again: %s. Stop the applier, then penstock copy", found->schema,
              found->name, why);
@@ -190,7 +200,8 @@ static int repair_found(Repair *repair, const PGresult *pieces, int row, const C
                                .name = found->name,
                                .columns = PQgetvalue(pieces, row, COLUMNS),
                                .binary = PQgetvalue(pieces, row, BINARY)[0] == 't',
-                               .range = range_of(repair, pieces, row)};
+                               .range = range_of(repair, pieces, row),
+                               .routed = PQgetvalue(pieces, row, ROUTED)[0] == 't'};
     RepairBatch batch = {.verify = repair->verify,
                          .source = repair->source,
                          .target = repair->target,
@@ -244,8 +255,16 @@ static bool may_be_whole(const Repair *repair, const PGresult *pieces, int row)
     bool cut =
         !repair->wide && (text_at(pieces, row, FIRST_KEY) != NULL || text_at(pieces, row, LAST_KEY) != NULL);
     bool by_index = cut && PQgetvalue(pieces, row, PART_SCAN)[0] != 't';
-    return text_at(pieces, row, CONDITION) == NULL &&
+    return text_at(pieces, row, CONDITION) == NULL && PQgetvalue(pieces, row, ROUTED)[0] != 't' &&
            (by_index || strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) <= WHOLE_BYTES);
+}
+
+/* Without a key all of the table is read for each batch. */
+static bool may_be_searched(const Repair *repair, const PGresult *pieces, int row)
+{
+    return may_be_whole(repair, pieces, row) ||
+           (PQgetvalue(pieces, row, ROUTED)[0] == 't' &&
+            strtoll(PQgetvalue(pieces, row, BYTES), NULL, 10) <= WHOLE_BYTES);
 }
 
 static int repair_or_widen(Repair *repair, const PGresult *pieces, int row, const CompareTable *found,
@@ -278,7 +297,7 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
         bool whole = found.more_keys && may_be_whole(repair, pieces, row);
         if (round == MOST_ROUNDS) {
             status = mark_to_copy(repair, &found, "very many of its rows were found wrong by verify", error);
-        } else if (keyless && !may_be_whole(repair, pieces, row)) {
+        } else if (keyless && !may_be_searched(repair, pieces, row)) {
             status = mark_to_copy(repair, &found, "rows of it, which has no key, were found wrong by verify",
                                   error);
         } else {

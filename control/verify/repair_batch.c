@@ -78,9 +78,10 @@ static bool append_by_hash(Text *sql, const RepairTable *table, const char *hash
     if (any) {
         text_printf(
             sql,
-            " WHERE t.ctid IN (SELECT n.ctid FROM (SELECT t.ctid, h, row_number() OVER (PARTITION BY h) AS n"
-            " FROM (SELECT t.ctid, %s AS h FROM ONLY ",
-            hash);
+            " WHERE %s IN (SELECT %s FROM (SELECT t.leaf, t.ctid, h, row_number() OVER (PARTITION BY h) AS n"
+            " FROM (SELECT t.tableoid AS leaf, t.ctid, %s AS h FROM %s",
+            table->routed ? "(t.tableoid, t.ctid)" : "t.ctid", table->routed ? "n.leaf, n.ctid" : "n.ctid",
+            hash, table->routed ? "" : "ONLY ");
         append_table(sql, table);
         text_printf(sql,
                     " AS t) t) n JOIN (SELECT h, count(*) AS most FROM (VALUES %s) v (h) GROUP BY h) w"
@@ -95,7 +96,7 @@ static bool append_by_hash(Text *sql, const RepairTable *table, const char *hash
 static bool append_found(Text *sql, const RepairBatch *batch, const PGresult *key, const char *hash,
                          bool source)
 {
-    text_append(sql, "ONLY ");
+    text_append(sql, batch->table->routed ? "" : "ONLY ");
     append_table(sql, batch->table);
     text_append(sql, " AS t");
     if (PQntuples(key) > 0) {

@@ -13,6 +13,7 @@ typedef struct RepairTable {
     const char *columns; /* that are copied: quoted, with commas between */
     bool binary;         /* they travel in binary */
     QueryRange range;    /* of a piece */
+    bool routed;         /* a partitioned table, whose leaves may hold other rows on either side */
 } RepairTable;
 
 typedef struct RepairBatch {
