@@ -85,7 +85,7 @@ $same->('copied again, all together');
 
 subtest 'compared, and repaired, through the root' => sub {
     my $verify = sub { decode_json($migration->exits(shift, 'verify', '--rows-only', '--json', @_)->{stdout}) };
-    $target->sql('postgres', q{SET session_replication_role = replica; UPDATE keyed SET v = -1; UPDATE item SET v = -1 WHERE id IN (77, 78);
+    $target->sql('postgres', q{SET session_replication_role = replica; UPDATE keyed SET v = -1; UPDATE item SET v = -1 WHERE id IN (5000, 5001);
         DELETE FROM wide WHERE id = 80; INSERT INTO wide SELECT * FROM wide WHERE id IN (81, 82)});
     is(join(' ', map { "$_->{table}:" . @{ $_->{rows} } } @{ $verify->(1)->{tables} }), 'item:4 keyed:1 wide:3', 'rows are listed by the name of the partitioned table');
     is(join(' ', map { $_->{table} } @{ $verify->(1, '--only', "public.keyed_$_")->{tables} }), 'keyed', "it is found in the name of leaf $_, too") foreach 0, 3;

@@ -23,14 +23,17 @@
 #define RESUMED_WITHIN "interval '1 day'"
 
 /*
- * Leaves whose rows go through a partitioned table may have others on either side: that table is compared, once, in the
- * name of the first of those that were asked for. There may be thousands of each: they are not looked for one by one.
+ * Leaves whose rows go through a partitioned table may have others on either side: that table is compared, once, in the name of
+ * the first of them, whichever was asked for. There may be thousands of each: they are not looked for one by one.
  */
 #define CHOSEN(match)                                                                                        \
     "WITH wanted AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts, r.route_schema, r.route_table"   \
     "   FROM penstock.relation r WHERE r.migration = $1" match "),"                                          \
-    " chosen AS MATERIALIZED (SELECT * FROM wanted WHERE route_table IS NULL OR id IN"                       \
-    "   (SELECT min(id) FROM wanted WHERE route_table IS NOT NULL GROUP BY route_schema, route_table))"
+    " chosen AS MATERIALIZED (SELECT id, source_bytes, part_cuts FROM wanted WHERE route_table IS NULL"      \
+    "   UNION ALL SELECT f.id, f.source_bytes, f.part_cuts FROM penstock.relation f WHERE f.id IN"           \
+    "     (SELECT min(o.id) FROM penstock.relation o WHERE o.migration = $1"                                 \
+    "         AND (o.route_schema, o.route_table) IN (SELECT route_schema, route_table FROM wanted)"         \
+    "       GROUP BY o.route_schema, o.route_table))"
 
 static const char jobs_sql[] =
     " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
