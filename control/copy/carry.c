@@ -154,6 +154,16 @@ static int choose_format(Carrier *carrier, const PGresult *tables, int row, Tabl
     return shape->binary ? load_types(carrier, mixed->types, mixed->count, oids, error) : 0;
 }
 
+/* The target has no row of it either then. */
+static int clear_table(Carrier *carrier, const TableShape *shape, Error *error)
+{
+    TableCopy table = {0};
+    table_copy_build(shape, &table);
+    int status = table.clear.data != NULL ? run(carrier, carrier->target, table.clear.data, error) : 0;
+    table_copy_free(&table);
+    return status;
+}
+
 /* The table is locked, and what it is to be. */
 static int move_table(Carrier *carrier, const PGresult *tables, int row, TableShape *shape, RelayCount *count,
                       Error *error)
@@ -200,13 +210,16 @@ static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, 
                                  ? PQgetvalue(tables, row, DEFINITION)
                                  : NULL;
     int status = table_check(carrier->source, shape.schema, shape.table, shape.columns, definition,
-                             &carrier->fit, error);
+                             &carrier->fit, &shape.empty, error);
     if (status == 0 && carrier->fit == TABLE_STALE) {
         status = error_set(error, ERROR_TRANSIENT, "it was truncated or rewritten after the snapshot");
     } else if (status == 0 && carrier->fit == TABLE_DEFINED_OTHERWISE) {
         status = refuse_definition(carrier, error);
     } else if (status == 0) {
-        status = move_table(carrier, tables, row, &shape, count, error);
+        /* The target may have any number of rows when it is copied again: those go by TRUNCATE, where that can be. */
+        shape.empty = shape.empty && !carrier->yard->copy->again;
+        status = shape.empty ? clear_table(carrier, &shape, error)
+                             : move_table(carrier, tables, row, &shape, count, error);
     }
     return status;
 }

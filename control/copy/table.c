@@ -5,6 +5,10 @@
  * that are the extension's own, of one that is copied in parts the other parts; there, no FREEZE either. Leaves whose rows go
  * through a partitioned table are copied together: the first of them empties it. And what goes through a table in between is
  * written by INSERT, which cannot freeze either.
+ *
+ * A heap whose file has no block has no row either, whatever a snapshot sees: rows that it sees were in the file before it was
+ * taken, and vacuum cuts off no block with such a row. An unlogged table has no file on a standby, whatever the source has in it.
+ * Where nothing comes, DELETE empties the target's table: TRUNCATE makes new files for it, its TOAST table and indexes.
  */
 #include "table.h"
 
@@ -71,6 +75,15 @@ static bool owns_table(const TableShape *shape)
            !shape->referenced;
 }
 
+/* For another row to take its place, or none. */
+static const char *emptied_by(const TableShape *shape)
+{
+    if (shape->route_table != NULL) {
+        return shape->referenced ? "DELETE FROM " : "TRUNCATE ";
+    }
+    return owns_table(shape) && !shape->empty ? "TRUNCATE ONLY " : "DELETE FROM ONLY ";
+}
+
 /* Whether COPY may write frozen rows: an INSERT cannot. */
 static bool freezes(const TableShape *shape)
 {
@@ -82,11 +95,7 @@ static void build_clear(const TableShape *shape, const char *which, Text *out)
     if ((shape->part_column != NULL && !shape->anew) || shape->others_first) {
         return;
     }
-    if (shape->route_table != NULL) {
-        text_append(out, shape->referenced ? "DELETE FROM " : "TRUNCATE ");
-    } else {
-        text_append(out, owns_table(shape) ? "TRUNCATE ONLY " : "DELETE FROM ONLY ");
-    }
+    text_append(out, emptied_by(shape));
     append_place(out, shape);
     text_append(out, which);
 }
@@ -181,13 +190,16 @@ static int lock_table(Database *source, const char *schema, const char *table, b
     return status;
 }
 
+/* Of access methods only the heap (2; before 12 there is no other) is known to have its rows in that file. */
 static const char check_sql[] =
     "SELECT pg_catalog.string_agg(pg_catalog.concat('\"', pg_catalog.replace(a.attname, '\"', "
     "'\"\"'), '\"'), ', '"
     "           ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL), count(DISTINCT c.oid),"
     "       pg_catalog.bool_and(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)),"
     "       pg_catalog.bool_and(" STATE_COLUMNS_SQL(
-        "c.oid") " = $3::text[])"
+        "c.oid") " = $3::text[]),"
+                 "       pg_catalog.bool_and(c.relpersistence = 'p' AND c.relam IN (0, 2)"
+                 "           AND pg_catalog.pg_relation_size(c.oid) = 0)"
                  "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                  "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
                  "a.attisdropped"
@@ -208,11 +220,12 @@ static int check_columns(const char *now, const char *columns, Error *error)
 }
 
 int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFit *fit, Error *error)
+                const char *definition, TableFit *fit, bool *empty, Error *error)
 {
     PGresult *row = NULL;
     bool gone = false;
     *fit = TABLE_FITS;
+    *empty = false;
     if (lock_table(source, schema, table, &gone, error) != 0) {
         /* Dropped or renamed: the stream says so. */
         *fit = definition != NULL && gone ? TABLE_DEFINED_OTHERWISE : TABLE_FITS;
@@ -230,6 +243,7 @@ int table_check(Database *source, const char *schema, const char *table, const c
     } else if (PQgetvalue(row, 0, 3)[0] != 't') {
         *fit = TABLE_DEFINED_OTHERWISE;
     }
+    *empty = PQgetvalue(row, 0, 4)[0] == 't';
     PQclear(row);
     return status;
 }

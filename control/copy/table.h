@@ -45,7 +45,8 @@ typedef struct TableShape {
         *part_column;      /* NULL: all of it; else keys from first_key up to last_key, "" where it is open */
     const char *part_type; /* as which its values are compared */
     const char *first_key, *last_key;
-    bool anew; /* of a part: rows of it are there */
+    bool anew;  /* of a part: rows of it are there */
+    bool empty; /* the source has no row of it */
 } TableShape;
 
 /* The statements for a table of this shape. Pure. The caller frees them with table_copy_free. */
@@ -66,7 +67,8 @@ typedef enum TableFit {
 /*
  * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
  * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else
- * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
+ * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns). *empty: it cannot have a row that
+ * any snapshot sees; false also where that would have to be read.
  */
 int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFit *fit, Error *error) MUST_CHECK;
+                const char *definition, TableFit *fit, bool *empty, Error *error) MUST_CHECK;

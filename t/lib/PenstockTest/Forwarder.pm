@@ -34,7 +34,11 @@ sub start_new
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
         $SIG{PIPE} = 'IGNORE';
-        eval { $options{delay} ? _forward_late($listener, $server->port, $options{delay}) : _forward($listener, $server->port, $options{most}, $options{rate}) };
+        eval {
+            if    ($options{delay}) { _forward_late($listener, $server->port, $options{delay}) }
+            elsif ($options{rate})  { _forward_slowly($listener, $server->port, $options{rate}) }
+            else                    { _forward($listener, $server->port, $options{most}) }
+        };
         POSIX::_exit(0);
     }
     close($listener);
@@ -71,22 +75,16 @@ sub stop
 
 sub _forward
 {
-    my ($listener, $port, $most, $rate) = @_;
+    my ($listener, $port, $most) = @_;
     my $select = IO::Select->new($listener);
-    my (%other, %left, %due, %waits);
+    my (%other, %left);
     for (;;) {
-        foreach my $waiting (values %waits) {
-            next if $due{$waiting} > time;
-            delete $waits{$waiting};
-            $select->add($waiting);
-        }
-        foreach my $ready ($select->can_read(%waits ? 0.005 : undef)) {
+        foreach my $ready ($select->can_read) {
             if ($ready == $listener) {
                 my $client = $listener->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
                 $left{$server} = $most if defined $most;
-                $due{$server} = time if $rate;
                 $select->add($client, $server);
                 next;
             }
@@ -96,24 +94,57 @@ sub _forward
                 $select->remove($ready);
                 next;
             }
-            my $sent = $count ? syswrite($to, $data) : undef;
-            while (defined $sent && $sent < $count) {
-                my $more = syswrite($to, $data, $count - $sent, $sent) // last;
-                $sent += $more;
-            }
-            if (defined $sent && $sent == $count) {
-                next unless $due{$ready};
-                my $earliest = time - 0.1;    # what was not used does not add up
-                $due{$ready} = ($due{$ready} > $earliest ? $due{$ready} : $earliest) + $count / $rate;
-                if ($due{$ready} > time) {
-                    $select->remove($ready);
-                    $waits{$ready} = $ready;
-                }
-                next;
-            }
+            next if $count && _write_all($to, $data);
             $select->remove($ready, $to);
-            delete @{$_}{$ready, $to} foreach \%other, \%waits, \%due;
+            delete @other{$ready, $to};
             close($_) foreach $ready, $to;
+        }
+    }
+    return;
+}
+
+sub _write_all
+{
+    my ($to, $data) = @_;
+    for (my $sent = 0; $sent < length $data;) {
+        $sent += syswrite($to, $data, length($data) - $sent, $sent) // return 0;
+    }
+    return 1;
+}
+
+# A process for each connection: one whose client does not read for a moment must not hold up the others, as it would in one loop.
+sub _forward_slowly
+{
+    my ($listener, $port, $rate) = @_;
+    $SIG{CHLD} = 'IGNORE';
+    while (my $client = $listener->accept) {
+        my $pid = fork // die "fork: $!\n";
+        if ($pid == 0) {
+            close($listener);
+            eval { _carry_slowly($client, $port, $rate) };
+            POSIX::_exit(0);
+        }
+        close($client);
+    }
+    return;
+}
+
+# Until one of the two ends it.
+sub _carry_slowly
+{
+    my ($client, $port, $rate) = @_;
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or return;
+    my $select = IO::Select->new($client, $server);
+    my $due = time;
+    for (;;) {
+        foreach my $ready ($select->can_read) {
+            my $count = sysread($ready, my $data, 65536) or return;
+            _write_all($ready == $server ? $client : $server, $data) or return;
+            next unless $ready == $server;
+            my $earliest = time - 0.1;    # what was not used does not add up
+            $due = ($due > $earliest ? $due : $earliest) + $count / $rate;
+            my $rest = $due - time;
+            Time::HiRes::sleep($rest) if $rest > 0;
         }
     }
     return;

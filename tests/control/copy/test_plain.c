@@ -26,6 +26,16 @@ static void binary_table_is_truncated_and_frozen(void **state)
     table_copy_free(&copy);
 }
 
+static void table_without_a_row_keeps_its_files(void **state)
+{
+    (void)state;
+    TableShape shape = {.schema = "s", .table = "t", .columns = "\"id\"", .empty = true};
+    TableCopy copy;
+    table_copy_build(&shape, &copy);
+    assert_string_equal(copy.clear.data, "DELETE FROM ONLY \"s\".\"t\"");
+    table_copy_free(&copy);
+}
+
 static void table_without_columns_has_no_list(void **state)
 {
     (void)state;
@@ -137,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binary_table_is_truncated_and_frozen),
+        cmocka_unit_test(table_without_a_row_keeps_its_files),
         cmocka_unit_test(table_without_columns_has_no_list),
         cmocka_unit_test(extension_table_keeps_rows_outside_its_condition),
         cmocka_unit_test(table_that_foreign_keys_point_to_is_not_truncated),
