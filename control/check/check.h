@@ -22,6 +22,7 @@
 #include "tablespaces.h"
 #include "options.h"
 #include "schema.h"
+#include "trial.h"
 
 typedef enum CheckStatus {
     CHECK_OK,
@@ -33,6 +34,8 @@ typedef enum CheckStatus {
     CHECK_ACCEPTED, /* a problem that the operator has accepted for this migration (copy --force) */
     CHECK_STATUSES,
 } CheckStatus;
+
+#define CHECK_TRIAL "schema-trial" /* the id of the check that makes the schema once */
 
 typedef enum CheckSide { ON_SOURCE, ON_TARGET } CheckSide;
 
@@ -49,6 +52,8 @@ typedef struct CheckRequest {
         *settled;  /* ids of checks that options of the copy have settled, up to NULL; NULL: none */
     bool no_trial; /* the schema is not to be tried */
     int part_mb;   /* how large the copy's parts of tables will be; 0: as they are */
+    TrialEnd **
+        trial_end; /* where to leave the end of the schema's trial, for the caller to wait for; NULL: it is waited for */
 } CheckRequest;
 
 /* In the place of a target database that is not there yet: another one of its server. */
@@ -65,9 +70,10 @@ typedef struct CheckContext {
     Database *source; /* NULL until it is connected, and when it cannot be */
     Database *target;
     StandIn stand_in;
-    LeftBehind left;    /* what stays behind; hidden in source */
-    bool same_database; /* both lead to one database */
-    bool plugin_waited; /* the plugin could be loaded, but not be asked for its version in time */
+    LeftBehind left;     /* what stays behind; hidden in source */
+    bool same_database;  /* both lead to one database */
+    TrialEnd *trial_end; /* NULL: there is no database of a trial */
+    bool plugin_waited;  /* the plugin could be loaded, but not be asked for its version in time */
     size_t constraints_left, toast_left; /* what the probes of rows had no time or no right for */
 } CheckContext;
 

@@ -109,6 +109,28 @@ static json_t *make_outcome(const CheckGroup *group, const CheckRow *row, CheckC
                          status == CHECK_ERROR || status == CHECK_SKIPPED ? error.message : NULL);
 }
 
+/* That the database of the trial could not be dropped is said where the trial is. */
+static void end_trial(CheckContext *context, json_t *outcomes)
+{
+    Error error = {.code = ERROR_NONE};
+    json_t *outcome;
+    size_t i;
+    if (context->request->trial_end != NULL) {
+        *context->request->trial_end = context->trial_end;
+        return;
+    }
+    if (trial_end_wait(context->trial_end, &error) == 0) {
+        return;
+    }
+    json_array_foreach(outcomes, i, outcome)
+    {
+        if (strcmp(json_string_value(json_object_get(outcome, "id")), CHECK_TRIAL) == 0) {
+            json_object_set_new(outcome, "status", json_string(check_status_name(CHECK_ERROR)));
+            json_object_set_new(outcome, "error", json_string(error.message));
+        }
+    }
+}
+
 json_t *check_run(const CheckRequest *request)
 {
     CheckContext context = {.settings = request->settings, .request = request};
@@ -122,6 +144,7 @@ json_t *check_run(const CheckRequest *request)
         check_switch(&context, outcomes);
     }
     check_mark_accepted(&context, outcomes);
+    end_trial(&context, outcomes);
     left_behind_free(&context.left);
     database_close(context.source);
     database_close(context.target);

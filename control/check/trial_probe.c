@@ -7,7 +7,6 @@
 
 #include "schema.h"
 #include "tools.h"
-#include "trial.h"
 
 static void refused(void *context, const char *object, const char *words)
 {
@@ -101,7 +100,7 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
     if (tools_find(database_version(context->target) / 10000, &tools, &no_tools) != 0) {
         return check_skip(error, "there is no pg_dump that fits the target");
     }
-    if (schema_trial(&road, &why_not, error) != 0) {
+    if (schema_trial(&road, &why_not, &context->trial_end, error) != 0) {
         return -1;
     }
     return why_not != NULL ? check_skip(error, why_not) : 0;

@@ -306,6 +306,16 @@ static int run_joined(Copy *copy, Error *error)
     return 0;
 }
 
+/* The database in which the check has tried the schema is dropped meanwhile. */
+static void wait_for_trial_end(Copy *copy)
+{
+    Error error = {0};
+    if (trial_end_wait(copy->trial_end, &error) != 0) {
+        progress_warn(copy->progress, "%s", error.message);
+    }
+    copy->trial_end = NULL;
+}
+
 static int run_copy(Copy *copy, Error *error)
 {
     JobsTotals totals = {0};
@@ -328,6 +338,7 @@ static int run_copy(Copy *copy, Error *error)
         count_sequences(copy, &sequences, error) != 0) {
         return -1;
     }
+    wait_for_trial_end(copy);
     progress_summary(copy->progress, migration, totals.tables, totals.rows, totals.bytes, sequences);
     return copy_check_objects(copy, error);
 }
@@ -352,6 +363,7 @@ static ExitStatus command_run(const Settings *settings, void *options, Error *er
     copy.progress = progress_new(settings, yard_size(&copy));
     int status = copy_options->join ? run_joined(&copy, error) : run_copy(&copy, error);
     teller_free(copy.teller);
+    wait_for_trial_end(&copy);
     progress_free(copy.progress);
     ddl_let_go(&copy);
     free((void *)copy_options->lossy.names);

@@ -51,7 +51,7 @@ static const char *first_hopeless(const json_t *outcomes)
     json_t *outcome, *finding;
     json_array_foreach(outcomes, i, outcome)
     {
-        if (strcmp(json_string_value(json_object_get(outcome, "id")), "schema-trial") != 0) {
+        if (strcmp(json_string_value(json_object_get(outcome, "id")), CHECK_TRIAL) != 0) {
             continue;
         }
         json_array_foreach(json_object_get(outcome, "findings"), j, finding)
@@ -123,7 +123,8 @@ int copy_look_first(Copy *copy, Error *error)
                                   .schema = &copy->options->schema,
                                   .settled = settled,
                                   .no_trial = copy->options->no_trial,
-                                  .part_mb = copy->options->part_mb};
+                                  .part_mb = copy->options->part_mb,
+                                  .trial_end = &copy->trial_end};
     json_t *outcomes = check_run(&request);
     int status = interrupted()
                      ? error_set(error, ERROR_INTERRUPTED, "interrupted in the check before the copy")

@@ -4,6 +4,7 @@
  */
 #include "trial.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "leave.h"
 #include "make.h"
 #include "needed_roles.h"
+#include "trial_end.h"
 
 #define AT_A_TIME 500
 #define COMMENT "Penstock trial of a schema: may be dropped"
@@ -23,6 +25,9 @@ typedef struct Trial {
     char name[64];
     Text uri; /* leads to it */
     Builder builder;
+    SchemaScript pre, post;
+    int made; /* what make_database answered, and its error */
+    Error not_made;
 } Trial;
 
 static int run(const Trial *trial, const char *format, Error *error)
@@ -141,37 +146,63 @@ static int try_script(Trial *trial, const SchemaScript *script, Error *error)
     return database_execute(session, error, "COMMIT", 0);
 }
 
-static int try_there(Trial *trial, Error *error)
+static int read_scripts(Trial *trial, Error *error)
 {
     Archive *archive = NULL;
-    SchemaScript pre = {0}, post = {0};
     int status = archive_dump(&trial->road, &archive, error);
     if (status == 0) {
-        status = archive_script(archive, "pre-data", &pre, error);
+        status = archive_script(archive, "pre-data", &trial->pre, error);
     }
     if (status == 0) {
-        status = archive_script(archive, "post-data", &post, error);
+        status = archive_script(archive, "post-data", &trial->post, error);
     }
-    if (status == 0) {
-        status = checks_move(&trial->road, &pre, &post, error);
+    archive_free(archive);
+    return status;
+}
+
+static void *make_beside(void *context)
+{
+    Trial *trial = context;
+    trial->made = make_database(trial, &trial->not_made);
+    return NULL;
+}
+
+/*
+ * The server makes the database while the source's schema is read; the session of road->target is the other thread's meanwhile.
+ * *made: it is there, whatever is returned.
+ */
+static int make_and_read(Trial *trial, bool *made, Error *error)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, make_beside, trial) != 0) {
+        return error_set(error, ERROR_SYSTEM, "cannot begin a thread");
     }
+    int status = read_scripts(trial, error);
+    pthread_join(thread, NULL);
+    *made = trial->made == 0;
+    if (!*made) {
+        *error = trial->not_made;
+    }
+    return *made ? status : -1;
+}
+
+static int try_there(Trial *trial, Error *error)
+{
+    int status = checks_move(&trial->road, &trial->pre, &trial->post, error);
     if (status == 0) {
-        status = leave_mark(trial->road.source, trial->road.left, &pre, &post, error);
+        status = leave_mark(trial->road.source, trial->road.left, &trial->pre, &trial->post, error);
     }
     if (status == 0) {
         status = builder_open(&trial->road, trial->uri.data, archive_encoding(&trial->road), &trial->builder,
                               error);
     }
     if (status == 0) {
-        status = try_script(trial, &pre, error);
+        status = try_script(trial, &trial->pre, error);
     }
     if (status == 0) {
-        status = try_script(trial, &post, error);
+        status = try_script(trial, &trial->post, error);
     }
     database_close(trial->builder.session);
-    script_free(&pre);
-    script_free(&post);
-    archive_free(archive);
     return status;
 }
 
@@ -182,12 +213,13 @@ static int may_make_databases(const SchemaRoad *road, bool *may, Error *error)
                           0);
 }
 
-int schema_trial(const SchemaRoad *road, const char **why_not, Error *error)
+int schema_trial(const SchemaRoad *road, const char **why_not, TrialEnd **end, Error *error)
 {
     Trial trial = {.road = *road};
     Error missing = {0}, later = {0};
     bool may = false;
     *why_not = NULL;
+    *end = NULL;
     if (may_make_databases(road, &may, error) != 0) {
         return -1;
     }
@@ -199,15 +231,19 @@ int schema_trial(const SchemaRoad *road, const char **why_not, Error *error)
     if (needed_roles_check(road, &missing) != 0) {
         trial.road.options.no_owner = trial.road.options.no_privileges = true;
     }
+    bool made = false;
     int status = lead_there(&trial, error);
-    if (status == 0 && make_database(&trial, error) == 0) {
+    if (status == 0) {
+        status = make_and_read(&trial, &made, error);
+    }
+    if (status == 0) {
         status = try_there(&trial, error);
-        if (run(&trial, "DROP DATABASE %s", status == 0 ? error : &later) != 0) {
-            status = -1;
-        }
-    } else {
+    }
+    if (made && trial_end_begin(road->target_uri, trial.name, end, status == 0 ? error : &later) != 0) {
         status = -1;
     }
+    script_free(&trial.pre);
+    script_free(&trial.post);
     text_free(&trial.uri);
     return status == 0 ? 0 : error_context(error, "trying the schema in a database of its own");
 }
