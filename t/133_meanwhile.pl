@@ -59,6 +59,22 @@ SQL
     is($target->sql('made', 'SELECT count(*) FROM fired'), '0', 'and its trigger does not fire');
 };
 
+# Each would drop the database in which the other one tries the schema.
+subtest 'two copies that begin together' => sub {
+    my $migration = make_database('twice', 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
+    my $lock = $source->background_psql('twice');
+    $lock->query_safe('BEGIN; LOCK TABLE t');
+    my $first = background('first', $migration->command('copy'));
+    wait_until('the first to read the schema', sub { !$first->is_running || $source->sql('twice', q{SELECT count(*) FROM pg_stat_activity
+        WHERE application_name LIKE '%pg_dump%' AND wait_event_type = 'Lock'}) > 0 });
+    my $second = background('second', $migration->command('copy'));
+    is($second->wait(60), 3, 'the second is refused at once') or diag($second->log_tail(10));
+    like($second->log_text, qr/another Penstock process has the control lock of migration "twice"/, 'and is told of the first');
+    $lock->query_safe('ROLLBACK');
+    $lock->quit;
+    is($first->wait, 0, 'which comes to its end') or diag($first->log_tail(20));
+};
+
 # No COPY, no new files: with very many tables that is what they cost. What is in such a table on the target goes all the same.
 subtest 'tables without a row' => sub {
     my $migration = make_database('without', <<'SQL');

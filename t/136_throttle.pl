@@ -108,6 +108,34 @@ subtest 'a full disk' => sub {
     same_rows($source, $target, 'nospace', 'nothing is missing');
 };
 
+# An index is where a disk gets full: it is the last of what is made.
+subtest 'a full disk when indexes are made' => sub {
+    $_->sql('postgres', 'CREATE DATABASE lastroom') foreach $source, $target;
+    $source->sql('lastroom', <<'SQL');
+CREATE FUNCTION place(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('server_version_num')::int >= 120000 AND NOT pg_try_advisory_lock_shared(56) THEN
+        RAISE 'could not extend file "base/1/3": No space left on device' USING ERRCODE = 'disk_full';
+    END IF;
+    RETURN v;
+END $$;
+CREATE TABLE t (id int PRIMARY KEY, v int);
+INSERT INTO t SELECT i, i FROM generate_series(1, 10) AS i;
+CREATE INDEX room ON t (place(v));
+SQL
+    my $migration = migration($source, $target, database => 'lastroom', name => 'lastroom');
+    my ($copy, $go) = $migration->copy_up_to('post-data', '--jobs', 2);
+    my $full = $target->background_psql('lastroom');
+    $full->query_safe('SELECT pg_advisory_lock(56)');
+    $go->();
+    wait_until('the index to wait', sub { !$copy->is_running || $copy->log_text =~ /INDEX public\.room waits until the target has room.*No space left on device/ });
+    ok($copy->is_running, 'the copy does not end');
+    $full->query_safe('SELECT pg_advisory_unlock(56)');
+    is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));
+    $full->quit;
+    is($target->sql('lastroom', q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'room'::regclass}), 't', 'the index is made');
+    is($target->sql('lastroom', q{SELECT count(*) FROM penstock.schema_object WHERE state <> 'made'}), '0', 'as all of the schema');
+};
+
 subtest 'WAL that the source keeps' => sub {
     my $migration = make_database('wal');
     my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--max-wal', '8MB');

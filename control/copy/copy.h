@@ -79,7 +79,8 @@ typedef struct Copy {
 bool copy_captures(const Copy *copy);
 
 /*
- * ERROR_USAGE when source and target are one database. Before a new migration: penstock check. ERROR_STATE when it has found
+ * ERROR_USAGE when source and target are one database. Takes the migration's lock: two that begin together would make, and drop,
+ * the database of one trial. Before a new migration: penstock check. ERROR_STATE when it has found
  * problems, unless options->force says to go on; then they are to be remembered (copy_remember), once there is a state.
  */
 int copy_look_first(Copy *copy, Error *error) MUST_CHECK;

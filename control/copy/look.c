@@ -3,6 +3,7 @@
  * after days of copying. A migration that has begun is not asked again, so that an interrupted copy goes on at once.
  */
 #include "copy.h"
+#include "lock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +109,9 @@ int copy_look_first(Copy *copy, Error *error)
 {
     bool begun;
     const char *settled[4];
-    if (ends_differ(copy->source, copy->target, error) != 0 || has_begun(copy, &begun, error) != 0) {
+    if (ends_differ(copy->source, copy->target, error) != 0 ||
+        lock_control(copy->target, copy->settings->migration, error) != 0 ||
+        has_begun(copy, &begun, error) != 0) {
         return -1;
     }
     if (begun) {

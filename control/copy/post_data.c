@@ -30,6 +30,11 @@ static void refused(void *context, const char *object, const char *words)
     progress_warn(context, "%s: the target refuses it: %s", object, words);
 }
 
+static void no_room(void *context, const char *object, const char *words)
+{
+    progress_warn(context, "%s waits until the target has room, and is then made: %s", object, words);
+}
+
 static void counted(void *context, size_t done, size_t of)
 {
     progress_objects(context, (int64_t)done, (int64_t)of);
@@ -49,6 +54,7 @@ SchemaRoad post_data_road(const Copy *copy)
         .idle = tick,
         .doing = doing,
         .refused = refused,
+        .no_room = no_room,
         .counted = counted,
         .context = copy->progress,
     };
@@ -99,6 +105,11 @@ static void doing_beside(void *context, int job, const char *object)
 static void refused_beside(void *context, const char *object, const char *words)
 {
     refused(((BesideSchema *)context)->beside.copy->progress, object, words);
+}
+
+static void no_room_beside(void *context, const char *object, const char *words)
+{
+    no_room(((BesideSchema *)context)->beside.copy->progress, object, words);
 }
 
 static int enter(void *context, int job, int pid, bool whole, Error *error)
@@ -167,6 +178,7 @@ static int make_beside(BesideSchema *schema, Error *error)
     road.idle = tend;
     road.doing = doing_beside;
     road.refused = refused_beside;
+    road.no_room = no_room_beside;
     road.context = schema;
     road.options.rows_differ = road.options.beside = true;
     int status = schema_restore_post_data(&road, error);

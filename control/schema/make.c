@@ -12,6 +12,7 @@
 #include "crew.h"
 #include "order.h"
 #include "present.h"
+#include "room.h"
 #include "statement.h"
 
 /* After a deadlock with the applier, say; and for a lock of somebody's who looks at the target, a moment each. */
@@ -384,7 +385,7 @@ static int validate(Mason *mason, const PlannedObject *planned, SchemaObject *ob
     return status;
 }
 
-static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
+static int make_now(Mason *mason, const PlannedObject *planned, Error *error)
 {
     SchemaObject object = planned->object;
     char *sql = NULL;
@@ -404,6 +405,38 @@ static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
         object_describe(&planned->object, &name);
         error_context(error, "making %s", name.data);
         text_free(&name);
+    }
+    return status;
+}
+
+static void tell_no_room(const Mason *mason, const PlannedObject *planned, const Error *error)
+{
+    const SchemaRoad *road = mason->site->road;
+    Text name = {0};
+    object_describe(&planned->object, &name);
+    road->no_room(road->context, name.data, error->message);
+    text_free(&name);
+}
+
+/* A disk that is full at the last of all indexes ends the copy as little as one that is full at the first row. */
+static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
+{
+    const SchemaRoad *road = mason->site->road;
+    PlannedObject again = *planned;
+    int status = make_now(mason, planned, error);
+    for (int tries = 0; status != 0 && road->no_room != NULL && room_lacks(mason->builder.session, error);
+         tries++) {
+        if (tries == 0) {
+            tell_no_room(mason, planned, error);
+        }
+        if (room_wait(mason->builder.session, mason->member->stop, tries, error) != 0) {
+            return -1;
+        }
+        /* What is built concurrently leaves a broken index behind. */
+        if (road->options.beside && planned->state == OBJECT_WAITING) {
+            again.state = OBJECT_BUILDING;
+        }
+        status = make_now(mason, &again, error);
     }
     return status;
 }

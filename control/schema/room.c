@@ -1,0 +1,40 @@
+#include "room.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "session.h"
+
+#define DISK_FULL "53100"
+#define FIRST_MS 1000
+#define LONGEST_MS 30000
+#define TURN_MS 100
+
+bool room_lacks(Database *session, const Error *error)
+{
+    return strcmp(error->sqlstate, DISK_FULL) == 0 && PQstatus(database_connection(session)) == CONNECTION_OK;
+}
+
+static int let_go(Database *session, Error *error)
+{
+    return PQtransactionStatus(database_connection(session)) == PQTRANS_IDLE
+               ? 0
+               : database_execute(session, error, "ROLLBACK", 0);
+}
+
+int room_wait(Database *session, const atomic_bool *stop, int tries, Error *error)
+{
+    const SessionWait wait = {.stop = stop, .what = "the target's disk was full"};
+    int ms = tries < 5 ? FIRST_MS << tries : LONGEST_MS;
+    *error = (Error){0};
+    if (let_go(session, error) != 0) {
+        return -1;
+    }
+    for (; ms > 0; ms -= TURN_MS) {
+        if (session_stopped(&wait, error) != 0) {
+            return -1;
+        }
+        clock_pause_ms(TURN_MS);
+    }
+    return 0;
+}
