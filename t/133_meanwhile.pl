@@ -62,12 +62,13 @@ SQL
 # Each would drop the database in which the other one tries the schema.
 subtest 'two copies that begin together' => sub {
     my $migration = make_database('twice', 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
+    $migration->{checks_first} = 1;
     my $lock = $source->background_psql('twice');
     $lock->query_safe('BEGIN; LOCK TABLE t');
-    my $first = background('first', $migration->command('copy'));
-    wait_until('the first to read the schema', sub { !$first->is_running || $source->sql('twice', q{SELECT count(*) FROM pg_stat_activity
-        WHERE application_name LIKE '%pg_dump%' AND wait_event_type = 'Lock'}) > 0 });
-    my $second = background('second', $migration->command('copy'));
+    my $first = background('first', $migration->command('copy', '--force'));
+    wait_until('the first to read the schema for its trial', sub { !$first->is_running || $source->sql('twice', q{SELECT count(*) FROM pg_stat_activity
+        WHERE application_name LIKE 'penstock pg_dump%' AND wait_event_type = 'Lock'}) > 0 });
+    my $second = background('second', $migration->command('copy', '--force'));
     is($second->wait(60), 3, 'the second is refused at once') or diag($second->log_tail(10));
     like($second->log_text, qr/another Penstock process has the control lock of migration "twice"/, 'and is told of the first');
     $lock->query_safe('ROLLBACK');
