@@ -175,7 +175,7 @@ static int make_and_read(Trial *trial, bool *made, Error *error)
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, make_beside, trial) != 0) {
-        return error_set(error, ERROR_SYSTEM, "cannot begin a thread");
+        return error_set(error, ERROR_SYSTEM, "cannot start a thread");
     }
     int status = read_scripts(trial, error);
     pthread_join(thread, NULL);

@@ -65,7 +65,7 @@ int trial_end_begin(const char *uri, const char *name, TrialEnd **out, Error *er
     end->name = copy_of(name);
     if (pthread_create(&end->thread, NULL, run, end) != 0) {
         end_free(end);
-        return error_set(error, ERROR_SYSTEM, "cannot begin a thread");
+        return error_set(error, ERROR_SYSTEM, "cannot start a thread");
     }
     *out = end;
     return 0;
