@@ -94,6 +94,9 @@ static const char *const drop_all[] = {
     "SELECT CASE WHEN count(*) > 0 THEN format('DROP FUNCTION %s', string_agg(oid::regprocedure::text, ', "
     "')) END FROM pg_proc "
     "WHERE pronamespace = 'penstock'::regnamespace",
+    "SELECT CASE WHEN count(*) > 0 THEN format('DROP VIEW %s', string_agg(format('penstock.%I', relname), "
+    "', ')) END FROM pg_class "
+    "WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'v'",
     "SELECT CASE WHEN count(*) > 0 THEN format('DROP TABLE %s', string_agg(format('penstock.%I', relname), "
     "', ')) END FROM pg_class "
     "WHERE relnamespace = 'penstock'::regnamespace AND relkind = 'r' AND relname <> 'journal'",
