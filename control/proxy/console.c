@@ -55,9 +55,10 @@ static int run(Console *console, const char *command, QueryLimits limits, PGresu
 static QueryLimits answer_limits(const Console *console)
 {
     int64_t now = clock_ms();
-    int left = console->silent ? SILENT_MS : ANSWER_MS;
-    if (console->deadline != 0 && console->deadline - now < left) {
-        left = console->deadline > now ? (int)(console->deadline - now) : 1;
+    const ConsoleLimit *limit = &console->limit;
+    int left = console->silent ? SILENT_MS : limit->answer_ms != 0 ? limit->answer_ms : ANSWER_MS;
+    if (limit->deadline != 0 && limit->deadline - now < left) {
+        left = limit->deadline > now ? (int)(limit->deadline - now) : 1;
     }
     return query_within(left);
 }

@@ -112,15 +112,20 @@ int cutover_reach_end(Cutover *cutover, DatabaseEnd end, bool fresh, Error *erro
     return 0;
 }
 
-/* Proxies, too: one that stands still must keep nobody for longer than a server that does. */
-static void limit_proxies(const Cutover *cutover)
+/*
+ * Proxies, too: one that stands still must keep nobody for longer than a server that does. But the release ends the hold, however
+ * late it is; and undoing has files to read in between, on other hosts maybe: there it is each answer that is limited.
+ */
+static void limit_proxies(const Cutover *cutover, bool releases)
 {
-    bool waits = cutover->regime == REGIME_HOLD || cutover->regime == REGIME_UNDO;
-    int64_t deadline = waits ? cutover_limits(cutover).deadline : 0;
+    ConsoleLimit limit = {.answer_ms = cutover->regime == REGIME_UNDO ? UNDO_LIMIT_MS : 0};
+    if (cutover->regime == REGIME_HOLD && !releases) {
+        limit.deadline = hold_end(cutover);
+    }
     for (size_t i = 0; i < cutover->proxy_count; i++) {
         const CutoverProxy *proxy = &cutover->proxies[i];
         if (proxy->operations->limit != NULL) {
-            proxy->operations->limit(proxy->proxy, deadline);
+            proxy->operations->limit(proxy->proxy, limit);
         }
     }
 }
@@ -130,7 +135,7 @@ int cutover_reach(void *context, const Step *step, bool undoes, bool fresh, Erro
     Cutover *cutover = context;
     unsigned needs = undoes ? step->undo_needs : step->needs;
     cutover->regime = regime_of(cutover, undoes);
-    limit_proxies(cutover);
+    limit_proxies(cutover, step->commits);
     if (undoes) {
         watchdog_undoes(cutover->watchdog);
     }
@@ -151,7 +156,7 @@ int cutover_begin_hold(Cutover *cutover, Error *error)
     cutover->hold_started = clock_ms();
     cutover->is_holding = true;
     cutover->regime = REGIME_HOLD;
-    limit_proxies(cutover);
+    limit_proxies(cutover, false);
     watchdog_holds(cutover->watchdog, cutover_round(cutover), hold_end(cutover));
     return cutover_reach_end(cutover, DATABASE_SOURCE, false, error) == 0
                ? cutover_reach_end(cutover, DATABASE_TARGET, false, error)

@@ -151,9 +151,9 @@ static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *e
     return resume_all(proxy, error);
 }
 
-static void pgbouncer_limit(Proxy *proxy, int64_t deadline)
+static void pgbouncer_limit(Proxy *proxy, ConsoleLimit limit)
 {
-    proxy->console.deadline = deadline;
+    proxy->console.limit = limit;
 }
 
 static bool pgbouncer_has_ended(const Proxy *proxy)

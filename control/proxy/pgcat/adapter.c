@@ -282,9 +282,9 @@ static int pgcat_let_go(Proxy *proxy, Error *error)
     return status;
 }
 
-static void pgcat_limit(Proxy *proxy, int64_t deadline)
+static void pgcat_limit(Proxy *proxy, ConsoleLimit limit)
 {
-    proxy->console.deadline = deadline;
+    proxy->console.limit = limit;
 }
 
 const ProxyOperations proxy_pgcat = {
