@@ -86,7 +86,7 @@ subtest 'a lock in the way' => sub {
     wait_until('the report', sub { $migration->applier_says(q{blocked -> 0 ->> 'pid'}) eq $pid });
     is($migration->applier_says(q{concat_ws(' ', blocked -> 0 ->> 'user', blocked -> 0 ->> 'application', blocked -> 0 ->> 'relation')}),
         "$user locker public.t", 'who holds it, and on what');
-    like($applier->log_text, qr/waiting for a lock on the target that is held by process $pid \(user $user, application "locker", active: BEGIN; LOCK TABLE t/,
+    $applier->says(qr/waiting for a lock on the target that is held by process $pid \(user $user, application "locker", active: BEGIN; LOCK TABLE t/,
         'the log names the holder');
     like($migration->run('status')->{stdout}, qr/^blocked +on public\.t for \d+ s by process $pid of the target \($user, locker, active\): BEGIN; LOCK TABLE t/m, 'so does status');
     is($applier->stop, 0, 'SIGTERM ends the applier under a blocked lock');

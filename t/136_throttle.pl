@@ -231,7 +231,7 @@ subtest 'others copy along' => sub {
     kill('STOP', $third->pid);
     $target->sql('joined', q{UPDATE penstock.copier SET seen_at = seen_at - interval '1 hour'});
     wait_until('it to be given up', sub { !$copy->is_running || $target->sql('joined', 'SELECT count(*) FROM penstock.copier') eq '0' && at_the_gate('joined') == 1 });
-    like($copy->log_text, qr/which copied along, was not seen/, 'the copy says so');
+    $copy->says(qr/which copied along, was not seen/, 'the copy says so');
     kill('CONT', $third->pid);
     is($third->wait, 3, 'when it goes on, it learns that');
     my $fourth = background('fourth', $migration->command('copy', '--join', '--jobs', 2));

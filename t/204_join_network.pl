@@ -47,7 +47,7 @@ $_->cut foreach $to_source, $to_target;
 # A minute later, so to speak.
 $target->sql('postgres', q{UPDATE penstock.copier SET seen_at = seen_at - interval '1 hour'});
 wait_until('it to be given up', sub { !$copy->is_running || at_the_gate() == 1 });
-like($copy->log_text, qr/which copied along, was not seen/, 'the copy says so');
+$copy->says(qr/which copied along, was not seen/, 'the copy says so');
 $gate->query_safe('SELECT pg_advisory_unlock(55)');
 is($copy->wait, 0, 'and ends well without it') or diag($copy->log_tail(20));
 $_->mend foreach $to_source, $to_target;

@@ -154,6 +154,14 @@ sub log_text
     return PostgreSQL::Test::Utils::slurp_file($self->{log});
 }
 
+# A test that its log has that pattern, now or before it ends.
+sub says
+{
+    my ($self, $pattern, $name) = @_;
+    wait_until("$self->{name} to say $pattern", sub { $self->log_text =~ $pattern || !$self->is_running });
+    return like($self->log_text, $pattern, $name);
+}
+
 sub log_tail
 {
     my ($self, $count) = @_;
