@@ -22,6 +22,7 @@ $source->sql('app', <<'SQL');
 SET search_path = public;
 CREATE TABLE keyed (id int PRIMARY KEY, v varchar(20), n bigint, k smallint, d timestamptz, x name, o oid, s int[]);
 INSERT INTO keyed SELECT g, g, g, g, now(), g, g, ARRAY[g] FROM generate_series(1, 100) g;
+CREATE TABLE parted (id bigint PRIMARY KEY, filler text); INSERT INTO parted SELECT g, repeat('p', 300) FROM generate_series(1, 8000) g; ANALYZE parted;
 CREATE TABLE two_keys (a text, b int, v int, PRIMARY KEY (a, b), UNIQUE (v)); INSERT INTO two_keys SELECT g, g, g FROM generate_series(1, 50) g;
 CREATE TABLE nokey (a int, b text, c float8, d name); INSERT INTO nokey SELECT g, g, g, g FROM generate_series(1, 10) g;
 ALTER TABLE nokey REPLICA IDENTITY FULL;
@@ -106,7 +107,8 @@ my @cutover = $migration->cutover_words($proxy);
 
 my $checks = decode_json($migration->run('check', '--json')->{stdout});
 is_deeply([ map { "$_->{id}: $_->{findings}[0]{detail}" } grep { $_->{status} eq 'error' } @$checks ], [], 'every check can be made');
-$migration->ok('copy');
+$migration->ok('copy', '--part-size', 1);
+cmp_ok($target->sql('app', q{SELECT count(*) FROM penstock.job WHERE kind = 'part'}), '>', 1, 'one table in parts');
 same_rows($source, $target, 'app', 'copied');
 $migration->follow('--on-conflict', 'public.moods=skip');
 $target->sql('app', q{INSERT INTO moods VALUES ('high', '{high}')});

@@ -86,7 +86,8 @@ static int make_keys_of_parts(const Copy *copy, Error *error)
                        1, copy->settings->migration) != 0) {
         return -1;
     }
-    int status = PQntuples(rows) > 0 ? worker_open_target(copy, SESSION_BUILDS, NULL, &target, error) : 0;
+    /* What is noted of the key is ours: the search_path must be, too. */
+    int status = PQntuples(rows) > 0 ? worker_open_target(copy, SESSION_COPIES, NULL, &target, error) : 0;
     for (int i = 0; status == 0 && i < PQntuples(rows); i++) {
         status = make_key(target, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), error);
         if (status != 0) {
