@@ -63,6 +63,13 @@ static const SessionSetting settings[] = {
     {.name = "zero_damaged_pages", EVERY("off"), .superuser = true},
     {.name = "ignore_checksum_failure", EVERY("off"), .superuser = true},
     {.name = "gin_fuzzy_search_limit", EVERY("0")},
+    /* Our state has views. A fix of August 2024 in every major that was kept then. */
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 120020, .until = 130000},
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 130016, .until = 140000},
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 140013, .until = 150000},
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 150008, .until = 160000},
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 160004, .until = 170000},
+    {.name = "restrict_nonsystem_relation_kind", EVERY(""), .since = 170000},
 
     /* How the text of a value is read. */
     {.name = "array_nulls", EVERY("on")},

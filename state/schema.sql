@@ -348,7 +348,7 @@ CREATE TABLE penstock.verify_pass (
     pair            int NOT NULL DEFAULT 0,  -- of snapshots, for processes that compare along: this one counts from 1 ...
     source_snapshot text,                    -- ... and has these names, while it can be taken over
     target_snapshot text,
-    pair_wanted     int NOT NULL DEFAULT 0,  -- a process that compares along cannot go on with this one: another, please
+    pair_wanted     int NOT NULL DEFAULT 0,  -- what a process that compares along waits for: where it is more than pair, another is made
     first_point     pg_lsn,                  -- the points at which rows were compared: what the source had committed before
     last_point      pg_lsn,
     points          int NOT NULL DEFAULT 0,

@@ -193,7 +193,9 @@ subtest 'whatever dies in a catch-up' => sub {
         END $$});
     $sql->('CHECKPOINT');
     my $done = sub { $target->sql('postgres', q{SELECT count(*) FROM t WHERE v = 'new'}) };
-    # Small batches, so that it takes its time; short turns, so that there are many.
+    # So that it takes its time: small batches, and an index whose function sleeps for each new row. Short turns, so that there are many.
+    $target->sql('postgres', q{CREATE FUNCTION slow(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_catalog.pg_sleep(0.001); RETURN $1; END';
+        CREATE INDEX slow ON t (public.slow(v)) WHERE v = 'new'});
     my $applier = $migration->follow('--', '--batch-rows', 20, '--source-read-ahead', 50);
     my %kill = (
         applier => sub { $applier->kill9; $applier->start },
@@ -208,6 +210,7 @@ subtest 'whatever dies in a catch-up' => sub {
         note("$victim died; $before rows are there");
     }
     cmp_ok($before, '<', 50000, 'the last one died before the end');
+    $target->sql('postgres', 'DROP INDEX slow');
     $migration->wait_until_caught_up;
     same_rows($source, $target, 'postgres', 'the rows are those of an uninterrupted run');
     is($done->(), 50000, 'all of them');

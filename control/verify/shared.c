@@ -27,9 +27,8 @@ int shared_publish(const Pairs *pairs, Error *error)
 int shared_is_wanted(const Pairs *pairs, bool *wanted, Error *error)
 {
     return database_found(pairs->state, wanted, error,
-                          "SELECT 1 FROM penstock.verify_pass WHERE id = $1::int8 AND pair_wanted >= pair"
-                          "   AND pair_wanted > 0",
-                          1, pairs->options.pass);
+                          "SELECT 1 FROM penstock.verify_pass WHERE id = $1::int8 AND pair_wanted > pair", 1,
+                          pairs->options.pass);
 }
 
 int shared_want(const Pairs *pairs, int number, Error *error)
@@ -37,7 +36,7 @@ int shared_want(const Pairs *pairs, int number, Error *error)
     char text[16];
     snprintf(text, sizeof text, "%d", number);
     return database_execute(pairs->state, error,
-                            "UPDATE penstock.verify_pass SET pair_wanted = greatest(pair_wanted, $2::int)"
+                            "UPDATE penstock.verify_pass SET pair_wanted = greatest(pair_wanted, $2::int + 1)"
                             " WHERE id = $1::int8 AND pair = $2::int",
                             2, pairs->options.pass, text);
 }
@@ -115,7 +114,8 @@ int shared_adopt(Pairs *pairs, Database *source, Database *target, int *number, 
         if (adopted) {
             return 0;
         }
-        if (*number > 0 && shared_want(pairs, *number, error) != 0) {
+        /* The first, too: who leads makes none by itself where those who compare along have all the pieces. */
+        if (shared_want(pairs, *number, error) != 0) {
             return -1;
         }
         if (say_waiting(pairs, begun, &said, error) != 0) {
