@@ -84,7 +84,7 @@ subtest 'after a repair of what a complete comparison found' => sub {
     my $json = decode_json($migration->ok('status', '--json')->{stdout});
     is($json->{verify}{still_different}{count}, 0, 'as the document does');
     is(scalar @{$json->{verify}{since}}, 5, 'with the last comparisons');
-    is(scalar(grep { $_->{id} eq 'different' } @{$json->{health}}), 0, 'and health');
+    is(scalar(grep { $_->{id} eq 'found-different' } @{$json->{health}}), 0, 'and health');
     cmp_ok($target->sql('postgres', 'SELECT count(*) FROM penstock.verify_table'), '<=', 6, 'what says nothing any more is deleted');
     like($migration->exits(3, @dry_run, '--require-verified', '1h')->{stderr}, qr/found 2 differences/, 'a complete one is asked for all the same');
     verify(0);

@@ -225,7 +225,7 @@ static const struct {
      NULL},
     {"drift", drifted, NULL, say_drifted},
     {"copy-again", view_copy_again, NULL, say_copy_again},
-    {"different", differs, NULL, say_differs},
+    {"found-different", differs, NULL, say_differs},
     {"copy-stopped", copy_stopped, "the copy is not finished, and not running", NULL},
     {"way-back-stopped", view_way_back_stands_still,
      "the way back does not stream, and the target keeps WAL for it", NULL},
