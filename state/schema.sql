@@ -31,6 +31,7 @@ CREATE TABLE penstock.migration (
     ddl_token        bytea,                  -- that captured DDL is sealed with: nobody but the source's superusers can read it there
     schema_seen      text,                   -- txid_current_snapshot() of what the schema was dumped under: DDL of transactions that it
                                              -- sees came with the dump
+    standby_paused   boolean NOT NULL DEFAULT false, -- a copy that reads on a standby has paused its replay, and not let it go on
     switch_run       text,                   -- the command that took the switch up last: whoever is another, and wakes, leaves it alone
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -29,18 +29,24 @@ my $load = $source->pgbench('postgres', '--client=4', '--rate=100', "--file=$scr
 my $migration = migration($source, $target);
 like($migration->exits(2, 'copy', '--read-from', $source->uri('postgres'))->{stderr}, qr/names no standby/, 'the source is no standby');
 my @copy = ('copy', '--part-size', 1, '--cycle', 1, '--jobs', 2, '--read-from', $standby->uri('postgres'));
-my $copy = background('copy', $migration->command(@copy));
+my ($copy, $go) = $migration->copy_up_to('data', @copy[1 .. $#copy]);
+$migration->ok('throttle', 'rate=2MB');    # so that it is at work for long enough to be killed
+$go->();
 wait_until('rows to be copied', sub { !$copy->is_running || $target->sql('postgres', q{SELECT to_regclass('penstock.job') IS NOT NULL}) eq 't'
-      && $target->sql('postgres', q{SELECT count(*) FROM penstock.job WHERE state = 'done'}) > 1 });
+      && $target->sql('postgres', q{SELECT count(*) FROM penstock.job WHERE state = 'done'}) > 1
+      && $standby->sql('postgres', 'SELECT pg_is_wal_replay_paused()') eq 'f' });
+ok($copy->is_running, 'the copy is at work');
 $copy->kill9;
+$migration->ok('throttle', 'rate=off');
 is($target->sql('postgres', 'SELECT count(*) FROM penstock.snapshot WHERE seen IS NOT NULL'), '0', 'snapshots are of the standby');
-is($standby->sql('postgres', 'SELECT pg_is_wal_replay_paused()'), 'f', 'and replay goes on');
 
 # The next run reads there, too, and is cancelled by replay.
 $standby->append_conf('postgresql.conf', "max_standby_streaming_delay = 0\n");
 $standby->reload;
 $copy = background('copy', $migration->command(@copy));
 is($copy->wait, 0, 'the copy ends well, whatever the standby cancels') or diag($copy->log_tail(20));
+is($standby->sql('postgres', 'SELECT pg_is_wal_replay_paused()'), 'f', 'and replay goes on');
+is($target->sql('postgres', 'SELECT standby_paused FROM penstock.migration'), 'f', 'as is noted');
 like($copy->log_text, qr/the standby may cancel what is read there/, 'it warns of that');
 my $applier = $migration->follow;
 $load->stop('ALRM');

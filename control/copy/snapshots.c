@@ -275,7 +275,7 @@ static int take_on_standby(Snapshots *snapshots, Database *holder, Taken *taken,
 {
     Lsn least = LSN_INVALID, end = LSN_INVALID;
     if (least_replayed(snapshots, &least, error) != 0 ||
-        standby_take(snapshots->copy, holder, least, taken->exported, &end, error) != 0) {
+        standby_take(snapshots->copy, snapshots->target, holder, least, taken->exported, &end, error) != 0) {
         return -1;
     }
     lsn_format(end, taken->end);

@@ -135,19 +135,46 @@ static int take_paused(Database *holder, char exported[EXPORTED_SIZE], Lsn *end,
                : error_set(error, ERROR_TRANSIENT, "the standby's replay went on, though it was paused");
 }
 
+static int note_paused(const Copy *copy, Database *state, bool paused, Error *error)
+{
+    return database_execute(state, error,
+                            "UPDATE penstock.migration SET standby_paused = $2::boolean WHERE name = $1", 2,
+                            copy->settings->migration, paused ? "t" : "f");
+}
+
+static int resume(const Copy *copy, Database *state, Database *holder, Error *error)
+{
+    return database_execute(holder, error, "SELECT pg_catalog.pg_wal_replay_resume()", 0) == 0
+               ? note_paused(copy, state, false, error)
+               : -1;
+}
+
+/* A process before this one may have been killed while replay was paused. */
+static int resume_left(const Copy *copy, Database *state, Database *holder, Error *error)
+{
+    bool left = false;
+    if (database_found(state, &left, error,
+                       "SELECT 1 FROM penstock.migration WHERE name = $1 AND standby_paused", 1,
+                       copy->settings->migration) != 0) {
+        return -1;
+    }
+    return left ? resume(copy, state, holder, error) : 0;
+}
+
 /* Somebody else may let replay go on meanwhile: then once more. */
-int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EXPORTED_SIZE], Lsn *end,
-                 Error *error)
+int standby_take(const Copy *copy, Database *state, Database *holder, Lsn least, char exported[EXPORTED_SIZE],
+                 Lsn *end, Error *error)
 {
     char *paused = NULL;
     Error ignored;
-    if (wait_until_past(copy, holder, least, error) != 0 ||
+    if (resume_left(copy, state, holder, error) != 0 || wait_until_past(copy, holder, least, error) != 0 ||
         database_value(holder, &paused, error, "SELECT pg_catalog.pg_is_wal_replay_paused()", 0) != 0) {
         return -1;
     }
     bool ours = paused != NULL && paused[0] != 't';
     free(paused);
-    if (ours && database_execute(holder, error, "SELECT pg_catalog.pg_wal_replay_pause()", 0) != 0) {
+    if (ours && (note_paused(copy, state, true, error) != 0 ||
+                 database_execute(holder, error, "SELECT pg_catalog.pg_wal_replay_pause()", 0) != 0)) {
         return -1;
     }
     int status = take_paused(holder, exported, end, error);
@@ -156,8 +183,6 @@ int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EX
                      ? take_paused(holder, exported, end, error)
                      : -1;
     }
-    int resumed = ours ? database_execute(holder, status == 0 ? error : &ignored,
-                                          "SELECT pg_catalog.pg_wal_replay_resume()", 0)
-                       : 0;
+    int resumed = ours ? resume(copy, state, holder, status == 0 ? error : &ignored) : 0;
     return status == 0 ? resumed : status;
 }

@@ -22,7 +22,8 @@ int standby_check(Copy *copy, Error *error) MUST_CHECK;
 /*
  * Begins a read-only transaction on holder, a connection to the standby, with a snapshot that is exported: its name comes in
  * exported, and in *end where it stands: it sees what committed before. Waits until replay is past least. Replay goes on
- * afterwards, whatever happens.
+ * afterwards, whatever happens: that it is paused by us is noted before in the state, which state is a connection to, so that the next
+ * call lets it go on where a process was killed in that moment.
  */
-int standby_take(const Copy *copy, Database *holder, Lsn least, char exported[EXPORTED_SIZE], Lsn *end,
-                 Error *error) MUST_CHECK;
+int standby_take(const Copy *copy, Database *state, Database *holder, Lsn least, char exported[EXPORTED_SIZE],
+                 Lsn *end, Error *error) MUST_CHECK;
