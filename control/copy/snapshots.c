@@ -21,11 +21,13 @@
 #include "past_slot.h"
 #include "running.h"
 #include "session.h"
+#include "setback.h"
 #include "standby.h"
 
 #define PAUSE_MS 50
 #define SERVER_SIZE 64
-#define FLUSH_MS 10 /* a commit that others are at is on disk by then, as a rule */
+#define MOST_TAKES 10 /* on a standby whose replay cancels them */
+#define FLUSH_MS 10   /* a commit that others are at is on disk by then, as a rule */
 
 struct Snapshots {
     const Copy *copy;
@@ -290,14 +292,10 @@ static int take_at_source(Snapshots *snapshots, Database *holder, Taken *taken, 
                : -1;
 }
 
-static int make_current(Snapshots *snapshots, Error *error)
+static int take_new(Snapshots *snapshots, Error *error)
 {
     Database *holder = NULL;
     Taken taken = {0};
-    /* Before it is taken: when the stream has come to the snapshot, it has passed the record. */
-    if (snapshots->number > 0 && snapshots->copy->options->cycle < RUNNING_SHORT_CYCLE) {
-        running_note(snapshots->copy);
-    }
     int status =
         session_open(standby_uri(snapshots->copy), DATABASE_SOURCE, "copy snapshot", NULL, &holder, error);
     if (status == 0) {
@@ -318,6 +316,28 @@ static int make_current(Snapshots *snapshots, Error *error)
         snprintf(snapshots->exported, sizeof(snapshots->exported), "%s", taken.exported);
     }
     free(taken.seen);
+    return status;
+}
+
+/* A standby's replay cancels who is in its way, or ends the session where that is in a transaction and says nothing. */
+static bool was_cancelled(const Snapshots *snapshots, const Error *error)
+{
+    return snapshots->copy->options->read_from != NULL && !interrupted() &&
+           (setback_of(error) == SETBACK_RECOVERY || error->code == ERROR_CONNECTION);
+}
+
+static int make_current(Snapshots *snapshots, Error *error)
+{
+    /* Before it is taken: when the stream has come to the snapshot, it has passed the record. */
+    if (snapshots->number > 0 && snapshots->copy->options->cycle < RUNNING_SHORT_CYCLE) {
+        running_note(snapshots->copy);
+    }
+    int status = take_new(snapshots, error);
+    for (int tries = 1; status != 0 && tries < MOST_TAKES && was_cancelled(snapshots, error); tries++) {
+        *error = (Error){0};
+        clock_pause_ms(PAUSE_MS);
+        status = take_new(snapshots, error);
+    }
     return status;
 }
 
