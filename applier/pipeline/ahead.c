@@ -23,6 +23,16 @@ static void show_rest(Pipeline *pipeline)
     }
 }
 
+/* One message, behind those that were read ahead already; nothing is the step where there is none. */
+static Step read_one(Pipeline *pipeline, Step nothing, const Ahead **message, Error *error)
+{
+    Step step = intake_look_ahead(&pipeline->intake, message, error);
+    if (step == STEP_TOOK && loop_heard(pipeline, error) != 0) {
+        return STEP_FAILED;
+    }
+    return step == STEP_EMPTY ? nothing : step;
+}
+
 Step ahead_to_compare(Pipeline *pipeline, Error *error)
 {
     const Ahead *message;
@@ -30,29 +40,19 @@ Step ahead_to_compare(Pipeline *pipeline, Error *error)
         show_rest(pipeline);
         return STEP_TOOK;
     }
-    Step step = intake_look_ahead(&pipeline->intake, &message, error);
-    if (step == STEP_EMPTY) {
-        return STEP_LOOKS_AHEAD;
+    Step step = read_one(pipeline, STEP_LOOKS_AHEAD, &message, error);
+    if (step == STEP_TOOK) {
+        pipeline->fenced = true;
+        meet_ahead(&pipeline->meet, message->frame, message->keepalive);
     }
-    if (step != STEP_TOOK) {
-        return step;
-    }
-    pipeline->fenced = true;
-    meet_ahead(&pipeline->meet, message->frame, message->keepalive);
-    return loop_heard(pipeline, error) == 0 ? STEP_TOOK : STEP_FAILED;
-}
-
-/* Frames that nothing has been scheduled of yet: a large one at the cursor is enough. */
-static size_t unscheduled(const Pipeline *pipeline)
-{
-    const DecodedFrame *cursor = pipeline->intake.frame;
-    return pipeline->intake.ahead_bytes + (cursor != NULL ? cursor->footprint : 0);
+    return step;
 }
 
 static bool may_ask(const Pipeline *pipeline)
 {
     return !pipeline->fenced && resolve_asks_ahead(&pipeline->resolve) && !meet_is_busy(&pipeline->meet) &&
-           unscheduled(pipeline) < pipeline->applier->memory / PART_OF_MEMORY && !loop_memory_full(pipeline);
+           intake_unread_bytes(&pipeline->intake) < pipeline->applier->memory / PART_OF_MEMORY &&
+           !loop_memory_full(pipeline);
 }
 
 Step ahead_to_ask(Pipeline *pipeline, Error *error)
@@ -64,15 +64,11 @@ Step ahead_to_ask(Pipeline *pipeline, Error *error)
     if (intake_turn_is_long(&pipeline->intake)) {
         return STEP_ASKS_AHEAD;
     }
-    Step step = intake_look_ahead(&pipeline->intake, &message, error);
-    if (step == STEP_EMPTY) {
-        return STEP_ASKS_AHEAD;
+    Step step = read_one(pipeline, STEP_ASKS_AHEAD, &message, error);
+    if (step == STEP_TOOK) {
+        pipeline->fenced = message->frame != NULL && !resolve_prefetch(&pipeline->resolve, message->frame);
     }
-    if (step != STEP_TOOK) {
-        return step;
-    }
-    pipeline->fenced = message->frame != NULL && !resolve_prefetch(&pipeline->resolve, message->frame);
-    return loop_heard(pipeline, error) == 0 ? STEP_TOOK : STEP_FAILED;
+    return step;
 }
 
 void ahead_passed(Pipeline *pipeline)

@@ -110,6 +110,11 @@ static size_t frame_size(const DecodedFrame *frame)
     return frame != NULL ? frame->footprint : 0;
 }
 
+size_t intake_unread_bytes(const Intake *intake)
+{
+    return intake->ahead_bytes + frame_size(intake->frame);
+}
+
 static Step take_ahead(Intake *intake, Ahead *out)
 {
     Ahead *first = intake->ahead;

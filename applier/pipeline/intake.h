@@ -52,6 +52,9 @@ void intake_begin_turn(Intake *intake);
 /* So much was decoded that others should have their turn. */
 bool intake_turn_is_long(const Intake *intake);
 
+/* Of the frame at the cursor and of those that were looked at ahead of it: a large one at the cursor is much already. */
+size_t intake_unread_bytes(const Intake *intake);
+
 /* Reads what the socket has. */
 int intake_read(Intake *intake, Error *error) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /*
  * The applier's voice on the target: a thread with a connection of its own that holds the migration's "applier" lock
- * and writes penstock.applier, at most five times a second when something changed (at once when somebody waits for it) and at least every five seconds; and,
- * whenever it is given counts, what was applied by lane and by table. While batches are under way it looks for locks that
+ * and writes penstock.applier, at most five times a second when something changed (at once when somebody waits for it) and at
+ * least every five seconds; and, whenever it is given counts, what was applied by lane and by table. While batches are under way it looks for locks that
  * workers wait for; who has them goes into the report and into the log.
  *
  * What it wrote is durable: the low-water mark is confirmed to the source only as far as it was reported, so that the next
