@@ -22,10 +22,10 @@
  */
 static const char settings[] = "SET extra_float_digits = 0; SET max_parallel_workers_per_gather = 0";
 
-int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, bool (*stop)(void), Database **out,
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, QueryLimits limits, Database **out,
                  Error *error)
 {
-    return database_connect_within(uri, end, purpose, (QueryLimits){.stop = stop}, out, error) == 0
+    return database_connect_within(uri, end, purpose, limits, out, error) == 0
                ? database_execute(*out, error, settings, 0)
                : -1;
 }
@@ -34,13 +34,10 @@ int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, bool (*s
 static int connect_by(const CompareOptions *options, const char *uri, DatabaseEnd end, Database **out,
                       Error *error)
 {
-    if (options->deadline <= 0) {
-        return pair_connect(uri, end, "compare", options->stop, out, error);
-    }
-    QueryLimits limits = query_within((int)((options->deadline - clock_seconds()) * 1000));
-    return database_connect_within(uri, end, "compare", limits, out, error) == 0
-               ? database_execute(*out, error, settings, 0)
-               : -1;
+    QueryLimits limits = options->deadline > 0
+                             ? query_within((int)((options->deadline - clock_seconds()) * 1000))
+                             : (QueryLimits){.stop = options->stop};
+    return pair_connect(uri, end, "compare", limits, out, error);
 }
 
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error)

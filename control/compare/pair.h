@@ -20,11 +20,8 @@ typedef struct ComparePair {
     void *context;
 } ComparePair;
 
-/*
- * Opens one session of a pair, with what every session that compares sets; stop, which may be NULL, ends each of its calls. The
- * caller closes *out.
- */
-int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, bool (*stop)(void), Database **out,
+/* Opens one session of a pair within limits, which it keeps, with what every session that compares sets. The caller closes *out. */
+int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, QueryLimits limits, Database **out,
                  Error *error) MUST_CHECK;
 
 /*

@@ -342,8 +342,8 @@ int start_copy(Copy *copy, Error *error)
     bool exists = false, recorded = false, made = false;
     char event[16] = "";
     if (start_describe(copy, &found, error) != 0 || check_our_schema(copy, error) != 0 ||
-        check_money(copy, error) != 0 || lock_control(copy->target, copy->settings->migration, error) != 0 ||
-        end_leftovers(copy, error) != 0 || state_exists(copy->target, &exists, error) != 0) {
+        check_money(copy, error) != 0 || end_leftovers(copy, error) != 0 ||
+        state_exists(copy->target, &exists, error) != 0) {
         return -1;
     }
     if (exists && queue_step_event(copy->target, copy->settings->migration, "schema", event, error) != 0) {

@@ -1,18 +1,16 @@
 #include "room.h"
 
-#include <string.h>
-
 #include "clock.h"
 #include "session.h"
+#include "setback.h"
 
-#define DISK_FULL "53100"
 #define FIRST_MS 1000
 #define LONGEST_MS 30000
 #define TURN_MS 100
 
 bool room_lacks(Database *session, const Error *error)
 {
-    return strcmp(error->sqlstate, DISK_FULL) == 0 && PQstatus(database_connection(session)) == CONNECTION_OK;
+    return setback_of(error) == SETBACK_NO_ROOM && PQstatus(database_connection(session)) == CONNECTION_OK;
 }
 
 static int let_go(Database *session, Error *error)

@@ -1,7 +1,7 @@
 /*
  * The source's schema, made once in a database of its own on the target's server, without a row, to see what the target
- * refuses. The database is dropped again, beside what comes next. Nothing else is touched: what is about the database itself or about roles is not
- * tried.
+ * refuses. The database is dropped again, beside what comes next. Nothing else is touched: what is about the database
+ * itself or about roles is not tried.
  */
 #pragma once
 

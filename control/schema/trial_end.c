@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "text.h"
 
@@ -46,23 +45,14 @@ static void end_free(TrialEnd *end)
     free(end);
 }
 
-static char *copy_of(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        abort();
-    }
-    return copy;
-}
-
 int trial_end_begin(const char *uri, const char *name, TrialEnd **out, Error *error)
 {
     TrialEnd *end = calloc(1, sizeof *end);
     if (end == NULL) {
         abort();
     }
-    end->uri = copy_of(uri != NULL ? uri : "");
-    end->name = copy_of(name);
+    end->uri = text_copy(uri != NULL ? uri : "");
+    end->name = text_copy(name);
     if (pthread_create(&end->thread, NULL, run, end) != 0) {
         end_free(end);
         return error_set(error, ERROR_SYSTEM, "cannot start a thread");

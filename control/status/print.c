@@ -20,7 +20,7 @@ void status_label(FILE *out, const char *name)
     fprintf(out, "%-*s", LABEL, name);
 }
 
-static const char *plural(double count)
+const char *status_plural(double count)
 {
     return count == 1 ? "" : "s";
 }
@@ -111,8 +111,8 @@ static void print_copy(FILE *out, const json_t *document)
     double copied = view_number(document, "copy.bytes_copied");
     status_label(out, "copy");
     fprintf(out, "%.0f of %.0f table%s, %s of %s (%.0f %%)\n", view_number(document, "copy.tables_copied"),
-            tables, plural(tables), view_bytes(copied, done, sizeof done), view_bytes(bytes, all, sizeof all),
-            bytes > 0 ? 100 * copied / bytes : 100.0);
+            tables, status_plural(tables), view_bytes(copied, done, sizeof done),
+            view_bytes(bytes, all, sizeof all), bytes > 0 ? 100 * copied / bytes : 100.0);
     print_copy_running(out, document);
 }
 
@@ -286,9 +286,9 @@ static void print_applier(FILE *out, const json_t *document)
     status_label(out, "");
     fprintf(out, "%s transaction%s, %s change%s in %s; received %s, durable %s\n",
             view_count(view_number(document, "applier.transactions"), transactions, sizeof transactions),
-            plural(view_number(document, "applier.transactions")),
+            status_plural(view_number(document, "applier.transactions")),
             view_count(view_number(document, "applier.changes"), changes, sizeof changes),
-            plural(view_number(document, "applier.changes")),
+            status_plural(view_number(document, "applier.changes")),
             view_duration(view_number(document, "applier.running_seconds"), since, sizeof since),
             view_text(document, "applier.received_lsn"), view_text(document, "applier.low_water_lsn"));
 }

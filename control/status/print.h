@@ -8,6 +8,9 @@
 /* The left column, "" for a line that belongs to the one before. */
 void status_label(FILE *out, const char *name);
 
+/* What a noun ends with behind that number. */
+const char *status_plural(double count);
+
 void status_print_again(FILE *out, const json_t *document);
 void status_print_conflicts(FILE *out, const json_t *document);
 void status_print_accepted(FILE *out, const json_t *document);

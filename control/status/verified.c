@@ -9,11 +9,6 @@
 #define PASSES_SAID 3
 #define NAMES_SAID 5
 
-static const char *plural(double count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* "3 days ago, WHERE: 5 tables, 70 rows, no difference", of one pass. */
 static void print_pass(FILE *out, const json_t *pass, const char *where)
 {
@@ -21,8 +16,8 @@ static void print_pass(FILE *out, const json_t *pass, const char *where)
     double tables = view_number(pass, "tables"), rows = view_number(pass, "rows");
     double wrong = view_number(pass, "different") + view_number(pass, "unanswered");
     fprintf(out, "%s ago, %s: %.0f table%s, %.0f row%s, ",
-            view_duration(view_number(pass, "age_seconds"), age, sizeof age), where, tables, plural(tables),
-            rows, plural(rows));
+            view_duration(view_number(pass, "age_seconds"), age, sizeof age), where, tables,
+            status_plural(tables), rows, status_plural(rows));
     fprintf(out, wrong > 0 ? "%.0f DIFFERENT OR WITHOUT AN ANSWER" : "no difference", wrong);
 }
 

@@ -7,8 +7,8 @@
  *
  * One statement reads many sequences (pg_sequence_last_value), for each of which it keeps a lock until its end; those that
  * were never called, which that function does not tell, are read one by one, some hundred in a statement. Where there are many,
- * of sequences or of tables, more sessions read with the one that leads: they are made by the first look, and the second finds their caches warm. Nobody but
- * us moves the sequences of the other side meanwhile: clients are not there.
+ * of sequences or of tables, more sessions read with the one that leads: they are made by the first look, and the
+ * second finds their caches warm. Nobody but us moves the sequences of the other side meanwhile: clients are not there.
  */
 #pragma once
 

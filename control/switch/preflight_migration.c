@@ -252,10 +252,10 @@ static int name_written_since(Cutover *cutover, Error *error)
 }
 
 /*
- * What a comparison of a part found since the last full one is as true as what that found. Who asks for none is told as well.
- * *known: something is known to differ.
+ * What a comparison of a part found since the last full one is as true as what that found: an error where one is required, and
+ * told to who asks for none.
  */
-static int look_at_known(Cutover *cutover, bool required, bool *known, Error *error)
+static int look_at_known(Cutover *cutover, bool required, Error *error)
 {
     PGresult *row = NULL;
     if (database_query(
@@ -270,14 +270,15 @@ static int look_at_known(Cutover *cutover, bool required, bool *known, Error *er
     static const char said[] =
         "penstock verify found these different, or without an answer, and has not found them right since";
     const char *count = PQgetvalue(row, 0, 0), *names = PQgetvalue(row, 0, 1);
-    *known = strcmp(count, "0") != 0;
-    if (*known && required) {
-        error_set(error, ERROR_STATE, "--require-verified: %s (%s): %.500s", said, count, names);
-    } else if (*known) {
+    bool known = strcmp(count, "0") != 0;
+    int status = 0;
+    if (known && required) {
+        status = error_set(error, ERROR_STATE, "--require-verified: %s (%s): %.500s", said, count, names);
+    } else if (known) {
         cutover_warn(cutover, "%s (%s): %.500s", said, count, names);
     }
     PQclear(row);
-    return 0;
+    return status;
 }
 
 /* Whether the last full comparison is recent enough and found nothing. What changed since is the comparison's at the switch. */
@@ -314,13 +315,9 @@ static int check_last_full(Cutover *cutover, double asked, Error *error)
 
 int check_verified(Cutover *cutover, Error *error)
 {
-    bool known = false;
     double asked = cutover->options->require_verified;
-    int status = asked > 0 ? check_last_full(cutover, asked, error) : 0;
-    if (status == 0) {
-        status = look_at_known(cutover, asked > 0, &known, error) == 0 && !(known && asked > 0) ? 0 : -1;
-    }
-    if (status != 0) {
+    if ((asked > 0 && check_last_full(cutover, asked, error) != 0) ||
+        look_at_known(cutover, asked > 0, error) != 0) {
         return error_hint(
             error, "penstock verify compares both sides while clients go on, and --repair makes rows right; "
                    "--verify compares them once more at the switch itself");

@@ -310,10 +310,6 @@ static void advise_enable(Cutover *cutover)
              slot, slot + sizeof "penstock_" - 1);
 }
 
-/*
- * What comes back from the side that clients went to would be sent there once more, over newer rows, if the stream that leads
- * there went on: so that ends first.
- */
 /* With no worker left on the source, it will not stream however long one waits. */
 static int check_worker(Cutover *cutover, Error *error)
 {
@@ -352,6 +348,10 @@ static int wait_for_stream(Cutover *cutover, Error *error)
     return 0;
 }
 
+/*
+ * What comes back from the side that clients went to would be sent there once more, over newer rows, if the stream that leads
+ * there went on: so that ends first.
+ */
 int step_streams(void *context, json_t *detail, Error *error)
 {
     Cutover *cutover = context;

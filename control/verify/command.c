@@ -139,6 +139,18 @@ void verify_say(void *context, const char *line)
     log_line(&verify->settings->log, LOG_INFO, "%s", line);
 }
 
+int verify_open_pair(Verify *verify, ComparePair *pair, Error *error)
+{
+    const Settings *settings = verify->settings;
+    const QueryLimits limits = {.stop = interrupted};
+    pair->stop = interrupted;
+    pair->say = verify_say;
+    pair->context = verify;
+    return pair_connect(settings->source, DATABASE_SOURCE, "verify", limits, &pair->source, error) == 0
+               ? pair_connect(settings->target, DATABASE_TARGET, "verify", limits, &pair->target, error)
+               : -1;
+}
+
 static int connect_both(Verify *verify, Error *error)
 {
     const Settings *settings = verify->settings;

@@ -64,20 +64,15 @@ typedef struct Repair {
 static int open_all(Repair *repair, Error *error)
 {
     const Settings *settings = repair->verify->settings;
-    repair->pair.stop = interrupted;
-    repair->pair.say = verify_say;
-    repair->pair.context = repair->verify;
-    return pair_connect(settings->source, DATABASE_SOURCE, "verify", interrupted, &repair->pair.source,
-                        error) == 0 &&
-                   pair_connect(settings->target, DATABASE_TARGET, "verify", interrupted,
-                                &repair->pair.target, error) == 0 &&
-                   verify_connect(settings, DATABASE_SOURCE, "verify repair", &repair->source, error) == 0 &&
-                   database_connect_as(SESSION_COPIES, settings->target, DATABASE_TARGET, "verify repair",
-                                       &repair->target, error) == 0
-               ? (database_limit(repair->target, (QueryLimits){.stop = interrupted}),
-                  database_execute(repair->target, error,
-                                   "SET session_replication_role = replica; SET synchronous_commit = on", 0))
-               : -1;
+    if (verify_open_pair(repair->verify, &repair->pair, error) != 0 ||
+        verify_connect(settings, DATABASE_SOURCE, "verify repair", &repair->source, error) != 0 ||
+        database_connect_as(SESSION_COPIES, settings->target, DATABASE_TARGET, "verify repair",
+                            &repair->target, error) != 0) {
+        return -1;
+    }
+    database_limit(repair->target, (QueryLimits){.stop = interrupted});
+    return database_execute(repair->target, error,
+                            "SET session_replication_role = replica; SET synchronous_commit = on", 0);
 }
 
 static void close_all(Repair *repair)

@@ -9,6 +9,7 @@
 #include "clients.h"
 #include "command.h"
 #include "governor.h"
+#include "pair.h"
 #include "pairs.h"
 #include "pass.h"
 #include "selection.h"
@@ -54,6 +55,9 @@ typedef struct Verify {
  */
 int verify_connect(const Settings *settings, DatabaseEnd end, const char *purpose, Database **out,
                    Error *error) MUST_CHECK;
+
+/* Opens both sessions of a pair, which say who keeps them waiting. The caller closes it with pair_close, whatever is returned. */
+int verify_open_pair(Verify *verify, ComparePair *pair, Error *error) MUST_CHECK;
 
 /* Says a line of a worker's, at once. context is the Verify. */
 void verify_say(void *context, const char *line);

@@ -32,16 +32,11 @@ typedef struct Worker {
 /* With the first piece: many workers wait for the throttle to let them work. */
 static int open_all(Worker *worker, Error *error)
 {
-    const Settings *settings = worker->verify->settings;
-    worker->pair.stop = interrupted;
-    worker->pair.say = verify_say;
-    worker->pair.context = worker->verify;
-    return worker->state != NULL ? 0
-           : verify_connect(settings, DATABASE_TARGET, "verify", &worker->state, error) == 0 &&
-                   pair_connect(settings->source, DATABASE_SOURCE, "verify", interrupted,
-                                &worker->pair.source, error) == 0
-               ? pair_connect(settings->target, DATABASE_TARGET, "verify", interrupted, &worker->pair.target,
-                              error)
+    if (worker->state != NULL) {
+        return 0;
+    }
+    return verify_connect(worker->verify->settings, DATABASE_TARGET, "verify", &worker->state, error) == 0
+               ? verify_open_pair(worker->verify, &worker->pair, error)
                : -1;
 }
 

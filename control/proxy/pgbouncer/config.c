@@ -212,7 +212,8 @@ static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool ke
 }
 
 /* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
- * entries lead where they should. Not asked of one that has just not answered. A PgBouncer that has ended reads the file when it is started again. */
+ * entries lead where they should. Not asked of one that has just not answered. A PgBouncer that has
+ * ended reads the file when it is started again. */
 static int apply_back(Proxy *proxy, ConfigFiles *files, char *const *entries, Error *error)
 {
     Error refused;
