@@ -84,6 +84,14 @@ BrakeAnswer brake_wait(Brake *brake, int number)
     return answer;
 }
 
+int brake_jobs(Brake *brake)
+{
+    pthread_mutex_lock(&brake->mutex);
+    int jobs = brake->jobs;
+    pthread_mutex_unlock(&brake->mutex);
+    return jobs;
+}
+
 void brake_drained(Brake *brake, bool drained)
 {
     pthread_mutex_lock(&brake->mutex);

@@ -32,6 +32,9 @@ typedef enum BrakeAnswer {
  */
 BrakeAnswer brake_wait(Brake *brake, int number);
 
+/* How many may work. */
+int brake_jobs(Brake *brake);
+
 /* Somebody has found the queue empty; or it is not, any more. */
 void brake_drained(Brake *brake, bool drained);
 

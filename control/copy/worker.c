@@ -21,9 +21,6 @@
 #define PAUSE_MS 50
 #define DEFINITION_PAUSES 10
 
-/* Indexes of tables from this size on, or of which a part is, are built while others are copied. */
-#define LARGE_BYTES (8 << 20)
-
 /* How often a job is tried again that a standby's replay, or a deadlock, has ended. */
 #define MOST_CONFLICTS 50
 
@@ -255,8 +252,13 @@ static int build_early(Worker *worker, bool *built, Error *error)
         return -1;
     }
     atomic_store(&yard->built_next, true); /* others look for one of their own meanwhile */
-    int status = schema_build_early(&road, worker->builder, worker->member->number, worker->member->stop,
+    atomic_fetch_add(&yard->building, 1);
+    int status = schema_spare(&road.options, worker->builder, yard_spare(yard), false, error);
+    if (status == 0) {
+        status = schema_build_early(&road, worker->builder, worker->member->number, worker->member->stop,
                                     built, error);
+    }
+    atomic_fetch_sub(&yard->building, 1);
     if (status == 0 && !*built) {
         atomic_store(&yard->built_next, false);
     }

@@ -53,6 +53,12 @@ Governor *yard_governor(const WorkerYard *yard)
     return governor_new(&options, yard->brake);
 }
 
+int yard_spare(const WorkerYard *yard)
+{
+    int spare = brake_jobs(yard->brake) - atomic_load(&yard->busy) - atomic_load(&yard->building);
+    return spare > 0 ? spare : 0;
+}
+
 static void append_pids(const WorkerYard *yard, int *numbers, Text *out)
 {
     for (int i = 0; i < yard_size(yard->copy); i++) {

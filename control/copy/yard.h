@@ -13,6 +13,12 @@
 /* So many threads wait for work, at least: the number that work can be raised to that while they do. */
 #define WORKERS_READY 32
 
+/*
+ * Indexes of tables from this size on, or of which a part is, are built while others are copied. Of smaller ones none is built by
+ * several processes (min_parallel_table_scan_size).
+ */
+#define LARGE_BYTES (8 << 20)
+
 typedef struct WorkerYard {
     const Copy *copy;
     Snapshots *snapshots;
@@ -24,6 +30,7 @@ typedef struct WorkerYard {
         large; /* the copy takes longer than a cycle, as it looks: they are built beside the stream from the first on */
     atomic_bool built_next; /* there may be one to build */
     atomic_int busy;        /* workers that are at a job */
+    atomic_int building;    /* workers that build an index, or look for one */
     atomic_bool stop;       /* one of them has failed, or what is done beside them */
 } WorkerYard;
 
@@ -36,6 +43,12 @@ Governor *yard_governor(const WorkerYard *yard);
 
 /* How many threads the yard of a copy has. */
 int yard_size(const Copy *copy);
+
+/*
+ * How many of the sessions that may work have nothing to do: so many more processes may an index take that is built now. While
+ * rows are carried they would else take the processors from those.
+ */
+int yard_spare(const WorkerYard *yard);
 
 /* Asks the target which of the workers' COPYs it has refused, and tells them. A few times a second is soon enough. */
 int yard_watch(const WorkerYard *yard, Error *error) MUST_CHECK;

@@ -71,6 +71,25 @@ int schema_set_resources(const SchemaOptions *options, Database *session, Error 
                                   1, workers);
 }
 
+int schema_spare(const SchemaOptions *options, Database *session, int processes, bool local, Error *error)
+{
+    char workers[16];
+    snprintf(workers, sizeof workers, "%d", processes);
+    if (options->parallel != 0) {
+        return 0;
+    }
+    /* An earlier index may have had less. */
+    if (!local && database_execute(session, error, "RESET max_parallel_maintenance_workers", 0) != 0) {
+        return -1;
+    }
+    return database_execute(
+        session, error,
+        "SELECT pg_catalog.set_config('max_parallel_maintenance_workers', LEAST($1::pg_catalog.int4,"
+        " pg_catalog.current_setting('max_parallel_maintenance_workers')::pg_catalog.int4)::pg_catalog.text,"
+        " $2::pg_catalog.bool)",
+        2, workers, local ? "t" : "f");
+}
+
 int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out, Error *error)
 {
     char purpose[96];

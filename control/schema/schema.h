@@ -104,6 +104,13 @@ int schema_build_early(const SchemaRoad *road, Database *session, int job, const
 /* What of the server's a session uses that builds: options.memory and options.parallel. */
 int schema_set_resources(const SchemaOptions *options, Database *session, Error *error) MUST_CHECK;
 
+/*
+ * An index that is built next may take so many processes more at most; local: within the transaction, else by the session. What
+ * options.parallel says goes first.
+ */
+int schema_spare(const SchemaOptions *options, Database *session, int processes, bool local,
+                 Error *error) MUST_CHECK;
+
 /* The caller closes *out. */
 int schema_open_builder(const SchemaRoad *road, Database **out, Error *error) MUST_CHECK;
 
