@@ -86,6 +86,7 @@ static int move_rows(Carrier *carrier, const TableCopy *table, const Oids *oids,
     RelayWatch *watch = &carrier->yard->watches[carrier->number];
     const RelayRoute route = {.wait = &carrier->wait,
                               .moving = progress_moving(carrier->yard->copy->progress, carrier->number),
+                              .rows = progress_moving_rows(carrier->yard->copy->progress, carrier->number),
                               .watch = watch,
                               .brake = carrier->yard->brake,
                               .oids = oids,
@@ -112,8 +113,14 @@ static int choose_plan(Carrier *carrier, const Job *job, const PGresult *tables,
 
 static int make_key(Carrier *carrier, const Job *job, const PGresult *tables, int row, Error *error)
 {
-    return job->kind == JOB_PART || PQgetisnull(tables, row, KEY_SQL)
-               ? 0
+    const WorkerYard *yard = carrier->yard;
+    if (job->kind == JOB_PART || PQgetisnull(tables, row, KEY_SQL)) {
+        return 0;
+    }
+    bool large = strtoll(PQgetvalue(tables, row, SOURCE_BYTES), NULL, 10) >= LARGE_BYTES;
+    return large && schema_spare(&yard->copy->options->schema, carrier->target, yard_spare(yard), true,
+                                 error) != 0
+               ? -1
                : carry_make_key(carrier->target, PQgetvalue(tables, row, RELATION),
                                 PQgetvalue(tables, row, KEY_SQL), &carrier->wait, error);
 }
@@ -181,6 +188,17 @@ static int move_table(Carrier *carrier, const PGresult *tables, int row, TableSh
     return status;
 }
 
+/* Of a part, its share. What only some rows are copied of is known by bytes. */
+static void expect(const Carrier *carrier, const Job *job, const PGresult *tables, int row, int64_t rows)
+{
+    double bytes = strtod(PQgetvalue(tables, row, SOURCE_BYTES), NULL);
+    if (PQgetvalue(tables, row, CONDITION)[0] != '\0' || bytes <= 0) {
+        return;
+    }
+    double share = job->kind == JOB_PART ? (double)job->source_bytes / bytes : 1;
+    progress_expect(carrier->yard->copy->progress, carrier->number, (int64_t)((double)rows * share));
+}
+
 static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, int row, RelayCount *count,
                       Error *error)
 {
@@ -209,8 +227,12 @@ static int copy_table(Carrier *carrier, const Job *job, const PGresult *tables, 
     const char *definition = copy_captures(carrier->yard->copy) && !PQgetisnull(tables, row, DEFINITION)
                                  ? PQgetvalue(tables, row, DEFINITION)
                                  : NULL;
-    int status = table_check(carrier->source, shape.schema, shape.table, shape.columns, definition,
-                             &carrier->fit, &shape.empty, error);
+    TableFound found;
+    int status =
+        table_check(carrier->source, shape.schema, shape.table, shape.columns, definition, &found, error);
+    carrier->fit = found.fit;
+    shape.empty = found.empty;
+    expect(carrier, job, tables, row, found.rows);
     if (status == 0 && carrier->fit == TABLE_STALE) {
         status = error_set(error, ERROR_TRANSIENT, "it was truncated or rewritten after the snapshot");
     } else if (status == 0 && carrier->fit == TABLE_DEFINED_OTHERWISE) {

@@ -1,5 +1,6 @@
 /*
- * Before the first index is made nobody knows how fast that goes: ESTIMATE_INDEX stands for it.
+ * Before the first index is made behind the rows nobody knows how fast that goes: ESTIMATE_INDEX stands for it. Indexes that are
+ * made while rows are carried share the machine with them, and the time: there both are one work.
  */
 #include "estimate.h"
 
@@ -9,9 +10,9 @@
 #define LEAST_SHARE 0.01
 #define LEAST_SECONDS 0.5
 
-static bool is_known(const EstimateWork *work)
+static bool is_known(const EstimateWork *work, double here)
 {
-    return work->seconds >= LEAST_SECONDS && work->here > 0 && work->here >= LEAST_SHARE * work->total;
+    return work->seconds >= LEAST_SECONDS && here > 0 && here >= LEAST_SHARE * work->total;
 }
 
 static double positive(double number)
@@ -23,9 +24,16 @@ static double positive(double number)
 static void costs(const Estimate *estimate, double *row, double *index)
 {
     const EstimateWork *rows = &estimate->rows, *indexes = &estimate->indexes;
-    *row = is_known(rows) ? rows->seconds / rows->here : 0;
-    *index = is_known(indexes) ? indexes->seconds / indexes->here : ESTIMATE_INDEX * *row;
+    double here = rows->here + ESTIMATE_INDEX * estimate->beside;
+    *row = is_known(rows, here) ? rows->seconds / here : 0;
+    *index = is_known(indexes, indexes->here) ? indexes->seconds / indexes->here : ESTIMATE_INDEX * *row;
     *row = *row > 0 ? *row : *index / ESTIMATE_INDEX;
+}
+
+double estimate_job_left(double share, double seconds)
+{
+    bool known = share >= LEAST_SHARE && seconds >= LEAST_SECONDS;
+    return known ? positive(1 - share) / share * seconds : 0;
 }
 
 double estimate_left(const Estimate *estimate)
@@ -37,7 +45,11 @@ double estimate_left(const Estimate *estimate)
     if (rows + indexes <= 0) {
         return 0;
     }
-    return row > 0 ? rows * row + indexes * index : -1;
+    if (row <= 0) {
+        return -1;
+    }
+    double left = rows * row + indexes * index;
+    return left > estimate->longest ? left : estimate->longest;
 }
 
 double estimate_share(const Estimate *estimate)

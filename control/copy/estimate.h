@@ -1,6 +1,6 @@
 /*
  * How long a copy will take yet: rows by the bytes of the tables that are left, indexes by the bytes that they have at the
- * source, each at the speed at which this run goes. Pure.
+ * source, each at the speed at which this run goes; and no less than the longest of the jobs that run. Pure.
  */
 #pragma once
 
@@ -16,8 +16,15 @@ typedef struct EstimateWork {
 typedef struct Estimate {
     EstimateWork rows;
     EstimateWork
-        indexes; /* those that are made after the rows; keys are part of the rows' work, ESTIMATE_INDEX for each byte */
+        indexes; /* all but keys, which are part of the rows' work, ESTIMATE_INDEX for each byte; here and
+                             seconds: those that were made behind all rows */
+    double
+        beside; /* bytes of indexes that this run has made while rows were carried, within the rows' seconds */
+    double longest; /* seconds that one of the running jobs takes yet at its own speed; 0: not known */
 } Estimate;
+
+/* Seconds that a job takes yet of which this share, from 0 to 1, has taken so many; 0: not known. */
+double estimate_job_left(double share, double seconds);
 
 /* Seconds; -1: not known yet. */
 double estimate_left(const Estimate *estimate);

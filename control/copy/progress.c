@@ -1,7 +1,7 @@
 /*
- * Everything is kept under one mutex, save the bytes that a job moves, which are raised on the hot path and
- * only read here. How far a table has come is estimated from bytes moved against its size on the source's
- * disk, never more than all of it.
+ * Everything is kept under one mutex, save the bytes and rows that a job moves, which are raised on the hot path and
+ * only read here. How far a table has come is told from rows moved against those that the source's statistics say, where they
+ * do, else from bytes moved against its size on the source's disk; never more than all of it.
  */
 #include "progress.h"
 
@@ -17,14 +17,17 @@
 #define MAX_PHASES 16
 #define DRAW_SECONDS 0.5
 #define LINE_SECONDS 10.0
-#define TELL_SECONDS 2.0
+#define TELL_LEAST 0.5 /* seconds, and a tenth of the time that it has run for ... */
+#define TELL_MOST 2.0  /* ... up to so many: what a short copy has said would else be of half of it ago */
 #define MAX_BUILDS 8
 #define BAR 30
 
 typedef struct Job {
     char what[160];
     int64_t source_bytes;
-    _Atomic int64_t moving;
+    int64_t expected; /* rows; 0: not known */
+    double began;
+    _Atomic int64_t moving, rows;
 } Job;
 
 typedef struct PhaseTime {
@@ -45,7 +48,8 @@ struct Progress {
     int64_t objects, objects_done;
     double data_seconds; /* that rows have been carried for, before this phase */
     ProgressIndexes indexes;
-    int64_t index_before, keys_before; /* of what is made, before this run */
+    int64_t index_first, keys_before; /* of what is made, before this run; -1: not known yet */
+    int64_t index_before;             /* and when the rows had been carried */
     double index_seconds;
     bool is_weighed;
     ProgressBuild builds[MAX_BUILDS];
@@ -97,7 +101,7 @@ Progress *progress_new(const Settings *settings, int jobs)
     progress->job_count = jobs;
     progress->drawn_at = clock_seconds();
     progress->indexes.lag = -1;
-    progress->keys_before = -1;
+    progress->keys_before = progress->index_first = -1;
     pthread_mutex_init(&progress->mutex, NULL);
     return progress;
 }
@@ -220,13 +224,28 @@ void progress_job(Progress *progress, int job, const char *what, int64_t source_
     Job *entry = &progress->jobs[job];
     snprintf(entry->what, sizeof(entry->what), "%s", what != NULL ? what : "");
     entry->source_bytes = source_bytes;
+    entry->expected = 0;
+    entry->began = clock_seconds();
     atomic_store(&entry->moving, 0);
+    atomic_store(&entry->rows, 0);
+    pthread_mutex_unlock(&progress->mutex);
+}
+
+void progress_expect(Progress *progress, int job, int64_t rows)
+{
+    pthread_mutex_lock(&progress->mutex);
+    progress->jobs[job].expected = rows;
     pthread_mutex_unlock(&progress->mutex);
 }
 
 _Atomic int64_t *progress_moving(Progress *progress, int job)
 {
     return &progress->jobs[job].moving;
+}
+
+_Atomic int64_t *progress_moving_rows(Progress *progress, int job)
+{
+    return &progress->jobs[job].rows;
 }
 
 void progress_table_done(Progress *progress, int job, bool whole, int64_t rows)
@@ -238,7 +257,8 @@ void progress_table_done(Progress *progress, int job, bool whole, int64_t rows)
     progress->moved += atomic_load(&entry->moving);
     progress->rows += rows;
     atomic_store(&entry->moving, 0);
-    entry->source_bytes = 0;
+    atomic_store(&entry->rows, 0);
+    entry->source_bytes = entry->expected = 0;
     entry->what[0] = '\0';
     pthread_mutex_unlock(&progress->mutex);
 }
@@ -254,13 +274,32 @@ static double phase_seconds(const Progress *progress, const char *name)
     return is_phase(progress, name) ? clock_seconds() - progress->phase_began : 0;
 }
 
+/* From 0 to 1. */
+static double job_share(const Job *job)
+{
+    double of = (double)(job->expected > 0 ? job->expected : job->source_bytes);
+    double moved = (double)(job->expected > 0 ? atomic_load(&job->rows) : atomic_load(&job->moving));
+    return of <= 0 ? 0 : moved < of ? moved / of : 1;
+}
+
+/* Of indexes, while rows were carried. */
+static double made_beside(const Progress *progress)
+{
+    int64_t until = progress->is_weighed ? progress->index_before : progress->indexes.done;
+    return progress->index_first >= 0 ? (double)(until - progress->index_first) : 0;
+}
+
 static Figures figures(const Progress *progress)
 {
     Figures result = {.moved = progress->moved, .done = progress->bytes_done};
+    double longest = 0;
     for (int i = 0; i < progress->job_count; i++) {
-        int64_t moving = atomic_load(&progress->jobs[i].moving), size = progress->jobs[i].source_bytes;
-        result.moved += moving;
-        result.done += moving < size ? moving : size;
+        const Job *job = &progress->jobs[i];
+        double share = job_share(job);
+        double left = estimate_job_left(share, clock_seconds() - job->began);
+        result.moved += atomic_load(&job->moving);
+        result.done += (int64_t)(share * (double)job->source_bytes);
+        longest = left > longest ? left : longest;
     }
     double seconds = progress->data_seconds + phase_seconds(progress, "data");
     const ProgressIndexes *indexes = &progress->indexes;
@@ -272,8 +311,10 @@ static Figures figures(const Progress *progress)
                  .seconds = seconds},
         .indexes = {.total = (double)indexes->bytes,
                     .done = (double)indexes->done,
-                    .here = (double)(indexes->done - progress->index_before),
-                    .seconds = progress->index_seconds + phase_seconds(progress, "post-data")}};
+                    .here = progress->is_weighed ? (double)(indexes->done - progress->index_before) : 0,
+                    .seconds = progress->index_seconds + phase_seconds(progress, "post-data")},
+        .beside = made_beside(progress),
+        .longest = longest};
     result.rate = seconds > 0 ? (double)result.moved / seconds : 0;
     result.share = estimate_share(&estimate);
     result.left = estimate_left(&estimate);
@@ -366,8 +407,11 @@ static void draw(Progress *progress, const char *phase, const char *line)
 /* Not within the mutex: who tells reports in turn. */
 static void tell(Progress *progress)
 {
-    if (progress->tell != NULL && clock_seconds() - progress->told_at >= TELL_SECONDS) {
-        progress->told_at = clock_seconds();
+    double now = clock_seconds();
+    double period = progress->phase_count > 0 ? (now - progress->phases[0].began) / 10 : 0;
+    period = period < TELL_LEAST ? TELL_LEAST : period > TELL_MOST ? TELL_MOST : period;
+    if (progress->tell != NULL && now - progress->told_at >= period) {
+        progress->told_at = now;
         progress->tell(progress->tell_context);
     }
 }
@@ -417,9 +461,10 @@ void progress_teller(Progress *progress, void (*teller)(void *context), void *co
 void progress_indexes(Progress *progress, const ProgressIndexes *indexes)
 {
     pthread_mutex_lock(&progress->mutex);
-    bool counts = progress->is_weighed && is_phase(progress, "post-data");
-    progress->index_before = counts ? progress->index_before : indexes->done;
-    progress->is_weighed = is_phase(progress, "post-data");
+    bool behind = is_phase(progress, "post-data") || (progress->is_weighed && !is_phase(progress, "data"));
+    progress->index_before = progress->is_weighed && behind ? progress->index_before : indexes->done;
+    progress->is_weighed = behind;
+    progress->index_first = progress->index_first >= 0 ? progress->index_first : indexes->done;
     progress->keys_before = progress->keys_before >= 0 ? progress->keys_before : indexes->keys_done;
     progress->indexes = *indexes;
     pthread_mutex_unlock(&progress->mutex);

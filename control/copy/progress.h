@@ -41,15 +41,19 @@ void progress_objects(Progress *progress, int64_t done, int64_t of);
 /* What job does now; NULL for nothing. */
 void progress_job(Progress *progress, int job, const char *what, int64_t source_bytes);
 
-/* Bytes that a job has moved of its table so far: to be raised by the one who moves. */
+/* As many rows as it is to move, by what the statistics say; without them it is known by bytes how far it is. */
+void progress_expect(Progress *progress, int job, int64_t rows);
+
+/* Bytes and rows that a job has moved of its table so far: to be raised by the one who moves. */
 _Atomic int64_t *progress_moving(Progress *progress, int job);
+_Atomic int64_t *progress_moving_rows(Progress *progress, int job);
 
 /* What the job was at is done, with so many rows; whole: it was a table, not a part of one. */
 void progress_table_done(Progress *progress, int job, bool whole, int64_t rows);
 
 void progress_tick(Progress *progress);
 
-/* Called within progress_tick every two seconds, to fill in what follows; NULL: nobody is any more. On the main thread. */
+/* Called within progress_tick every half second at first and every two seconds later, to fill in what follows; NULL: nobody is any more. On the main thread. */
 void progress_teller(Progress *progress, void (*tell)(void *context), void *context);
 
 /* Indexes, by their bytes at the source. */

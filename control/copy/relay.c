@@ -36,6 +36,7 @@ typedef struct Relay {
     int64_t bytes;
     int64_t piece_from; /* what of bytes went before this piece */
     int64_t rows;       /* in pieces that are done */
+    int64_t unsaid;     /* rows that route->rows was not raised by yet */
     double last_progress;
 } Relay;
 
@@ -119,6 +120,10 @@ static int put(Relay *relay, const char *data, size_t size, Error *error)
     }
     atomic_fetch_add(relay->route->moving, (int64_t)size);
     relay->bytes += (int64_t)size;
+    if (relay->route->rows != NULL) {
+        atomic_fetch_add(relay->route->rows, relay->unsaid);
+        relay->unsaid = 0;
+    }
     return flush_target(relay, false, error) == 0 ? slow_down(relay, (int64_t)size, error) : -1;
 }
 
@@ -241,6 +246,7 @@ static int move_rows(Relay *relay, Error *error)
             int status =
                 relay->oids != NULL ? oids_row(relay->oids, row, (size_t)size, relay->first, error) : 0;
             relay->first = false;
+            relay->unsaid++;
             if (status == 0) {
                 status = take_row(relay, row, (size_t)size, error);
             }

@@ -41,6 +41,7 @@ typedef struct RelayPieces {
 typedef struct RelayRoute {
     const SessionWait *wait;   /* limit_seconds bounds the time without a byte */
     _Atomic int64_t *moving;   /* raised by the bytes carried as they go */
+    _Atomic int64_t *rows;     /* and by the rows, one more for the end of a COPY in binary; or NULL */
     RelayWatch *watch;         /* or NULL */
     Brake *brake;              /* bounds the bytes per second; or NULL */
     const Oids *oids;          /* changes the OIDs of types in rows that are binary; or NULL */

@@ -199,7 +199,10 @@ static const char check_sql[] =
     "       pg_catalog.bool_and(" STATE_COLUMNS_SQL(
         "c.oid") " = $3::text[]),"
                  "       pg_catalog.bool_and(c.relpersistence = 'p' AND c.relam IN (0, 2)"
-                 "           AND pg_catalog.pg_relation_size(c.oid) = 0)"
+                 "           AND pg_catalog.pg_relation_size(c.oid) = 0),"
+                 "       pg_catalog.max(CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN"
+                 "           pg_catalog.pg_relation_size(c.oid) * (c.reltuples::float8 / c.relpages)"
+                 "           / pg_catalog.current_setting('block_size')::int4 ELSE 0 END)::int8"
                  "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                  "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
                  "a.attisdropped"
@@ -220,30 +223,30 @@ static int check_columns(const char *now, const char *columns, Error *error)
 }
 
 int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFit *fit, bool *empty, Error *error)
+                const char *definition, TableFound *out, Error *error)
 {
     PGresult *row = NULL;
     bool gone = false;
-    *fit = TABLE_FITS;
-    *empty = false;
+    *out = (TableFound){.fit = TABLE_FITS};
     if (lock_table(source, schema, table, &gone, error) != 0) {
         /* Dropped or renamed: the stream says so. */
-        *fit = definition != NULL && gone ? TABLE_DEFINED_OTHERWISE : TABLE_FITS;
-        return *fit == TABLE_FITS ? -1 : 0;
+        out->fit = definition != NULL && gone ? TABLE_DEFINED_OTHERWISE : TABLE_FITS;
+        return out->fit == TABLE_FITS ? -1 : 0;
     }
     if (database_query(source, &row, error, check_sql, 3, schema, table, definition) != 0) {
         return -1;
     }
     int status = 0;
     if (strcmp(PQgetvalue(row, 0, 1), "0") == 0 || PQgetvalue(row, 0, 2)[0] != 't') {
-        *fit =
+        out->fit =
             TABLE_STALE; /* made, or named so, after the snapshot; or another file than the snapshot knows */
     } else if (definition == NULL) {
         status = check_columns(PQgetvalue(row, 0, 0), columns, error);
     } else if (PQgetvalue(row, 0, 3)[0] != 't') {
-        *fit = TABLE_DEFINED_OTHERWISE;
+        out->fit = TABLE_DEFINED_OTHERWISE;
     }
-    *empty = PQgetvalue(row, 0, 4)[0] == 't';
+    out->empty = PQgetvalue(row, 0, 4)[0] == 't';
+    out->rows = strtoll(PQgetvalue(row, 0, 5), NULL, 10);
     PQclear(row);
     return status;
 }

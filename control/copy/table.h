@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "database.h"
 #include "error.h"
@@ -64,11 +65,16 @@ typedef enum TableFit {
     TABLE_DEFINED_OTHERWISE, /* DDL that the snapshot sees has not been applied to the target yet */
 } TableFit;
 
+typedef struct TableFound {
+    TableFit fit;
+    bool empty; /* it cannot have a row that any snapshot sees; false also where that would have to be read */
+    int64_t rows; /* as many as the source's statistics say for a table of its size; 0: they do not say */
+} TableFound;
+
 /*
  * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
  * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else
- * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns). *empty: it cannot have a row that
- * any snapshot sees; false also where that would have to be read.
+ * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
  */
 int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFit *fit, bool *empty, Error *error) MUST_CHECK;
+                const char *definition, TableFound *out, Error *error) MUST_CHECK;

@@ -67,6 +67,35 @@ static void a_run_of_indexes_alone(void **unused)
     near(estimate_left(&indexes), 10);
 }
 
+/* Those of one table, while another is copied: they took some of the rows' time. */
+static void indexes_made_while_rows_are_carried_are_one_work_with_them(void **unused)
+{
+    (void)unused;
+    const Estimate both = {.rows = {.total = 1000, .done = 500, .here = 500, .seconds = 70},
+                           .indexes = {.total = 300, .done = 100},
+                           .beside = 100};
+    near(estimate_left(&both), (500 + 2 * 200) * 0.1);
+    near(estimate_share(&both), 700 / 1600.0);
+    const Estimate behind = {.rows = {.total = 1000, .done = 1000, .here = 1000, .seconds = 120},
+                             .indexes = {.total = 300, .done = 200, .here = 100, .seconds = 30},
+                             .beside = 100};
+    near(estimate_left(&behind), 30);
+}
+
+/* Others have nothing to do any more. */
+static void the_longest_job_is_waited_for(void **unused)
+{
+    (void)unused;
+    near(estimate_job_left(0.25, 10), 30);
+    near(estimate_job_left(0.001, 10), 0);
+    near(estimate_job_left(0.5, 0.1), 0);
+    near(estimate_job_left(1.5, 10), 0);
+    Estimate last = {.rows = {.total = 1000, .done = 900, .here = 900, .seconds = 90}, .longest = 20};
+    near(estimate_left(&last), 20);
+    last.longest = 5;
+    near(estimate_left(&last), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +104,8 @@ int main(void)
         cmocka_unit_test(indexes_cost_twice_as_much_as_rows_until_one_was_made),
         cmocka_unit_test(nothing_is_known_at_the_beginning_and_nothing_left_at_the_end),
         cmocka_unit_test(a_run_of_indexes_alone),
+        cmocka_unit_test(indexes_made_while_rows_are_carried_are_one_work_with_them),
+        cmocka_unit_test(the_longest_job_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
