@@ -136,6 +136,70 @@ SQL
     is($target->sql('lastroom', q{SELECT count(*) FROM penstock.schema_object WHERE state <> 'made'}), '0', 'as all of the schema');
 };
 
+# Neither rows nor indexes: the step as a whole waits, and is begun again.
+subtest 'a full disk in the schema and in large objects' => sub {
+    $_->sql('postgres', 'CREATE DATABASE anyroom') foreach $source, $target;
+    $source->sql('anyroom', <<'SQL');
+CREATE TABLE made (id int PRIMARY KEY);
+INSERT INTO made SELECT generate_series(1, 10);
+SELECT lo_from_bytea(4711, 'large');
+COMMENT ON LARGE OBJECT 4711 IS 'said';
+SQL
+    $target->sql('anyroom', <<'SQL');
+CREATE FUNCTION needs_room() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE gate int := CASE WHEN EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_type = 'large object') THEN 57 ELSE 56 END;
+BEGIN
+    IF NOT pg_try_advisory_lock_shared(gate) THEN
+        RAISE 'could not extend file "base/1/4": No space left on device' USING ERRCODE = 'disk_full';
+    END IF;
+    PERFORM pg_advisory_unlock_shared(gate);
+END $$;
+CREATE EVENT TRIGGER needs_room ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'COMMENT') EXECUTE FUNCTION needs_room();
+ALTER EVENT TRIGGER needs_room ENABLE ALWAYS;
+SQL
+    my $migration = migration($source, $target, database => 'anyroom', name => 'anyroom');
+    my ($copy, $go) = $migration->copy_up_to('schema', '--force');
+    my $full = $target->background_psql('anyroom');
+    $full->query_safe('SELECT pg_advisory_lock(56), pg_advisory_lock(57)');
+    $go->();
+    wait_until('the schema to wait', sub { !$copy->is_running || $copy->log_text =~ /step schema waits until the target has room.*No space left on device/ });
+    is($target->sql('anyroom', q{SELECT to_regclass('made') IS NULL}), 't', 'what was made is let go');
+    $full->query_safe('SELECT pg_advisory_unlock(56)');
+    wait_until('large objects to wait', sub { !$copy->is_running || $copy->log_text =~ /step large objects waits until the target has room.*No space left on device/ });
+    ok($copy->is_running, 'rows have come meanwhile, and the copy does not end');
+    $full->query_safe('SELECT pg_advisory_unlock(57)');
+    is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));
+    $full->quit;
+    is($target->sql('anyroom', q{SELECT concat(convert_from(lo_get(4711), 'UTF8'), obj_description(4711, 'pg_largeobject'), (SELECT count(*) FROM made))}),
+        'largesaid10', 'all of it is there');
+};
+
+# Sessions that have work to do leave an index no processors.
+subtest 'an index that is built while rows are copied' => sub {
+    my $migration = make_database('spare');
+    $source->sql('spare', <<'SQL');
+CREATE FUNCTION tells(v int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+    IF v = 1 THEN RAISE LOG 'processes beside: %', current_setting('max_parallel_maintenance_workers'); END IF;
+    RETURN v;
+END $$;
+CREATE TABLE wide (id int PRIMARY KEY, v int, filler text);
+INSERT INTO wide SELECT i, i, repeat('x', 1900) FROM generate_series(1, 6000) AS i;
+CREATE INDEX wide_tells ON wide (tells(v));
+ANALYZE wide;
+SQL
+    my $log = -s $target->logfile;
+    my $migration_log = sub { substr(PostgreSQL::Test::Utils::slurp_file($target->logfile), $log) };
+    my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 2, '--no-trial');
+    my $gate = $target->background_psql('spare');
+    $gate->query_safe('SELECT pg_advisory_lock(55)');
+    $go->();
+    wait_until('the index to be built', sub { !$copy->is_running || $migration_log->() =~ /processes beside: \d/ });
+    is(($migration_log->() =~ /processes beside: (\d+)/)[0], '0', 'takes no more processes than sessions are without work');
+    $gate->query_safe('SELECT pg_advisory_unlock(55)');
+    is($copy->wait, 0, 'the copy ends') or diag($copy->log_tail(20));
+    $gate->quit;
+};
+
 subtest 'WAL that the source keeps' => sub {
     my $migration = make_database('wal');
     my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--max-wal', '8MB');

@@ -2,6 +2,10 @@
  * A step's entries in the journal: begin, then done or failed; only begin, when the process died. The last of
  * them decides. The phase of the migration is set to copying after the slot is there and to copied at the
  * end. What is copied again afterwards is a step of its own, which may be done any number of times.
+ *
+ * A full disk of the target goes away when somebody makes room. Rows, and objects that are made behind them, wait for that where
+ * they are, and keep what is done (worker.c, make.c of schema/); whatever else meets it, an entry of the journal too, ends up here: the
+ * step is begun again, as after a crash.
  */
 #include "steps.h"
 
@@ -11,6 +15,7 @@
 #include "ddl_step.h"
 #include "post_data.h"
 #include "queue.h"
+#include "room.h"
 #include "sequences.h"
 #include "text.h"
 #include "statements.h"
@@ -216,20 +221,50 @@ static void journal_failure(Copy *copy, const Step *step, const Error *why)
     }
 }
 
+static int try_step(Copy *copy, const Step *step, bool repeated, Error *error)
+{
+    return journal(copy, step, "begin", error) == 0 && step->run(copy, repeated, error) == 0
+               ? journal(copy, step, "done", error)
+               : -1;
+}
+
+static void tick(void *context)
+{
+    progress_tick(context);
+}
+
+/* What the step has locked, seen and written by then is let go. */
+static int wait_for_room(Copy *copy, const Step *step, int tries, Error *error)
+{
+    const RoomWait how = {.idle = tick, .context = copy->progress};
+    if (tries == 0) {
+        progress_warn(copy->progress,
+                      "the step %s waits until the target has room, and is then begun again by itself: %s",
+                      step->name, error->message);
+    }
+    progress_note(copy->progress, "waits until the target has room: %s", error->message);
+    ddl_let_go(copy);
+    return room_wait(copy->target, &how, tries, error);
+}
+
 static int do_step(Copy *copy, const Step *step, bool repeated, Error *error)
 {
     if (interrupted()) {
         return error_set(error, ERROR_INTERRUPTED, "interrupted before the step %s", step->name);
     }
-    if (journal(copy, step, "begin", error) != 0) {
-        return -1;
-    }
     progress_phase(copy->progress, step->name);
-    if (step->run(copy, repeated, error) != 0) {
-        journal_failure(copy, step, error);
-        return -1;
+    int status = try_step(copy, step, repeated, error);
+    for (int tries = 0; status != 0 && room_lacks(copy->target, error); tries++) {
+        if (wait_for_room(copy, step, tries, error) != 0) {
+            return -1;
+        }
+        progress_note(copy->progress, "%s", "");
+        status = try_step(copy, step, true, error);
     }
-    return journal(copy, step, "done", error);
+    if (status != 0) {
+        journal_failure(copy, step, error);
+    }
+    return status;
 }
 
 static int run_step(Copy *copy, const Step *step, Error *error)

@@ -429,7 +429,8 @@ static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
         if (tries == 0) {
             tell_no_room(mason, planned, error);
         }
-        if (room_wait(mason->builder.session, mason->member->stop, tries, error) != 0) {
+        const RoomWait how = {.stop = mason->member->stop};
+        if (room_wait(mason->builder.session, &how, tries, error) != 0) {
             return -1;
         }
         /* What is built concurrently leaves a broken index behind. */

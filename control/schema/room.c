@@ -20,9 +20,9 @@ static int let_go(Database *session, Error *error)
                : database_execute(session, error, "ROLLBACK", 0);
 }
 
-int room_wait(Database *session, const atomic_bool *stop, int tries, Error *error)
+int room_wait(Database *session, const RoomWait *how, int tries, Error *error)
 {
-    const SessionWait wait = {.stop = stop, .what = "the target's disk was full"};
+    const SessionWait wait = {.stop = how->stop, .what = "the target's disk was full"};
     int ms = tries < 5 ? FIRST_MS << tries : LONGEST_MS;
     *error = (Error){0};
     if (let_go(session, error) != 0) {
@@ -31,6 +31,9 @@ int room_wait(Database *session, const atomic_bool *stop, int tries, Error *erro
     for (; ms > 0; ms -= TURN_MS) {
         if (session_stopped(&wait, error) != 0) {
             return -1;
+        }
+        if (how->idle != NULL) {
+            how->idle(how->context);
         }
         clock_pause_ms(TURN_MS);
     }
