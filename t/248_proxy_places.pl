@@ -96,7 +96,7 @@ SH
     # What ssh does here: it forgets the host, and has a shell do the rest.
     write_file("$bin/ssh", <<'SH');
 #!/bin/sh
-[ "$1 $2 $3 $4 $5 $6" = "-o BatchMode=yes -o ConnectTimeout=5 -p 2222" ] && [ "$7" = "me@db.example" ] || exit 255
+[ "$1 $2 $3 $4 $5 $6" = "-o BatchMode=yes -o ConnectTimeout=3 -p 2222" ] && [ "$7" = "me@db.example" ] || exit 255
 exec sh -c "$8"
 SH
     chmod(0755, "$bin/config", "$bin/ssh");

@@ -1,6 +1,6 @@
 # One of two PgBouncers stands still in a step of the switch (its process stopped, its host frozen): it takes connections and answers
-# nothing. The hold ends at its limit, and the clients of the other go on though nothing can be had from the first; when it wakes, its
-# own go on as well, by the same command or by the next.
+# nothing; or the host with its files is cut off. The hold ends at its limit, and the clients of the other go on though nothing can be
+# had from the first; when it wakes, its own go on as well, by the same command or by the next.
 use strict;
 use warnings;
 
@@ -28,27 +28,46 @@ $_->run($_->uri('app'), 'SELECT 1') foreach $well, $stands;
 $writers->start("load_$_->{name}", $_->uri('app'), '--rate=50', '--client=4') foreach $well, $stands;
 $migration->follow;
 $migration->wait_until_caught_up;
-my @cutover = ($migration->cutover_words($well, $stands), '--drain-limit' => 2, '--hold-limit' => $limit, '--yes');
+# The files of the second are behind a command, which can be made to hang.
+my $folder = PostgreSQL::Test::Utils::tempdir('host');
+write_file("$folder/reach", <<'SH');
+#!/bin/sh
+# reach FOLDER FILE read|write
+while [ -e "$1/cut" ]; do sleep 0.1; done
+case $3 in
+read) cat "$2" ;;
+write) cat >"$2.new" && [ "$(wc -c <"$2.new")" -eq "$PENSTOCK_BYTES" ] && mv "$2.new" "$2" ;;
+esac
+SH
+chmod(0755, "$folder/reach");
+my $far = 'pgbouncer:' . $stands->admin_uri . ",config=exec:$folder/reach $folder " . $stands->config;
+my @cutover = ($migration->cutover_words($well), '--proxy' => $far, '--drain-limit' => 2, '--hold-limit' => $limit, '--yes');
 
-foreach my $step ($ENV{PENSTOCK_EVERY_STEP} ? qw(hold fence point prove look admit) : qw(hold point)) {
+my $process = sub { kill($_[0], $stands->process->pid) };
+my $files = sub { $_[0] eq 'STOP' ? write_file("$folder/cut", '') : unlink("$folder/cut") };
+my @cases = $ENV{PENSTOCK_EVERY_STEP}
+  ? ((map { [$_, $process] } qw(hold fence point prove look admit)), (map { ["$_, files", $files] } qw(hold fence point prove look admit)))
+  : (['hold', $process], ['point', $process], ['point, files', $files]);
+foreach my $case (@cases) {
+    my ($name, $what) = @$case;
+    my ($step) = $name =~ /^(\w+)/;
     my $command = $journal->stand_at("cutover $step begin", $migration->command(@cutover));
-    my $stopped = $stands->process->pid;
     my $rows = $writers->rows($source);
-    kill('STOP', $stopped);
+    $what->('STOP');
     my $began = time;
     $journal->go_on;
     # Those that the other has under way now are some; these are more.
-    wait_until("$step: the clients of the other to go on", sub { $writers->rows($source) > $rows + 50 });
+    wait_until("$name: the clients of the other to go on", sub { $writers->rows($source) > $rows + 50 });
     my $took = time - $began;
-    cmp_ok($took, '<', $limit + $patience, "$step: they were not held for the one that stands still");
-    note("$step: went on after $took s");
-    kill('CONT', $stopped);
-    is($command->wait, 3, "$step: undone") or diag($command->log_tail(12));
+    cmp_ok($took, '<', $limit + $patience, "$name: they were not held for the one that stands still");
+    note("$name: went on after $took s");
+    $what->('CONT');
+    is($command->wait, 3, "$name: undone") or diag($command->log_tail(12));
     $migration->ok('cutover', '--undo', '--yes') if $command->log_text =~ /--undo/;
     foreach my $proxy ($well, $stands) {
-        like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^11/, "$step: $proxy->{name} serves, and leads to the source");
+        like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^11/, "$name: $proxy->{name} serves, and leads to the source");
     }
-    $writers->go_on($source, $step);
+    $writers->go_on($source, $name);
 }
 $migration->ok(@cutover);
 $writers->go_on($target, 'after a switch');

@@ -10,9 +10,6 @@
 #include "clock.h"
 #include "query.h"
 
-#define ANSWER_MS 10000
-#define SILENT_MS 1000
-
 void console_close(Console *console)
 {
     database_close(console->database);
@@ -52,20 +49,9 @@ static int run(Console *console, const char *command, QueryLimits limits, PGresu
     return status;
 }
 
-static QueryLimits answer_limits(const Console *console)
-{
-    int64_t now = clock_ms();
-    const ConsoleLimit *limit = &console->limit;
-    int left = console->silent ? SILENT_MS : limit->answer_ms != 0 ? limit->answer_ms : ANSWER_MS;
-    if (limit->deadline != 0 && limit->deadline - now < left) {
-        left = limit->deadline > now ? (int)(limit->deadline - now) : 1;
-    }
-    return query_within(left);
-}
-
 int console_run(Console *console, const char *command, PGresult **out, Error *error)
 {
-    QueryLimits limits = answer_limits(console);
+    QueryLimits limits = query_within(answer_limit_ms(&console->limit, console->silent ? 0 : -1));
     int status = run(console, command, limits, out, error);
     console->silent = status != 0 && clock_ms() >= limits.deadline; /* of a login or of an answer */
     if (status != 0) {

@@ -5,28 +5,22 @@
  */
 #pragma once
 
+#include "answer_limit.h"
 #include "database.h"
 #include "error.h"
-
-/* How long answers of the console may take; all zero: 10 s each. */
-typedef struct ConsoleLimit {
-    int64_t deadline; /* they have to come by then (monotonic milliseconds); 0: none */
-    int answer_ms;    /* each may take so long; 0: 10 s */
-} ConsoleLimit;
 
 typedef struct Console {
     const char *uri; /* borrowed */
     Database *database;
-    ConsoleLimit limit;
+    AnswerLimit limit;
     bool silent; /* the last answer did not come in time */
 } Console;
 
 void console_close(Console *console);
 
 /*
- * Runs a command that is answered at once: within its limit; of a proxy that did not answer the last time, within
- * one second: nobody is to wait again and again for one that stands still. Where the connection turns out to be lost, the proxy having been
- * restarted, the command is tried once more on a new one. The caller frees *out, unless out is NULL.
+ * Runs a command that is answered at once: within its limit (answer_limit.h). Where the connection turns out to be lost, the proxy
+ * having been restarted, the command is tried once more on a new one. The caller frees *out, unless out is NULL.
  */
 int console_run(Console *console, const char *command, PGresult **out, Error *error) MUST_CHECK;
 

@@ -137,8 +137,8 @@ typedef struct ProxyOperations {
     int (*release)(Proxy *proxy, const ProxyContext *context, Error *error);
     /* … or, on the way back, to the source. Does nothing when they are not held. */
     int (*let_go)(Proxy *proxy, Error *error);
-    /* How long answers of its console may take from now on. NULL: it has none. */
-    void (*limit)(Proxy *proxy, ConsoleLimit limit);
+    /* How long answers of its console, and of where its files are, may take from now on. NULL: it has none. */
+    void (*limit)(Proxy *proxy, AnswerLimit limit);
     /* True when its process is known not to be there any more: nobody listens at its console on this very host. Then it holds
      * nobody, and leads where its files say once it is started again. NULL: that cannot be known. */
     bool (*has_ended)(const Proxy *proxy);

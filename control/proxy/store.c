@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "file.h"
 #include "program.h"
 #include "text.h"
 
-#define LIMIT_MS 10000
+/* For ssh to reach its host; what failed after so long is not waited for as long the next time. */
+#define REACH_LIMIT_S "3"
+#define REACH_LIMIT_MS 3000
 
 typedef enum StoreKind { STORE_FILE, STORE_SSH, STORE_EXEC } StoreKind;
 
@@ -25,6 +28,9 @@ struct Store {
     char *command;  /* of exec */
     char host[300]; /* of ssh: [USER@]HOST */
     char port[16];  /* of ssh; "" for its own */
+    AnswerLimit limit;
+    int slowest_ms; /* of the calls that came to their end */
+    bool silent;    /* the last one did not, in time */
 };
 
 /* ssh://[USER@]HOST[:PORT]/PATH. HOST may be an IPv6 address in brackets. */
@@ -85,6 +91,11 @@ void store_close(Store *store)
     }
 }
 
+void store_limit(Store *store, AnswerLimit limit)
+{
+    store->limit = limit;
+}
+
 const char *store_name(const Store *store)
 {
     return store->name;
@@ -141,10 +152,10 @@ static const char write_script[] =
 
 static const char keep_script[] = "cp -p \"$f\" \"$f.penstock-before\"; ";
 
-static int by_ssh(const Store *store, const char *path, const char *input, bool keep, char **out,
-                  Error *error)
+static int by_ssh(const Store *store, const char *path, const char *input, bool keep, int limit_ms,
+                  char **out, Error *error)
 {
-    const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"};
+    const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=" REACH_LIMIT_S};
     size_t count = 5;
     char *script = NULL, *word = shell_word(path != NULL ? path : store->path);
     int made = input == NULL ? asprintf(&script, "exec cat %s", word)
@@ -158,13 +169,14 @@ static int by_ssh(const Store *store, const char *path, const char *input, bool 
     }
     argv[count++] = store->host;
     argv[count++] = script;
-    int status = program_run(argv, input, NULL, LIMIT_MS, out, error);
+    int status = program_run(argv, input, NULL, limit_ms, out, error);
     free(script);
     free(word);
     return status;
 }
 
-static int by_command(const Store *store, const char *path, const char *input, char **out, Error *error)
+static int by_command(const Store *store, const char *path, const char *input, int limit_ms, char **out,
+                      Error *error)
 {
     char *script = NULL, bytes[48];
     if (asprintf(&script, "%s \"$@\"", store->command) < 0) {
@@ -172,15 +184,20 @@ static int by_command(const Store *store, const char *path, const char *input, c
     }
     snprintf(bytes, sizeof bytes, "PENSTOCK_BYTES=%zu", input != NULL ? strlen(input) : 0);
     const char *const argv[] = {"sh", "-c", script, "sh", input != NULL ? "write" : "read", path, NULL};
-    int status = program_run(argv, input, bytes, LIMIT_MS, out, error);
+    int status = program_run(argv, input, bytes, limit_ms, out, error);
     free(script);
     return status;
 }
 
-static int call(const Store *store, const char *path, const char *input, bool keep, char **out, Error *error)
+static int call(Store *store, const char *path, const char *input, bool keep, char **out, Error *error)
 {
-    int status = store->kind == STORE_SSH ? by_ssh(store, path, input, keep, out, error)
-                                          : by_command(store, path, input, out, error);
+    int limit_ms = answer_limit_ms(&store->limit, store->silent ? store->slowest_ms : -1);
+    int64_t began = clock_ms();
+    int status = store->kind == STORE_SSH ? by_ssh(store, path, input, keep, limit_ms, out, error)
+                                          : by_command(store, path, input, limit_ms, out, error);
+    int took = (int)(clock_ms() - began);
+    store->silent = status != 0 && (took >= limit_ms || took >= REACH_LIMIT_MS);
+    store->slowest_ms = status == 0 && took > store->slowest_ms ? took : store->slowest_ms;
     return status == 0 ? 0
                        : error_context(error, "%s \"%s\"%s%s", input != NULL ? "replacing" : "reading",
                                        store->name, path != NULL ? ", of it " : "", path != NULL ? path : "");

@@ -5,20 +5,24 @@
  *     ssh://[USER@]HOST[:PORT]/PATH    by the system's ssh, without a terminal: keys and host keys must be in place
  *     exec:COMMAND                     COMMAND read, and COMMAND write; see docs/proxy.md for its contract
  *
- * Each call reads or replaces a whole text, within 10 s. `path` is NULL for the file itself, or the absolute path of
+ * Each call reads or replaces a whole text, and has a limit for that where the file is not here (answer_limit.h). `path` is NULL for the file itself, or the absolute path of
  * another that it includes. With keep, what is replaced stays beside it as FILE.penstock-before; for exec that is the
- * command's affair. A Store has no state but its name: it may be used by one thread at a time.
+ * command's affair. A Store may be used by one thread at a time.
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "answer_limit.h"
 #include "error.h"
 
 typedef struct Store Store;
 
 int store_open(const char *name, Store **out, Error *error) MUST_CHECK;
 void store_close(Store *store);
+
+/* How long each call may take from now on. */
+void store_limit(Store *store, AnswerLimit limit);
 
 /* As it was named; borrowed. */
 const char *store_name(const Store *store);

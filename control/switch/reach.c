@@ -118,7 +118,7 @@ int cutover_reach_end(Cutover *cutover, DatabaseEnd end, bool fresh, Error *erro
  */
 static void limit_proxies(const Cutover *cutover, bool releases)
 {
-    ConsoleLimit limit = {.answer_ms = cutover->regime == REGIME_UNDO ? UNDO_LIMIT_MS : 0};
+    AnswerLimit limit = {.answer_ms = cutover->regime == REGIME_UNDO ? UNDO_LIMIT_MS : 0};
     if (cutover->regime == REGIME_HOLD && !releases) {
         limit.deadline = hold_end(cutover);
     }

@@ -151,9 +151,12 @@ static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *e
     return resume_all(proxy, error);
 }
 
-static void pgbouncer_limit(Proxy *proxy, ConsoleLimit limit)
+static void pgbouncer_limit(Proxy *proxy, AnswerLimit limit)
 {
     proxy->console.limit = limit;
+    if (proxy->store != NULL) {
+        store_limit(proxy->store, limit);
+    }
 }
 
 static bool pgbouncer_has_ended(const Proxy *proxy)

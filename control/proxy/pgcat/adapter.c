@@ -282,7 +282,7 @@ static int pgcat_let_go(Proxy *proxy, Error *error)
     return status;
 }
 
-static void pgcat_limit(Proxy *proxy, ConsoleLimit limit)
+static void pgcat_limit(Proxy *proxy, AnswerLimit limit)
 {
     proxy->console.limit = limit;
 }

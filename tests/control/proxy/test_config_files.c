@@ -170,6 +170,12 @@ static void a_command_reads_and_writes(void **state)
     assert_int_equal(store_read(store, NULL, &read, &error), -1);
     assert_non_null(strstr(error.message, "status 3: no such pod"));
     store_close(store);
+    assert_int_equal(store_open("exec:sleep 600; :", &store, &error), 0);
+    store_limit(store, (AnswerLimit){.answer_ms = 20});
+    assert_int_equal(store_read(store, NULL, &read, &error), -1);
+    assert_int_equal(error.code, ERROR_LIMIT);
+    assert_non_null(strstr(error.message, "not ended within 0.02 s"));
+    store_close(store);
     assert_int_equal(store_open("ssh://@/x", &store, &error), 0);
     store_close(store);
     assert_int_equal(store_open("ssh://host", &store, &error), -1);
