@@ -41,7 +41,6 @@ sub outcomes
 my $found = outcomes();
 my %expected = (
     'source-locks'          => qr/^problem max_locks_per_transaction 902 tables.*room for \d+ locks ALTER SYSTEM SET max_locks_per_transaction = \d+;/,
-    'target-locks'          => qr/^problem max_locks_per_transaction 902 tables.*room for \d+ locks ALTER SYSTEM SET max_locks_per_transaction = \d+;/,
     'way-back-servers'      => qr/^problem the way back: the target has wal_level = replica, not logical  ALTER SYSTEM SET wal_level = logical;/,
     'broken-constraints'    => qr/^ok/,
     'fewer-connections'     => qr/^warning max_connections 25, 30 at the source/,

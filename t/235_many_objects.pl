@@ -42,6 +42,28 @@ my %oid = map { split /\|/ } split /\n/, $source->sql('app', q{SELECT relname, o
 $target->sql('app', 'INSERT INTO penstock.relation (migration, schema_name, table_name, source_oid, source_bytes, copy_state) VALUES '
       . join(', ', map { "('default', 'public', '$_', $oid{$_}, 0, 'copied')" } sort keys %oid));
 
+# Rows of the catalogs that the server has read so far, once all that has ended has been counted.
+sub rows_read
+{
+    my ($server) = @_;
+    my $now = $server->sql('app', 'SELECT clock_timestamp()');
+    wait_until('a newer snapshot of the statistics', sub { $server->sql('app', "SELECT pg_stat_get_snapshot_timestamp() > '$now'") eq 't' });
+    return $server->sql('app', 'SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_sys_tables');
+}
+
+# Of no catalog are all rows looked at for each table.
+sub read_little
+{
+    my ($command, @before) = @_;
+    my $all = ($tables + 1)**2;
+    foreach my $server ($source, $target) {
+        my $rows = rows_read($server) - shift @before;
+        cmp_ok($rows, '<', $all, "$command: rows of the catalogs of the " . $server->name . ' that were read');
+        note("$command: " . $server->name . " $rows");
+    }
+    return;
+}
+
 # What grows with their number is measured beforehand, and nothing of it stays.
 my $dry = $migration->ok(@cutover, '--dry-run')->{stdout};
 like($dry, qr/^ +sequences +$sequences, read in \d+\.\d\d s by several sessions$/m, 'a dry run reads the sequences as the hold does');
@@ -51,6 +73,7 @@ is($target->sql('app', 'SELECT count(*) FROM pg_publication'), 0, 'of which noth
 
 my $sessions = q{FROM pg_stat_activity WHERE datname = 'app' AND application_name = 'penstock %s' AND backend_type = 'client backend'};
 my $journal = PenstockTest::Journal->new($target, 'app');
+my @begun = map { rows_read($_) } $source, $target;
 my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover));
 $source->sql('app', "SELECT nextval('s1'), nextval('s2'), nextval('s2'), setval('s3', 77, false)");
 my $readers = sprintf($sessions, 'cutover');
@@ -59,6 +82,7 @@ $source->sql('app', "SELECT pg_terminate_backend((SELECT pid $readers ORDER BY b
 $journal->go_on;
 is($held->wait, 0, 'switched, with fewer locks than tables') or diag($held->log_tail);
 my $all = $sequences;
+read_little('cutover', @begun);
 like($held->log_text, qr/sequences .*\b$all, of which 3 had moved/, 'three sequences had moved since the look');
 is($target->sql('app', 'SELECT last_value, is_called FROM s2'), '2|t', 'one that was called');
 is($target->sql('app', 'SELECT last_value, is_called FROM s3'), '77|f', 'one that was set and not called');
@@ -73,10 +97,12 @@ $target->sql('app', "SELECT nextval('s2'), nextval('s4')");
 $target->sql('app', q{CREATE FUNCTION count_dropped() RETURNS event_trigger LANGUAGE plpgsql AS
     $$BEGIN RAISE LOG 'taken away at once: %', (SELECT count(*) FROM pg_event_trigger_dropped_objects()); END$$;
     CREATE EVENT TRIGGER count_dropped ON sql_drop EXECUTE FUNCTION count_dropped(); ALTER EVENT TRIGGER count_dropped ENABLE ALWAYS});
+my @read = map { rows_read($_) } $source, $target;
 my $back = $journal->stand_at('rollback position begin', $migration->command($migration->rollback_words($proxy), '--yes', '--accept-drift'));
 is($target->sql('app', 'SELECT count(*) ' . sprintf($sessions, 'rollback')), 4, 'on the way back, the fence leaves the four alone');
 $journal->go_on;
 is($back->wait, 0, 'rolled back') or diag($back->log_tail);
+read_little('rollback', @read);
 my @counts = slurp_file($target->logfile) =~ /taken away at once: (\d+)/g;
 is($target->sql('app', 'SELECT count(*) FROM pg_publication'), 0, 'the publications are gone');
 ok(@counts > 1 && !(grep { $_ > 501 } @counts), "taken away in parts: @counts");

@@ -57,17 +57,6 @@ static const CheckRow rows[] = {
                                                 " WHERE c.relkind IN ('r', 'p', 'S')) t, " LOCKS
                                                 " WHERE n * 1.25 > room",
      .advice = "This takes a restart of the source."},
-    {.id = "target-locks",
-     .title = "Room for the locks of the way back on the target",
-     .severity = CHECK_PROBLEM,
-     .side = ON_TARGET,
-     .gather = "SELECT to_json(count(*)) FROM " USER_RELATIONS " WHERE c.relkind IN ('r', 'p')",
-     .sql = "SELECT 'max_locks_per_transaction', " LOCK_FINDING(
-         "tables, each of which is locked for the publication of the cutover") " FROM (SELECT ($1::json #>> "
-                                                                               "'{}')::int8 "
-                                                                               "AS n) t, " LOCKS
-                                                                               " WHERE n * 1.25 > room",
-     .advice = "This takes a restart of the target: better now than just before the cutover."},
     {.id = "fewer-connections",
      .title = "Connections that the target allows",
      .severity = CHECK_WARNING,

@@ -44,6 +44,8 @@ static int list_unpublished(Database *target, const Migration *migration, PGresu
  * Those that are published and that the subscription lacks. What was published by hand since, once the way back was made, has
  * rows from before that the slot did not send: it has to have been copied by the subscription, which leaves a position there
  * (tablesync.c); what we wrote there has none (reverse.c).
+ *
+ * EXCEPT, not NOT EXISTS: of an array the planner expects a hundred rows, and looks at all tables for each of them.
  */
 static int list_unsubscribed(Database *source, Database *target, const Migration *migration,
                              const char *published_at, char **out, Error *error)
@@ -64,14 +66,14 @@ static int list_unsubscribed(Database *source, Database *target, const Migration
     int status = database_value(
         source, out, error,
         "SELECT string_agg(" NAME ", ', ' ORDER BY " NAME ")"
-        "  FROM unnest($2::text[], $3::text[], $4::bool[]) AS t (schema_name, table_name, late)"
-        " WHERE NOT EXISTS (SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid AND "
-        "c.relname = "
-        "table_name"
-        "    JOIN pg_subscription_rel l ON l.srrelid = c.oid AND l.srsubstate IN ('r', 's')"
-        "    JOIN pg_subscription s ON s.oid = l.srsubid AND s.subname = $1"
+        "  FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::bool[]) AS t (schema_name, table_name, "
+        "late)"
+        "   EXCEPT SELECT n.nspname::text, c.relname::text, v.late FROM pg_subscription s"
         "    JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
-        "   WHERE n.nspname = schema_name AND (NOT late OR l.srsublsn > '0/0'))",
+        "    JOIN pg_subscription_rel l ON l.srsubid = s.oid AND l.srsubstate IN ('r', 's')"
+        "    JOIN pg_class c ON c.oid = l.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "    JOIN (VALUES (false), (true)) AS v (late) ON NOT v.late OR l.srsublsn > '0/0'"
+        "   WHERE s.subname = $1) t",
         4, all, PQgetvalue(published, 0, 0), PQgetvalue(published, 0, 1), PQgetvalue(published, 0, 2));
     PQclear(published);
     return status;
