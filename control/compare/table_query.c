@@ -175,7 +175,7 @@ static void append_from(Text *sql, const CompareSubject *subject)
     "LEAST(GREATEST(('-0.0023'::pg_catalog.float8 OPERATOR(pg_catalog.-) pg_catalog.date_part('epoch',"      \
     " pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) CASE WHEN"                                         \
     " pg_catalog.pg_sleep('0.002'::pg_catalog.float8) IS NULL THEN NULL"                                     \
-    " ELSE pg_catalog.clock_timestamp() END)) OPERATOR(pg_catalog.*) '10'::pg_catalog.float8,"               \
+    " ELSE pg_catalog.clock_timestamp() END)) OPERATOR(pg_catalog.*) '30'::pg_catalog.float8,"               \
     " '0'::pg_catalog.float8), '0.05'::pg_catalog.float8)"
 
 /*

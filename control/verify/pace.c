@@ -10,6 +10,8 @@
 
 /* Less than a millisecond's work of a core: no statement of a client waits for longer because of it. */
 #define BURST_BYTES 65536.0
+/* A session that steps back takes a tenth of a core, with its nap (table_query.c), where nobody waits for one. */
+#define YIELD_BYTES 16384.0
 #define LEAST_SLEEP 0.001 /* seconds: what a server cannot be much more exact than */
 
 static void say(void *context, const char *line)
@@ -85,7 +87,7 @@ ComparePace pace_now(Verify *verify, double row_bytes)
 {
     double rate = (double)brake_share(verify->brake);
     if (rate <= 0) {
-        double burst = BURST_BYTES / row_bytes;
+        double burst = YIELD_BYTES / row_bytes;
         return clients_are_busy(&verify->clients)
                    ? (ComparePace){.rows = burst > 1 ? burst : 1, .yields = true}
                    : (ComparePace){0};

@@ -92,6 +92,19 @@ static void a_pace_sleeps_between_bursts(void **state)
         "END) FROM ONLY \"s\".\"T\" AS t WHERE true");
 }
 
+static void who_yields_stays_away_for_as_long_as_it_woke_late(void **state)
+{
+    (void)state;
+    CompareSubject subject = plain;
+    subject.pace = (ComparePace){.rows = 500, .yields = true};
+    const CompareSubject *subjects[] = {&subject};
+    char *sql = query_totals(subjects, 1);
+    const char *nap = strstr(sql, "pg_catalog.pg_sleep('0.002'::pg_catalog.float8)");
+    assert_non_null(nap);
+    assert_non_null(strstr(nap, "OPERATOR(pg_catalog.*) '30'::pg_catalog.float8"));
+    free(sql);
+}
+
 static void other_encodings_are_hashed_as_utf8(void **state)
 {
     (void)state;
@@ -174,6 +187,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_is_hashed_as_it_is_sent),
         cmocka_unit_test(many_tables_are_one_query),
         cmocka_unit_test(a_pace_sleeps_between_bursts),
+        cmocka_unit_test(who_yields_stays_away_for_as_long_as_it_woke_late),
         cmocka_unit_test(other_encodings_are_hashed_as_utf8),
         cmocka_unit_test(ranges_conditions_and_samples_restrict),
         cmocka_unit_test(buckets_are_of_the_key_alone),
