@@ -66,7 +66,7 @@ int probe_drift(CheckContext *context, json_t *findings, Error *error)
     }
     if (find_marked(context, findings, error) != 0 ||
         drift_find(context->source, context->target, context->settings->migration, DRIFT_OF_WHAT_TRAVELS,
-                   &differences, error) != 0) {
+                   NULL, &differences, error) != 0) {
         return -1;
     }
     int status = 0;

@@ -164,6 +164,7 @@ static int describe(ComparePair *pair, Forms *forms, const ChunkShape *shapes, C
     free(names);
     for (int i = 0; status == 0 && i < count; i++) {
         take_shape(&(*out)[i], shapes != NULL ? &shapes[i] : NULL, pair->careful);
+        pair_add_table(pair, (*out)[i].subject.partitioned, (*out)[i].subject.column_count);
         if ((*out)[i].problem != NULL) {
             note_problem(&tables[i], (*out)[i].problem);
             tables[i].unreadable = (*out)[i].gone;

@@ -147,6 +147,16 @@ static bool is_late(const CompareOptions *options)
     return options->deadline > 0 && clock_seconds() >= options->deadline;
 }
 
+/* The guard reads few tables, and no other session could: it stays. */
+static int renew(const CompareOptions *options, ComparePair *pair, Error *error)
+{
+    if (pair->guarded || !pair_is_full(pair)) {
+        return 0;
+    }
+    pair_close(pair);
+    return pair_open(options, NULL, pair, error);
+}
+
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
 static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
 {
@@ -166,6 +176,12 @@ static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
             table->late = false;
         } else if (!is_late(crew->options) && give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
+        }
+        if (renew(crew->options, &pair, &error) != 0) {
+            if (!is_late(crew->options)) {
+                fail(crew, &error);
+            }
+            break;
         }
     }
     forms_free(forms);

@@ -64,6 +64,23 @@ void pair_close(ComparePair *pair)
     *pair = (ComparePair){0};
 }
 
+/*
+ * 7 kB for a table of three columns with its key and some 200 bytes for each further one (11.22 and 14.23): at most 20 MB.
+ */
+#define TABLE_COLUMNS 10 /* a table is as much as so many columns */
+#define MOST_COLUMNS 25000
+
+/* There may be thousands below one. */
+void pair_add_table(ComparePair *pair, bool with_those_below, size_t columns)
+{
+    pair->known += with_those_below ? MOST_COLUMNS : TABLE_COLUMNS + columns;
+}
+
+bool pair_is_full(const ComparePair *pair)
+{
+    return pair->known >= MOST_COLUMNS;
+}
+
 int pair_begin(ComparePair *pair, Error *error)
 {
     return exported_adopt(pair->source, pair->source_snapshot, error) == 0

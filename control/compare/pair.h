@@ -13,6 +13,7 @@ typedef struct ComparePair {
     const char *target_snapshot;
     bool guarded;    /* target is a guard: its transaction is open already, and stays so */
     bool careful;    /* the table at hand is read a second time: see chunk.h */
+    size_t known;    /* what its servers keep of the tables that it has read: see pair_is_full */
     double deadline; /* as in CompareOptions */
     bool (*stop)(void);
     /* Says, for people, who keeps the comparison waiting for very long; NULL: nobody wants to know. */
@@ -30,6 +31,14 @@ int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, QueryLim
  */
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error) MUST_CHECK;
 void pair_close(ComparePair *pair);
+
+/*
+ * A server's process keeps what it has looked up of each table until its session ends: its relation, those of its indexes, and
+ * rows of catalogs for its columns (relcache, catcache; all majors). So a session is for so many tables; then, between
+ * transactions, others take over, under the same snapshots if these are still exported.
+ */
+void pair_add_table(ComparePair *pair, bool with_those_below, size_t columns);
+bool pair_is_full(const ComparePair *pair);
 
 /*
  * Begins and ends the transactions, read-only under the snapshots, that all queries run in. One per table, so that no

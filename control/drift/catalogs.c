@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "queries.h"
 #include "query.h"
 #include "text.h"
 
 #define LIMIT_MS (30 * 60 * 1000)
+#define SLICE 25000 /* relations: with their constraints, some 40 MB of a server's process */
 
 enum { SOURCE, TARGET, SIDES };
 
@@ -22,6 +24,7 @@ typedef struct Comparison {
     Database *sides[SIDES];
     CatalogOptions options;
     bool one_encoding;
+    int slices; /* in which kinds of which there are very many objects are compared, by a hash of their names */
     CatalogDifferences *out;
     size_t capacity;
 } Comparison;
@@ -294,22 +297,31 @@ static void compare_objects(Comparison *comparison, const char *kind, bool parts
     free(missing.names);
 }
 
-static int compare_kind(Comparison *comparison, const CatalogQuery *kind, bool parts, Error *error)
+/* What stands behind a kind's query: of all its objects, or of one slice. */
+static void write_tail(const Comparison *comparison, int slice, int slices, Text *out)
+{
+    text_append(out, ") q (object, part, value)");
+    if (slices > 1) {
+        text_printf(out, " WHERE (hashtext(object COLLATE \"C\") & 2147483647) %% %d = %d", slices, slice);
+    }
+    text_append(out, comparison->one_encoding ? " GROUP BY object ORDER BY " IN_ORDER("object")
+                                              : " GROUP BY object ORDER BY " IN_ORDER_OF_UTF8("object"));
+}
+
+static int compare_slice(Comparison *comparison, const CatalogQuery *kind, bool parts, int slice, int slices,
+                         Error *error)
 {
     PGresult *rows[SIDES] = {NULL, NULL};
-    Text changed = {0}, hash = {0};
-    text_append(&hash,
-                comparison->one_encoding
-                    ? "SELECT object, md5(string_agg(concat(part, '=', value), chr(10) ORDER BY " IN_ORDER(
-                          "part") ")) FROM ("
-                    : "SELECT object, md5(convert_to(string_agg(concat(part, '=', value), chr(10) ORDER "
-                      "BY " IN_ORDER_OF_UTF8("part") "), 'UTF8')) FROM (");
+    Text changed = {0}, tail = {0};
+    write_tail(comparison, slice, slices, &tail);
     int status =
-        ask_both(comparison, kind, hash.data,
+        ask_both(comparison, kind,
                  comparison->one_encoding
-                     ? ") q (object, part, value) GROUP BY object ORDER BY " IN_ORDER("object")
-                     : ") q (object, part, value) GROUP BY object ORDER BY " IN_ORDER_OF_UTF8("object"),
-                 NULL, rows, error);
+                     ? "SELECT object, md5(string_agg(concat(part, '=', value), chr(10) ORDER BY " IN_ORDER(
+                           "part") ")) FROM ("
+                     : "SELECT object, md5(convert_to(string_agg(concat(part, '=', value), chr(10) ORDER "
+                       "BY " IN_ORDER_OF_UTF8("part") "), 'UTF8')) FROM (",
+                 tail.data, NULL, rows, error);
     if (status == 0) {
         compare_objects(comparison, kind->kind, parts, rows, &changed);
     }
@@ -319,8 +331,52 @@ static int compare_kind(Comparison *comparison, const CatalogQuery *kind, bool p
         status = compare_changed(comparison, kind, &changed, error);
     }
     text_free(&changed);
-    text_free(&hash);
+    text_free(&tail);
     return status;
+}
+
+static int renew(Comparison *comparison, Error *error)
+{
+    const CatalogSessions *sessions = comparison->options.sessions;
+    return sessions->renew(sessions->context, &comparison->sides[SOURCE], &comparison->sides[TARGET], error);
+}
+
+static int compare_kind(Comparison *comparison, const CatalogQuery *kind, bool parts, Error *error)
+{
+    static const char *const many[] = {"table", "index", "constraint"};
+    int slices = 1;
+    for (size_t i = 0; !parts && i < sizeof many / sizeof *many; i++) {
+        slices = strcmp(kind->kind, many[i]) == 0 ? comparison->slices : slices;
+    }
+    for (int slice = 0; slice < slices; slice++) {
+        if ((slices > 1 && renew(comparison, error) != 0) ||
+            compare_slice(comparison, kind, parts, slice, slices, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Where names have other bytes on either side, so have their hashes. */
+static int choose_slices(Comparison *comparison, Error *error)
+{
+    char *count = NULL;
+    comparison->slices = 1;
+    if (comparison->options.sessions == NULL) {
+        return 0;
+    }
+    if (renew(comparison, error) != 0 ||
+        database_value(comparison->sides[SOURCE], &count, error,
+                       "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'i', 'I')"
+                       " AND relnamespace <> 'pg_toast'::regnamespace",
+                       0) != 0) {
+        return -1;
+    }
+    if (comparison->one_encoding && count != NULL) {
+        comparison->slices = 1 + number_int(count) / SLICE;
+    }
+    free(count);
+    return 0;
 }
 
 static bool same_encoding(Database *one, Database *other)
@@ -357,7 +413,8 @@ int catalog_compare(Database *source, Database *target, const CatalogOptions *op
     int here = database_version(source), there = database_version(target);
     comparison.options.secrets = is_superuser(source) && is_superuser(target);
     comparison.options.oldest = here < there ? here : there;
-    int status = compare_kinds(&comparison, &catalog_queries, error) == 0 &&
+    int status = choose_slices(&comparison, error) == 0 &&
+                         compare_kinds(&comparison, &catalog_queries, error) == 0 &&
                          compare_kinds(&comparison, &catalog_part_queries, error) == 0
                      ? compare_kinds(&comparison, &catalog_other_queries, error)
                      : -1;

@@ -19,9 +19,20 @@
 #include "database.h"
 #include "error.h"
 
+/*
+ * Sessions for a comparison of very many objects: a server's process keeps what pg_get_indexdef and its like look up until its session
+ * ends (catcache, all majors), so others take over after so many.
+ */
+typedef struct CatalogSessions {
+    /* Opens both; it closes those that it has opened before. */
+    int (*renew)(void *context, Database **source, Database **target, Error *error);
+    void *context;
+} CatalogSessions;
+
 typedef struct CatalogOptions {
-    bool owners; /* who owns an object, and ... */
-    bool grants; /* ... who may do what with it, are looked at */
+    bool owners;                     /* who owns an object, and ... */
+    bool grants;                     /* ... who may do what with it, are looked at */
+    const CatalogSessions *sessions; /* NULL: those that are given serve for all */
     /* Set by catalog_compare: both sides show what only superusers see; and the version of the older one. */
     bool secrets;
     int oldest;

@@ -164,7 +164,7 @@ static bool travels(const CatalogDifference *difference, void *context)
 }
 
 int drift_find(Database *source, Database *target, const char *migration, DriftExtent extent,
-               CatalogDifferences *out, Error *error)
+               const CatalogSessions *sessions, CatalogDifferences *out, Error *error)
 {
     PGresult *row = NULL;
     *out = (CatalogDifferences){0};
@@ -173,7 +173,8 @@ int drift_find(Database *source, Database *target, const char *migration, DriftE
         return -1;
     }
     const CatalogOptions options = {.owners = PQntuples(row) == 0 || PQgetvalue(row, 0, 0)[0] == 't',
-                                    .grants = PQntuples(row) == 0 || PQgetvalue(row, 0, 1)[0] == 't'};
+                                    .grants = PQntuples(row) == 0 || PQgetvalue(row, 0, 1)[0] == 't',
+                                    .sessions = sessions};
     PQclear(row);
     if (catalog_compare(source, target, &options, out, error) != 0) {
         return -1;

@@ -13,9 +13,9 @@
  */
 typedef enum DriftExtent { DRIFT_OF_WHAT_TRAVELS, DRIFT_OF_ALL } DriftExtent;
 
-/* The caller frees *out with catalog_differences_free. */
+/* sessions as in CatalogOptions; target has the state. The caller frees *out with catalog_differences_free. */
 int drift_find(Database *source, Database *target, const char *migration, DriftExtent extent,
-               CatalogDifferences *out, Error *error) MUST_CHECK;
+               const CatalogSessions *sessions, CatalogDifferences *out, Error *error) MUST_CHECK;
 
 /* "table shop.orders: column price is numeric(10,2) at the source, numeric(10,1) on the target", behind what is in out. */
 void drift_describe(const CatalogDifference *difference, Text *out);

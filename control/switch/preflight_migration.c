@@ -75,7 +75,7 @@ static int name_drift(Cutover *cutover, Error *error)
     CatalogDifferences differences;
     bool back = cutover->road == &road_rollback;
     DriftTruth truth = back ? TRUTH_ON_TARGET : TRUTH_AT_SOURCE;
-    if (drift_find(cutover->source, cutover->target, cutover->migration.name, DRIFT_OF_WHAT_TRAVELS,
+    if (drift_find(cutover->source, cutover->target, cutover->migration.name, DRIFT_OF_WHAT_TRAVELS, NULL,
                    &differences, error) != 0) {
         return -1;
     }

@@ -143,6 +143,7 @@ int verify_open_pair(Verify *verify, ComparePair *pair, Error *error)
 {
     const Settings *settings = verify->settings;
     const QueryLimits limits = {.stop = interrupted};
+    pair_close(pair);
     pair->stop = interrupted;
     pair->say = verify_say;
     pair->context = verify;

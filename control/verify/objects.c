@@ -19,14 +19,42 @@ static int forget(Verify *verify, Error *error)
                             1, verify->pass.id);
 }
 
+typedef struct Sessions {
+    const Settings *settings;
+    Database *source, *target;
+} Sessions;
+
+static void close_sessions(Sessions *sessions)
+{
+    database_close(sessions->source);
+    database_close(sessions->target);
+    sessions->source = sessions->target = NULL;
+}
+
+static int renew(void *context, Database **source, Database **target, Error *error)
+{
+    Sessions *sessions = context;
+    close_sessions(sessions);
+    if (verify_connect(sessions->settings, DATABASE_SOURCE, "verify", &sessions->source, error) != 0 ||
+        verify_connect(sessions->settings, DATABASE_TARGET, "verify", &sessions->target, error) != 0) {
+        return -1;
+    }
+    *source = sessions->source;
+    *target = sessions->target;
+    return 0;
+}
+
 static int compare_definitions(Verify *verify, Error *error)
 {
     CatalogDifferences differences;
-    if (drift_find(verify->source, verify->target, verify->settings->migration, DRIFT_OF_ALL, &differences,
-                   error) != 0) {
+    Sessions sessions = {.settings = verify->settings};
+    const CatalogSessions renewed = {.renew = renew, .context = &sessions};
+    int status = drift_find(verify->source, verify->target, verify->settings->migration, DRIFT_OF_ALL,
+                            &renewed, &differences, error);
+    close_sessions(&sessions);
+    if (status != 0) {
         return -1;
     }
-    int status = 0;
     for (size_t i = 0; status == 0 && i < differences.count; i++) {
         const CatalogDifference *one = &differences.list[i];
         Text object = {0};

@@ -12,9 +12,15 @@
 #include "pass_forget.h"
 #include "text.h"
 
-/* Below this tables are compared together, so many at a time. */
+/*
+ * Below this tables are compared together, 200 at a time: fewer where they have many columns, each of which a query over them
+ * names, or many indexes, each of which a session locks with its table. 600 locks: a server has room for some 7,000 by default
+ * (max_locks_per_transaction * (max_connections + …), all majors), and whoever finds none left has an error.
+ */
 #define SMALL_BYTES "262144"
-#define SMALL_TOGETHER "200"
+#define WEIGHT_TOGETHER "6000"
+#define LEAST_WEIGHT "30"
+#define LOCK_WEIGHT "10"
 
 /* Of a table that had none when it was copied. */
 #define ROW_BYTES "100"
@@ -27,26 +33,33 @@
  * the first of them, whichever was asked for. There may be thousands of each: they are not looked for one by one.
  */
 #define CHOSEN(match)                                                                                        \
-    "WITH wanted AS MATERIALIZED (SELECT r.id, r.source_bytes, r.part_cuts, r.route_schema, r.route_table"   \
+    "WITH wanted AS MATERIALIZED (SELECT r.id, r.route_schema, r.route_table"                                \
     "   FROM penstock.relation r WHERE r.migration = $1" match "),"                                          \
-    " chosen AS MATERIALIZED (SELECT id, source_bytes, part_cuts FROM wanted WHERE route_table IS NULL"      \
-    "   UNION ALL SELECT f.id, f.source_bytes, f.part_cuts FROM penstock.relation f WHERE f.id IN"           \
-    "     (SELECT min(o.id) FROM penstock.relation o WHERE o.migration = $1"                                 \
+    " chosen AS MATERIALIZED (SELECT id FROM wanted WHERE route_table IS NULL"                               \
+    "   UNION ALL SELECT min(o.id) FROM penstock.relation o WHERE o.migration = $1"                          \
     "         AND (o.route_schema, o.route_table) IN (SELECT route_schema, route_table FROM wanted)"         \
-    "       GROUP BY o.route_schema, o.route_table))"
+    "       GROUP BY o.route_schema, o.route_table),"
 
 static const char jobs_sql[] =
+    " indexes AS MATERIALIZED (SELECT n.nspname, c.relname, count(*) AS count FROM pg_catalog.pg_index i"
+    "   JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
+    "   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace GROUP BY 1, 2),"
+    " pieces AS (SELECT r.id, r.part_cuts, r.source_bytes AS bytes,"
+    "     greatest(cardinality(r.source_columns), (1 + coalesce(i.count, 0)) * " LOCK_WEIGHT ", " LEAST_WEIGHT
+    ") AS weight"
+    "   FROM chosen JOIN penstock.relation r USING (id) LEFT JOIN indexes i"
+    "     ON i.nspname = r.schema_name COLLATE \"C\" AND i.relname = r.table_name COLLATE \"C\")"
     " INSERT INTO penstock.verify_job (pass, number, relations, first_key, last_key, source_bytes)"
     " SELECT $2::int8, row_number() OVER (ORDER BY sum(bytes) DESC, min(id), part),"
     "        array_agg(id ORDER BY id), first_key, last_key, sum(bytes)"
-    "   FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / " SMALL_TOGETHER " AS set,"
-    "                0 AS part, NULL::text AS first_key, NULL::text AS last_key, source_bytes AS bytes"
-    "           FROM chosen WHERE part_cuts IS NULL AND source_bytes < " SMALL_BYTES
-    "         UNION ALL SELECT id, -id, 0, NULL, NULL, source_bytes"
-    "           FROM chosen WHERE part_cuts IS NULL AND source_bytes >= " SMALL_BYTES
-    "         UNION ALL SELECT id, -id, n - 1, part_cuts[n - 1], part_cuts[n], source_bytes / "
+    "   FROM (SELECT id, (sum(weight) OVER (ORDER BY id))::int8 / " WEIGHT_TOGETHER " AS set,"
+    "                0 AS part, NULL::text AS first_key, NULL::text AS last_key, bytes"
+    "           FROM pieces WHERE part_cuts IS NULL AND bytes < " SMALL_BYTES
+    "         UNION ALL SELECT id, -id, 0, NULL, NULL, bytes"
+    "           FROM pieces WHERE part_cuts IS NULL AND bytes >= " SMALL_BYTES
+    "         UNION ALL SELECT id, -id, n - 1, part_cuts[n - 1], part_cuts[n], bytes / "
     "(cardinality(part_cuts) + 1)"
-    "           FROM chosen, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT "
+    "           FROM pieces, generate_series(1, cardinality(part_cuts) + 1) AS n WHERE part_cuts IS NOT "
     "NULL) p"
     "  GROUP BY set, part, first_key, last_key";
 

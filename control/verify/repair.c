@@ -75,11 +75,17 @@ static int open_all(Repair *repair, Error *error)
                             "SET session_replication_role = replica; SET synchronous_commit = on", 0);
 }
 
-static void close_all(Repair *repair)
+static void close_sessions(Repair *repair)
 {
     pair_close(&repair->pair);
     database_close(repair->source);
     database_close(repair->target);
+    repair->source = repair->target = NULL;
+}
+
+static void close_all(Repair *repair)
+{
+    close_sessions(repair);
     forms_free(repair->forms);
     free(repair->done);
 }
@@ -306,6 +312,12 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
 static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *error)
 {
     bool again = true;
+    if (pair_is_full(&repair->pair)) {
+        close_sessions(repair);
+        if (open_all(repair, error) != 0) {
+            return -1;
+        }
+    }
     repair->done_count = 0;
     repair->whole_done = repair->wide = false;
     for (int round = 0; again; round++) {

@@ -15,6 +15,7 @@
 #include "text.h"
 
 #define BATCH 400
+#define SEQUENCE_COLUMNS 3
 
 typedef struct Position {
     long long value;
@@ -130,16 +131,20 @@ static int judge(Verify *verify, const PGresult *names, int first, const PGresul
     return status;
 }
 
-static int verify_batch(Verify *verify, const PGresult *names, int first, int last, Error *error)
+static int verify_batch(Verify *verify, ComparePair *pair, const PGresult *names, int first, int last,
+                        Error *error)
 {
     PGresult *known = NULL, *source = NULL, *target = NULL;
     int status = read_known(verify, names, first, last, &known, error);
     if (status == 0 && PQntuples(known) > 0) {
         /* The target first: what moved at the source meanwhile makes no difference then. */
-        status = read_positions(verify->target, names, first, known, &target, error) == 0 &&
-                         read_positions(verify->source, names, first, known, &source, error) == 0
+        status = read_positions(pair->target, names, first, known, &target, error) == 0 &&
+                         read_positions(pair->source, names, first, known, &source, error) == 0
                      ? judge(verify, names, first, known, source, target, error)
                      : -1;
+    }
+    for (int i = 0; status == 0 && i < PQntuples(known); i++) {
+        pair_add_table(pair, false, SEQUENCE_COLUMNS);
     }
     PQclear(known);
     PQclear(source);
@@ -153,10 +158,15 @@ int sequences_verify(Verify *verify, Error *error)
     if (sequences_list(verify->source, &names, error) != 0) {
         return -1;
     }
+    ComparePair pair = {0};
     int status = 0, total = PQntuples(names);
     for (int first = 0; status == 0 && first < total; first += BATCH) {
-        status = verify_batch(verify, names, first, first + BATCH < total ? first + BATCH : total, error);
+        int last = first + BATCH < total ? first + BATCH : total;
+        status = (first > 0 && !pair_is_full(&pair)) || verify_open_pair(verify, &pair, error) == 0
+                     ? verify_batch(verify, &pair, names, first, last, error)
+                     : -1;
     }
+    pair_close(&pair);
     PQclear(names);
     return status == 0 ? 0 : error_context(error, "comparing sequences");
 }

@@ -31,7 +31,7 @@ int view_gather_schema(const ViewSession *session, json_t *document, Error *erro
     }
     if (left_behind_hide_known(session->source, session->target, session->settings->migration, error) != 0 ||
         drift_find(session->source, session->target, session->settings->migration, DRIFT_OF_WHAT_TRAVELS,
-                   &differences, error) != 0) {
+                   NULL, &differences, error) != 0) {
         return -1;
     }
     json_t *list = json_array();
