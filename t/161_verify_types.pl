@@ -109,7 +109,8 @@ SELECT setval('counter', 41);
 CREATE SEQUENCE never;
 SQL
 $source->sql('postgres', q{SELECT lo_from_bytea(50000 + i, decode(repeat(md5(i::text), 1000), 'hex')) FROM generate_series(1, 5) AS i;
-    SELECT lo_put(50005, 100000, 'behind a hole')});
+    SELECT lo_put(50005, 100000, 'behind a hole'); SELECT lo_create(60000 + i) FROM generate_series(1, 40) AS i;
+    GRANT SELECT ON LARGE OBJECT 50003 TO reader; COMMENT ON LARGE OBJECT 50001 IS 'first'; COMMENT ON LARGE OBJECT 50003 IS 'third'});
 
 $target->sql('postgres', 'CREATE ROLE reader');
 my $migration = migration($source, $target);
@@ -166,6 +167,13 @@ my @planted = (
         'DELETE FROM "No Columns" WHERE ctid = (SELECT max(ctid) FROM "No Columns")' ],
     [ 'one byte of a large object', q{SELECT lo_put(50002, 9000, '\x99')}, 'large object 50002',
         q{SELECT lo_put(50002, 9000, substr(decode(repeat(md5('2'), 1000), 'hex'), 9001, 1))} ],
+    [ 'a large object that is gone', 'SELECT lo_unlink(60007)', 'large object 60007', 'SELECT lo_create(60007)' ],
+    [ 'a lost grant on a large object', 'REVOKE SELECT ON LARGE OBJECT 50003 FROM reader', 'large object 50003, grants',
+        'GRANT SELECT ON LARGE OBJECT 50003 TO reader' ],
+    [ 'another owner of a large object', 'ALTER LARGE OBJECT 50004 OWNER TO reader', "large object 50004, grants\nlarge object 50004, owner",
+        'ALTER LARGE OBJECT 50004 OWNER TO CURRENT_USER' ],
+    [ 'another comment on a large object', q{COMMENT ON LARGE OBJECT 50001 IS 'another'}, 'large object 50001, comment',
+        q{COMMENT ON LARGE OBJECT 50001 IS 'first'} ],
     [ 'a sequence behind', q{SELECT setval('counter', 40)}, 'sequence public.counter', q{SELECT setval('counter', 41)} ],
     [ 'a sequence ahead', q{SELECT nextval('never')}, 'sequence public.never', q{SELECT setval('never', 1, false)} ],
 );
@@ -235,6 +243,15 @@ subtest 'a sequence that the source has moved on waits for the switch' => sub {
     $target->sql('postgres', q{ALTER SEQUENCE counter RESTART WITH 7});
     is(join(' ', grep { $_->{kind} eq 'sequence' } @{verify(1)->{objects}}), '', 'nor is one that was restarted, as TRUNCATE in the stream does');
     $target->sql('postgres', q{SELECT setval('counter', 41)});
+};
+
+subtest 'large objects that the source has changed since wait for the switch' => sub {
+    my $large = sub { return join(' ', map { $_->{object} . (defined $_->{part} ? ", $_->{part}" : '') } grep { $_->{kind} eq 'large object' } @{verify(1)->{objects}}) };
+    $source->sql('postgres', q{SELECT lo_put(60000 + i, 0, '\x01') FROM generate_series(1, 39) AS i; GRANT UPDATE ON LARGE OBJECT 50002 TO reader;
+        COMMENT ON LARGE OBJECT 50001 IS 'said since'; COMMENT ON LARGE OBJECT 50003 IS NULL});
+    is($large->(), '', 'which is no difference');
+    $target->sql('postgres', q{SELECT lo_put(60040, 0, '\x02'); SELECT lo_put(50001, 0, '\x02')});
+    is($large->(), '50001 60040', 'but hides none, however many these are');
 };
 
 subtest 'a sample' => sub {

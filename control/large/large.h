@@ -56,9 +56,14 @@ typedef struct LargeLook {
 /* What large_bring would bring; changes nothing. */
 int large_look(Database *from, const char *since, LargeLook *out, Error *error) MUST_CHECK;
 
-/* Of the objects in the array literal oids, those that large_bring would bring again: a row each. The caller frees *out. */
+/*
+ * Of the objects in the array literal oids, those that large_bring would bring again; and those whose comments are others since. A row
+ * each, by OID. The caller frees *out.
+ */
 int large_changed(Database *from, const char *since, const char *oids, PGresult **out,
                   Error *error) MUST_CHECK;
+int large_comments_changed(Database *from, const char *since, const char *oids, PGresult **out,
+                           Error *error) MUST_CHECK;
 
 /* The since of this moment. */
 int large_now(Database *database, char out[24], Error *error) MUST_CHECK;

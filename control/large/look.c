@@ -51,8 +51,19 @@ int large_changed(Database *from, const char *since, const char *oids, PGresult 
     return database_query(from, out, error,
                           "SELECT loid::int8 FROM pg_largeobject WHERE loid = ANY ($2::oid[]) AND " CHANGED(
                               "$1") " UNION SELECT oid::int8 FROM pg_largeobject_metadata"
-                                    " WHERE oid = ANY ($2::oid[]) AND " CHANGED("$1"),
+                                    " WHERE oid = ANY ($2::oid[]) AND " CHANGED("$1") " ORDER BY 1",
                           2, since, oids) == 0
                ? 0
                : error_context(error, "looking for large objects that have changed");
+}
+
+int large_comments_changed(Database *from, const char *since, const char *oids, PGresult **out, Error *error)
+{
+    return database_query(
+               from, out, error,
+               "SELECT objoid::int8 FROM pg_description WHERE classoid = 'pg_largeobject'::regclass"
+               " AND objoid = ANY ($2::oid[]) AND " CHANGED("$1") " ORDER BY 1",
+               2, since, oids) == 0
+               ? 0
+               : error_context(error, "looking for comments of large objects that have changed");
 }
