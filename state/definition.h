@@ -4,7 +4,7 @@
  * column. And a column that gets another type has other values in every row, of which nothing is in the stream.
  *
  *     penstock copy   state_columns_sql at the source ──► penstock.relation.source_oid, source_columns
- *     the applier     definitions_compare, once for each version of a table that it meets ──► definitions_add for new columns
+ *     the applier     DEFINITION_COMPARED_SQL, once for each version of a table that it meets ──► definitions_add for new columns
  */
 #pragma once
 
@@ -65,14 +65,22 @@ void definition_add_column(Text *columns, uint32_t number, uint32_t type, int32_
     "split_part(c, ':', 3)::int4 AS typmod, substring(c FROM '^[0-9]+:[0-9]+:-?[0-9]+:(.*)$') AS name "      \
     "FROM unnest(" columns ") AS c)"
 
-/* Fills found, one for each. The caller clears them, also after an error. */
-int definitions_compare(Database *target, const char *migration, const Definition *now, size_t count,
-                        DefinitionFound *found, Error *error) MUST_CHECK;
+/*
+ * SQL for two columns of a select list, "changed" and "news", as in DefinitionFound: known, of one that was copied, against now. The parts of columns are looked at only where
+ * they are not the very same: nearly nowhere, and it costs more than all the rest.
+ */
+#define DEFINITION_COMPARED_SQL(known, now)                                                                  \
+    "CASE WHEN " known " IS DISTINCT FROM " now " THEN " STATE_CHANGED_COLUMN_SQL(                           \
+        known,                                                                                               \
+        now) " END AS changed, CASE WHEN " known " IS DISTINCT FROM " now                                    \
+             " THEN EXISTS (SELECT FROM " STATE_COLUMNS_PARTS(now) " n WHERE n.name NOT IN (SELECT name "    \
+                                                                   "FROM " STATE_COLUMNS_PARTS(              \
+                                                                       known) " b)) ELSE false END AS news "
+
 void definitions_clear(DefinitionFound *found, size_t count);
 
-/* Remembers the columns that found says are news. */
-int definitions_add(Database *target, const Definition *now, const DefinitionFound *found, size_t count,
-                    Error *error) MUST_CHECK;
+/* Remembers columns that are new: of each table, by penstock.relation.id, its columns as they are now; two array literals. */
+int definitions_add(Database *target, const char *ids, const char *columns, Error *error) MUST_CHECK;
 
 /*
  * The table of that name has to be copied again, since the source has another one of that name, or in that state, from

@@ -115,4 +115,8 @@ like($plan, qr/Index Scan (?:using|on) pg_index_indrelid_index/, 'indexes of a t
 like($plan, qr/Index (?:Only )?Scan using pg_class_relname_nsp_index on pg_class/, 'tables by name');
 like($plan, qr/Index (?:Only )?Scan using \w+ on relation/, 'and the migration\'s own note of them');
 unlike($plan, qr/Seq Scan/, 'nothing is read whole');
+
+# One way to the target and back for a set of tables: what they are there, whether they are the ones that were copied, and from when.
+my %asked = map { $_ => 1 } substr(slurp_file($target->logfile), $before) =~ /Query Text: (SELECT [^\n]* FROM unnest\(\$\d[^\n]*)/g;
+is(scalar(keys %asked), 1, 'one question says all of a set of tables') or diag(join("\n", keys %asked));
 done_testing();

@@ -1,6 +1,6 @@
 #include "identity.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 void identity_columns(const SourceRelation *source, Text *out)
 {
@@ -19,30 +19,29 @@ static Definition definition_of(const SourceRelation *source, Text *columns)
         .schema = source->schema, .table = source->name, .oid = source->id, .columns = columns->data};
 }
 
-int identity_look(Database *target, const char *migration, const SourceRelation *const *sources, size_t count,
-                  DefinitionFound *found, Error *error)
+int identity_remember(Database *target, const SourceRelation *const *sources,
+                      const DefinitionFound *const *found, size_t count, Error *error)
 {
-    Definition *now = calloc(count + 1, sizeof *now);
-    Text *columns = calloc(count + 1, sizeof *columns);
-    if (now == NULL || columns == NULL) {
-        abort();
-    }
+    Text ids = {0}, columns = {0};
+    size_t news = 0;
     for (size_t i = 0; i < count; i++) {
-        now[i] = definition_of(sources[i], &columns[i]);
+        if (found[i]->news && !found[i]->other_table && found[i]->changed == NULL) {
+            Text one = {0};
+            char id[24];
+            snprintf(id, sizeof id, "%lld", (long long)found[i]->number);
+            identity_columns(sources[i], &one);
+            text_array_add(&ids, id);
+            text_array_add(&columns, one.data);
+            text_free(&one);
+            news++;
+        }
     }
-    int status = definitions_compare(target, migration, now, count, found, error);
-    for (size_t i = 0; status == 0 && i < count; i++) {
-        found[i].news = found[i].news && !found[i].other_table && found[i].changed == NULL;
-    }
-    if (status == 0) {
-        status = definitions_add(target, now, found, count, error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        text_free(&columns[i]);
-    }
-    free(columns);
-    free(now);
-    return status;
+    text_array_end(&ids);
+    text_array_end(&columns);
+    int status = news == 0 ? 0 : definitions_add(target, ids.data, columns.data, error);
+    text_free(&ids);
+    text_free(&columns);
+    return status == 0 ? 0 : error_context(error, "remembering new columns of %zu tables", news);
 }
 
 static int say_how_to_go_on(Error *error)

@@ -11,9 +11,12 @@
 /* Its columns as penstock.relation.source_columns has them, an array literal. The caller frees *out. */
 void identity_columns(const SourceRelation *source, Text *out);
 
-/* Asks for all of them at a time. The caller clears found with definitions_clear, also after an error. */
-int identity_look(Database *target, const char *migration, const SourceRelation *const *sources, size_t count,
-                  DefinitionFound *found, Error *error) MUST_CHECK;
+/*
+ * Notes columns that were not there when the table was copied, of tables that are the ones that were copied. found: how each of
+ * sources stands to those (lookup.h).
+ */
+int identity_remember(Database *target, const SourceRelation *const *sources,
+                      const DefinitionFound *const *found, size_t count, Error *error) MUST_CHECK;
 
 /* ERROR_CONFLICT, with what to do, when it is not: its changes must not get to the rows that are there. */
 int identity_check(const SourceRelation *source, const DefinitionFound *found, Error *error) MUST_CHECK;

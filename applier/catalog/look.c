@@ -59,8 +59,9 @@ static bool is_unknown(const SourceRelation *source, const FoundTable *table)
 
 /* What does not fit is the answer; an error is everything else. */
 static int answer_one(Database *target, Types *types, const LossyTables *lossy, const FoundTable *table,
-                      const DefinitionFound *identity, bool settle, Answer *answer, Error *error)
+                      bool settle, Answer *answer, Error *error)
 {
+    const DefinitionFound *identity = &table->identity;
     answer->unknown = is_unknown(answer->source, table);
     answer->copy_lsn = identity->copy_lsn;
     if (!answer->unknown && (!table->listed || table->recopy)) {
@@ -106,7 +107,17 @@ static int remember_classes(Database *target, const Answer *answers, const Found
     return news == 0 ? 0 : state_set_classes(target, classes, news, error);
 }
 
-/* Which changes the copied rows of the tables have already. */
+static int remember_columns(Database *target, const SourceRelation *const *sources, const FoundTable *tables,
+                            size_t count, Error *error)
+{
+    const DefinitionFound *found[LOOKUP_RELATIONS];
+    for (size_t i = 0; i < count; i++) {
+        found[i] = &tables[i].identity;
+    }
+    return identity_remember(target, sources, found, count, error);
+}
+
+/* Which changes the copied rows of the tables have already: of those in parts the target is asked. */
 static int look_at_origins(Database *target, Answer *answers, const FoundTable *tables, size_t count,
                            Error *error)
 {
@@ -114,7 +125,14 @@ static int look_at_origins(Database *target, Answer *answers, const FoundTable *
     const char *columns[LOOKUP_RELATIONS];
     size_t asked = 0;
     for (size_t i = 0; i < count; i++) {
-        if (answers[i].relation != NULL && tables[i].has_origin) {
+        if (answers[i].relation == NULL || !tables[i].has_origin) {
+            continue;
+        }
+        if (tables[i].snapshot != NULL) {
+            if (origin_of_whole(answers[i].relation, tables[i].snapshot, error) != 0) {
+                return -1;
+            }
+        } else {
             columns[asked] = tables[i].part_column;
             relations[asked++] = answers[i].relation;
         }
@@ -128,13 +146,12 @@ static int look_at_set(Database *target, Types *types, const LossyTables *lossy,
                        Error *error)
 {
     FoundTable tables[LOOKUP_RELATIONS];
-    DefinitionFound identities[LOOKUP_RELATIONS] = {{0}};
     int status = lookup_tables(target, types, migration, sources, count, tables, error);
     if (status == 0) {
-        status = identity_look(target, migration, sources, count, identities, error);
+        status = remember_columns(target, sources, tables, count, error);
     }
     for (size_t i = 0; status == 0 && i < count; i++) {
-        status = answer_one(target, types, lossy, &tables[i], &identities[i], settle, &answers[i], error);
+        status = answer_one(target, types, lossy, &tables[i], settle, &answers[i], error);
     }
     if (status == 0) {
         status = look_at_origins(target, answers, tables, count, error);
@@ -145,7 +162,6 @@ static int look_at_set(Database *target, Types *types, const LossyTables *lossy,
     for (size_t i = 0; i < count; i++) {
         lookup_clear(&tables[i]);
     }
-    definitions_clear(identities, count);
     return status;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Looking at the target: what a set of the source's relations are there, and what has to be remembered of them. Blocks for
- * one query a set, two when something is new. Used by the resolver's thread.
+ * one query a set; for one more where it has tables that were copied in parts, types that are not known yet, or something new. Used by the resolver's thread.
  */
 #pragma once
 

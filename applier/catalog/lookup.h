@@ -4,6 +4,7 @@
 #pragma once
 
 #include "database.h"
+#include "definition.h"
 #include "relation.h"
 #include "types.h"
 
@@ -38,6 +39,9 @@ typedef struct FoundTable {
     bool copying;      /* the copy is at work: what is not copied yet will be */
     bool has_origin; /* it was copied under a snapshot that is known by what it sees, or is copied in parts */
     char *part_column; /* by which it is in parts, or NULL */
+    char *
+        snapshot; /* of one that was copied whole: the end and the text of what it was copied under; or NULL */
+    DefinitionFound identity; /* how it stands to the one that was copied */
     char *
         route_schema; /* the table that rows go through, which all of this is about; NULL: the one asked for */
     char *route_table;

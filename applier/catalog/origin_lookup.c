@@ -84,9 +84,22 @@ static void read_key(const char *hex, bool by_bytes, OriginPart *part)
     free(bytes);
 }
 
-static int read_part(const PGresult *rows, int row, bool by_bytes, OriginPart *part, Error *error)
+/* seen: NULL for one that is known by its end. */
+static int read_snapshot(const char *end_text, const char *seen, Snapshot *out, Error *error)
 {
     Lsn end;
+    if (!lsn_parse(end_text, &end)) {
+        return error_set(error, ERROR_STATE, "a snapshot that was copied from is not in penstock.snapshot");
+    }
+    if (seen == NULL) {
+        *out = snapshot_by_lsn(end);
+        return 0;
+    }
+    return snapshot_parse(seen, end, out, error);
+}
+
+static int read_part(const PGresult *rows, int row, bool by_bytes, OriginPart *part, Error *error)
+{
     *part = (OriginPart){.first_key = INT64_MIN,
                          .job = strtoll(PQgetvalue(rows, row, JOB), NULL, 10),
                          .copied = PQgetvalue(rows, row, COPIED)[0] == 't'};
@@ -96,14 +109,9 @@ static int read_part(const PGresult *rows, int row, bool by_bytes, OriginPart *p
     if (!part->copied) {
         return 0;
     }
-    if (!lsn_parse(PQgetvalue(rows, row, END), &end)) {
-        return error_set(error, ERROR_STATE, "a snapshot that was copied from is not in penstock.snapshot");
-    }
-    if (PQgetisnull(rows, row, SEEN)) {
-        part->snapshot = snapshot_by_lsn(end);
-        return 0;
-    }
-    return snapshot_parse(PQgetvalue(rows, row, SEEN), end, &part->snapshot, error);
+    return read_snapshot(PQgetvalue(rows, row, END),
+                         PQgetisnull(rows, row, SEEN) ? NULL : PQgetvalue(rows, row, SEEN), &part->snapshot,
+                         error);
 }
 
 /* Of the rows [first, last). */
@@ -173,6 +181,27 @@ static int take_origins(const PGresult *rows, ApplyRelation *const *relations, c
         }
     }
     return 0;
+}
+
+int origin_of_whole(ApplyRelation *relation, const char *snapshot, Error *error)
+{
+    Origin *origin = calloc(1, sizeof *origin);
+    if (origin == NULL || (origin->parts = calloc(1, sizeof *origin->parts)) == NULL) {
+        abort();
+    }
+    origin->count = 1;
+    origin->parts[0] = (OriginPart){.first_key = INT64_MIN, .copied = true};
+    relation->origin = origin;
+    size_t end_size = strcspn(snapshot, " ");
+    char *end = strndup(snapshot, end_size);
+    if (end == NULL) {
+        abort();
+    }
+    const char *seen = snapshot[end_size] != '\0' ? snapshot + end_size + 1 : "";
+    int status = read_snapshot(end, seen[0] != '\0' ? seen : NULL, &origin->parts[0].snapshot, error);
+    free(end);
+    relation->copy_lsn = origin->parts[0].snapshot.end;
+    return status == 0 ? 0 : error_context(error, "from what %s was copied", relation->qualified);
 }
 
 int origin_lookup(Database *target, ApplyRelation *const *relations, const char *const *columns, size_t count,

@@ -6,6 +6,9 @@
 #include "database.h"
 #include "relation.h"
 
+/* The same of a table that was copied whole, under one snapshot: its end and its text, with a space between. */
+int origin_of_whole(ApplyRelation *relation, const char *snapshot, Error *error) MUST_CHECK;
+
 /*
  * Fills origin and copy_lsn of relations, which are known by their number. columns: by which each is copied in parts, or
  * NULL.
