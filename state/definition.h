@@ -71,11 +71,10 @@ void definition_add_column(Text *columns, uint32_t number, uint32_t type, int32_
  */
 #define DEFINITION_COMPARED_SQL(known, now)                                                                  \
     "CASE WHEN " known " IS DISTINCT FROM " now " THEN " STATE_CHANGED_COLUMN_SQL(                           \
-        known,                                                                                               \
-        now) " END AS changed, CASE WHEN " known " IS DISTINCT FROM " now                                    \
-             " THEN EXISTS (SELECT FROM " STATE_COLUMNS_PARTS(now) " n WHERE n.name NOT IN (SELECT name "    \
-                                                                   "FROM " STATE_COLUMNS_PARTS(              \
-                                                                       known) " b)) ELSE false END AS news "
+        known, now) " END AS changed, CASE WHEN " known " IS DISTINCT FROM " now                             \
+                    " THEN EXISTS (SELECT FROM " STATE_COLUMNS_PARTS(                                        \
+                        now) " n WHERE n.name NOT IN (SELECT name "                                          \
+                             "FROM " STATE_COLUMNS_PARTS(known) " b)) ELSE false END AS news "
 
 void definitions_clear(DefinitionFound *found, size_t count);
 

@@ -119,4 +119,12 @@ unlike($plan, qr/Seq Scan/, 'nothing is read whole');
 # One way to the target and back for a set of tables: what they are there, whether they are the ones that were copied, and from when.
 my %asked = map { $_ => 1 } substr(slurp_file($target->logfile), $before) =~ /Query Text: (SELECT [^\n]* FROM unnest\(\$\d[^\n]*)/g;
 is(scalar(keys %asked), 1, 'one question says all of a set of tables') or diag(join("\n", keys %asked));
+
+# Whoever asked for a position does not wait for changes behind it to come and share a transaction.
+$source->sql('postgres', on_all(q{UPDATE t_# SET v = ''until''}));
+my $end = $source->sql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $began = time;
+$migration->ok('follow', '--', '--linger', 60000, '--until', $end);
+cmp_ok(time - $began, '<', 45, 'what is open is handed out when all up to --until has come');
+same_rows($source, $target, 'postgres', 'and is there');
 done_testing();

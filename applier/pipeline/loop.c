@@ -397,6 +397,14 @@ static void confirm(Pipeline *pipeline)
     }
 }
 
+/* Is what is open to be handed out as it is? When somebody waits for it, or nothing that is wanted comes behind it. */
+static bool hurries(Pipeline *pipeline)
+{
+    Lsn until = pipeline->applier->until;
+    bool all_came = until != LSN_INVALID && pipeline->intake.received >= until;
+    return awaited_hurries(&pipeline->awaited) || all_came || loop_memory_full(pipeline);
+}
+
 static void pump(Pipeline *pipeline)
 {
     if (pipeline->state == ENDED) {
@@ -408,7 +416,7 @@ static void pump(Pipeline *pipeline)
         take_steps(pipeline);
     }
     if (pipeline->state == STREAMING) {
-        outbox_hand_out(&pipeline->outbox, awaited_hurries(&pipeline->awaited) || loop_memory_full(pipeline));
+        outbox_hand_out(&pipeline->outbox, hurries(pipeline));
     }
     if (pipeline->state != ENDED) {
         confirm(pipeline);
