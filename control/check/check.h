@@ -22,6 +22,7 @@
 #include "tablespaces.h"
 #include "options.h"
 #include "schema.h"
+#include "tools.h"
 #include "trial.h"
 
 typedef enum CheckStatus {
@@ -54,6 +55,7 @@ typedef struct CheckRequest {
     int part_mb;   /* how large the copy's parts of tables will be; 0: as they are */
     TrialEnd **
         trial_end; /* where to leave the end of the schema's trial, for the caller to wait for; NULL: it is waited for */
+    Tools *tools; /* where to leave the pg_dump and pg_restore that were found; or NULL */
 } CheckRequest;
 
 /* In the place of a target database that is not there yet: another one of its server. */
@@ -73,6 +75,7 @@ typedef struct CheckContext {
     LeftBehind left;     /* what stays behind; hidden in source */
     bool same_database;  /* both lead to one database */
     TrialEnd *trial_end; /* NULL: there is no database of a trial */
+    Tools tools;         /* of check_tools */
     bool plugin_waited;  /* the plugin could be loaded, but not be asked for its version in time */
     size_t constraints_left, toast_left; /* what the probes of rows had no time or no right for */
 } CheckContext;
@@ -102,6 +105,9 @@ typedef struct CheckGroup {
 
 extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
     check_target_rows, check_both_rows, check_left_rows, check_data_rows;
+
+/* Finds pg_dump and pg_restore, once for a check: context->tools. Fails where there are none that fit the target. */
+int check_tools(CheckContext *context, Error *error) MUST_CHECK;
 
 /* The functions behind the rows that are no SQL: probes.c, plugin.c and money.c. */
 int probe_left_behind(CheckContext *context, json_t *findings, Error *error) MUST_CHECK;

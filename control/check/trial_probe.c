@@ -80,13 +80,13 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
         .source = context->source,
         .target = context->target,
         .left = &context->left,
+        .tools = &context->tools,
         .jobs = 1,
         .options = schema != NULL ? *schema : (SchemaOptions){.tablespaces = context->request->tablespaces},
         .refused = refused,
         .context = findings};
     const char *why_not = NULL;
     bool made = false;
-    Tools tools;
     Error no_tools;
     if (is_made(context, &made, error) != 0) {
         return -1;
@@ -97,7 +97,7 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
     if (context->request->no_trial || context->same_database) {
         return check_skip(error, "as --no-trial says");
     }
-    if (tools_find(database_version(context->target) / 10000, &tools, &no_tools) != 0) {
+    if (check_tools(context, &no_tools) != 0) {
         return check_skip(error, "there is no pg_dump that fits the target");
     }
     if (schema_trial(&road, &why_not, &context->trial_end, error) != 0) {

@@ -25,6 +25,7 @@
 #include "options.h"
 #include "schema.h"
 #include "state.h"
+#include "tools.h"
 #include "trial.h"
 
 #define MOST_PATTERNS 256
@@ -72,6 +73,7 @@ typedef struct Copy {
     struct Teller *teller; /* NULL before the first step; owned */
     Database *holder;      /* of the snapshot that the schema is dumped under, where DDL is captured */
     TrialEnd *trial_end;   /* of the check; NULL: there is none, or it was waited for */
+    Tools tools;           /* that the check has found */
     json_t *accepted;      /* outcomes of the check with the problems that are gone on with; NULL: none */
 } Copy;
 

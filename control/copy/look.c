@@ -127,7 +127,8 @@ int copy_look_first(Copy *copy, Error *error)
                                   .settled = settled,
                                   .no_trial = copy->options->no_trial,
                                   .part_mb = copy->options->part_mb,
-                                  .trial_end = &copy->trial_end};
+                                  .trial_end = &copy->trial_end,
+                                  .tools = &copy->tools};
     json_t *outcomes = check_run(&request);
     int status = interrupted()
                      ? error_set(error, ERROR_INTERRUPTED, "interrupted in the check before the copy")

@@ -49,6 +49,7 @@ SchemaRoad post_data_road(const Copy *copy)
         .source = copy->source,
         .target = copy->target,
         .left = &copy->left,
+        .tools = &copy->tools,
         .jobs = copy->options->jobs,
         .options = copy->options->schema,
         .idle = tick,

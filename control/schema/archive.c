@@ -141,6 +141,16 @@ static int dump(const Archive *archive, Error *error)
     return status;
 }
 
+static int find_tools(Archive *archive, Error *error)
+{
+    const SchemaRoad *road = archive->road;
+    if (road->tools == NULL || road->tools->major == 0) {
+        return tools_find(database_version(road->target) / 10000, &archive->tools, error);
+    }
+    archive->tools = *road->tools;
+    return 0;
+}
+
 int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
 {
     Archive *archive = calloc(1, sizeof(*archive));
@@ -149,7 +159,7 @@ int archive_dump(const SchemaRoad *road, Archive **out, Error *error)
     }
     archive->road = road;
     archive->fd = -1;
-    if (tools_find(database_version(road->target) / 10000, &archive->tools, error) != 0 ||
+    if (find_tools(archive, error) != 0 ||
         memory_file("penstock-schema", &archive->fd, archive->path, error) != 0 ||
         dump(archive, error) != 0) {
         archive_free(archive);

@@ -48,12 +48,13 @@ typedef struct SchemaOptions {
 typedef struct SchemaRoad {
     const char *source_uri; /* connection strings for sessions and programs, or NULL: libpq's defaults */
     const char *target_uri;
-    const char *migration;  /* in the sessions' application_name */
-    Database *source;       /* for catalogs */
-    Database *target;       /* for catalogs and state */
-    const LeftBehind *left; /* what stays behind, and is hidden in source; NULL: nothing */
-    const char *snapshot;   /* exported at the source, to dump under; NULL: pg_dump takes its own */
-    int jobs;               /* sessions that make post-data objects at a time */
+    const char *migration;     /* in the sessions' application_name */
+    Database *source;          /* for catalogs */
+    Database *target;          /* for catalogs and state */
+    const LeftBehind *left;    /* what stays behind, and is hidden in source; NULL: nothing */
+    const char *snapshot;      /* exported at the source, to dump under; NULL: pg_dump takes its own */
+    const struct Tools *tools; /* pg_dump and pg_restore that were found; NULL: they are looked for */
+    int jobs;                  /* sessions that make post-data objects at a time */
     SchemaOptions options;
     void (*idle)(
         void *context); /* a few times a second while a program or a crew runs; on the calling thread */

@@ -6,6 +6,7 @@
 
 #include "error.h"
 
+/* A major of 0: not looked for yet. */
 typedef struct Tools {
     char pg_dump[512];
     char pg_restore[512];

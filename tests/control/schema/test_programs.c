@@ -5,7 +5,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -100,6 +104,49 @@ static void the_targets_own_major_is_best_and_older_ones_will_not_do(void **stat
     assert_int_equal(tools_rank(18, 17), 1);
 }
 
+static void write_script(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s\n", text);
+    assert_int_equal(fchmod(fileno(file), 0755), 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Each start of one takes as long as a question to a server, and longer. */
+static void a_program_that_comes_by_several_ways_is_asked_once(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/penstock-tools.XXXXXX", sameplace[64], log[64], script[200], path[300], line[8];
+    assert_non_null(mkdtemp(folder));
+    snprintf(sameplace, sizeof sameplace, "%s-link", folder);
+    snprintf(log, sizeof log, "%s/asked", folder);
+    snprintf(script, sizeof script, "echo 1 >>%s; echo 'pg_dump (PostgreSQL) 98.1'", log);
+    write_script(folder, "pg_dump", script);
+    write_script(folder, "pg_restore", "exit 1");
+    assert_int_equal(symlink(folder, sameplace), 0);
+    snprintf(path, sizeof path, "%s:%s:%s", folder, sameplace, folder);
+    setenv("PATH", path, 1);
+    Tools tools;
+    Error error = {0};
+    assert_int_equal(tools_find(97, &tools, &error), 0);
+    assert_int_equal(tools.major, 98);
+    FILE *asked = fopen(log, "r");
+    assert_non_null(asked);
+    assert_non_null(fgets(line, sizeof line, asked));
+    assert_null(fgets(line, sizeof line, asked));
+    fclose(asked);
+    unlink(sameplace);
+    const char *const names[] = {"pg_dump", "pg_restore", "asked"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_signal_to_us_ends_the_program_and_its_children),
         cmocka_unit_test(majors_are_read_from_version_lines),
         cmocka_unit_test(the_targets_own_major_is_best_and_older_ones_will_not_do),
+        cmocka_unit_test(a_program_that_comes_by_several_ways_is_asked_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
