@@ -1,8 +1,8 @@
 /*
  * Reduction: what a batch of changes comes to. Pure: values in, values out, no database.
  *
- * The changes are taken apart by relation and each relation's into segments, which must be applied in the order of the
- * list. A segment is one of two things:
+ * The changes are taken apart by relation, in the order of their OIDs on the target, and each relation's into segments, which must
+ * be applied in the order of the list. A segment is one of two things:
  *   - a net effect: at most one deletion and one insertion, or one update, per key; to be applied as deletes, then
  *     updates, then inserts, each list sorted by key;
  *   - changes that must be applied one by one, in source order.

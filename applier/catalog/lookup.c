@@ -28,7 +28,7 @@
 #define ALWAYS_DETERMINISTIC "0, 100, 950, 951"
 
 static const char lookup_sql[] =
-    "SELECT a.n, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
+    "SELECT a.n, t.oid, t.relkind, l.id, l.copy_lsn, l.recopy_lsn IS NOT NULL, l.source_bytes, l.lane_class, "
     "l.lane_reason, "
     "  l.match_class, coalesce(t.other_unique, CASE WHEN l.copying THEN l.unique_index END), l.copying, "
     "  l.part_column IS NOT NULL OR l.snapshot IS NOT NULL, l.part_column, t.key_indexed, t.indexed, "
@@ -132,6 +132,7 @@ static const char lookup_sql[] =
 
 enum {
     ORDINAL,
+    TABLE_OID,
     KIND,
     NUMBER,
     COPY_LSN,
@@ -232,6 +233,7 @@ static void read_identity(DefinitionFound *found, const FoundTable *table, const
 static void read_table(FoundTable *table, const PGresult *result, int row)
 {
     table->exists = !PQgetisnull(result, row, KIND);
+    table->oid = (uint32_t)number_of(result, row, TABLE_OID);
     table->kind = PQgetvalue(result, row, KIND)[0];
     table->listed = !PQgetisnull(result, row, NUMBER);
     table->number = number_of(result, row, NUMBER);

@@ -31,6 +31,7 @@ typedef struct FoundColumn {
 
 typedef struct FoundTable {
     bool exists;
+    uint32_t oid;
     char kind;         /* relkind */
     bool listed;       /* in penstock.relation */
     bool of_extension; /* the extension's own matter, unless it is listed */

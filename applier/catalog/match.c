@@ -233,6 +233,7 @@ static int fill_relation(Database *target, Types *types, ApplyRelation *relation
     relation->row_sets = relation->match == MATCH_ROW && !table->indexed && relation->extra_count == 0;
     relation->number = table->number;
     relation->locks = table->locks;
+    relation->oid = table->oid;
     relation->copy_lsn = UINT64_MAX; /* of one that is not copied yet, every change is left out */
     if (table->copy_lsn != NULL && !lsn_parse(table->copy_lsn, &relation->copy_lsn)) {
         return error_set(error, ERROR_STATE, "copy_lsn of %s is not an LSN", relation->qualified);

@@ -89,6 +89,7 @@ typedef struct ApplyRelation {
     uint32_t
         locks; /* that a transaction takes which writes to it: the table, its indexes, partitions and theirs */
     int64_t number; /* the table's own: penstock.relation.id */
+    uint32_t oid;   /* on the target, of the table that is written to */
     Lsn copy_lsn; /* no row here is from a transaction that committed here or behind: its changes are applied */
     Origin *origin;  /* which of the others are in the copied rows; NULL: all of them */
     uint64_t serial; /* unique in this process: names its prepared statements */

@@ -284,6 +284,32 @@ static void relations_do_not_disturb_each_other(void **state)
            "1 I 1 y");
 }
 
+/* Whatever came first: the target's catalogs are read from one end to the other. */
+static void tables_come_in_the_order_of_their_oids(void **state)
+{
+    (void)state;
+    static const uint32_t oids[] = {500, 4000000000, 20, 20, 300};
+    static const size_t expected[] = {2, 3, 4, 0, 1};
+    enum { TABLES = ARRAY_SIZE(oids) };
+    Arena *arena = arena_new(4096);
+    ApplyRelation targets[TABLES];
+    Change changes[TABLES];
+    for (size_t i = 0; i < TABLES; i++) {
+        targets[i] = (ApplyRelation){.source = script_relation(arena, keyed[0]),
+                                     .columns = arena_zalloc(arena, sizeof(TargetColumn) * 3),
+                                     .match = MATCH_KEY,
+                                     .serial = i,
+                                     .oid = oids[i]};
+        changes[i] = script_change(arena, &targets[i], "D 1", (Position){1, (uint64_t)i});
+    }
+    const Segment *segment = reduce(arena, changes, TABLES);
+    for (size_t i = 0; i < TABLES; i++, segment = segment->next) {
+        assert_ptr_equal(segment->relation, &targets[expected[i]]);
+    }
+    assert_null(segment);
+    arena_free(arena);
+}
+
 static void many_keys_in_many_segments(void **state)
 {
     (void)state;
@@ -324,6 +350,7 @@ int main(void)
         cmocka_unit_test(rows_without_key_go_and_come_together),
         cmocka_unit_test(rows_without_key_are_few_or_unclear),
         cmocka_unit_test(relations_do_not_disturb_each_other),
+        cmocka_unit_test(tables_come_in_the_order_of_their_oids),
         cmocka_unit_test(many_keys_in_many_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
