@@ -53,12 +53,14 @@ int queue_fill(Database *target, const char *migration, const char *const arrays
 int queue_leave_dropped(Database *target, const char *migration, const char *const arrays[TABLE_ARRAYS],
                         Error *error)
 {
-    return database_execute(target, error,
-                            "UPDATE penstock.relation SET copy_state = 'copied'"
-                            " WHERE migration = $1 AND copy_state <> 'copied' AND recopy_lsn IS NOT NULL"
-                            "   AND (schema_name, table_name) NOT IN (SELECT * FROM unnest($2::text[], "
-                            "$3::text[]))",
-                            3, migration, arrays[0], arrays[1]);
+    return database_execute(
+        target, error,
+        "UPDATE penstock.relation SET copy_state = 'copied'"
+        " WHERE migration = $1 AND copy_state <> 'copied' AND recopy_lsn IS NOT NULL"
+        "   AND (schema_name, table_name) IN (SELECT schema_name, table_name"
+        "    FROM penstock.relation WHERE migration = $1 AND copy_state <> 'copied'"
+        "     AND recopy_lsn IS NOT NULL EXCEPT SELECT * FROM unnest($2::text[], $3::text[]))",
+        3, migration, arrays[0], arrays[1]);
 }
 
 int queue_waiting(Database *target, const char *migration, char **tables, Error *error)
