@@ -45,29 +45,50 @@ my @cutover = ($migration->cutover_words($well), '--proxy' => $far, '--drain-lim
 
 my $process = sub { kill($_[0], $stands->process->pid) };
 my $files = sub { $_[0] eq 'STOP' ? write_file("$folder/cut", '') : unlink("$folder/cut") };
+# Up to the last step that asks for what stands still all is undone; behind it, everybody goes on at the target.
 my @cases = $ENV{PENSTOCK_EVERY_STEP}
-  ? ((map { [$_, $process] } qw(hold fence point prove look admit)), (map { ["$_, files", $files] } qw(hold fence point prove look admit)))
-  : (['hold', $process], ['point', $process], ['point, files', $files]);
+  ? ((map { [$_, $process, $source] } qw(hold fence point prove look)), ['admit', $process, $target],
+    (map { ["$_, files", $files, $source] } qw(hold fence point)), (map { ["$_, files", $files, $target] } qw(prove admit)))
+  : (['hold', $process, $source], ['point', $process, $source], ['point, files', $files, $source], ['admit, files', $files, $target]);
+
+sub all_lead_to
+{
+    my ($server, $name) = @_;
+    my $version = $server == $source ? 11 : 14;
+    foreach my $proxy ($well, $stands) {
+        like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^$version/, "$name: $proxy->{name} leads to the " . $server->name);
+    }
+    $writers->go_on($server, $name);
+    return;
+}
+
 foreach my $case (@cases) {
-    my ($name, $what) = @$case;
+    my ($name, $what, $server) = @$case;
     my ($step) = $name =~ /^(\w+)/;
     my $command = $journal->stand_at("cutover $step begin", $migration->command(@cutover));
-    my $rows = $writers->rows($source);
+    my $rows = $writers->rows($server);
     $what->('STOP');
     my $began = time;
     $journal->go_on;
     # Those that the other has under way now are some; these are more.
-    wait_until("$name: the clients of the other to go on", sub { $writers->rows($source) > $rows + 50 });
+    wait_until("$name: the clients of the other to go on", sub { $writers->rows($server) > $rows + 50 });
     my $took = time - $began;
     cmp_ok($took, '<', $limit + $patience, "$name: they were not held for the one that stands still");
     note("$name: went on after $took s");
     $what->('CONT');
-    is($command->wait, 3, "$name: undone") or diag($command->log_tail(12));
-    $migration->ok('cutover', '--undo', '--yes') if $command->log_text =~ /--undo/;
-    foreach my $proxy ($well, $stands) {
-        like($proxy->run($proxy->uri('app'), 'SHOW server_version')->{stdout}, qr/^11/, "$name: $proxy->{name} serves, and leads to the source");
+    my $status = $command->wait;
+    if ($server == $source) {
+        is($status, 3, "$name: undone") or diag($command->log_tail(12));
+        $migration->ok('cutover', '--undo', '--yes') if $command->log_text =~ /--undo/;
+        all_lead_to($source, $name);
+        next;
     }
-    $writers->go_on($source, $name);
+    $migration->ok('cutover', '--resume', '--yes') if $status != 0;
+    all_lead_to($target, $name);
+    $migration->ok($migration->rollback_words($well), '--proxy' => $far, '--yes');
+    all_lead_to($source, "$name, and back");
+    $migration->follow;
+    $migration->wait_until_caught_up;
 }
 $migration->ok(@cutover);
 $writers->go_on($target, 'after a switch');

@@ -20,6 +20,8 @@
 #include "pgbouncer/pgbouncer.h"
 #include "place.h"
 
+#define END_LOOK_MS 2000
+
 static void pgbouncer_close(Proxy *proxy)
 {
     if (proxy != NULL) {
@@ -138,25 +140,28 @@ static int resume_all(Proxy *proxy, Error *error)
     return status;
 }
 
-/*
- * What is left of the look goes first: a RELOAD at the moment when all who were held get their servers would cost some of them an
- * error (reload.c). What cannot be taken away now is said by end_look.
- */
-static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *error)
-{
-    Error ignored;
-    pgbouncer_take_files(proxy, context);
-    (void)!pgbouncer_end_look(proxy, &ignored);
-    pgbouncer_give_files(proxy, context);
-    return resume_all(proxy, error);
-}
-
 static void pgbouncer_limit(Proxy *proxy, AnswerLimit limit)
 {
     proxy->console.limit = limit;
     if (proxy->store != NULL) {
         store_limit(proxy->store, limit);
     }
+}
+
+/*
+ * What is left of the look goes first: a RELOAD at the moment when all who were held get their servers would cost some of them an
+ * error (reload.c). What cannot be taken away now, within a moment, is said by end_look later: clients wait.
+ */
+static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    Error ignored;
+    AnswerLimit limit = proxy->console.limit;
+    pgbouncer_limit(proxy, (AnswerLimit){.answer_ms = END_LOOK_MS});
+    pgbouncer_take_files(proxy, context);
+    (void)!pgbouncer_end_look(proxy, &ignored);
+    pgbouncer_give_files(proxy, context);
+    pgbouncer_limit(proxy, limit);
+    return resume_all(proxy, error);
 }
 
 static bool pgbouncer_has_ended(const Proxy *proxy)
