@@ -8,7 +8,7 @@
  * begin each other again should one die: the port stays open. What is lost with the one that serves are the
  * connections that were in it; with the one that keeps the port, nothing.
  *
- *     hold ──► open ──► ending ──► (gone, when its last connection has ended)
+ *     hold ──► open ──► ending ──► (gone, when its last connection has ended, and nobody tries again to log in)
  *      └── by itself, to where clients came from, when whoever answers for the hold is gone and its time is over
  *
  * A gate that is ending closes idle sessions after 5 seconds without a byte; a query or an open transaction it lets end,
@@ -46,5 +46,5 @@ int gate_most(void);
 /* Leads what waits, and what comes, to host and port. */
 int gate_open(int port, const char *host, const char *server_port, Error *error) MUST_CHECK;
 
-/* Ends an open gate once its last connection has ended. */
+/* Ends an open gate once its last connection has ended; a minute after the last login through it that failed (splice.h). */
 int gate_end(int port, Error *error) MUST_CHECK;

@@ -51,7 +51,7 @@ static void on_look(uv_timer_t *timer)
         return;
     }
     splice_end_unused(gate);
-    if (gate->waiting + gate->led == 0) {
+    if (gate->waiting + gate->led == 0 && !splice_is_awaited(gate)) {
         uv_stop(&gate->loop);
     }
 }

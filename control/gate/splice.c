@@ -21,6 +21,7 @@
 #define TRIES 100
 #define IDLE_MS 5000
 #define OPAQUE_MS (60 * 60 * 1000)
+#define AWAITED_MS 60000
 
 /* One end of a pair, and what was read from it and is on its way to the other. */
 typedef struct Side {
@@ -96,6 +97,9 @@ static void close_pair(Pair *pair)
         return;
     }
     pair->closing = true;
+    if (pair->led && watch_is_unserved(&pair->watch)) {
+        pair->gate->unserved_at = uv_now(&pair->gate->loop);
+    }
     uv_close((uv_handle_t *)&pair->client.tcp, on_closed);
     uv_close((uv_handle_t *)&pair->again, on_closed);
     if (pair->server_made) {
@@ -167,6 +171,7 @@ static void try_again(Pair *pair, int status)
 {
     if (++pair->tries > TRIES) {
         gate_log(pair->gate, "cannot reach the server", status);
+        pair->gate->unserved_at = uv_now(&pair->gate->loop);
         close_pair(pair);
     } else if (pair->server_made) {
         pair->server_made = false;
@@ -235,6 +240,11 @@ void splice_end_unused(Gate *gate)
             close_pair(pair);
         }
     }
+}
+
+bool splice_is_awaited(Gate *gate)
+{
+    return gate->unserved_at != 0 && uv_now(&gate->loop) - gate->unserved_at < AWAITED_MS;
 }
 
 /* --- accepting --- */

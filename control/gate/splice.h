@@ -34,7 +34,9 @@ typedef struct Gate {
     Pair *pairs;
     int waiting;
     int led;
-    int most;          /* connections, by the descriptors that the process may have */
+    uint64_t
+        unserved_at; /* when a connection last ended without having been served, ms of the loop; 0: none has */
+    int most;        /* connections, by the descriptors that the process may have */
     bool accept_later; /* as many as may be: the next is left to the kernel */
 } Gate;
 
@@ -53,6 +55,12 @@ void splice_open(Gate *gate);
  * proxy has other servers by then, and only a pool that it has given up can still hold these.
  */
 void splice_end_unused(Gate *gate);
+
+/*
+ * Whether somebody may still wait for a connection through this gate: a login through it has failed within the last minute, the
+ * server being on its way down or up. The proxy's pool then tries again, at longer and longer intervals, while its clients wait.
+ */
+bool splice_is_awaited(Gate *gate);
 
 /* A line in the gate's log; status is libuv's, 0 for none. */
 void gate_log(Gate *gate, const char *what, int status);

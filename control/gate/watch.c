@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define CODE_CANCEL 80877102
 #define CODE_SSL 80877103
 #define CODE_GSS 80877104
+#define MAJOR 3
 #define HEAD 5
 
 static uint32_t number(const unsigned char *at)
@@ -56,7 +56,7 @@ static void take_first(Watch *watch)
     }
     if (code == CODE_SSL || code == CODE_GSS) {
         watch->state = WATCH_ASKED;
-    } else if (code == CODE_CANCEL) {
+    } else if (code >> 16 != MAJOR) { /* a cancel request, or none of the protocol's */
         watch->state = WATCH_OPAQUE;
     } else {
         watch->state = WATCH_SESSION;
@@ -116,4 +116,9 @@ bool watch_is_idle(const Watch *watch)
 {
     return watch->state == WATCH_SESSION && watch->unanswered == 0 && watch->transaction == 'I' &&
            watch->client.have == 0 && watch->client.left == 0;
+}
+
+bool watch_is_unserved(const Watch *watch)
+{
+    return watch->state == WATCH_SESSION && watch->transaction == '\0';
 }

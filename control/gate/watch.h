@@ -35,3 +35,6 @@ typedef struct Watch {
 void watch_client(Watch *watch, const char *data, size_t size);
 void watch_server(Watch *watch, const char *data, size_t size);
 bool watch_is_idle(const Watch *watch);
+
+/* A login that has not come to its end: the server has never said that it is ready. */
+bool watch_is_unserved(const Watch *watch);

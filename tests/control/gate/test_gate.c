@@ -69,6 +69,29 @@ static bool becomes(int port, bool there, int limit_ms)
     return false;
 }
 
+/* The child of the keeper. */
+static int child_of(int keeper)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", keeper, keeper);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &child), 1);
+    fclose(file);
+    return child;
+}
+
+/* Both parts, in the order in which neither has the time to begin the other again. */
+static void kill_whole(int port, int child)
+{
+    GateAnswer answer;
+    assert_true(gate_answers(port, &answer));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(kill(answer.pid, SIGKILL), 0);
+    assert_true(becomes(port, false, 1000));
+}
+
 static void what_is_sent_waits_and_then_arrives(void **state)
 {
     (void)state;
@@ -145,6 +168,32 @@ static void a_gate_that_ends_closes_idle_sessions_only(void **state)
     close(listener);
 }
 
+static void a_login_that_failed_may_be_tried_again(void **state)
+{
+    (void)state;
+    Error error;
+    int server_port = 0, listener, client, server;
+    char text[8];
+    assert_int_equal(gate_take_port(&server_port, &listener, &error), 0);
+    snprintf(text, sizeof text, "%d", server_port);
+    int port = start();
+    GateAnswer answer;
+    assert_true(gate_answers(port, &answer));
+    int child = child_of(answer.pid);
+    assert_int_equal(gate_open(port, "127.0.0.1", text, &error), 0);
+    join(port, listener, "E\0\0\0\005\0", &client, &server); /* it is shutting down */
+    assert_int_equal(gate_end(port, &error), 0);
+    close(server);
+    assert_true(readable(client, 5000));
+    close(client);
+    assert_false(becomes(port, false, 1000));
+    join(port, listener, "Z\0\0\0\005I", &client, &server);
+    close(client);
+    close(server);
+    close(listener);
+    kill_whole(port, child);
+}
+
 static void a_server_that_comes_late_is_reached(void **state)
 {
     (void)state;
@@ -170,29 +219,6 @@ static void a_server_that_comes_late_is_reached(void **state)
     assert_true(becomes(port, false, 5000));
     close(server);
     close(listener);
-}
-
-/* The child of the keeper. */
-static int child_of(int keeper)
-{
-    char path[64];
-    int child = 0;
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", keeper, keeper);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%d", &child), 1);
-    fclose(file);
-    return child;
-}
-
-/* Both parts, in the order in which neither has the time to begin the other again. */
-static void kill_whole(int port, int child)
-{
-    GateAnswer answer;
-    assert_true(gate_answers(port, &answer));
-    assert_int_equal(kill(child, SIGKILL), 0);
-    assert_int_equal(kill(answer.pid, SIGKILL), 0);
-    assert_true(becomes(port, false, 1000));
 }
 
 static void a_gate_that_died_is_made_again_on_its_port(void **state)
@@ -385,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sent_waits_and_then_arrives),
         cmocka_unit_test(a_gate_that_ends_closes_idle_sessions_only),
+        cmocka_unit_test(a_login_that_failed_may_be_tried_again),
         cmocka_unit_test(a_server_that_comes_late_is_reached),
         cmocka_unit_test(a_gate_that_died_is_made_again_on_its_port),
         cmocka_unit_test(without_its_server_it_answers_again_by_itself),
