@@ -158,6 +158,7 @@ int slot_is_kept(Database *source, const char *name, bool *kept, Error *error)
 {
     return database_found(source, kept, error,
                           "SELECT 1 FROM pg_catalog.pg_replication_slots AS s WHERE slot_name = $1"
+                          "   AND database = pg_catalog.current_database()"
                           "   AND pg_catalog.to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'",
                           1, name);
 }
@@ -169,7 +170,8 @@ int slot_drop(Database *source, const char *name, int timeout_seconds, Error *er
         char *active = NULL;
         if (database_value(source, &active, error,
                            "SELECT CASE WHEN active THEN pg_catalog.pg_terminate_backend(active_pid)::text"
-                           " ELSE 'free' END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                           " ELSE 'free' END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1"
+                           "  AND database = pg_catalog.current_database()",
                            1, name) != 0) {
             return -1;
         }

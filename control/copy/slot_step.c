@@ -12,6 +12,7 @@
 #include "ddl_step.h"
 #include "plan.h"
 #include "queue.h"
+#include "reverse.h"
 #include "session.h"
 #include "slot.h"
 #include "tables.h"
@@ -114,7 +115,8 @@ int copy_step_slot(Copy *copy, bool repeated, Error *error)
     if (migration->slot_lsn != LSN_INVALID) {
         return ddl_note_key(copy, error) == 0 ? note_first_xid(copy, error) : -1;
     }
-    if (clear_slot(copy, migration->slot_name, error) != 0 ||
+    if (reverse_slot_is_free(copy->target, migration, error) != 0 ||
+        clear_slot(copy, migration->slot_name, error) != 0 ||
         state_journal(copy->target, migration->name, "copy", "slot-create", "begin", NULL, error) != 0 ||
         ddl_install(copy, error) != 0 || make_slot(copy, &slot, error) != 0) {
         return -1;

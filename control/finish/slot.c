@@ -25,7 +25,10 @@ static int check_identity(Database *source, const Migration *migration, Error *e
     return 0;
 }
 
-/* *user: who uses the slot, or NULL when nobody does; *exists false when there is no slot. The caller frees *user. */
+/*
+ * *user: who uses the slot, or NULL when nobody does; *exists false when there is no slot. The caller frees *user. Where this
+ * migration's went with the switch, another database's may have one of that name since.
+ */
 static int look_at_slot(Database *source, const char *slot, bool *exists, char **user, Error *error)
 {
     PGresult *result = NULL;
@@ -34,7 +37,7 @@ static int look_at_slot(Database *source, const char *slot, bool *exists, char *
                        "coalesce(nullif(a.application_name, ''), 'no application name'), "
                        "coalesce(host(a.client_addr), 'a local socket')) END "
                        "FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid "
-                       "WHERE s.slot_name = $1",
+                       "WHERE s.slot_name = $1 AND s.database = current_database() AND s.plugin = 'penstock'",
                        1, slot) != 0) {
         return error_context(error, "looking for slot %s at the source", slot);
     }

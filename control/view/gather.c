@@ -33,7 +33,8 @@ static const char source_sql[] =
     "'slot', (SELECT json_build_object('name', slot_name, 'exists', true, 'active', active, "
     "  'active_pid', active_pid, 'restart_lsn', restart_lsn, 'confirmed_lsn', confirmed_flush_lsn, "
     "  'lag_bytes', pg_wal_lsn_diff(e.lsn, confirmed_flush_lsn), "
-    "  'kept_bytes', pg_wal_lsn_diff(e.lsn, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1), "
+    "  'kept_bytes', pg_wal_lsn_diff(e.lsn, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1 "
+    "  AND database = current_database()), "
     "'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'temporary', temporary, "
     "  'database', database) ORDER BY slot_name), '[]') FROM pg_replication_slots WHERE plugin = "
     "'penstock'), "
@@ -56,7 +57,7 @@ static const char reverse_sql[] =
     "  confirmed_flush_lsn, 'lag_bytes', greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), "
     "confirmed_flush_lsn), 0), "
     "  'kept_bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots "
-    "  WHERE slot_name = concat('penstock_reverse_', substr($1, 10))), "
+    "  WHERE slot_name = concat('penstock_reverse_', substr($1, 10)) AND database = current_database()), "
     "'publications', (SELECT coalesce(json_agg(pubname ORDER BY pubname), '[]') FROM pg_publication "
     "  WHERE pubname ~ '^penstock_(reverse|inserts)_'))::text";
 

@@ -86,6 +86,11 @@ int reverse_measure(Database *target, const Migration *migration, size_t *tables
  */
 int reverse_make_slot(Database *target, const Migration *migration, const WatchedWait *wait,
                       Error *error) MUST_CHECK;
+/*
+ * ERROR_STATE when the server has a slot of that name that is another database's, or not of our plugin: names of slots are the
+ * server's, and one that the migration of another database has for its own way back is neither ours to use nor to drop.
+ */
+int reverse_slot_is_free(Database *target, const Migration *migration, Error *error) MUST_CHECK;
 /* *begins is where it is then. A server that crashes forgets that (slot.c: it is written at the next checkpoint): see
  * reverse_begin_at. */
 int reverse_move_slot(Database *target, const Migration *migration, Lsn *begins, Error *error) MUST_CHECK;

@@ -123,7 +123,19 @@ int reverse_check_servers(Database *source, Database *target, const Migration *m
         }
         PQclear(wrong);
     }
-    return reverse_name(migration, name, error);
+    if (reverse_name(migration, name, error) != 0) {
+        return -1;
+    }
+    Error taken;
+    if (reverse_slot_is_free(target, migration, &taken) == 0) {
+        return 0;
+    }
+    if (taken.code != ERROR_STATE) {
+        *error = taken;
+        return -1;
+    }
+    listener->found(listener->context, &taken, NULL);
+    return 0;
 }
 
 /* What a firewall swallows is given up after a while: the server's own connection has no limit. */

@@ -54,36 +54,72 @@ int reverse_streams(Database *target, const Migration *migration, int limit_ms, 
     }
 }
 
-static int slot_exists(Database *database, const char *name, bool *exists, Error *error)
+/*
+ * Names of slots are the server's: another database's migration may have one of the same name, whose changes are needed, and so
+ * may a user. Ours is of this database, and of our plugin.
+ */
+#define OF_OURS " slot_name = $1 AND database = current_database() AND plugin = $2"
+
+static int slot_exists(Database *database, const char *name, const char *plugin, bool *exists, Error *error)
 {
-    return database_found(database, exists, error,
-                          "SELECT 1 FROM pg_replication_slots"
-                          " WHERE slot_name = $1 AND database = current_database()",
-                          1, name);
+    return database_found(database, exists, error, "SELECT 1 FROM pg_replication_slots WHERE" OF_OURS, 2,
+                          name, plugin);
 }
 
-/* Ends who uses the slot and drops it; the server of a subscription that was dropped takes a moment to see it. */
-static int drop_slot(Database *database, const char *name, int limit_ms, Error *error)
+/* The name is free, or ours. */
+static int refuse_foreign(Database *database, const char *name, const char *plugin, Error *error)
+{
+    char *of = NULL;
+    if (database_value(database, &of, error,
+                       "SELECT CASE WHEN database IS NULL THEN 'physical'"
+                       "  ELSE format('of database %s, plugin %s', database, plugin) END"
+                       " FROM pg_replication_slots WHERE slot_name = $1"
+                       " AND NOT coalesce(database = current_database() AND plugin = $2, false)",
+                       2, name, plugin) != 0) {
+        return -1;
+    }
+    if (of == NULL) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE, "a replication slot %s is there that this migration did not make (%s)",
+              name, of);
+    free(of);
+    return error_hint(
+        error,
+        "Where another database's migration has the same name, that is its slot: bring that one "
+        "to its end first (penstock finish). Where nobody needs it, drop it there: "
+        "SELECT pg_drop_replication_slot('%s')",
+        name);
+}
+
+int reverse_slot_is_free(Database *target, const Migration *migration, Error *error)
+{
+    char name[64], unused[64];
+    reverse_names(migration, name, unused);
+    return reverse_possible(migration) ? refuse_foreign(target, name, "pgoutput", error) : 0;
+}
+
+/* Ends who uses our slot and drops it; the server of a subscription that was dropped takes a moment to see it. */
+static int drop_slot(Database *database, const char *name, const char *plugin, int limit_ms, Error *error)
 {
     int64_t deadline = clock_ms() + limit_ms;
     for (;;) {
         bool there;
         int status = database_execute(database, error,
                                       "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                                      " WHERE slot_name = $1 AND active",
-                                      1, name);
+                                      " WHERE active AND" OF_OURS,
+                                      2, name, plugin);
         if (status == 0) {
             status = database_execute(database, error,
                                       "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-                                      " WHERE slot_name = $1 AND NOT active",
-                                      1, name);
+                                      " WHERE NOT active AND" OF_OURS,
+                                      2, name, plugin);
         }
         if (status != 0 && PQstatus(database_connection(database)) != CONNECTION_OK) {
             return -1;
         }
         Error failure;
-        if (database_found(database, &there, &failure,
-                           "SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", 1, name) != 0) {
+        if (slot_exists(database, name, plugin, &there, &failure) != 0) {
             *error = failure;
             return -1;
         }
@@ -105,8 +141,9 @@ static int make_slot(Database *database, const char *name, const char *plugin, c
 {
     char sql[320];
     bool exists;
-    if (slot_exists(database, name, &exists, error) != 0 ||
-        (exists && drop_slot(database, name, wait->limit_ms, error) != 0)) {
+    if (refuse_foreign(database, name, plugin, error) != 0 ||
+        slot_exists(database, name, plugin, &exists, error) != 0 ||
+        (exists && drop_slot(database, name, plugin, wait->limit_ms, error) != 0)) {
         return -1;
     }
     snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%.63s', '%.63s')", name, plugin);
@@ -200,10 +237,10 @@ int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms
     if (!reverse_possible(migration)) {
         return 0;
     }
-    return drop_slot(target, name, limit_ms, error);
+    return drop_slot(target, name, "pgoutput", limit_ms, error);
 }
 
 int reverse_end_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
 {
-    return drop_slot(source, migration->slot_name, limit_ms, error);
+    return drop_slot(source, migration->slot_name, "penstock", limit_ms, error);
 }
