@@ -137,6 +137,25 @@ static void link_all(Order *order)
     free(ids);
 }
 
+/* What is said of an event trigger comes behind it (pg_backup_archiver.c, _tocEntryRestorePass). */
+static void choose_passes(Order *order)
+{
+    for (size_t i = 0; i < order->count; i++) {
+        order->nodes[i].pass = pass_of(order->items[i].kind);
+    }
+    for (size_t i = 0; i < order->count; i++) {
+        const Node *node = &order->nodes[i];
+        for (size_t j = 0; j < node->after_count; j++) {
+            size_t item = order->after[node->first_after + j];
+            const char *kind = order->items[item].kind;
+            bool says = strcmp(kind, "COMMENT") == 0 || strcmp(kind, "SECURITY LABEL") == 0;
+            if (says && order->nodes[item].pass < node->pass) {
+                order->nodes[item].pass = node->pass;
+            }
+        }
+    }
+}
+
 Order *order_new(const OrderItem *items, size_t count)
 {
     Order *order = allocate(1, sizeof *order);
@@ -148,8 +167,8 @@ Order *order_new(const OrderItem *items, size_t count)
         order->passes[i] = (Pass){.first = NONE, .last = NONE};
     }
     link_all(order);
+    choose_passes(order);
     for (size_t i = 0; i < count; i++) {
-        order->nodes[i].pass = pass_of(items[i].kind);
         order->passes[order->nodes[i].pass].left++;
         if (order->nodes[i].unmet == 0) {
             append(order, i);
