@@ -75,6 +75,7 @@ CREATE POLICY own ON plain FOR UPDATE TO writer USING (b = current_user) WITH CH
 COMMENT ON POLICY own ON plain IS 'policy';
 CREATE STATISTICS together (dependencies) ON a, b FROM plain;
 COMMENT ON STATISTICS together IS 'stats';
+CREATE STATISTICS of_all_kinds ON b, c FROM plain;
 
 CREATE FUNCTION plus(n int, m int DEFAULT 1) RETURNS int LANGUAGE sql STABLE STRICT COST 7 SET work_mem = '5MB' AS 'SELECT n + m';
 COMMENT ON FUNCTION plus(int, int) IS 'adds';
@@ -85,6 +86,7 @@ CREATE FUNCTION first_of(int, int) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 
 CREATE AGGREGATE first_of (int) (SFUNC = first_of, STYPE = int, COMBINEFUNC = first_of, SORTOP = <, PARALLEL = SAFE);
 CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE EVENT TRIGGER tells ON sql_drop EXECUTE PROCEDURE told();
+COMMENT ON EVENT TRIGGER tells IS 'tells';
 CREATE FUNCTION same(mood, mood) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1::text = $2::text';
 CREATE FUNCTION less(mood, mood) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1::text < $2::text';
 CREATE FUNCTION compared(mood, mood) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 0';
@@ -188,6 +190,7 @@ my @changed = (
     [ 'ALTER POLICY own ON plain TO reader', 'policy public.plain own, definition' ],
     [ q{COMMENT ON POLICY own ON plain IS 'polity'}, 'policy public.plain own, comment' ],
     [ q{COMMENT ON STATISTICS together IS 'apart'}, 'statistics public.together, comment' ],
+    [ 'DROP STATISTICS of_all_kinds; CREATE STATISTICS of_all_kinds (ndistinct) ON b, c FROM plain', 'statistics public.of_all_kinds, kinds' ],
     [ 'ALTER FUNCTION plus(int, int) COST 8', 'function public.plus(n integer, m integer), planned as' ],
     [ q{ALTER FUNCTION plus(int, int) SET work_mem = '6MB'}, 'function public.plus(n integer, m integer), definition' ],
     [ q{COMMENT ON FUNCTION plus(int, int) IS 'subtracts'}, 'function public.plus(n integer, m integer), comment' ],

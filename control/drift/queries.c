@@ -266,12 +266,20 @@ static const CatalogQuery queries[] = {
                                                   "   FROM o JOIN pg_aggregate a ON a.aggfnoid = o.oid" OWNER(
                                                       "o.proowner") GRANTS("o.proacl", "'f'", "o.proowner")
                                                       COMMENT("pg_proc")},
-    {"statistics", "WITH o AS (SELECT s.oid, concat(n.nspname, '.', s.stxname) AS object, s.stxowner "
-                   "FROM pg_statistic_ext s"
-                   "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS("n") " AND " IS_KEPT(
-                       "s.stxrelid") ")"
-                                     " SELECT object, 'definition', replace(pg_get_statisticsobjdef(oid), ', "
-                                     "mcv', '') FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
+    /* 11 has no MCV lists, and writes no kinds where there are all that it has. */
+    {"statistics",
+     "WITH o AS (SELECT s.oid, concat(n.nspname, '.', s.stxname) AS object, s.stxowner, s.stxkind FROM "
+     "pg_statistic_ext s"
+     "   JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE " OURS("n") " AND " IS_KEPT(
+         "s.stxrelid") ")"
+                       " SELECT object, 'definition', regexp_replace(pg_get_statisticsobjdef(oid),"
+                       "   ' \\((ndistinct|dependencies|mcv)(, (ndistinct|dependencies|mcv))*\\) ON ', ' ON "
+                       "') FROM o"
+                       " UNION ALL SELECT object, 'kinds', array_to_string(ARRAY(SELECT CASE k.kind WHEN 'd' "
+                       "THEN 'ndistinct'"
+                       "     WHEN 'f' THEN 'dependencies' ELSE 'mcv' END FROM unnest(o.stxkind) AS k (kind)"
+                       "     WHERE k.kind <> 'e' AND (k.kind <> 'm' OR @both_from_12@) ORDER BY 1), ', ') "
+                       "FROM o" OWNER("o.stxowner") COMMENT("pg_statistic_ext")},
     {"event trigger",
      "WITH o AS (SELECT v.oid, v.evtname::text AS object, v.evtevent, v.evtfoid, v.evtenabled, v.evttags, "
      "v.evtowner"
