@@ -147,14 +147,22 @@ static bool is_late(const CompareOptions *options)
     return options->deadline > 0 && clock_seconds() >= options->deadline;
 }
 
-/* The guard reads few tables, and no other session could: it stays. */
-static int renew(const CompareOptions *options, ComparePair *pair, Error *error)
+/*
+ * Where no other sessions are to be had, those that are full serve on. The guard reads few tables, and no other session could: it
+ * stays.
+ */
+static void renew(const CompareOptions *options, ComparePair *pair)
 {
+    Error ignored;
+    ComparePair fresh;
     if (pair->guarded || !pair_is_full(pair)) {
-        return 0;
+        return;
     }
-    pair_close(pair);
-    return pair_open(options, NULL, pair, error);
+    if (pair_open(options, NULL, &fresh, &ignored) == 0) {
+        pair_take_over(pair, &fresh);
+    } else {
+        pair->known = 0; /* to be tried again, but not at once */
+    }
 }
 
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
@@ -177,12 +185,7 @@ static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
         } else if (!is_late(crew->options) && give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
         }
-        if (renew(crew->options, &pair, &error) != 0) {
-            if (!is_late(crew->options)) {
-                fail(crew, &error);
-            }
-            break;
-        }
+        renew(crew->options, &pair);
     }
     forms_free(forms);
     pair_close(&pair);

@@ -81,6 +81,13 @@ bool pair_is_full(const ComparePair *pair)
     return pair->known >= MOST_COLUMNS;
 }
 
+void pair_take_over(ComparePair *pair, ComparePair *fresh)
+{
+    pair_close(pair);
+    *pair = *fresh;
+    *fresh = (ComparePair){0};
+}
+
 int pair_begin(ComparePair *pair, Error *error)
 {
     return exported_adopt(pair->source, pair->source_snapshot, error) == 0

@@ -32,6 +32,9 @@ int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, QueryLim
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error) MUST_CHECK;
 void pair_close(ComparePair *pair);
 
+/* The sessions of fresh become those of the pair, whose own are closed. */
+void pair_take_over(ComparePair *pair, ComparePair *fresh);
+
 /*
  * A server's process keeps what it has looked up of each table until its session ends: its relation, those of its indexes, and
  * rows of catalogs for its columns (relcache, catcache; all majors). So a session is for so many tables; then, between

@@ -143,13 +143,27 @@ int verify_open_pair(Verify *verify, ComparePair *pair, Error *error)
 {
     const Settings *settings = verify->settings;
     const QueryLimits limits = {.stop = interrupted};
-    pair_close(pair);
     pair->stop = interrupted;
     pair->say = verify_say;
     pair->context = verify;
     return pair_connect(settings->source, DATABASE_SOURCE, "verify", limits, &pair->source, error) == 0
                ? pair_connect(settings->target, DATABASE_TARGET, "verify", limits, &pair->target, error)
                : -1;
+}
+
+void verify_renew_pair(Verify *verify, ComparePair *pair)
+{
+    Error ignored;
+    ComparePair fresh = {0};
+    if (!pair_is_full(pair)) {
+        return;
+    }
+    if (verify_open_pair(verify, &fresh, &ignored) == 0) {
+        pair_take_over(pair, &fresh);
+    } else {
+        pair_close(&fresh);
+        pair->known = 0; /* to be tried again, but not at once */
+    }
 }
 
 static int connect_both(Verify *verify, Error *error)

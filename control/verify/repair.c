@@ -312,7 +312,7 @@ static int go_on(Repair *repair, const PGresult *pieces, int row, int round, boo
 static int repair_piece(Repair *repair, const PGresult *pieces, int row, Error *error)
 {
     bool again = true;
-    if (pair_is_full(&repair->pair)) {
+    if (pair_is_full(&repair->pair)) { /* as are those that repair */
         close_sessions(repair);
         if (open_all(repair, error) != 0) {
             return -1;

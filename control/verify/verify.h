@@ -56,11 +56,11 @@ typedef struct Verify {
 int verify_connect(const Settings *settings, DatabaseEnd end, const char *purpose, Database **out,
                    Error *error) MUST_CHECK;
 
-/*
- * Opens both sessions of a pair, in the place of those that it has, which say who keeps them waiting. The caller closes it with
- * pair_close, whatever is returned.
- */
+/* Opens both sessions of a pair, which say who keeps them waiting. The caller closes it with pair_close, whatever is returned. */
 int verify_open_pair(Verify *verify, ComparePair *pair, Error *error) MUST_CHECK;
+
+/* Between transactions: others in the place of sessions that are full (pair.h). Where none are to be had these serve on. */
+void verify_renew_pair(Verify *verify, ComparePair *pair);
 
 /* Says a line of a worker's, at once. context is the Verify. */
 void verify_say(void *context, const char *line);

@@ -159,12 +159,11 @@ int sequences_verify(Verify *verify, Error *error)
         return -1;
     }
     ComparePair pair = {0};
-    int status = 0, total = PQntuples(names);
+    int total = PQntuples(names), status = total > 0 ? verify_open_pair(verify, &pair, error) : 0;
     for (int first = 0; status == 0 && first < total; first += BATCH) {
-        int last = first + BATCH < total ? first + BATCH : total;
-        status = (first > 0 && !pair_is_full(&pair)) || verify_open_pair(verify, &pair, error) == 0
-                     ? verify_batch(verify, &pair, names, first, last, error)
-                     : -1;
+        verify_renew_pair(verify, &pair);
+        status =
+            verify_batch(verify, &pair, names, first, first + BATCH < total ? first + BATCH : total, error);
     }
     pair_close(&pair);
     PQclear(names);

@@ -33,7 +33,8 @@ typedef struct Worker {
 static int open_all(Worker *worker, Error *error)
 {
     if (worker->state != NULL) {
-        return pair_is_full(&worker->pair) ? verify_open_pair(worker->verify, &worker->pair, error) : 0;
+        verify_renew_pair(worker->verify, &worker->pair);
+        return 0;
     }
     return verify_connect(worker->verify->settings, DATABASE_TARGET, "verify", &worker->state, error) == 0
                ? verify_open_pair(worker->verify, &worker->pair, error)
