@@ -20,6 +20,7 @@ UNION ALL SELECT o.object, 'made of', concat_ws(' ', o.typlen, o.typbyval, o.typ
 UNION ALL SELECT o.object, concat('comment on constraint ', k.conname), d.description FROM o JOIN pg_constraint k ON k.contypid = o.oid
     JOIN pg_description d ON d.objoid = k.oid AND d.classoid = 'pg_constraint'::regclass
 
+-- Options of columns that begin with pg_ are the server's own: late minors of 15 note a pg_attver there.
 -- kind: table
 WITH o AS (SELECT c.oid, @relation@ AS object, c.relkind, c.relispopulated, c.reloftype, c.reltoastrelid, c.reltype,
         @access_method@::oid AS method
@@ -41,8 +42,9 @@ UNION ALL SELECT o.object, 'comment on type', d.description FROM o JOIN pg_descr
 @grants@ SELECT o.object, 'grants on type', (SELECT string_agg(@privilege@, ', ' ORDER BY @privilege@ COLLATE "C")
         FROM aclexplode(t.typacl) x)
     FROM o JOIN pg_type t ON t.oid = o.reltype WHERE o.relkind = 'c' AND t.typacl IS NOT NULL @end@
-UNION ALL SELECT object, concat('options of column ', attname), @options(attoptions)@ FROM columns
-    WHERE attoptions IS NOT NULL AND relkind IN ('r', 'p', 'm', 'f')
+UNION ALL SELECT object, concat('options of column ', attname), value FROM columns, LATERAL (SELECT array_to_string(ARRAY(SELECT x
+        FROM unnest(attoptions) x WHERE x !~ '^pg_' ORDER BY 1), ', ') AS value) v
+    WHERE value <> '' AND relkind IN ('r', 'p', 'm', 'f')
 UNION ALL SELECT object, concat('foreign options of column ', attname), @options(attfdwoptions)@ FROM columns
     WHERE attfdwoptions IS NOT NULL
 UNION ALL SELECT object, concat('compression of column ', attname), compression FROM columns
