@@ -5,6 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP;
 use PenstockTest;
 use PenstockTest::Journal;
 use PenstockTest::Writers;
@@ -105,6 +106,28 @@ open_again('the ledger');
 $target->start;
 $journal->go_on;
 $migration->ok(@bare);
+
+# The target takes no more lines of the journal, as on a full disk: all is undone, and it is said that status cannot know. That
+# nobody is held is known again when it takes them.
+$migration->wait_until_caught_up;
+$target->sql('app', <<'SQL');
+CREATE FUNCTION penstock.full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON penstock.journal FOR EACH ROW
+    WHEN (new.step <> 'preflight' AND new.event NOT IN ('begin', 'done') OR new.step IN ('sequences', 'position') AND new.event = 'begin')
+    EXECUTE FUNCTION penstock.full();
+SQL
+my $full = $migration->exits(3, @cutover, '--yes');
+like($full->{stderr}, qr/journal in the target lacks what was done.*cutover --undo, given here/, 'what the target does not know is said');
+open_again('a full disk');
+sub is_held { return defined JSON::PP::decode_json($migration->run('status', '--json')->{stdout})->{held} }
+ok(is_held(), 'status goes by the journal');
+$target->sql('app', 'DROP TRIGGER full_disk ON penstock.journal');
+{
+    local $ENV{XDG_STATE_HOME} = "$ENV{TESTDIR}/another_host";
+    like($migration->exits(3, @cutover, '--resume')->{stderr}, qr/fence of the source does not stand any more/, 'from elsewhere nobody is led away from a side that is open');
+}
+$migration->run(@bare);
+ok(!is_held(), 'which is brought up');
 
 # A server that hangs: its backend is stopped. The hold ends at its limit all the same, over another connection.
 $migration->wait_until_caught_up;

@@ -91,7 +91,7 @@ static const ErrorKind kinds[] = {
            "nobody knows where the", "there is no way forward")},
     {1817, "It was undone", "The switch under way has been taken back, and clients go on where they were.",
      "What had stopped it is in the journal: `penstock status`.",
-     WORDS("that was under way has been undone")},
+     WORDS("that was under way has been undone", "does not stand any more: this %s has been undone")},
     {1818, "It was not confirmed", "The question before it begins was answered with no.", "Nothing was done.",
      WORDS("not confirmed: nothing was done", "nothing was written")},
     {1819, "The sessions of the server cannot be seen", "`pg_stat_activity` shows too little to the role.",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fence_sql.h"
 #include "records.h"
 
 static int refuse_switched(const Cutover *cutover, Error *error)
@@ -98,6 +99,32 @@ static int check_round(const Cutover *cutover, Error *error)
     return error_set(error, ERROR_STATE, "there is nothing to undo any more");
 }
 
+/*
+ * What was undone while the target took no lines of the journal (a full disk) is in the ledger alone. Whoever carries on from elsewhere does not
+ * have that: clients would be led away from a side that they write to. The fence says it, which is lifted in each undo.
+ */
+static int check_still_fenced(const Cutover *cutover, Error *error)
+{
+    const Road *road = cutover->road;
+    const StepRecord *fence = records_of(road, cutover->records, "fence");
+    bool stands = true;
+    Error ignored; /* a side that does not answer holds up nothing here */
+    if (fence == NULL || fence->state != STEP_COMPLETE || cutover->leaving == NULL ||
+        machine_has_committed(road->steps, cutover->records, (size_t)road->count) ||
+        database_found(cutover->leaving, &stands, &ignored, "SELECT true WHERE " FENCE_STANDS, 0) != 0 ||
+        stands) {
+        return 0;
+    }
+    error_set(
+        error, ERROR_STATE,
+        "the fence of the %s does not stand any more: this %s has been undone, or somebody has lifted it",
+        road->from, road->operation);
+    return error_hint(error,
+                      "Nobody is led anywhere like this. penstock %s --undo takes away what is left, and the "
+                      "same command without --resume begins anew.",
+                      road->operation);
+}
+
 /* A release that is being taken back cannot be made again: the side that clients were let to is closed. */
 static int check_resume(const Cutover *cutover, Error *error)
 {
@@ -113,7 +140,7 @@ static int check_resume(const Cutover *cutover, Error *error)
         return error_hint(error, "penstock %s --undo lets the clients go on at the %s.", road->operation,
                           road->from);
     }
-    return 0;
+    return check_still_fenced(cutover, error);
 }
 
 int allowed_check(const Cutover *cutover, Error *error)

@@ -129,21 +129,37 @@ static bool ledger_fits(const Cutover *cutover, const StepRecord *there)
            (there == NULL || strcmp(round_of(head), round_of(there[0].detail)) == 0);
 }
 
+typedef struct Missing {
+    Cutover *cutover;
+    Error *error;
+} Missing;
+
 static void write_missing(void *context, const char *step, const char *event, const char *detail)
 {
-    Cutover *cutover = context;
-    Error ignored;
+    const Missing *missing = context;
+    Cutover *cutover = missing->cutover;
     if (!cutover->behind && state_journal(cutover->target, cutover->migration.name, cutover->road->operation,
-                                          step, event, detail, &ignored) != 0) {
+                                          step, event, detail, missing->error) != 0) {
         cutover->behind = true;
     }
 }
 
-/* The target's journal gets what only the ledger has. */
-static void bring_up(Cutover *cutover, size_t lines)
+/* The target's journal gets what only the ledger has; cutover->behind with *error, where it does not take it. */
+static void bring_up(Cutover *cutover, size_t lines, Error *error)
 {
+    Missing missing = {cutover, error};
     cutover->behind = false;
-    ledger_read(cutover->ledger, lines, write_missing, cutover);
+    ledger_read(cutover->ledger, lines, write_missing, &missing);
+}
+
+/* What others see of it then, who do not have the ledger. */
+static int say_missing(const Cutover *cutover, Error *error)
+{
+    return error_context(
+        error,
+        "the journal in the target lacks what was done. Until penstock %s --undo, given here, "
+        "could write it there, penstock status shows the state before that",
+        cutover->road->operation);
 }
 
 /* The round is over. When the ledger still has it, whoever was at work did not live to say so. */
@@ -169,7 +185,8 @@ int records_load_round(Cutover *cutover, Error *error)
         if (!ledger_fits(cutover, cutover->records) || ledger_lines(cutover->ledger) <= there.lines) {
             return 0;
         }
-        bring_up(cutover, there.lines);
+        Error unwritten;
+        bring_up(cutover, there.lines, &unwritten);
     } else if (!ledger_fits(cutover, NULL)) {
         return error_set(error, ERROR_STATE, "no %s is under way", cutover->road->operation);
     }
@@ -193,10 +210,13 @@ int records_close_round(Cutover *cutover, bool over, Error *error)
         cutover->regime = REGIME_UNDO;
         if (cutover_reach_end(cutover, DATABASE_TARGET, false, error) != 0 ||
             read_target(cutover, &there, error) != 0) {
-            return error_context(error, "the journal in the target lacks what was done");
+            return say_missing(cutover, error);
         }
-        bring_up(cutover, there.lines);
+        bring_up(cutover, there.lines, error);
         step_records_free(records, MAX_STEPS);
+        if (cutover->behind) {
+            return say_missing(cutover, error);
+        }
     }
     return over && !cutover->behind ? ledger_remove(cutover->ledger, error) : 0;
 }
