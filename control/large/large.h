@@ -46,6 +46,12 @@ typedef struct LargeResult {
  */
 int large_bring(const LargeRequest *request, const char *since, LargeResult *out, Error *error) MUST_CHECK;
 
+/*
+ * Whether neither side has any, by two questions over sessions that are open. Then there is nothing for large_bring to do, and *out is
+ * what it would give.
+ */
+int large_none(Database *from, Database *to, bool *none, LargeResult *out, Error *error) MUST_CHECK;
+
 typedef struct LargeLook {
     int64_t objects; /* on that side */
     int64_t changed; /* since */

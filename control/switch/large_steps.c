@@ -18,7 +18,9 @@ static int bring(Cutover *cutover, const LargeKnown *known, json_t *detail, Larg
                                   .owners = known->owners,
                                   .grants = known->grants,
                                   .limits = cutover_limits(cutover)};
-    if (large_bring(&request, forward ? known->source : known->target, result, error) != 0) {
+    bool none = false;
+    if (large_none(cutover->leaving, cutover->entering, &none, result, error) != 0 ||
+        (!none && large_bring(&request, forward ? known->source : known->target, result, error) != 0)) {
         return -1;
     }
     json_object_set_new(detail, "objects", json_integer((json_int_t)result->objects));
