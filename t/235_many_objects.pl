@@ -78,7 +78,8 @@ my $held = $journal->stand_at('cutover hold begin', $migration->command(@cutover
 $source->sql('app', "SELECT nextval('s1'), nextval('s2'), nextval('s2'), setval('s3', 77, false)");
 my $readers = sprintf($sessions, 'cutover');
 is($source->sql('app', "SELECT count(*) $readers"), 4, 'four sessions read sequences');
-$source->sql('app', "SELECT pg_terminate_backend((SELECT pid $readers ORDER BY backend_start DESC LIMIT 1))");
+# What it had to read is read by a session that knows none of it: not where the hold is measured.
+$source->sql('app', "SELECT pg_terminate_backend((SELECT pid $readers ORDER BY backend_start DESC LIMIT 1))") unless $ENV{PENSTOCK_MANY_TABLES};
 $journal->go_on;
 is($held->wait, 0, 'switched, with fewer locks than tables') or diag($held->log_tail);
 my $all = $sequences;
