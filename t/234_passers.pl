@@ -77,14 +77,19 @@ $source->sql('app', q{COMMIT PREPARED 'in doubt'});
 undone('prepared');
 is($source->sql('app', q{SELECT subenabled FROM pg_subscription WHERE subname = 'feed'}), 't', 'the subscription goes on');
 
-# A superuser that insists, when all was caught up.
-$held = $journal->stand_at('cutover sequences begin', $migration->command(@cutover));
-is(fence(), '0', 'the fence stands');
-$source->sql('app', 'SET default_transaction_read_only = off; INSERT INTO fed VALUES (2000)');
-$journal->go_on;
-is($held->wait, 3, 'a write behind the fence ends the cutover');
-like($held->log_tail, qr/prove .*somebody wrote to the source behind its fence/, 'and that is said');
-undone('a write behind the fence');
+# A superuser that insists, when all was caught up; also when the way back has begun, whose slot has what came through the stream.
+foreach (['sequences', 2000], ['point', 2001]) {
+    my ($step, $id) = @$_;
+    $held = $journal->stand_at("cutover $step begin", $migration->command(@cutover));
+    is(fence(), '0', "$step: the fence stands");
+    $source->sql('app', "SET default_transaction_read_only = off; INSERT INTO fed VALUES ($id)");
+    wait_until('it to come through the stream', sub { $target->sql('app', "SELECT count(*) FROM fed WHERE id = $id") eq '1' });
+    $journal->go_on;
+    is($held->wait, 3, "$step: a write behind the fence ends the cutover");
+    like($held->log_tail, qr/prove .*somebody wrote to the source behind its fence/, "$step: and that is said");
+    unlike($held->log_text, qr/written to the target before the release/, "$step: and is no client's at the target");
+    undone("$step: a write behind the fence");
+}
 
 # A role whose own default wins over the database's; and clients that cannot get through to the target.
 $_->sql('postgres', 'CREATE ROLE loud SUPERUSER LOGIN; ALTER ROLE loud SET default_transaction_read_only = off') for $source, $target;

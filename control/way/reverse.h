@@ -111,7 +111,8 @@ int reverse_unsubscribe(Database *source, const Migration *migration, Error *err
 
 /*
  * How many changes behind since the slot of the way back has to send, that is, how much was written to the published tables since
- * it was moved on to there. Nobody may use it meanwhile.
+ * it was moved on to there. Nobody may use it meanwhile. What the applier wrote last in each lane is left out: the lane's row is of the
+ * same transaction. A row that passed the source's fence comes through the stream, and is at the source, too.
  */
 int reverse_written(Database *target, const Migration *migration, Lsn since, int64_t *changes,
                     Error *error) MUST_CHECK;

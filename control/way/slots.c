@@ -208,8 +208,9 @@ int reverse_written(Database *target, const Migration *migration, Lsn since, int
     int status = database_value(target, &count, error,
                                 "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,"
                                 " 'proto_version', '1', 'publication_names', $2)"
-                                " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T') AND lsn > $3::pg_lsn",
-                                3, all, names, lsn_format(since, from));
+                                " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T') AND lsn > $3::pg_lsn"
+                                "   AND xid NOT IN (SELECT xmin FROM penstock.lane WHERE migration = $4)",
+                                4, all, names, lsn_format(since, from), migration->name);
     *changes = count != NULL ? atoll(count) : 0;
     free(count);
     return status;
