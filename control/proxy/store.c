@@ -16,7 +16,7 @@
 #include "text.h"
 
 /* For ssh to reach its host; what failed after so long is not waited for as long the next time. */
-#define REACH_LIMIT_S "3"
+#define REACH_LIMIT "ConnectTimeout=3"
 #define REACH_LIMIT_MS 3000
 
 typedef enum StoreKind { STORE_FILE, STORE_SSH, STORE_EXEC } StoreKind;
@@ -155,7 +155,7 @@ static const char keep_script[] = "cp -p \"$f\" \"$f.penstock-before\"; ";
 static int by_ssh(const Store *store, const char *path, const char *input, bool keep, int limit_ms,
                   char **out, Error *error)
 {
-    const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=" REACH_LIMIT_S};
+    const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", REACH_LIMIT};
     size_t count = 5;
     char *script = NULL, *word = shell_word(path != NULL ? path : store->path);
     int made = input == NULL ? asprintf(&script, "exec cat %s", word)
