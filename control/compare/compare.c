@@ -147,22 +147,10 @@ static bool is_late(const CompareOptions *options)
     return options->deadline > 0 && clock_seconds() >= options->deadline;
 }
 
-/*
- * Where no other sessions are to be had, those that are full serve on. The guard reads few tables, and no other session could: it
- * stays.
- */
-static void renew(const CompareOptions *options, ComparePair *pair)
+static int open_fresh(void *context, ComparePair *fresh, Error *error)
 {
-    Error ignored;
-    ComparePair fresh;
-    if (pair->guarded || !pair_is_full(pair)) {
-        return;
-    }
-    if (pair_open(options, NULL, &fresh, &ignored) == 0) {
-        pair_take_over(pair, &fresh);
-    } else {
-        pair->known = 0; /* to be tried again, but not at once */
-    }
+    const Crew *crew = context;
+    return pair_open(crew->options, NULL, fresh, error);
 }
 
 /* Compares order[*next … end) with a pair of its own, and with the guard as its target's side if there is one. */
@@ -185,7 +173,7 @@ static void work_through(Crew *crew, Database *guard, size_t *next, size_t end)
         } else if (!is_late(crew->options) && give_up_table(crew->options, &pair, table, &error) != 0) {
             fail(crew, &error);
         }
-        renew(crew->options, &pair);
+        pair_renew(&pair, open_fresh, crew);
     }
     forms_free(forms);
     pair_close(&pair);

@@ -81,11 +81,20 @@ bool pair_is_full(const ComparePair *pair)
     return pair->known >= MOST_COLUMNS;
 }
 
-void pair_take_over(ComparePair *pair, ComparePair *fresh)
+void pair_renew(ComparePair *pair, PairOpen open, void *context)
 {
+    Error ignored;
+    ComparePair fresh = {0};
+    if (pair->guarded || !pair_is_full(pair)) {
+        return;
+    }
+    if (open(context, &fresh, &ignored) != 0) {
+        pair_close(&fresh);
+        pair->known = 0; /* to be tried again, but not at once */
+        return;
+    }
     pair_close(pair);
-    *pair = *fresh;
-    *fresh = (ComparePair){0};
+    *pair = fresh;
 }
 
 int pair_begin(ComparePair *pair, Error *error)

@@ -32,9 +32,6 @@ int pair_connect(const char *uri, DatabaseEnd end, const char *purpose, QueryLim
 int pair_open(const CompareOptions *options, Database *guard, ComparePair *out, Error *error) MUST_CHECK;
 void pair_close(ComparePair *pair);
 
-/* The sessions of fresh become those of the pair, whose own are closed. */
-void pair_take_over(ComparePair *pair, ComparePair *fresh);
-
 /*
  * A server's process keeps what it has looked up of each table until its session ends: its relation, those of its indexes, and
  * rows of catalogs for its columns (relcache, catcache; all majors). So a session is for so many tables; then, between
@@ -42,6 +39,13 @@ void pair_take_over(ComparePair *pair, ComparePair *fresh);
  */
 void pair_add_table(ComparePair *pair, bool with_those_below, size_t columns);
 bool pair_is_full(const ComparePair *pair);
+
+/*
+ * Replaces the sessions of a pair that is full by those that open makes in *fresh, which is all zero. Where none are to be had, the
+ * full ones serve on. A guard reads few tables, and no other session could: that pair stays.
+ */
+typedef int (*PairOpen)(void *context, ComparePair *fresh, Error *error);
+void pair_renew(ComparePair *pair, PairOpen open, void *context);
 
 /*
  * Begins and ends the transactions, read-only under the snapshots, that all queries run in. One per table, so that no

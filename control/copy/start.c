@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "ddl_step.h"
+#include "large.h"
 #include "lock.h"
 #include "money.h"
 #include "number.h"
@@ -90,8 +91,7 @@ static int check_no_large_objects(Copy *copy, Error *error)
     if (copy->options->skip_large_objects) {
         return 0;
     }
-    if (database_found(copy->target, &found, error,
-                       "SELECT 1 FROM pg_catalog.pg_largeobject_metadata LIMIT 1", 0) != 0) {
+    if (large_any(copy->target, &found, error) != 0) {
         return -1;
     }
     if (!found) {

@@ -182,8 +182,7 @@ static int bring_changed(const LargeRequest *request, Database *from, const char
 {
     PGresult *oids = NULL;
     bool any = false;
-    if (since == NULL ||
-        database_found(from, &any, error, "SELECT 1 FROM pg_largeobject_metadata LIMIT 1", 0) != 0) {
+    if (since == NULL || large_any(from, &any, error) != 0) {
         return since == NULL ? 0 : -1;
     }
     if (!any) {

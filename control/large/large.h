@@ -46,11 +46,11 @@ typedef struct LargeResult {
  */
 int large_bring(const LargeRequest *request, const char *since, LargeResult *out, Error *error) MUST_CHECK;
 
-/*
- * Whether neither side has any, by two questions over sessions that are open. Then there is nothing for large_bring to do, and *out is
- * what it would give.
- */
-int large_none(Database *from, Database *to, bool *none, LargeResult *out, Error *error) MUST_CHECK;
+/* Whether a database has any. Anybody may ask. */
+int large_any(Database *database, bool *any, Error *error) MUST_CHECK;
+
+/* Whether neither side has any, over sessions that are open. */
+int large_none(Database *from, Database *to, bool *none, Error *error) MUST_CHECK;
 
 typedef struct LargeLook {
     int64_t objects; /* on that side */

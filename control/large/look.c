@@ -22,13 +22,16 @@ int large_now(Database *database, char out[24], Error *error)
     return 0;
 }
 
-int large_none(Database *from, Database *to, bool *none, LargeResult *out, Error *error)
+int large_any(Database *database, bool *any, Error *error)
+{
+    return database_found(database, any, error, "SELECT 1 FROM pg_catalog.pg_largeobject_metadata LIMIT 1",
+                          0);
+}
+
+int large_none(Database *from, Database *to, bool *none, Error *error)
 {
     bool here = true, there = true;
-    *out = (LargeResult){0};
-    if (large_now(from, out->since, error) != 0 ||
-        database_found(from, &here, error, "SELECT 1 FROM pg_largeobject_metadata LIMIT 1", 0) != 0 ||
-        database_found(to, &there, error, "SELECT 1 FROM pg_largeobject_metadata LIMIT 1", 0) != 0) {
+    if (large_any(from, &here, error) != 0 || large_any(to, &there, error) != 0) {
         return error_context(error, "looking for large objects");
     }
     *none = !here && !there;

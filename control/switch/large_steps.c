@@ -19,7 +19,10 @@ static int bring(Cutover *cutover, const LargeKnown *known, json_t *detail, Larg
                                   .grants = known->grants,
                                   .limits = cutover_limits(cutover)};
     bool none = false;
-    if (large_none(cutover->leaving, cutover->entering, &none, result, error) != 0 ||
+    *result = (LargeResult){0};
+    /* The moment goes first: what changes behind it is found by the next look. */
+    if (large_now(cutover->leaving, result->since, error) != 0 ||
+        large_none(cutover->leaving, cutover->entering, &none, error) != 0 ||
         (!none && large_bring(&request, forward ? known->source : known->target, result, error) != 0)) {
         return -1;
     }

@@ -151,19 +151,14 @@ int verify_open_pair(Verify *verify, ComparePair *pair, Error *error)
                : -1;
 }
 
+static int open_fresh(void *context, ComparePair *fresh, Error *error)
+{
+    return verify_open_pair(context, fresh, error);
+}
+
 void verify_renew_pair(Verify *verify, ComparePair *pair)
 {
-    Error ignored;
-    ComparePair fresh = {0};
-    if (!pair_is_full(pair)) {
-        return;
-    }
-    if (verify_open_pair(verify, &fresh, &ignored) == 0) {
-        pair_take_over(pair, &fresh);
-    } else {
-        pair_close(&fresh);
-        pair->known = 0; /* to be tried again, but not at once */
-    }
+    pair_renew(pair, open_fresh, verify);
 }
 
 static int connect_both(Verify *verify, Error *error)

@@ -254,21 +254,19 @@ static int compare(Verify *verify, const LargeKnown *known, ComparePair *pair, E
 
 int large_objects_verify(Verify *verify, Error *error)
 {
-    bool there = false, here = false;
+    bool none = false;
     int number;
     LargeKnown known;
-    static const char any[] = "SELECT 1 FROM pg_catalog.pg_largeobject_metadata LIMIT 1";
     if (large_load(verify->target, verify->settings->migration, &known, error) != 0) {
         return -1;
     }
     if (!known.known) {
         return 0;
     }
-    if (database_found(verify->source, &here, error, any, 0) != 0 ||
-        database_found(verify->target, &there, error, any, 0) != 0) {
+    if (large_none(verify->source, verify->target, &none, error) != 0) {
         return -1;
     }
-    if (!here && !there) {
+    if (none) {
         return 0;
     }
     ComparePair pair = {.stop = interrupted, .say = verify_say, .context = verify};
