@@ -19,6 +19,7 @@
 #include "database_parts.h"
 #include "query.h"
 #include "session_settings.h"
+#include "text.h"
 
 #define MAX_PARAMS 32
 #define SETTINGS_LIMIT_MS 30000
@@ -191,19 +192,17 @@ static int make_settings(Database *database, SessionKind kind, Error *error)
 {
     PGconn *connection = database->connection;
     const char *superuser = PQparameterStatus(connection, "is_superuser");
-    char encoding[64];
-    snprintf(encoding, sizeof encoding, "SET client_encoding = '%s'",
-             session_settings_encoding(PQparameterStatus(connection, "server_encoding")));
-    char *sql = session_settings_sql(kind, PQserverVersion(connection),
-                                     superuser != NULL && strcmp(superuser, "on") == 0);
+    Text sql = {0};
+    char *settings = session_settings_sql(kind, PQserverVersion(connection),
+                                          superuser != NULL && strcmp(superuser, "on") == 0);
+    text_printf(&sql, "%s;SET client_encoding = '%s'", settings,
+                session_settings_encoding(PQparameterStatus(connection, "server_encoding")));
+    free(settings);
     int status = database_execute(database, error, "SET statement_timeout = 0", 0);
     if (status == 0) {
-        status = execute_each(database, sql, error);
+        status = execute_each(database, sql.data, error);
     }
-    if (status == 0) {
-        status = database_execute(database, error, encoding, 0);
-    }
-    free(sql);
+    text_free(&sql);
     return status == 0 ? 0 : error_context(error, "making the session's settings");
 }
 

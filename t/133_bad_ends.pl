@@ -37,7 +37,7 @@ sub jobs_done
 sub backends
 {
     my ($server, $do) = @_;
-    return $server->sql('ends', "SELECT $do FROM pg_stat_activity WHERE application_name LIKE 'penstock copy%' AND query LIKE 'COPY%' AND state <> 'idle'");
+    return $server->sql('ends', "SELECT $do FROM pg_stat_activity WHERE application_name LIKE 'penstock copy%' AND query LIKE '%COPY %' AND state <> 'idle'");
 }
 
 # What $do says of the backends that COPY, as soon as there are any.

@@ -42,7 +42,7 @@ sub make_database
 sub at_the_gate
 {
     my ($database) = @_;
-    return $target->sql($database, q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE 'COPY%' AND datname = current_database()});
+    return $target->sql($database, q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%COPY %' AND datname = current_database()});
 }
 
 sub jobs_done

@@ -31,7 +31,7 @@ my $migration = migration($source, $target);
 
 sub at_the_gate
 {
-    return $target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE 'COPY%'});
+    return $target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%COPY %'});
 }
 
 my ($copy, $go) = $migration->copy_up_to('data', '--jobs', 1, '--cycle', 1);
@@ -41,7 +41,7 @@ $go->();
 my $far = background('far', $network->far_side(program('penstock'), 'copy', '--join', '--jobs', 2,
     '--source' => $to_source->uri('postgres'), '--target' => $to_target->uri('postgres')));
 wait_until('three jobs to run', sub { !$copy->is_running || at_the_gate() == 3 });
-is($target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE client_addr = '10.77.2.2' AND query LIKE 'COPY%'}), '2', 'two of them by the host at the far side');
+is($target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE client_addr = '10.77.2.2' AND query LIKE '%COPY %'}), '2', 'two of them by the host at the far side');
 
 $_->cut foreach $to_source, $to_target;
 # A minute later, so to speak.

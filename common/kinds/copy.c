@@ -57,7 +57,7 @@ static const ErrorKind kinds[] = {
     {1411, "The two sides counted other rows", "The target took another number of rows than the source sent.",
      "The table is not taken as copied; run `penstock copy` again. Look for a trigger or a rule on the "
      "target.",
-     WORDS("the target took %lld", "without saying why")},
+     WORDS("the target took %lld", "without saying why", "a server began no COPY")},
     {1412, "The copy does not move",
      "A server did not move for as long as it may, or nobody has taken a snapshot.",
      "Look at both servers for locks and load; then run the same command again: it goes on where it stopped.",

@@ -9,9 +9,13 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "number.h"
 #include "plan.h"
+#include "text.h"
 
 #define MOST_PAGES "12800" /* 100 MB */
+#define FEW_PAGES "128"    /* 1 MB: answered in no time, so that several are asked at once */
+#define TOGETHER 50
 #define LARGE_TOAST "268435456"
 #define LARGE_CHUNK "131072" /* of about 2 kB: 256 MB as it is stored */
 #define ONE_LIMIT "3s"
@@ -59,18 +63,18 @@
     "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (i.indkey) AND "         \
     "a.attcollation <> 0)"
 
-/* Rows of object, what is wrong when the query finds something, the statement that mends it, the query. */
+/* Rows of object, what is wrong when the query finds something, the statement that mends it, the query, whether it is soon answered. */
 static const char constraint_queries[] =
     "WITH t AS (SELECT c.oid, n.nspname, c.relname, c.relpages FROM " USER_RELATIONS
     " WHERE c.relkind = 'r' AND "
     "c.relpersistence <> 't'), q AS (" FOREIGN_KEYS " UNION ALL " CHECKS " UNION ALL " KEYS ") "
-    "SELECT object, detail, fix, CASE WHEN pages <= " MOST_PAGES
-    " THEN query END FROM q ORDER BY pages, object";
+    "SELECT object, detail, fix, CASE WHEN pages <= " MOST_PAGES " THEN query END, pages <= " FEW_PAGES
+    " FROM q ORDER BY pages, object";
 
 static const char toast_queries[] =
     "SELECT " RELATION_NAME
     ", 'has a value of more than 256 MB as it is stored', NULL, format('SELECT 1 FROM %s "
-    "WHERE chunk_seq = " LARGE_CHUNK " LIMIT 1', x.oid::regclass) FROM " USER_RELATIONS
+    "WHERE chunk_seq = " LARGE_CHUNK " LIMIT 1', x.oid::regclass), false FROM " USER_RELATIONS
     " JOIN pg_class x ON x.oid = c.reltoastrelid WHERE pg_relation_size(x.oid) > " LARGE_TOAST " ORDER BY 1";
 
 /* In a session of their own. */
@@ -85,25 +89,78 @@ static bool ask_one(Database *session, PGresult *queries, int i, int64_t deadlin
            database_found(session, found, error, PQgetvalue(queries, i, 3), 0) == 0;
 }
 
+/* How many from number i on go together. */
+static int count_together(const PGresult *queries, int i)
+{
+    int count = 0;
+    while (count < TOGETHER && i + count < PQntuples(queries) && !PQgetisnull(queries, i + count, 3) &&
+           PQgetvalue(queries, i + count, 4)[0] == 't') {
+        count++;
+    }
+    return count;
+}
+
+/* One way there and back for count queries. False when there is no answer: then each is asked by itself. */
+static bool ask_together(Database *session, const PGresult *queries, int i, int count, bool *found)
+{
+    Text sql = {0};
+    PGresult *rows = NULL;
+    Error refused;
+    for (int n = 0; n < count; n++) {
+        text_printf(&sql, "%sSELECT %d WHERE EXISTS (%s)", n > 0 ? " UNION ALL " : "", n,
+                    PQgetvalue(queries, i + n, 3));
+    }
+    bool answered = count > 1 && database_query(session, &rows, &refused, sql.data, 0) == 0;
+    for (int n = 0; answered && n < PQntuples(rows); n++) {
+        found[number_int(PQgetvalue(rows, n, 0))] = true;
+    }
+    PQclear(rows);
+    text_free(&sql);
+    return answered;
+}
+
+static void add_found(json_t *findings, const PGresult *queries, int i)
+{
+    finding_add(findings, PQgetvalue(queries, i, 0), PQgetvalue(queries, i, 1),
+                PQgetisnull(queries, i, 2) ? NULL : PQgetvalue(queries, i, 2));
+}
+
+static int ask_each(Database *session, PGresult *queries, int i, int64_t deadline, json_t *findings,
+                    size_t *left, Error *error)
+{
+    bool found = false;
+    Error refused = {.code = ERROR_NONE};
+    if (!ask_one(session, queries, i, deadline, &found, &refused)) {
+        ++*left;
+    }
+    if (refused.code == ERROR_CONNECTION) {
+        *error = refused;
+        return -1;
+    }
+    if (found) {
+        add_found(findings, queries, i);
+    }
+    return 0;
+}
+
 static int ask_all(Database *session, PGresult *queries, json_t *findings, size_t *left, Error *error)
 {
     int64_t deadline = clock_ms() + ALL_LIMIT_MS;
-    for (int i = 0; i < PQntuples(queries); i++) {
-        bool found = false;
-        Error refused = {.code = ERROR_NONE};
+    for (int i = 0, count; i < PQntuples(queries); i += count) {
+        bool found[TOGETHER] = {false};
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted");
         }
-        if (!ask_one(session, queries, i, deadline, &found, &refused)) {
-            ++*left;
-        }
-        if (refused.code == ERROR_CONNECTION) {
-            *error = refused;
-            return -1;
-        }
-        if (found) {
-            finding_add(findings, PQgetvalue(queries, i, 0), PQgetvalue(queries, i, 1),
-                        PQgetisnull(queries, i, 2) ? NULL : PQgetvalue(queries, i, 2));
+        count = clock_ms() <= deadline ? count_together(queries, i) : 0;
+        bool answered = ask_together(session, queries, i, count, found);
+        count = count > 0 ? count : 1;
+        for (int n = 0; n < count; n++) {
+            if (found[n]) {
+                add_found(findings, queries, i + n);
+            }
+            if (!answered && ask_each(session, queries, i + n, deadline, findings, left, error) != 0) {
+                return -1;
+            }
         }
     }
     return 0;

@@ -2,7 +2,9 @@
  * The rows of one job, from the source to the target, within the transactions that its worker has begun on both ends.
  *
  *     source   … snapshot ──► lock, check ──► COPY TO ─────┐ … COMMIT
- *     target   … hold, join ──► clear ──► COPY FROM ◄──────┘ ──► index of the key ──► done ──► … COMMIT, by the worker
+ *     target   … hold, join ──► clear ──► COPY FROM ◄──────┘ ──► indexes of the keys ──► done ──► … COMMIT, by the worker
+ *
+ * Each arrow is one way there and back for all tables of the job; each COPY of the target's is one more.
  *
  * TRUNCATE, and what rewrites a table, is not undone for a snapshot that was taken before: a table that this befell is read
  * under a later one.
@@ -22,7 +24,7 @@ typedef struct Carrier {
     Database *source, *target;
     Oids *oids;
     SessionWait wait;
-    TableFit fit; /* of the last table: whether it can be read under the snapshot */
+    TableFit fit; /* whether the tables of the job can be read under the snapshot */
 } Carrier;
 
 /*
@@ -31,9 +33,16 @@ typedef struct Carrier {
  */
 int carry_job(Carrier *carrier, const Job *job, int snapshot, Error *error) MUST_CHECK;
 
+/* The index of the replica identity of a table (penstock.relation.id), and what makes it. */
+typedef struct CarryKey {
+    const char *relation;
+    const char *sql; /* one statement */
+    size_t number;   /* the caller's own */
+} CarryKey;
+
 /*
- * Within a transaction: makes the index of the replica identity of penstock.relation.id by sql, if that object of the schema
- * still waits to be made, and notes that it is.
+ * Within a transaction: makes those of the keys that are objects of the schema which still wait to be made, and notes that they are.
+ * *at: which one an error is about.
  */
-int carry_make_key(Database *target, const char *relation, const char *sql, const SessionWait *wait,
-                   Error *error) MUST_CHECK;
+int carry_make_keys(Database *target, const CarryKey *keys, size_t count, const SessionWait *wait, size_t *at,
+                    Error *error) MUST_CHECK;

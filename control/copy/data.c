@@ -68,8 +68,10 @@ static int idle(void *context, Error *error)
 static int make_key(Database *target, const char *relation, const char *sql, Error *error)
 {
     const SessionWait wait = {.limit_seconds = 3600, .what = "making the index of a key"};
+    const CarryKey key = {.relation = relation, .sql = sql};
+    size_t at;
     return database_execute(target, error, "BEGIN", 0) == 0 &&
-                   carry_make_key(target, relation, sql, &wait, error) == 0 &&
+                   carry_make_keys(target, &key, 1, &wait, &at, error) == 0 &&
                    database_execute(target, error, "COMMIT", 0) == 0
                ? 0
                : -1;

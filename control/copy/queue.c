@@ -74,10 +74,11 @@ int queue_waiting(Database *target, const char *migration, char **tables, Error 
 
 int queue_analyze(Database *target, const char *migration, PGresult **out, Error *error)
 {
-    return database_query(target, out, error,
-                          "SELECT format('ANALYZE %I.%I', schema_name, table_name) FROM penstock.relation"
-                          " WHERE migration = $1 AND copy_state <> 'copied'",
-                          1, migration);
+    return database_query(
+        target, out, error,
+        "SELECT format('%I.%I', schema_name, table_name), source_bytes FROM penstock.relation"
+        " WHERE migration = $1 AND copy_state <> 'copied' ORDER BY 2 DESC",
+        1, migration);
 }
 
 int queue_step_event(Database *target, const char *migration, const char *step, char event[16], Error *error)

@@ -36,7 +36,7 @@ int queue_leave_dropped(Database *target, const char *migration, const char *con
 /* Which tables wait to be copied, at the source or not: a list for people, or NULL; the caller frees it. */
 int queue_waiting(Database *target, const char *migration, char **tables, Error *error) MUST_CHECK;
 
-/* A result with one ANALYZE statement for each table that is not copied. */
+/* The tables that are not copied, as statements_analyze takes them. */
 int queue_analyze(Database *target, const char *migration, PGresult **out, Error *error) MUST_CHECK;
 
 /* The last event that the journal has for a step of the copy: "begin", "done", "failed", or "" for none. */

@@ -159,10 +159,10 @@ static int take_row(Relay *relay, const char *row, size_t size, Error *error)
 }
 
 /* The rows that a finished COPY says it moved. */
-static int finish(Database *database, const SessionWait *wait, int64_t *rows, Error *error)
+static int finish(const Relay *relay, Database *database, int64_t *rows, Error *error)
 {
     PGresult *result = NULL;
-    if (session_finish(database, wait, &result, error) != 0) {
+    if ((relay->route->more ? session_next : session_finish)(database, relay->wait, &result, error) != 0) {
         return -1;
     }
     *rows = result != NULL ? strtoll(PQcmdTuples(result), NULL, 10) : -1;
@@ -176,7 +176,7 @@ static int end_target(Relay *relay, int64_t *rows, Error *error)
     if (PQputCopyEnd(database_connection(relay->target), NULL) != 1) {
         return database_error(relay->target, NULL, error);
     }
-    return flush_target(relay, true, error) == 0 ? finish(relay->target, relay->wait, rows, error) : -1;
+    return flush_target(relay, true, error) == 0 ? finish(relay, relay->target, rows, error) : -1;
 }
 
 static int run_on_target(Relay *relay, const char *sql, int64_t *rows, Error *error)
@@ -274,7 +274,7 @@ static int move_rows(Relay *relay, Error *error)
 static int end_both(Relay *relay, RelayCount *out, Error *error)
 {
     int64_t sent = 0, taken = 0;
-    if (finish(relay->source, relay->wait, &sent, error) != 0 || end_target(relay, &taken, error) != 0) {
+    if (finish(relay, relay->source, &sent, error) != 0 || end_target(relay, &taken, error) != 0) {
         return -1;
     }
     if (relay->route->pieces == NULL) {

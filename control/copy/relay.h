@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "brake.h"
@@ -46,6 +47,8 @@ typedef struct RelayRoute {
     Brake *brake;              /* bounds the bytes per second; or NULL */
     const Oids *oids;          /* changes the OIDs of types in rows that are binary; or NULL */
     const RelayPieces *pieces; /* or NULL: rows go straight to their place */
+    bool
+        more; /* both COPYs are one of several statements of a query, whose other results stay unread; not with pieces */
 } RelayRoute;
 
 /*

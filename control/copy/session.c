@@ -116,6 +116,12 @@ static int wait_result(Database *database, const SessionWait *wait, Error *error
     return 0;
 }
 
+static bool is_copy(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
+}
+
 /* Behind an error, so that the session can be used for another statement. */
 static void read_rest(Database *database, const SessionWait *wait)
 {
@@ -123,7 +129,7 @@ static void read_rest(Database *database, const SessionWait *wait)
     PGresult *result = NULL;
     while (wait_result(database, wait, &ignored) == 0 &&
            (result = PQgetResult(database_connection(database))) != NULL) {
-        bool copies = PQresultStatus(result) == PGRES_COPY_IN || PQresultStatus(result) == PGRES_COPY_OUT;
+        bool copies = is_copy(result);
         PQclear(result);
         if (copies) {
             return;
@@ -131,29 +137,55 @@ static void read_rest(Database *database, const SessionWait *wait)
     }
 }
 
+int session_next(Database *database, const SessionWait *wait, PGresult **out, Error *error)
+{
+    *out = NULL;
+    if (wait_result(database, wait, error) != 0) {
+        return -1;
+    }
+    PGresult *result = PQgetResult(database_connection(database));
+    ExecStatusType status = result != NULL ? PQresultStatus(result) : PGRES_COMMAND_OK;
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && !is_copy(result)) {
+        database_error(database, result, error);
+        PQclear(result);
+        read_rest(database, wait);
+        return -1;
+    }
+    *out = result;
+    return 0;
+}
+
+int session_next_copy(Database *database, const SessionWait *wait, Error *error)
+{
+    PGresult *result = NULL;
+    for (bool copies = false; !copies;) {
+        if (session_next(database, wait, &result, error) != 0) {
+            return -1;
+        }
+        if (result == NULL) {
+            return error_set(error, ERROR_TARGET, "%s: a server began no COPY", wait->what);
+        }
+        copies = is_copy(result);
+        PQclear(result);
+    }
+    return 0;
+}
+
 int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error)
 {
-    PGresult *last = NULL;
+    PGresult *last = NULL, *result = NULL;
     for (;;) {
-        if (wait_result(database, wait, error) != 0) {
+        if (session_next(database, wait, &result, error) != 0) {
             PQclear(last);
             return -1;
         }
-        PGresult *result = PQgetResult(database_connection(database));
         if (result == NULL) {
             break;
         }
         PQclear(last);
         last = result;
-        ExecStatusType status = PQresultStatus(result);
-        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+        if (is_copy(result)) {
             break;
-        }
-        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-            database_error(database, result, error);
-            PQclear(last);
-            read_rest(database, wait);
-            return -1;
         }
     }
     *out = last;

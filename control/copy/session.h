@@ -58,5 +58,14 @@ int session_run(Database *database, const char *sql, const SessionWait *wait, PG
 /* The second half of session_run: a statement was sent, or a COPY ended. */
 int session_finish(Database *database, const SessionWait *wait, PGresult **out, Error *error) MUST_CHECK;
 
+/*
+ * One result of a query of several statements: *out, which the caller frees with PQclear, or NULL behind the last. ERROR_… of the
+ * statement that failed; the others are not run then, and all is read.
+ */
+int session_next(Database *database, const SessionWait *wait, PGresult **out, Error *error) MUST_CHECK;
+
+/* The results up to where the next COPY begins, which has to come. */
+int session_next_copy(Database *database, const SessionWait *wait, Error *error) MUST_CHECK;
+
 /* query_cancel. */
 void session_cancel(Database *database);

@@ -1,9 +1,12 @@
 /*
- * Statements on the target, several at a time.
+ * ANALYZE of very many tables, several at a time.
  */
 #pragma once
 
 #include "copy.h"
 
-/* Runs each statement (count of them); what says what they do, for messages. */
-int statements_run(Copy *copy, char *const *statements, int count, const char *what, Error *error) MUST_CHECK;
+/*
+ * rows: a table's name, quoted, and its bytes, the largest first. Small ones go many in one statement: one way there and back. What
+ * the target refuses for a table is told, and the others go on.
+ */
+int statements_analyze(Copy *copy, const PGresult *rows, Error *error) MUST_CHECK;

@@ -19,6 +19,7 @@
 #include "sequences.h"
 #include "text.h"
 #include "statements.h"
+#include "yard.h"
 
 #define OBJECTS_NAMED 10
 
@@ -138,7 +139,8 @@ int copy_step_sequences(Copy *copy, bool repeated, Error *error)
 
 /*
  * A root takes its partitions with it. But where one of them is a foreign table, whose server may not be reached from here,
- * the root's own statistics would fail before the partitions' turn comes (acquire_inherited_sample_rows): they go by themselves.
+ * the root's own statistics would fail before the partitions' turn comes (acquire_inherited_sample_rows): they go by themselves. Of
+ * what size a root is is not asked: it counts as large.
  */
 static const char analyze_sql[] =
     "WITH RECURSIVE above AS ("
@@ -148,28 +150,15 @@ static const char analyze_sql[] =
     "     UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above a ON a.relation = i.inhrelid),"
     " below AS (SELECT relation FROM above UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below b"
     "              ON b.relation = i.inhparent)"
-    "SELECT pg_catalog.format('ANALYZE %I.%I', n.nspname, c.relname)"
-    "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE (c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition"
-    "        OR c.relkind = 'r' AND c.oid IN (SELECT relation FROM below)) AND c.relpersistence <> 't'"
-    "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
-    " ORDER BY pg_catalog.pg_table_size(c.oid) DESC";
-
-/* Runs the statement in each row. */
-static int run_rows(Copy *copy, PGresult *rows, Error *error)
-{
-    int count = PQntuples(rows);
-    char **statements = calloc((size_t)count + 1, sizeof(*statements));
-    if (statements == NULL) {
-        abort();
-    }
-    for (int i = 0; i < count; i++) {
-        statements[i] = PQgetvalue(rows, i, 0);
-    }
-    int status = statements_run(copy, statements, count, "analyzing", error);
-    free(statements);
-    return status;
-}
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
+    "       CASE c.relkind WHEN 'p' THEN " TEXT_OF(
+        LARGE_BYTES) " ELSE coalesce(pg_catalog.pg_table_size(c.oid), 0) END"
+                     "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                     " WHERE (c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition"
+                     "        OR c.relkind = 'r' AND c.oid IN (SELECT relation FROM below)) AND "
+                     "c.relpersistence <> 't'"
+                     "   AND n.nspname NOT IN ('penstock', 'information_schema') AND n.nspname !~ '^pg_'"
+                     " ORDER BY 2 DESC";
 
 int copy_step_analyze(Copy *copy, bool repeated, Error *error)
 {
@@ -178,7 +167,7 @@ int copy_step_analyze(Copy *copy, bool repeated, Error *error)
     if (database_query(copy->target, &rows, error, analyze_sql, 0) != 0) {
         return -1;
     }
-    int status = run_rows(copy, rows, error);
+    int status = statements_analyze(copy, rows, error);
     PQclear(rows);
     return status;
 }
@@ -197,7 +186,7 @@ int copy_step_again(Copy *copy, bool repeated, Error *error)
         status = copy_step_data(copy, false, error);
     }
     if (status == 0) {
-        status = run_rows(copy, rows, error);
+        status = statements_analyze(copy, rows, error);
     } else if (strcmp(error->sqlstate, "42P01") == 0) {
         error_hint(error,
                    "Make the table on the target, as it is on the source, and run the same command again.");

@@ -12,8 +12,6 @@
  */
 #include "table.h"
 
-#include "definition.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,97 +156,6 @@ void table_copy_build(const TableShape *shape, TableCopy *out)
         build_staging(shape, out);
     }
     text_free(&which);
-}
-
-int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
-                        Error *error)
-{
-    return database_found(target, referenced, error,
-                          "SELECT 1 FROM pg_catalog.pg_constraint k"
-                          "  JOIN pg_catalog.pg_class c ON c.oid = k.confrelid AND k.conrelid <> k.confrelid"
-                          "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                          " WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 LIMIT 1",
-                          2, schema, table);
-}
-
-/* From here on nobody can truncate or rewrite the table, until the transaction ends. */
-static int lock_table(Database *source, const char *schema, const char *table, bool *gone, Error *error)
-{
-    Text sql = {0};
-    TableShape shape = {.schema = schema, .table = table};
-    text_append(&sql, "LOCK TABLE ONLY ");
-    append_name(&sql, &shape);
-    text_append(&sql, " IN ACCESS SHARE MODE");
-    int status = database_execute(source, error, sql.data, 0);
-    text_free(&sql);
-    *gone = status != 0 && strcmp(error->sqlstate, "42P01") == 0;
-    if (*gone) {
-        error_set(error, ERROR_SOURCE, "it is gone from the source since the copy began");
-        status =
-            error_hint(error, "If it is to go, drop it on the target, too, and run the same command again.");
-    }
-    return status;
-}
-
-/* Of access methods only the heap (2; before 12 there is no other) is known to have its rows in that file. */
-static const char check_sql[] =
-    "SELECT pg_catalog.string_agg(pg_catalog.concat('\"', pg_catalog.replace(a.attname, '\"', "
-    "'\"\"'), '\"'), ', '"
-    "           ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL), count(DISTINCT c.oid),"
-    "       pg_catalog.bool_and(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)),"
-    "       pg_catalog.bool_and(" STATE_COLUMNS_SQL(
-        "c.oid") " = $3::text[]),"
-                 "       pg_catalog.bool_and(c.relpersistence = 'p' AND c.relam IN (0, 2)"
-                 "           AND pg_catalog.pg_relation_size(c.oid) = 0),"
-                 "       pg_catalog.max(CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN"
-                 "           pg_catalog.pg_relation_size(c.oid) * (c.reltuples::float8 / c.relpages)"
-                 "           / pg_catalog.current_setting('block_size')::int4 ELSE 0 END)::int8"
-                 "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                 "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
-                 "a.attisdropped"
-                 "       AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''"
-                 " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'";
-
-static int check_columns(const char *now, const char *columns, Error *error)
-{
-    if (strcmp(now, columns) == 0) {
-        return 0;
-    }
-    error_set(error, ERROR_SOURCE,
-              "its columns are not those that it had when the copy began: now %.300s, then %.300s", now,
-              columns);
-    return error_hint(
-        error,
-        "DDL is not captured in this migration: start over with `penstock finish` and an empty target");
-}
-
-int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFound *out, Error *error)
-{
-    PGresult *row = NULL;
-    bool gone = false;
-    *out = (TableFound){.fit = TABLE_FITS};
-    if (lock_table(source, schema, table, &gone, error) != 0) {
-        /* Dropped or renamed: the stream says so. */
-        out->fit = definition != NULL && gone ? TABLE_DEFINED_OTHERWISE : TABLE_FITS;
-        return out->fit == TABLE_FITS ? -1 : 0;
-    }
-    if (database_query(source, &row, error, check_sql, 3, schema, table, definition) != 0) {
-        return -1;
-    }
-    int status = 0;
-    if (strcmp(PQgetvalue(row, 0, 1), "0") == 0 || PQgetvalue(row, 0, 2)[0] != 't') {
-        out->fit =
-            TABLE_STALE; /* made, or named so, after the snapshot; or another file than the snapshot knows */
-    } else if (definition == NULL) {
-        status = check_columns(PQgetvalue(row, 0, 0), columns, error);
-    } else if (PQgetvalue(row, 0, 3)[0] != 't') {
-        out->fit = TABLE_DEFINED_OTHERWISE;
-    }
-    out->empty = PQgetvalue(row, 0, 4)[0] == 't';
-    out->rows = strtoll(PQgetvalue(row, 0, 5), NULL, 10);
-    PQclear(row);
-    return status;
 }
 
 void table_copy_free(TableCopy *copy)

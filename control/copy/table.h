@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "database.h"
@@ -54,10 +55,6 @@ typedef struct TableShape {
 void table_copy_build(const TableShape *shape, TableCopy *out);
 void table_copy_free(TableCopy *copy);
 
-/* Whether a foreign key of another table on the target points to it. */
-int table_is_referenced(Database *target, const char *schema, const char *table, bool *referenced,
-                        Error *error) MUST_CHECK;
-
 typedef enum TableFit {
     TABLE_FITS,
     TABLE_STALE, /* truncated or rewritten after the snapshot: its rows of then are gone from it, so that the snapshot would
@@ -71,10 +68,26 @@ typedef struct TableFound {
     int64_t rows; /* as many as the source's statistics say for a table of its size; 0: they do not say */
 } TableFound;
 
+/* One of a set of tables that is asked about at once. */
+typedef struct TableAsked {
+    const char *schema, *table; /* at the source */
+    const char *columns;        /* as in TableShape */
+    /* Where DDL is captured, the columns that the target has (penstock.relation.source_columns); else NULL. */
+    const char *definition;
+    TableFound found;
+} TableAsked;
+
 /*
- * Within the transaction that reads it: locks the table against being truncated or rewritten, and looks whether it is what
- * is to be copied. definition: where DDL is captured, the columns that the target has (penstock.relation.source_columns); else
- * NULL, and ERROR_SOURCE when it is gone or has other columns than these (TableShape.columns).
+ * Within the transaction that reads them: locks the tables against being truncated or rewritten, and looks whether they are what
+ * is to be copied. ERROR_SOURCE when one is gone or has other columns than it is to have, where there is no definition of it. *at
+ * is the table that an error, or the first fit that is not TABLE_FITS, is about; after a lock that was not had the transaction is
+ * over. Two questions, however many tables.
  */
-int table_check(Database *source, const char *schema, const char *table, const char *columns,
-                const char *definition, TableFound *out, Error *error) MUST_CHECK;
+int tables_check(Database *source, TableAsked *tables, size_t count, size_t *at, Error *error) MUST_CHECK;
+
+/*
+ * Whether foreign keys of other tables on the target point to these, in referenced: a place for each. Parallel array literals of
+ * their names.
+ */
+int tables_referenced(Database *target, const char *schemas, const char *tables, bool *referenced,
+                      Error *error) MUST_CHECK;

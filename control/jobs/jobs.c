@@ -154,18 +154,18 @@ int jobs_relations(Database *target, const Job *job, PGresult **rows, Error *err
         1, number(job->id, id));
 }
 
-int jobs_table_copied(Database *target, const char *migration, const char *relation, int snapshot,
-                      int64_t rows, int64_t bytes, Error *error)
+int jobs_tables_copied(Database *target, const char *migration, int snapshot, const char *relations,
+                       const char *rows, const char *bytes, Error *error)
 {
-    char texts[3][24];
+    char text[24];
     return database_execute(
         target, error,
-        "UPDATE penstock.relation SET copy_state = 'copied', snapshot = $3::int, recopy_lsn = NULL, "
+        "UPDATE penstock.relation r SET copy_state = 'copied', snapshot = $2::int, recopy_lsn = NULL, "
         "recopy_reason = NULL,"
-        "       copy_lsn = (SELECT end_lsn FROM penstock.snapshot WHERE migration = $1 AND number = $3::int),"
-        "       copied_rows = $4::int8, copied_bytes = $5::int8, copied_at = clock_timestamp()"
-        " WHERE id = $2::int8",
-        5, migration, relation, number(snapshot, texts[0]), number(rows, texts[1]), number(bytes, texts[2]));
+        "       copy_lsn = (SELECT end_lsn FROM penstock.snapshot WHERE migration = $1 AND number = $2::int),"
+        "       copied_rows = u.rows, copied_bytes = u.bytes, copied_at = clock_timestamp()"
+        "  FROM unnest($3::int8[], $4::int8[], $5::int8[]) AS u (id, rows, bytes) WHERE r.id = u.id",
+        5, migration, number(snapshot, text), relations, rows, bytes);
 }
 
 /* A table in parts is copied when the last of them is. Locked, so that two that end together see each other. */

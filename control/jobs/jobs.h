@@ -71,11 +71,11 @@ int jobs_hold(Database *target, const Job *job, bool *held, Error *error) MUST_C
 int jobs_relations(Database *target, const Job *job, PGresult **rows, Error *error) MUST_CHECK;
 
 /*
- * In the transaction that did the work: a whole table, of a job of the first two kinds, is copied under the snapshot of that
- * number.
+ * In the transaction that did the work: whole tables, of a job of the first two kinds, are copied under the snapshot of that
+ * number. Parallel array literals: penstock.relation.id, rows, bytes.
  */
-int jobs_table_copied(Database *target, const char *migration, const char *relation, int snapshot,
-                      int64_t rows, int64_t bytes, Error *error) MUST_CHECK;
+int jobs_tables_copied(Database *target, const char *migration, int snapshot, const char *relations,
+                       const char *rows, const char *bytes, Error *error) MUST_CHECK;
 
 /* In the same transaction, at its end: the job is done. */
 int jobs_done(Database *target, const Job *job, int snapshot, int64_t rows, int64_t bytes,

@@ -308,3 +308,56 @@ int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal,
     refusal_free(&again);
     return status;
 }
+
+/* Each object ends with the savepoint for the next one. Nothing in a schema makes a savepoint. */
+static bool ends_object(PGresult *result)
+{
+    return strcmp(PQcmdStatus(result), "SAVEPOINT") == 0;
+}
+
+/* Refusals and errors are as in run; which words it is refused with is not said. */
+static int run_several(Builder *builder, const char *sql, size_t *made, bool *refused, Error *error)
+{
+    PGconn *connection = database_connection(builder->session);
+    Refusal refusal = {0};
+    int status = 0;
+    if (PQsendQuery(connection, sql) == 0) {
+        return database_error(builder->session, NULL, error);
+    }
+    while (wait_for_result(builder, error) == 0) {
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            refusal_free(&refusal);
+            return status;
+        }
+        *made += ends_object(result);
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR && status == 0) {
+            *refused = true;
+            status = refuse(builder, result, sql, &refusal, error);
+        }
+        PQclear(result);
+    }
+    refusal_free(&refusal);
+    return -1;
+}
+
+int builder_make_several(Builder *builder, const SchemaObject *const *objects, size_t count, size_t *made,
+                         Error *error)
+{
+    Text sql = {0};
+    bool refused = false;
+    *made = 0;
+    if (!builder->saved && database_execute(builder->session, error, "SAVEPOINT penstock_object", 0) != 0) {
+        return -1;
+    }
+    builder->saved = true;
+    for (size_t i = 0; i < count; i++) {
+        text_append(&sql, i > 0 ? ";\n" : "");
+        statements_of(objects[i], "", &sql);
+    }
+    int status = run_several(builder, sql.data, made, &refused, error);
+    text_free(&sql);
+    return status == 0 && refused
+               ? database_execute(builder->session, error, "ROLLBACK TO SAVEPOINT penstock_object", 0)
+               : status;
+}

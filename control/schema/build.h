@@ -51,3 +51,10 @@ int builder_begin(Builder *builder, bool commit, Error *error) MUST_CHECK;
  * with its schema, but functions without a search_path of their own work for applications, whose sessions have one.
  */
 int builder_make(Builder *builder, const SchemaObject *object, Refusal *refusal, Error *error) MUST_CHECK;
+
+/*
+ * The same for several objects in one way there and back: made, from the first on, up to one that is refused. *made counts
+ * them; the transaction holds these and is else as before. What is left is for builder_make, which says why.
+ */
+int builder_make_several(Builder *builder, const SchemaObject *const *objects, size_t count, size_t *made,
+                         Error *error) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "crew.h"
+#include "handful.h"
 #include "order.h"
 #include "present.h"
 #include "room.h"
@@ -20,22 +21,12 @@
 #define LOCK_TRIES 100
 #define LOCK_PAUSE_MS 500
 
-ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Text *statements)
-{
-    if (object->left != NULL || object_fits(object, &road->options.leave_out)) {
-        return OBJECT_LEFT_OUT;
-    }
-    if (object->sql != NULL && (object->not_valid != NULL || object_fits(object, &road->options.not_valid))) {
-        (void)!statement_not_valid(object->sql, statements);
-    }
-    return OBJECT_WAITING;
-}
-
 typedef struct Site {
     const SchemaRoad *road;
     const char *encoding;
     const ObjectList *list;
     Order *order;
+    size_t together; /* most objects of one transaction: so few that there is work for all sessions */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     atomic_bool stop;
@@ -391,8 +382,8 @@ static int make_now(Mason *mason, const PlannedObject *planned, Error *error)
     char *sql = NULL;
     doing(mason, &object);
     if (object.sql == NULL) {
-        if (objects_statements(mason->builder.session, mason->site->road->migration, planned, &sql, error) !=
-            0) {
+        if (objects_statements(mason->builder.session, mason->site->road->migration, &planned, 1, &sql,
+                               error) != 0) {
             return -1;
         }
         object.sql = sql;
@@ -453,32 +444,67 @@ int make_single(const SchemaRoad *road, Database *session, int job, const atomic
     return status;
 }
 
-/* The next item, or ORDER_END; waits while there is none. A stop wakes nobody up, so waits are short. */
-static long next(Site *site, const atomic_bool *stop)
+/* Adds the item, and says whether another may come. */
+static bool take(const Site *site, Handful *handful, long item)
+{
+    const PlannedObject *planned = &site->list->objects[item];
+    handful->items[handful->count] = item;
+    handful->objects[handful->count++] = planned;
+    return handful->count < site->together && handful_fits(site->road, planned);
+}
+
+/* Empty at the end; waits while there is none. A stop wakes nobody up, so waits are short. */
+static void next(Site *site, const atomic_bool *stop, Handful *out)
 {
     long item;
+    out->count = 0;
     pthread_mutex_lock(&site->mutex);
     while ((item = order_next(site->order)) == ORDER_WAIT && !atomic_load(stop)) {
         struct timespec until = clock_after_ms(250);
         pthread_cond_timedwait(&site->changed, &site->mutex, &until);
     }
+    while (item >= 0 && take(site, out, item)) {
+        item = order_next_beside(site->order, out->items, out->count);
+    }
     pthread_mutex_unlock(&site->mutex);
-    return item;
+}
+
+static int make_handful(Mason *mason, const Handful *handful, Error *error)
+{
+    size_t made = 0;
+    doing(mason, &handful->objects[0]->object);
+    if (handful_make(mason->site->road, &mason->builder, handful, &made, error) != 0) {
+        return -1;
+    }
+    for (size_t i = made; i < handful->count; i++) {
+        if (make_one(mason, handful->objects[i], error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void done(Site *site, const Handful *handful)
+{
+    pthread_mutex_lock(&site->mutex);
+    for (size_t i = 0; i < handful->count; i++) {
+        order_done(site->order, handful->items[i]);
+    }
+    pthread_cond_broadcast(&site->changed);
+    pthread_mutex_unlock(&site->mutex);
 }
 
 static int work(Mason *mason, Error *error)
 {
     Site *site = mason->site;
     while (!atomic_load(mason->member->stop)) {
-        long item = next(site, mason->member->stop);
-        if (item < 0) {
+        Handful handful;
+        next(site, mason->member->stop, &handful);
+        if (handful.count == 0) {
             return 0;
         }
-        int status = make_one(mason, &site->list->objects[item], error);
-        pthread_mutex_lock(&site->mutex);
-        order_done(site->order, item);
-        pthread_cond_broadcast(&site->changed);
-        pthread_mutex_unlock(&site->mutex);
+        int status = make_handful(mason, &handful, error);
+        done(site, &handful);
         if (status != 0) {
             return -1;
         }
@@ -545,6 +571,8 @@ int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectL
     pthread_mutex_init(&site.mutex, NULL);
     clock_condition(&site.changed);
     int jobs = list->count < (size_t)road->jobs ? (int)list->count : road->jobs;
+    site.together = list->count / (size_t)(2 * jobs);
+    site.together = site.together > HANDFUL ? HANDFUL : site.together;
     int status = crew_run(jobs, run_mason, idle, &site, &site.stop, error);
     pthread_cond_destroy(&site.changed);
     pthread_mutex_destroy(&site.mutex);

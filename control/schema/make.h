@@ -11,8 +11,12 @@
  */
 ObjectState object_choice(const SchemaRoad *road, const SchemaObject *object, Text *statements);
 
+/* Whether nothing is to be decided about it: it is made as its statements say. */
+bool object_is_plain(const SchemaRoad *road, const SchemaObject *object);
+
 /*
- * Makes the objects of the list with road->jobs sessions, each in a transaction of its own that also writes how it ended.
+ * Makes the objects of the list with road->jobs sessions, each in a transaction of its own that also writes how it ended;
+ * some that are made in a moment in one together.
  * encoding: that of the script.
  */
 int make_in_parallel(const SchemaRoad *road, const char *encoding, const ObjectList *list,

@@ -395,6 +395,7 @@ static void read_row(const PGresult *rows, int row, bool post_data, PlannedObjec
     object->kind = PQgetvalue(rows, row, 6);
     object->schema = PQgetvalue(rows, row, 7);
     object->name = PQgetvalue(rows, row, 8);
+    out->small = PQnfields(rows) > 11 && PQgetvalue(rows, row, 11)[0] == 't';
     if (!PQgetisnull(rows, row, 9) && (object->not_valid = strdup(PQgetvalue(rows, row, 9))) == NULL) {
         abort();
     }
@@ -413,6 +414,15 @@ static void read_rows(PGresult *rows, bool post_data, ObjectList *out)
     }
 }
 
+#define LARGE_TABLE "8388608" /* or one of which a part is a job */
+
+/* Whether it locks small tables alone. Subqueries that give one value: each is looked up by its index. */
+#define ALL_SMALL                                                                                            \
+    "coalesce((SELECT bool_and(coalesce((SELECT bool_and(r.source_bytes < " LARGE_TABLE                      \
+    " AND r.part_column IS NULL) FROM penstock.relation r"                                                   \
+    "   WHERE r.source_oid = t.oid AND r.migration = $1), false)) FROM unnest(table_oids) AS t (oid)), "     \
+    "true)"
+
 int objects_load(Database *session, const char *migration, bool post_data, ObjectState state, ObjectList *out,
                  Error *error)
 {
@@ -420,7 +430,7 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
     *out = (ObjectList){0};
     if (database_query(session, &rows, error,
                        "SELECT number, dump_id, needs, tables, class_oid, object_oid, kind, schema_name, "
-                       "object_name, not_valid, state"
+                       "object_name, not_valid, state, " ALL_SMALL
                        "  FROM penstock.schema_object WHERE migration = $1 AND section = $2 AND (state = $3"
                        "       OR state = 'building' AND $3 = 'waiting') ORDER BY number",
                        3, migration, section_name(post_data), state_names[state]) != 0) {
@@ -434,8 +444,6 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
  * In the order of size: the longest to build first. What a table needs to be whole is not looked at: its rows are there. $3: bytes
  * from which on it is worth it. Of the others there may be a hundred thousand, and this is asked for each index.
  */
-#define LARGE_TABLE "8388608" /* or one of which a part is a job */
-
 static const char take_index_sql[] =
     "WITH large AS MATERIALIZED ("
     "  SELECT source_oid, source_bytes FROM penstock.relation WHERE migration = $1 AND copy_state = 'copied'"
@@ -473,88 +481,62 @@ int objects_take_index(Database *session, const char *migration, bool alone, Obj
     return 0;
 }
 
-int objects_statements(Database *session, const char *migration, const PlannedObject *planned, char **sql,
-                       Error *error)
+/* bytea, as hex; the caller frees it. */
+static char *decode(const char *hex)
 {
-    char number[16], *hex = NULL;
-    size_t size = 0;
-    snprintf(number, sizeof number, "%d", planned->number);
-    if (database_value(session, &hex, error,
-                       "SELECT pg_catalog.encode(statements, 'hex') FROM penstock.schema_object"
-                       " WHERE migration = $1 AND section = $2 AND number = $3",
-                       3, migration, section_name(planned->post_data), number) != 0) {
-        return -1;
-    }
-    size = hex != NULL ? strlen(hex) / 2 : 0;
-    *sql = calloc(size + 1, 1);
-    if (*sql == NULL) {
+    size_t size = strlen(hex) / 2;
+    char *out = calloc(size + 1, 1);
+    if (out == NULL) {
         abort();
     }
     for (size_t i = 0; i < size; i++) {
         const char byte[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        (*sql)[i] = (char)strtoul(byte, NULL, 16);
+        out[i] = (char)strtoul(byte, NULL, 16);
     }
-    free(hex);
-    return 0;
+    return out;
 }
 
-/* --- across dumps --- */
-
-/* Names are kept with a ? for bytes that the server could not read: so they are compared. */
-static int compare_text(const char *a, const char *b)
+static void append_numbers(const PlannedObject *const *planned, size_t count, Text *out)
 {
-    for (;; a++, b++) {
-        unsigned char left = (unsigned char)*a, right = (unsigned char)*b;
-        left = left >= 0x80 ? '?' : left;
-        right = right >= 0x80 ? '?' : right;
-        if (left != right || left == '\0') {
-            return (left > right) - (left < right);
-        }
+    for (size_t i = 0; i < count; i++) {
+        append_number(out, planned[i]->number);
     }
+    text_array_end(out);
 }
 
-static int compare_objects(const SchemaObject *a, const SchemaObject *b)
+int objects_statements(Database *session, const char *migration, const PlannedObject *const *planned,
+                       size_t count, char **sql, Error *error)
 {
-    if (a->class_id != b->class_id) {
-        return a->class_id > b->class_id ? 1 : -1;
+    PGresult *rows = NULL;
+    Text numbers = {0};
+    append_numbers(planned, count, &numbers);
+    int status = database_query(
+        session, &rows, error,
+        "SELECT pg_catalog.encode(o.statements, 'hex') FROM unnest($3::int[]) WITH ORDINALITY AS u (number, "
+        "n)"
+        "  LEFT JOIN penstock.schema_object o ON o.migration = $1 AND o.section = $2 AND o.number = u.number"
+        " ORDER BY u.n",
+        3, migration, section_name(planned[0]->post_data), numbers.data);
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        sql[i] = decode(PQgetvalue(rows, (int)i, 0));
     }
-    if (a->object_id != b->object_id) {
-        return a->object_id > b->object_id ? 1 : -1;
-    }
-    int kind = compare_text(a->kind, b->kind);
-    int schema = kind == 0 ? compare_text(a->schema, b->schema) : kind;
-    return schema == 0 ? compare_text(a->name, b->name) : schema;
+    PQclear(rows);
+    text_free(&numbers);
+    return status;
 }
 
-static int compare_entries(const void *a, const void *b)
+int objects_write_made(Database *session, const char *migration, const PlannedObject *const *planned,
+                       size_t count, Error *error)
 {
-    return compare_objects(*(const SchemaObject *const *)a, *(const SchemaObject *const *)b);
-}
-
-void object_index_new(const SchemaScript *script, ObjectIndex *out)
-{
-    out->count = script->count;
-    out->sorted = calloc(script->count + 1, sizeof *out->sorted);
-    if (out->sorted == NULL) {
-        abort();
-    }
-    for (size_t i = 0; i < script->count; i++) {
-        out->sorted[i] = &script->objects[i];
-    }
-    qsort(out->sorted, out->count, sizeof *out->sorted, compare_entries);
-}
-
-void object_index_free(ObjectIndex *index)
-{
-    free(index->sorted);
-    *index = (ObjectIndex){0};
-}
-
-const SchemaObject *object_index_find(const ObjectIndex *index, const SchemaObject *object)
-{
-    const SchemaObject *const *found =
-        bsearch(&object, index->sorted, index->count, sizeof *index->sorted, compare_entries);
-    return found != NULL ? *found : NULL;
+    Text numbers = {0};
+    append_numbers(planned, count, &numbers);
+    int status =
+        database_execute(session, error,
+                         "UPDATE penstock.schema_object SET state = 'made', sqlstate = NULL, words = NULL"
+                         " WHERE migration = $1 AND section = $2 AND number = ANY ($3::int[])",
+                         3, migration, section_name(planned[0]->post_data), numbers.data);
+    text_free(&numbers);
+    return status;
 }
 
 int schema_made(Database *target, const char *migration, bool *made, Error *error)

@@ -27,6 +27,8 @@ typedef struct PlannedObject {
     int number;  /* in the state, within its section: the order of the script */
     int *tables; /* dump_ids of the tables that making it locks */
     size_t table_count;
+    bool
+        small; /* these are all small ones, or there are none: it is made in a moment; told by objects_load alone */
 } PlannedObject;
 
 typedef struct ObjectList {
@@ -86,9 +88,13 @@ int objects_load(Database *session, const char *migration, bool post_data, Objec
 int objects_take_index(Database *session, const char *migration, bool alone, ObjectList *out,
                        Error *error) MUST_CHECK;
 
-/* The statements of one of them, read back; the caller frees *sql. */
-int objects_statements(Database *session, const char *migration, const PlannedObject *planned, char **sql,
-                       Error *error) MUST_CHECK;
+/* The statements of some of one section, read back into sql, which has a place for each; the caller frees these. */
+int objects_statements(Database *session, const char *migration, const PlannedObject *const *planned,
+                       size_t count, char **sql, Error *error) MUST_CHECK;
+
+/* Some of one section, which have rows, are made. */
+int objects_write_made(Database *session, const char *migration, const PlannedObject *const *planned,
+                       size_t count, Error *error) MUST_CHECK;
 
 /* Finds the objects of a script across dumps. Borrows the script; the caller frees it with object_index_free. */
 typedef struct ObjectIndex {

@@ -208,10 +208,27 @@ static bool clash(const OrderItem *a, const OrderItem *b)
     return false;
 }
 
-static bool is_free(const Order *order, size_t item)
+/* Items of one transaction. */
+typedef struct Own {
+    const long *items;
+    size_t count;
+} Own;
+
+static bool is_own(const Own *own, size_t item)
+{
+    for (size_t i = 0; i < own->count; i++) {
+        if (own->items[i] == (long)item) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_free(const Order *order, size_t item, const Own *own)
 {
     for (size_t i = 0; i < order->running_count; i++) {
-        if (clash(&order->items[item], &order->items[order->running[i]])) {
+        size_t running = order->running[i];
+        if (clash(&order->items[item], &order->items[running]) && !is_own(own, running)) {
             return false;
         }
     }
@@ -226,11 +243,11 @@ static long give(Order *order, Pass *pass, size_t item)
     return (long)item;
 }
 
-static long take_ready(Order *order, Pass *pass)
+static long take_ready(Order *order, Pass *pass, const Own *own)
 {
     size_t before = NONE, item = pass->first;
     for (int looked = 0; item != NONE && looked < LOOKED_AT; looked++) {
-        if (is_free(order, item)) {
+        if (is_free(order, item, own)) {
             size_t next = order->nodes[item].next;
             *(before == NONE ? &pass->first : &order->nodes[before].next) = next;
             pass->last = pass->last == item ? before : pass->last;
@@ -255,11 +272,17 @@ static long take_any(Order *order, Pass *pass, int number)
 
 long order_next(Order *order)
 {
+    return order_next_beside(order, NULL, 0);
+}
+
+long order_next_beside(Order *order, const long *own, size_t count)
+{
+    const Own mine = {own, count};
     for (int i = 0; i < PASSES; i++) {
         Pass *pass = &order->passes[i];
         if (pass->left > 0) {
             bool stuck = pass->first == NONE && order->running_count == 0;
-            return stuck ? take_any(order, pass, i) : take_ready(order, pass);
+            return stuck ? take_any(order, pass, i) : take_ready(order, pass, &mine);
         }
         if (order->running_count > 0) {
             return ORDER_WAIT;

@@ -33,4 +33,10 @@ void order_free(Order *order);
 
 /* The number of the item to make next, or one of the above. */
 long order_next(Order *order);
+
+/*
+ * The same, for who has taken count items, own, to make them one after the other in one transaction: these are in nobody's way who
+ * makes one more of that transaction.
+ */
+long order_next_beside(Order *order, const long *own, size_t count);
 void order_done(Order *order, long item);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "make.h"
 
 #define AT_A_TIME 500
@@ -81,8 +82,9 @@ static int note_refusal(Building *building, const PlannedObject *planned, Object
     return objects_write(building->builder.session, road->migration, planned, state, refusal, error);
 }
 
-static int make_object(Building *building, const SchemaObject *object, size_t number, Error *error)
+static int make_object(void *context, const SchemaObject *object, size_t number, Error *error)
 {
+    Building *building = context;
     const PlannedObject planned = {.object = *object, .number = (int)number};
     SchemaObject chosen = *object;
     Text statements = {0};
@@ -122,26 +124,34 @@ static void tell_count(const SchemaRoad *road, size_t done, size_t of)
     }
 }
 
+static bool is_to_be_made(const Building *building, const SchemaScript *script, size_t number)
+{
+    return (building->untried == NULL || !building->untried[number]) && script->objects[number].left == NULL;
+}
+
 static int make_all(Building *building, const SchemaScript *script, Error *error)
 {
+    Batch batch = {.builder = &building->builder, .make = make_object, .context = building};
     size_t begin = 0;
     for (size_t i = 0; i < script->count; i++) {
         if (i % TOLD_EVERY == 0) {
             tell_count(building->road, i, script->count);
         }
-        if ((building->untried == NULL || !building->untried[i]) && script->objects[i].left == NULL &&
-            make_object(building, &script->objects[i], i, error) != 0) {
+        const SchemaObject *object = &script->objects[i];
+        if (is_to_be_made(building, script, i) &&
+            batch_add(&batch, object, i, !object_is_plain(building->road, object), error) != 0) {
             return -1;
         }
         if (building->in_parts && (i + 1 - begin == AT_A_TIME || i + 1 == script->count)) {
-            if (commit_part(building, script, begin, i + 1 - begin, error) != 0) {
+            if (batch_flush(&batch, error) != 0 ||
+                commit_part(building, script, begin, i + 1 - begin, error) != 0) {
                 return -1;
             }
             begin = i + 1;
         }
     }
     tell_count(building->road, script->count, script->count);
-    return 0;
+    return batch_flush(&batch, error);
 }
 
 /* Marks in untried what an earlier run has made, and forgets what it was refused or left out. */

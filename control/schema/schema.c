@@ -139,6 +139,11 @@ int schema_restore_post_data(const SchemaRoad *road, Error *error)
     return make_waiting(road, road->options.rows_differ ? TURN_ANY : TURN_LAST, OBJECT_WAITING, error);
 }
 
+static int read_statements(const SchemaRoad *road, const PlannedObject *planned, char **sql, Error *error)
+{
+    return objects_statements(road->target, road->migration, &planned, 1, sql, error);
+}
+
 /* A foreign key that cannot be NOT VALID looks at all rows: its turn is the last. */
 static int hold_back_partitioned(const SchemaRoad *road, ObjectList *list, Error *error)
 {
@@ -150,7 +155,7 @@ static int hold_back_partitioned(const SchemaRoad *road, ObjectList *list, Error
         if (!quick && status == 0) {
             char *sql = NULL;
             Text ignored = {0};
-            status = objects_statements(road->target, road->migration, planned, &sql, error);
+            status = read_statements(road, planned, &sql, error);
             quick = status == 0 && (statement_not_valid(sql, &ignored) || strstr(sql, " NOT VALID;") != NULL);
             text_free(&ignored);
             free(sql);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "archive.h"
+#include "batch.h"
 #include "checks.h"
 #include "command.h"
 #include "leave.h"
@@ -106,8 +107,10 @@ static int lead_there(Trial *trial, Error *error)
     return 0;
 }
 
-static int try_object(Trial *trial, const SchemaObject *object, Error *error)
+static int try_object(void *context, const SchemaObject *object, size_t number, Error *error)
 {
+    Trial *trial = context;
+    (void)number;
     const SchemaRoad *road = &trial->road;
     SchemaObject chosen = *object;
     Text statements = {0}, name = {0};
@@ -131,6 +134,7 @@ static int try_object(Trial *trial, const SchemaObject *object, Error *error)
 static int try_script(Trial *trial, const SchemaScript *script, Error *error)
 {
     Database *session = trial->builder.session;
+    Batch batch = {.builder = &trial->builder, .make = try_object, .context = trial};
     if (builder_begin(&trial->builder, false, error) != 0) {
         return -1;
     }
@@ -138,12 +142,14 @@ static int try_script(Trial *trial, const SchemaScript *script, Error *error)
         if (interrupted()) {
             return error_set(error, ERROR_INTERRUPTED, "interrupted while the schema was tried");
         }
-        if (try_object(trial, &script->objects[i], error) != 0 ||
-            (i % AT_A_TIME == AT_A_TIME - 1 && builder_begin(&trial->builder, true, error) != 0)) {
+        const SchemaObject *object = &script->objects[i];
+        if (batch_add(&batch, object, i, !object_is_plain(&trial->road, object), error) != 0 ||
+            (i % AT_A_TIME == AT_A_TIME - 1 &&
+             (batch_flush(&batch, error) != 0 || builder_begin(&trial->builder, true, error) != 0))) {
             return -1;
         }
     }
-    return database_execute(session, error, "COMMIT", 0);
+    return batch_flush(&batch, error) != 0 ? -1 : database_execute(session, error, "COMMIT", 0);
 }
 
 static int read_scripts(Trial *trial, Error *error)

@@ -10,6 +10,9 @@
 #                           # of each connection so many bytes pass from the server to the client, and then none
 #   my $slow = PenstockTest::Forwarder->start_new($server, rate => 10_000_000);   # bytes a second from the server, of each connection
 #   my $far = PenstockTest::Forwarder->start_new($server, delay => 0.025);    # each byte comes 25 ms late, both ways
+#   my $counts = PenstockTest::Forwarder->start_new($server, turns => $file);
+#   … $counts->turns …      # what the clients have said after hearing the server: as many ways there and back. Each is the first
+#                           # words of it, and the number of its connection
 package PenstockTest::Forwarder;
 
 use strict;
@@ -37,12 +40,12 @@ sub start_new
         eval {
             if    ($options{delay}) { _forward_late($listener, $server->port, $options{delay}) }
             elsif ($options{rate})  { _forward_slowly($listener, $server->port, $options{rate}) }
-            else                    { _forward($listener, $server->port, $options{most}) }
+            else                    { _forward($listener, $server->port, @options{qw(most turns)}) }
         };
         POSIX::_exit(0);
     }
     close($listener);
-    my $self = bless {pid => $pid, port => $port}, $class;
+    my $self = bless {pid => $pid, port => $port, turns => $options{turns}}, $class;
     push @started, $self;
     return $self;
 }
@@ -63,6 +66,14 @@ sub resume
     return kill('CONT', $_[0]{pid});
 }
 
+# A list of [CONNECTION, FIRST WORDS], in their order.
+sub turns
+{
+    my ($self) = @_;
+    open(my $file, '<', $self->{turns}) or die "$self->{turns}: $!\n";
+    return map { chomp; [split(/\t/, $_, 2)] } <$file>;
+}
+
 sub stop
 {
     my ($self) = @_;
@@ -75,9 +86,14 @@ sub stop
 
 sub _forward
 {
-    my ($listener, $port, $most) = @_;
+    my ($listener, $port, $most, $turns) = @_;
     my $select = IO::Select->new($listener);
-    my (%other, %left);
+    my (%other, %left, %client, %said);
+    my ($connections, $notes) = (0);
+    if (defined $turns) {
+        open($notes, '>', $turns) or die "$turns: $!\n";
+        $notes->autoflush(1);
+    }
     for (;;) {
         foreach my $ready ($select->can_read) {
             if ($ready == $listener) {
@@ -85,21 +101,34 @@ sub _forward
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
                 $left{$server} = $most if defined $most;
+                $client{$client} = ++$connections;
                 $select->add($client, $server);
                 next;
             }
             my $to = $other{$ready} or next;
             my $count = sysread($ready, my $data, 65536);
+            if ($count && defined $notes) {
+                _note_turn($notes, $client{$ready}, $data) if $client{$ready} && !$said{$ready}++;
+                delete $said{$to};
+            }
             if ($count && defined $left{$ready} && ($left{$ready} -= $count) < 0) {
                 $select->remove($ready);
                 next;
             }
             next if $count && _write_all($to, $data);
             $select->remove($ready, $to);
-            delete @other{$ready, $to};
+            delete @{$_}{$ready, $to} foreach \%other, \%client, \%said;
             close($_) foreach $ready, $to;
         }
     }
+    return;
+}
+
+sub _note_turn
+{
+    my ($file, $connection, $data) = @_;
+    my ($words) = map { tr/ -~//cdr } substr($data, 0, 4000);
+    print $file "$connection\t$words\n";
     return;
 }
 
