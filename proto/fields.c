@@ -21,7 +21,7 @@ void *message_alloc(Arena *arena, size_t size, Error *error)
         error_hint(
             error,
             "Nothing of this frame was taken, and it comes again with the next connection: free memory on "
-            "this machine, or lower --memory-limit, and start again.");
+            "this machine, or lower --memory, and start again.");
     }
     return result;
 }

@@ -35,13 +35,13 @@ typedef enum RecordKind {
     RECORD_RECOPY,
 } RecordKind;
 
-/* One column of one side of a run. Use rows_cell to read it. */
-typedef struct ColumnCells {
-    const uint8_t *states; /* count entries, CellState; NULL when every cell has uniform_state */
+/* Cells that came together: those of one column of a run, one for each row; or those of a single row, one for each column. */
+typedef struct CellList {
+    const uint8_t *states; /* an entry for each cell, CellState; NULL when every cell has uniform_state */
     CellState uniform_state;
-    const uint32_t *offsets; /* count + 1 entries: cell i is data[offsets[i] … offsets[i + 1]) */
+    const uint32_t *offsets; /* and one more: cell i is data[offsets[i] … offsets[i + 1]) */
     const uint8_t *data;
-} ColumnCells;
+} CellList;
 
 typedef struct RowsRecord {
     uint32_t relation;
@@ -50,7 +50,8 @@ typedef struct RowsRecord {
     OldRow old;
     uint32_t count;
     uint64_t first_sequence;
-    const ColumnCells *sides[2]; /* by RowSide; column_count entries, or NULL when the side is not there */
+    /* By RowSide: a list for each column; with a count of 1 the row's one list. NULL when the side is not there. Use rows_cell. */
+    const CellList *sides[2];
 } RowsRecord;
 
 typedef struct Record {
@@ -95,10 +96,29 @@ bool frame_measure(Bytes bytes, size_t *size);
 static inline CellState rows_cell(const RowsRecord *rows, RowSide side, uint32_t column, uint32_t row,
                                   Bytes *value)
 {
-    const ColumnCells *cells = &rows->sides[side][column];
-    CellState state = cells->states != NULL ? (CellState)cells->states[row] : cells->uniform_state;
+    const CellList *cells = rows->sides[side];
+    uint32_t at = column;
+    if (rows->count != 1) {
+        cells += column;
+        at = row;
+    }
+    CellState state = cells->states != NULL ? (CellState)cells->states[at] : cells->uniform_state;
     if (state == CELL_VALUE) {
-        *value = bytes_of(cells->data + cells->offsets[row], cells->offsets[row + 1] - cells->offsets[row]);
+        *value = bytes_of(cells->data + cells->offsets[at], cells->offsets[at + 1] - cells->offsets[at]);
     }
     return state;
+}
+
+/* Bytes of all values of a side; 0 when it is not there. */
+static inline size_t rows_side_bytes(const RowsRecord *rows, RowSide side)
+{
+    const CellList *cells = rows->sides[side];
+    if (cells == NULL || rows->count == 1) {
+        return cells != NULL ? cells->offsets[rows->column_count] : 0;
+    }
+    size_t bytes = 0;
+    for (uint32_t column = 0; column < rows->column_count; column++) {
+        bytes += cells[column].offsets[rows->count];
+    }
+    return bytes;
 }

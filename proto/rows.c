@@ -52,7 +52,7 @@ static const FieldSpec column_fields[] = {
 static const MessageSpec column_spec = MESSAGE_SPEC("Column", ColumnMessage, column_fields);
 
 /* Checks the states and counts the cells that are values. */
-static int read_states(const Cursor *at, Bytes states, uint32_t count, unsigned allowed, ColumnCells *cells,
+static int read_states(const Cursor *at, Bytes states, uint32_t count, unsigned allowed, CellList *cells,
                        uint32_t *values, Error *error)
 {
     if (states.size > 1 && states.size != count) {
@@ -88,7 +88,7 @@ static uint32_t count_varints(Bytes packed)
 static const uint32_t no_offsets[MAX_RUN_ROWS + 1];
 
 /* Room for the offsets of cells that have bytes; NULL when there is no memory. */
-static uint32_t *new_offsets(Arena *arena, ColumnCells *cells, uint32_t count, Error *error)
+static uint32_t *new_offsets(Arena *arena, CellList *cells, uint32_t count, Error *error)
 {
     uint32_t *offsets = message_alloc(arena, (count + 1) * sizeof *offsets, error);
     cells->offsets = offsets;
@@ -96,7 +96,7 @@ static uint32_t *new_offsets(Arena *arena, ColumnCells *cells, uint32_t count, E
 }
 
 /* Offsets of cells of one length. */
-static int uniform_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, uint32_t count, uint32_t values,
+static int uniform_offsets(Cursor *lengths, Arena *arena, CellList *cells, uint32_t count, uint32_t values,
                            size_t size, Error *error)
 {
     uint64_t length = 0;
@@ -126,7 +126,7 @@ static int uniform_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, ui
 }
 
 /* Offsets of cells that have a length each. */
-static int single_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, uint32_t count, size_t size,
+static int single_offsets(Cursor *lengths, Arena *arena, CellList *cells, uint32_t count, size_t size,
                           Error *error)
 {
     uint64_t at = 0;
@@ -155,7 +155,7 @@ static int single_offsets(Cursor *lengths, Arena *arena, ColumnCells *cells, uin
 }
 
 static int decode_cells(Arena *arena, Cursor body, const ColumnMessage *message, uint32_t count,
-                        unsigned allowed, ColumnCells *cells, Error *error)
+                        unsigned allowed, CellList *cells, Error *error)
 {
     ColumnMessage column = *message;
     uint32_t values = 0;
@@ -182,7 +182,7 @@ static int decode_cells(Arena *arena, Cursor body, const ColumnMessage *message,
     }
 }
 
-static int decode_column(Arena *arena, Cursor body, uint32_t count, unsigned allowed, ColumnCells *cells,
+static int decode_column(Arena *arena, Cursor body, uint32_t count, unsigned allowed, CellList *cells,
                          Error *error)
 {
     ColumnMessage column;
@@ -191,7 +191,7 @@ static int decode_column(Arena *arena, Cursor body, uint32_t count, unsigned all
                : decode_cells(arena, body, &column, count, allowed, cells, error);
 }
 
-/* The cells of one row lie one behind another, so each column's offsets are two neighbours in one array. */
+/* The cells of one row, which lie one behind another. */
 static int decode_row(Arena *arena, Cursor body, unsigned allowed, RowSide side, RowsRecord *rows,
                       Error *error)
 {
@@ -204,17 +204,9 @@ static int decode_row(Arena *arena, Cursor body, unsigned allowed, RowSide side,
         return cursor_error(&body, error, "a row has %zu cells, more than %d", message.states.size,
                             MAX_COLUMNS);
     }
-    ColumnCells row;
-    if (decode_cells(arena, body, &message, count, allowed, &row, error) != 0) {
+    CellList *cells = message_alloc(arena, sizeof *cells, error);
+    if (cells == NULL || decode_cells(arena, body, &message, count, allowed, cells, error) != 0) {
         return -1;
-    }
-    ColumnCells *cells = message_alloc(arena, count * sizeof *cells, error);
-    if (cells == NULL) {
-        return -1;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        cells[i] = (ColumnCells){
-            .uniform_state = (CellState)message.states.data[i], .offsets = row.offsets + i, .data = row.data};
     }
     rows->sides[side] = cells;
     rows->column_count = count;
@@ -233,7 +225,7 @@ static int decode_side(Arena *arena, const Cursor *body, const RowsMessage *mess
     }
     const BytesList *columns = &message->columns[side];
     unsigned allowed = run_allowed_states(rows->kind, rows->old, side);
-    ColumnCells *cells = message_alloc(arena, columns->count * sizeof *cells, error);
+    CellList *cells = message_alloc(arena, columns->count * sizeof *cells, error);
     if (cells == NULL) {
         return -1;
     }

@@ -123,7 +123,10 @@ static int find_truncated(Decoder *decoder, DecodedFrame *frame, size_t index, E
     const TruncateRecord *truncate = &frame->records[index].truncate;
     const SourceRelation **relations =
         frame_alloc(frame, truncate->relation_count + 1, sizeof *relations, error);
-    if (relations == NULL) {
+    if (frame->truncated == NULL) {
+        frame->truncated = frame_alloc(frame, frame->count, sizeof *frame->truncated, error);
+    }
+    if (relations == NULL || frame->truncated == NULL) {
         return -1;
     }
     frame->truncated[index] = relations;
@@ -190,8 +193,7 @@ static int fill_frame(Decoder *decoder, DecodedFrame *frame, Bytes payload, Erro
         return -1;
     }
     frame->sources = frame_alloc(frame, frame->count + 1, sizeof *frame->sources, error);
-    frame->truncated = frame_alloc(frame, frame->count + 1, sizeof *frame->truncated, error);
-    if (frame->sources == NULL || frame->truncated == NULL) {
+    if (frame->sources == NULL) {
         return -1;
     }
     for (size_t i = 0; i < frame->count; i++) {

@@ -20,7 +20,7 @@ typedef struct DecodedFrame {
     size_t count;
     /* By record: the relation of a RECORD_ROWS or RECORD_RELATION, else NULL. */
     const SourceRelation **sources;
-    /* By record, for RECORD_TRUNCATE: its relations, in the record's order, else NULL. */
+    /* By record, for RECORD_TRUNCATE: its relations, in the record's order, else NULL. NULL in a frame without one. */
     const SourceRelation ***truncated;
     atomic_int references;
     size_t footprint; /* bytes of memory it keeps */

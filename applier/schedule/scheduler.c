@@ -126,15 +126,6 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     batcher_added(scheduler->batcher, batch);
 }
 
-static size_t side_bytes(const RowsRecord *rows, RowSide side)
-{
-    size_t bytes = 0;
-    for (uint32_t column = 0; rows->sides[side] != NULL && column < rows->column_count; column++) {
-        bytes += rows->sides[side][column].offsets[rows->count];
-    }
-    return bytes;
-}
-
 static void want_recopy(Scheduler *scheduler, int64_t job)
 {
     size_t size = (scheduler->recopy_count + 1) * sizeof *scheduler->recopy;
@@ -246,7 +237,7 @@ static int schedule_rows(Scheduler *scheduler, DecodedFrame *frame, const RowsRe
         return 0;
     }
     run.use = order_use(scheduler->order, relation);
-    run.row_bytes = (side_bytes(rows, SIDE_NEW) + side_bytes(rows, SIDE_OLD)) / rows->count + 1;
+    run.row_bytes = (rows_side_bytes(rows, SIDE_NEW) + rows_side_bytes(rows, SIDE_OLD)) / rows->count + 1;
     for (uint32_t row = 0; row < rows->count && scheduler->recopy_count == 0; row++) {
         if (schedule_row(scheduler, &run, row, error) != 0) {
             char lsn[LSN_TEXT_SIZE];

@@ -81,33 +81,35 @@ SourceRelation *script_relation(Arena *arena, const char *line)
     return relation;
 }
 
-static ColumnCells cell_of(Arena *arena, const char *word)
+static CellState state_of(const char *word)
 {
-    uint32_t *offsets = arena_zalloc(arena, 2 * sizeof(*offsets));
-    ColumnCells cells = {.offsets = offsets, .data = (const uint8_t *)word};
     if (word == NULL) {
-        cells.uniform_state = CELL_ABSENT;
-    } else if (strcmp(word, "-") == 0) {
-        cells.uniform_state = CELL_NULL;
-    } else if (strcmp(word, "~") == 0) {
-        cells.uniform_state = CELL_UNCHANGED;
-    } else {
-        offsets[1] = strcmp(word, "''") == 0 ? 0 : (uint32_t)strlen(word);
+        return CELL_ABSENT;
     }
-    return cells;
+    return strcmp(word, "-") == 0 ? CELL_NULL : strcmp(word, "~") == 0 ? CELL_UNCHANGED : CELL_VALUE;
 }
 
 /* words for all columns, or for the key's alone. */
-static const ColumnCells *side_of(Arena *arena, const SourceRelation *source, char **words, int count,
-                                  bool key_only)
+static const CellList *side_of(Arena *arena, const SourceRelation *source, char **words, int count,
+                               bool key_only)
 {
-    ColumnCells *cells = arena_alloc(arena, sizeof(*cells) * (source->column_count + 1));
+    uint32_t columns = source->column_count;
+    CellList *cells = arena_zalloc(arena, sizeof *cells);
+    uint8_t *states = arena_zalloc(arena, columns + 1);
+    uint32_t *offsets = arena_zalloc(arena, (columns + 1) * sizeof *offsets);
+    char *data = arena_strndup(arena, "", 0);
     int next = 0;
-    for (uint32_t c = 0; c < source->column_count; c++) {
+    for (uint32_t c = 0; c < columns; c++) {
         bool given = (!key_only || source->columns[c].key) && next < count;
-        cells[c] = cell_of(arena, given ? words[next++] : NULL);
+        const char *word = given ? words[next++] : NULL;
+        states[c] = (uint8_t)state_of(word);
+        if (states[c] == CELL_VALUE && strcmp(word, "''") != 0) {
+            data = arena_printf(arena, "%s%s", data, word);
+        }
+        offsets[c + 1] = (uint32_t)strlen(data);
     }
     require(next == count, words[0]);
+    *cells = (CellList){.states = states, .offsets = offsets, .data = (const uint8_t *)data};
     return cells;
 }
 

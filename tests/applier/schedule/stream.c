@@ -75,9 +75,24 @@ size_t test_truncate(DecodedFrame *frame, uint64_t sequence, const TestTable *co
                         .truncate = {.sequence = sequence, .relation_count = count, .relations = relations}});
 }
 
-static const ColumnCells *side_of(Arena *arena, uint32_t count, const int32_t *keys)
+/* A row's key and its null. */
+static const CellList *single_side_of(Arena *arena, int32_t key)
 {
-    ColumnCells *columns = arena_zalloc(arena, 2 * sizeof *columns);
+    static const uint8_t states[] = {CELL_VALUE, CELL_NULL};
+    static const uint32_t offsets[] = {0, sizeof key, sizeof key};
+    CellList *cells = arena_zalloc(arena, sizeof *cells);
+    int32_t *data = arena_alloc(arena, sizeof *data);
+    *data = key;
+    *cells = (CellList){.states = states, .offsets = offsets, .data = (const uint8_t *)data};
+    return cells;
+}
+
+static const CellList *side_of(Arena *arena, uint32_t count, const int32_t *keys)
+{
+    if (count == 1) {
+        return single_side_of(arena, keys[0]);
+    }
+    CellList *columns = arena_zalloc(arena, 2 * sizeof *columns);
     int32_t *data = arena_alloc(arena, (count + 1) * sizeof *data);
     uint32_t *offsets = arena_alloc(arena, (count + 1) * sizeof *offsets);
     uint32_t *none = arena_zalloc(arena, (count + 1) * sizeof *none);
@@ -85,8 +100,8 @@ static const ColumnCells *side_of(Arena *arena, uint32_t count, const int32_t *k
     for (uint32_t i = 0; i <= count; i++) {
         offsets[i] = i * (uint32_t)sizeof *data;
     }
-    columns[0] = (ColumnCells){.offsets = offsets, .data = (const uint8_t *)data};
-    columns[1] = (ColumnCells){.uniform_state = CELL_NULL, .offsets = none, .data = (const uint8_t *)data};
+    columns[0] = (CellList){.offsets = offsets, .data = (const uint8_t *)data};
+    columns[1] = (CellList){.uniform_state = CELL_NULL, .offsets = none, .data = (const uint8_t *)data};
     return columns;
 }
 

@@ -236,9 +236,9 @@ static void what_comes_without_all_its_values_has_its_part_copied_anew(void **st
     test_begin(fixture->frame, 500);
     insert(fixture, 1, 120);
     size_t record = add(fixture, CHANGE_UPDATE, 2, &to, &from);
-    ColumnCells *cells = (ColumnCells *)fixture->frame->records[record].rows.sides[SIDE_NEW];
-    cells[1].states = NULL;
-    cells[1].uniform_state = CELL_UNCHANGED;
+    static const uint8_t states[] = {CELL_VALUE, CELL_UNCHANGED};
+    CellList *cells = (CellList *)fixture->frame->records[record].rows.sides[SIDE_NEW];
+    cells->states = states;
     feed(fixture);
     const int64_t *jobs = scheduler_recopy(fixture->scheduler, &count);
     assert_int_equal(count, 1);
