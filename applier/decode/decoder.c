@@ -176,7 +176,8 @@ static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, E
 
 static DecodedFrame *new_frame(const Decoder *decoder, size_t payload_size)
 {
-    size_t chunk = payload_size * 4;
+    /* A frame comes to some ten times its payload: what is left empty in the last chunk is a small part of that. */
+    size_t chunk = payload_size;
     chunk = chunk < SMALLEST_CHUNK ? SMALLEST_CHUNK : chunk > LARGEST_CHUNK ? LARGEST_CHUNK : chunk;
     Arena *arena = arena_new(chunk);
     DecodedFrame *frame = arena_zalloc(arena, sizeof *frame);

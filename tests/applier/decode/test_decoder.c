@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,6 +245,61 @@ static void frame_lives_as_long_as_someone_holds_it(void **state)
     assert_int_equal(fixture->account, 0);
 }
 
+#define WIDE 20
+
+static void write_wide_relation(Fixture *fixture, uint32_t id)
+{
+    static const char *const names[] = {"one", "other"};
+    RelationColumnRecord columns[WIDE];
+    char column[WIDE][8];
+    for (uint32_t i = 0; i < WIDE; i++) {
+        snprintf(column[i], sizeof column[i], "c%u", i);
+        columns[i] = (RelationColumnRecord){.number = i + 1,
+                                            .name = text(column[i]),
+                                            .type = 20,
+                                            .base_type = 20,
+                                            .type_schema = text("pg_catalog"),
+                                            .type_name = text("int8"),
+                                            .typmod = -1,
+                                            .key = i == 0};
+    }
+    RelationRecord relation = {.id = id,
+                               .schema = text("public"),
+                               .name = text(names[id - 1]),
+                               .identity = IDENTITY_DEFAULT,
+                               .column_count = WIDE,
+                               .columns = columns};
+    assert_int_equal(writer_relation(fixture->writer, &relation, &fixture->error), 0);
+}
+
+/* Of transactions that change a row here and a row there. What is held of such rows is what a batch can gather. */
+static void a_row_that_comes_alone_takes_little_more_than_its_bytes(void **state)
+{
+    enum { ROWS = 1000 };
+    Fixture *fixture = *state;
+    Error *error = &fixture->error;
+    hello(fixture);
+    begin(fixture, 100);
+    write_wide_relation(fixture, 1);
+    write_wide_relation(fixture, 2);
+    frame_release(decoded(fixture));
+    for (uint32_t i = 0; i < ROWS; i++) {
+        assert_int_equal(writer_row(fixture->writer, 1 + i % 2, WIDE, CHANGE_INSERT, OLD_NONE, error), 0);
+        for (uint32_t column = 0; column < WIDE; column++) {
+            assert_int_equal(writer_value(fixture->writer, SIDE_NEW, "12345678", 8, error), 0);
+        }
+        assert_int_equal(writer_row_end(fixture->writer, error), 0);
+    }
+    DecodedFrame *frame = decoded(fixture);
+    assert_int_equal(frame->count, ROWS);
+    size_t bytes = ROWS * WIDE * 8;
+    assert_in_range(frame->footprint - bytes, 1,
+                    ROWS * (WIDE * 6 + 200)); /* a record, states, lengths, offsets */
+    frame_release(frame);
+    commit(fixture, 100);
+    frame_release(decoded(fixture));
+}
+
 static void other_encoding_is_refused(void **state)
 {
     Fixture *fixture = *state;
@@ -273,6 +329,7 @@ int main(void)
         TEST(changed_definition_is_a_new_object_and_the_old_one_stays),
         TEST(definitions_outlast_a_connection),
         TEST(frame_lives_as_long_as_someone_holds_it),
+        TEST(a_row_that_comes_alone_takes_little_more_than_its_bytes),
         TEST(other_encoding_is_refused),
         TEST(damaged_frame_is_refused),
     };
