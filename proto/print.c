@@ -313,13 +313,13 @@ void record_print(RecordPrinter *printer, const Record *record)
     FILE *out = printer->out;
     switch (record->kind) {
     case RECORD_HELLO:
-        print_hello(out, &record->hello);
+        print_hello(out, record->hello);
         break;
     case RECORD_BEGIN:
         print_begin(out, &record->begin);
         break;
     case RECORD_RELATION:
-        print_relation(printer, &record->relation);
+        print_relation(printer, record->relation);
         break;
     case RECORD_ROWS:
         print_rows(printer, &record->rows);
@@ -328,7 +328,7 @@ void record_print(RecordPrinter *printer, const Record *record)
         print_truncate(printer, &record->truncate);
         break;
     case RECORD_MESSAGE:
-        print_message(out, &record->message);
+        print_message(out, record->message);
         break;
     case RECORD_HEARTBEAT:
         print_lsn(out, "heartbeat ", record->heartbeat.lsn);

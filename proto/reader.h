@@ -46,23 +46,24 @@ typedef struct CellList {
 typedef struct RowsRecord {
     uint32_t relation;
     uint32_t column_count;
-    ChangeKind kind;
-    OldRow old;
     uint32_t count;
+    ChangeKind kind : 8;
+    OldRow old : 8;
     uint64_t first_sequence;
     /* By RowSide: a list for each column; with a count of 1 the row's one list. NULL when the side is not there. Use rows_cell. */
     const CellList *sides[2];
 } RowsRecord;
 
+/* Most records are rows: what is larger than they are stands apart. */
 typedef struct Record {
     RecordKind kind;
     union {
-        HelloRecord hello;
+        HelloRecord *hello;
         BeginRecord begin;
-        RelationRecord relation;
+        RelationRecord *relation;
         RowsRecord rows;
         TruncateRecord truncate;
-        MessageRecord message;
+        MessageRecord *message;
         HeartbeatRecord heartbeat;
         CommitRecord commit;
         RecopyRecord recopy;

@@ -255,17 +255,17 @@ static int check_contents(TransactionCheck *check, Record *record, size_t offset
 {
     switch (record->kind) {
     case RECORD_HELLO:
-        return check_hello(&record->hello, error);
+        return check_hello(record->hello, error);
     case RECORD_BEGIN:
         return check_begin(check, &record->begin, offset, error);
     case RECORD_RELATION:
-        return learn_relation(check, &record->relation, error);
+        return learn_relation(check, record->relation, error);
     case RECORD_ROWS:
         return check_rows(check, &record->rows, error);
     case RECORD_TRUNCATE:
         return check_truncate(check, &record->truncate, error);
     case RECORD_MESSAGE:
-        return check_message(check, &record->message, error);
+        return check_message(check, record->message, error);
     case RECORD_HEARTBEAT:
         return 0;
     case RECORD_COMMIT:

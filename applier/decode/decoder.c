@@ -156,9 +156,9 @@ static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, E
     }
     switch (record->kind) {
     case RECORD_HELLO:
-        return check_hello(decoder, &record->hello, error);
+        return check_hello(decoder, record->hello, error);
     case RECORD_RELATION:
-        frame->sources[index] = registry_define(decoder->registry, &record->relation);
+        frame->sources[index] = registry_define(decoder->registry, record->relation);
         return 0;
     case RECORD_ROWS:
         if (find_relation(decoder, record->rows.relation, &frame->sources[index], error) != 0) {

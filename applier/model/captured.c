@@ -4,7 +4,7 @@
 
 static bool has_prefix(const Record *record, const char *prefix)
 {
-    const MessageRecord *message = &record->message;
+    const MessageRecord *message = record->message;
     return record->kind == RECORD_MESSAGE && message->transactional &&
            message->prefix.size == strlen(prefix) &&
            memcmp(message->prefix.data, prefix, strlen(prefix)) == 0;

@@ -374,7 +374,7 @@ static Position end_of(const Scheduler *scheduler, const Record *record)
     case RECORD_RECOPY:
         return (Position){scheduler->point.commit_lsn, record->recopy.sequence};
     case RECORD_MESSAGE:
-        return (Position){scheduler->point.commit_lsn, record->message.sequence};
+        return (Position){scheduler->point.commit_lsn, record->message->sequence};
     default:
         return scheduler->point.newest;
     }
@@ -427,10 +427,10 @@ int scheduler_record(Scheduler *scheduler, DecodedFrame *frame, size_t index,
         return 0;
     case RECORD_MESSAGE:
         if (captured_is_statement(record)) {
-            return schedule_ddl(scheduler, frame, &record->message, now_usec, error);
+            return schedule_ddl(scheduler, frame, record->message, now_usec, error);
         }
-        if (record->message.transactional) {
-            scheduler->point.newest = (Position){scheduler->point.commit_lsn, record->message.sequence};
+        if (record->message->transactional) {
+            scheduler->point.newest = (Position){scheduler->point.commit_lsn, record->message->sequence};
         }
         return 0;
     case RECORD_RECOPY:

@@ -52,7 +52,7 @@ static int judge_frame(Bytes bytes, json_t *findings, Error *error)
         finding_add(findings, "plugin penstock", error->message, NULL);
         error->code = ERROR_NONE;
     } else if (status == 0 && count > 0 && records[0].kind == RECORD_HELLO) {
-        const HelloRecord *hello = &records[0].hello;
+        const HelloRecord *hello = records[0].hello;
         if (hello->wire_version != WIRE_VERSION) {
             char *detail =
                 arena_printf(arena, "version %.*s speaks wire version %u, this program %d",

@@ -14,7 +14,7 @@ static void every_record_comes_back(void **state)
     ok(wire, writer_message(wire->writer, &loose, &wire->error));
     wire_pass(wire);
     assert_int_equal(wire->count, 3);
-    const HelloRecord *hello = &wire->records[0].hello;
+    const HelloRecord *hello = wire->records[0].hello;
     assert_int_equal(wire->records[0].kind, RECORD_HELLO);
     assert_bytes(hello->plugin_version, "0.1.0");
     assert_int_equal(hello->server_version, 110022);
@@ -25,9 +25,9 @@ static void every_record_comes_back(void **state)
     assert_int_equal(wire->records[1].heartbeat.lsn, 77);
     assert_int_equal(wire->records[1].heartbeat.time, -1);
     assert_int_equal(wire->records[2].kind, RECORD_MESSAGE);
-    assert_int_equal(wire->records[2].message.sequence, 0);
-    assert_int_equal(wire->records[2].message.lsn, 78);
-    assert_bytes(wire->records[2].message.content, "");
+    assert_int_equal(wire->records[2].message->sequence, 0);
+    assert_int_equal(wire->records[2].message->lsn, 78);
+    assert_bytes(wire->records[2].message->content, "");
 
     BeginRecord begin = {
         .commit_lsn = UINT64_MAX - 100, .commit_time = INT64_MIN, .xid = 1, .origin = text("o")};
@@ -46,7 +46,7 @@ static void every_record_comes_back(void **state)
     assert_true(wire->records[0].begin.commit_lsn == UINT64_MAX - 100);
     assert_true(wire->records[0].begin.commit_time == INT64_MIN);
     assert_bytes(wire->records[0].begin.origin, "o");
-    const RelationRecord *relation = &wire->records[1].relation;
+    const RelationRecord *relation = wire->records[1].relation;
     assert_int_equal(wire->records[1].kind, RECORD_RELATION);
     assert_bytes(relation->schema, "public");
     assert_int_equal(relation->identity, IDENTITY_DEFAULT);
@@ -59,8 +59,8 @@ static void every_record_comes_back(void **state)
     assert_int_equal(wire->records[3].truncate.sequence, 2);
     assert_int_equal(wire->records[3].truncate.relation_count, 2);
     assert_true(wire->records[3].truncate.cascade && !wire->records[3].truncate.restart_identity);
-    assert_int_equal(wire->records[4].message.sequence, 3);
-    assert_bytes(wire->records[4].message.content, "c\0d");
+    assert_int_equal(wire->records[4].message->sequence, 3);
+    assert_bytes(wire->records[4].message->content, "c\0d");
     assert_int_equal(wire->records[5].commit.change_count, 3);
     assert_true(wire->records[5].commit.end_lsn == UINT64_MAX - 60);
     wire_free(wire);
@@ -136,11 +136,11 @@ static void columns_keep_their_numbers(void **state)
     wire_commit(wire, 1000);
     wire_pass(wire);
     for (int i = 0; i < 3; i++) {
-        const RelationRecord *relation = &wire->records[2 + i].relation;
+        const RelationRecord *relation = wire->records[2 + i].relation;
         for (int j = 0; j < 3; j++) {
             assert_int_equal(relation->columns[j].number, numbers[i][j]);
         }
-        assert_true(relation->fingerprint != wire->records[2 + (i + 1) % 3].relation.fingerprint);
+        assert_true(relation->fingerprint != wire->records[2 + (i + 1) % 3].relation->fingerprint);
     }
     wire_free(wire);
 }

@@ -230,8 +230,8 @@ static void fingerprint_is_of_the_definition_alone(void **state)
     wire_relation(wire, 7, 4);
     wire_commit(wire, 1000);
     wire_pass(wire);
-    assert_true(wire->records[2].relation.fingerprint == wire->records[3].relation.fingerprint);
-    assert_true(wire->records[2].relation.fingerprint != wire->records[4].relation.fingerprint);
+    assert_true(wire->records[2].relation->fingerprint == wire->records[3].relation->fingerprint);
+    assert_true(wire->records[2].relation->fingerprint != wire->records[4].relation->fingerprint);
     wire_free(wire);
 }
 

@@ -294,7 +294,7 @@ static void a_row_that_comes_alone_takes_little_more_than_its_bytes(void **state
     assert_int_equal(frame->count, ROWS);
     size_t bytes = ROWS * WIDE * 8;
     assert_in_range(frame->footprint - bytes, 1,
-                    ROWS * (WIDE * 6 + 200)); /* a record, states, lengths, offsets */
+                    ROWS * (WIDE * 6 + 160)); /* a record, states, lengths, offsets */
     frame_release(frame);
     commit(fixture, 100);
     frame_release(decoded(fixture));

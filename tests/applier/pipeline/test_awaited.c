@@ -11,18 +11,23 @@
 
 #include "awaited.h"
 
-static Record message(const char *prefix, bool transactional)
+static MessageRecord message(const char *prefix, bool transactional)
 {
-    return (Record){.kind = RECORD_MESSAGE,
-                    .message = {.transactional = transactional, .prefix = bytes_of(prefix, strlen(prefix))}};
+    return (MessageRecord){.transactional = transactional, .prefix = bytes_of(prefix, strlen(prefix))};
+}
+
+static Record record_of(MessageRecord *message)
+{
+    return (Record){.kind = RECORD_MESSAGE, .message = message};
 }
 
 static void only_our_own_messages_are_waited_for(void **state)
 {
     (void)state;
-    const Record others[] = {{.kind = RECORD_COMMIT},       {.kind = RECORD_BEGIN},
-                             message("penstock.ddl", true), message("penstockx", true),
-                             message("pen", true),          message("penstock", false)};
+    MessageRecord messages[] = {message("penstock.ddl", true), message("penstockx", true),
+                                message("pen", true), message("penstock", false)};
+    const Record others[] = {{.kind = RECORD_COMMIT}, {.kind = RECORD_BEGIN},  record_of(&messages[0]),
+                             record_of(&messages[1]), record_of(&messages[2]), record_of(&messages[3])};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         Awaited awaited = {0};
         awaited_came(&awaited, &others[i], 100);
@@ -35,7 +40,8 @@ static void the_mark_has_to_be_behind_the_message(void **state)
 {
     (void)state;
     Awaited awaited = {0};
-    Record ours = message("penstock", true);
+    MessageRecord said = message("penstock", true);
+    Record ours = record_of(&said);
     awaited_came(&awaited, &ours, 100);
     assert_true(awaited_hurries(&awaited));
     assert_false(awaited_hurries(&awaited));
@@ -49,7 +55,8 @@ static void several_are_heard_in_their_order(void **state)
 {
     (void)state;
     Awaited awaited = {0};
-    Record ours = message("penstock", true);
+    MessageRecord said = message("penstock", true);
+    Record ours = record_of(&said);
     awaited_came(&awaited, &ours, 100);
     awaited_came(&awaited, &ours, 200);
     awaited_came(&awaited, &ours, 300);
