@@ -69,7 +69,7 @@ static const ErrorKind kinds[] = {
     {1310, "Clients are held at the proxy already", "A cutover holds them, or one that died left its mark.",
      "`penstock status` says which; `penstock cutover --resume` or `--undo` ends it.",
      WORDS("clients are held already", "a cutover holds the clients", "holds other pools of the same file",
-           "the gate is open already")},
+           "the gate is open already", "clients of this pgcat are held by another switch")},
     {1311, "Nothing is held any more", "The gate, or what was kept of the proxy's file, is gone.",
      "Look with `penstock proxy show` where clients are led, and with `penstock status` where the switch "
      "stands.",
@@ -96,6 +96,13 @@ static const ErrorKind kinds[] = {
      "password, or a role that is missing.",
      "The message says who, and why. Mend it there; `logins=accept` behind the `--proxy` goes on without.",
      WORDS("would be turned away")},
+    {1316, "Somebody else is changing the proxy's file",
+     "Another run of Penstock has it, or an editor or configuration manager writes it at the same time.",
+     "The message names the file, and the process where that is known. Wait for its end, or end one that "
+     "stands "
+     "still; then try again.",
+     WORDS("another run of penstock%s%s is changing a file of the proxy's",
+           "somebody else is changing \"%s\"")},
 };
 
 ERROR_SECTION(error_section_proxy);

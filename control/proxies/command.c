@@ -203,7 +203,9 @@ static int open_proxy(const Settings *settings, const char *text, Opened *out, E
     }
     conninfo_value(settings->source, "dbname", database, sizeof database);
     out->operations = proxy_operations(&out->spec, error);
-    return out->operations == NULL ? -1 : out->operations->open(&out->spec, database, &out->proxy, error);
+    return out->operations == NULL
+               ? -1
+               : out->operations->open(&out->spec, settings->migration, database, &out->proxy, error);
 }
 
 static void close_proxy(Opened *opened)

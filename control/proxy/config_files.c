@@ -91,6 +91,7 @@ static int add_file(Store *store, ConfigFiles *files, Text *flat, char *path, Er
     if (store_read(store, path, &files->files[number].text, error) != 0) {
         return path != NULL ? error_context(error, "included in \"%s\"", store_name(store)) : -1;
     }
+    files->files[number].read = strdup(files->files[number].text);
     return flatten(store, files, flat, number, error);
 }
 
@@ -111,6 +112,7 @@ void config_files_free(ConfigFiles *files)
     for (size_t i = 0; i < files->count; i++) {
         free(files->files[i].path);
         free(files->files[i].text);
+        free(files->files[i].read);
     }
     free(files->pieces);
     free(files->flat);
@@ -171,8 +173,15 @@ int config_files_write(Store *store, ConfigFiles *files, bool keep, Error *error
 {
     for (size_t i = 0; i < files->count; i++) {
         ConfigFile *file = &files->files[i];
-        if (file->changed && store_replace(store, file->path, file->text, keep && !file->kept, error) != 0) {
-            return -1;
+        int status = file->changed ? store_replace(store, file->path, file->read, file->text,
+                                                   keep && !file->kept, error)
+                                   : 0;
+        if (status != 0) {
+            return status;
+        }
+        if (file->changed) {
+            free(file->read);
+            file->read = strdup(file->text);
         }
         file->changed = false;
     }

@@ -18,6 +18,7 @@
 typedef struct ConfigFile {
     char *path; /* NULL: the file itself */
     char *text;
+    char *read; /* what it was when it was read */
     bool changed;
     bool kept; /* what it was before stands beside it already, and stays */
 } ConfigFile;
@@ -42,7 +43,8 @@ void config_files_free(ConfigFiles *files);
 /* Makes flat that text, which differs from it in one place that lies in one file. */
 int config_files_edit(ConfigFiles *files, const char *edited, Error *error) MUST_CHECK;
 
-/* Replaces every file that an edit has changed. With keep, what was there stays beside it. */
+/* Replaces every file that an edit has changed. With keep, what was there stays beside it. STORE_CHANGED, with an error, when one
+ * is not what was read any more; those before it are replaced: all may be read and edited again. */
 int config_files_write(Store *store, ConfigFiles *files, bool keep, Error *error) MUST_CHECK;
 
 /* That each of them can be replaced; see store_check. */

@@ -14,8 +14,10 @@ struct Proxy {
     bool accepts_untried;
 };
 
-static int none_open(const ProxySpec *spec, const char *database, Proxy **out, Error *error)
+static int none_open(const ProxySpec *spec, const char *migration, const char *database, Proxy **out,
+                     Error *error)
 {
+    (void)migration;
     if (spec->admin_uri != NULL || spec->config != NULL) {
         return error_set(error, ERROR_USAGE, "--proxy none takes nothing after it but logins=accept");
     }

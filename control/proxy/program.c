@@ -40,12 +40,12 @@ static void close_end(Run *run, int which)
     }
 }
 
-static void become(const char *const *argv, const char *environment, int pipes[PIPES][2])
+static void become(const char *const *argv, const char *const *environment, int pipes[PIPES][2])
 {
     setpgid(0, 0);
     signal_default(SIGPIPE);
-    if (environment != NULL) {
-        putenv((char *)environment);
+    for (; environment != NULL && *environment != NULL; environment++) {
+        putenv((char *)*environment);
     }
     if (dup2(pipes[TO][0], 0) < 0 || dup2(pipes[FROM][1], 1) < 0 || dup2(pipes[SAYS][1], 2) < 0) {
         _exit(127);
@@ -55,7 +55,7 @@ static void become(const char *const *argv, const char *environment, int pipes[P
     _exit(127);
 }
 
-static int start(Run *run, const char *const *argv, const char *environment, Error *error)
+static int start(Run *run, const char *const *argv, const char *const *environment, Error *error)
 {
     int pipes[PIPES][2];
     for (int i = 0; i < PIPES; i++) {
@@ -175,8 +175,8 @@ static int finish(Run *run, const char *what, bool in_time, int64_t deadline, in
                      *words != '\0' ? ": " : "", words);
 }
 
-int program_run(const char *const *argv, const char *input, const char *environment, int limit_ms, char **out,
-                Error *error)
+int program_run(const char *const *argv, const char *input, const char *const *environment, int limit_ms,
+                char **out, Error *error)
 {
     Run run = {.input = input != NULL ? input : ""};
     int64_t deadline = clock_ms() + limit_ms;

@@ -30,7 +30,6 @@
 #include "console.h"
 #include "database.h"
 #include "error.h"
-#include "file_turns.h"
 #include "ini.h"
 #include "probe.h"
 
@@ -55,8 +54,6 @@ typedef struct ProxyContext {
     int drain_limit_ms; /* for hold */
     int hold_limit_ms;  /* that clients may have to wait at most */
     bool (*stop)(void); /* true when the operator wants to end; NULL: never */
-    /* Several proxies may share a file here, or one that they include. NULL: nobody else is at work. */
-    FileTurns *turns;
     /* For inspect: hears of each thing that would not work, and inspect goes on; NULL: the first one is its error. */
     void (*problem)(void *context, const Error *problem);
     void *problem_context;
@@ -106,7 +103,9 @@ typedef struct ProxyOperations {
     bool holds;          /* false: clients are not held; fencing the source ends their sessions */
     bool
         holds_again; /* after release, hold and let_go may come again, and undoing point leads back to where clients came from */
-    int (*open)(const ProxySpec *spec, const char *database, Proxy **out, Error *error);
+    /* For that migration, whose name goes into what several of them may have in one file. */
+    int (*open)(const ProxySpec *spec, const char *migration, const char *database, Proxy **out,
+                Error *error);
     void (*close)(Proxy *proxy);
     /*
      * Reachable, configuration readable and replaceable, limits long enough, the target usable by its users. Clients notice

@@ -6,10 +6,12 @@
 
 #include <libgen.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
 #include "clock.h"
 #include "file.h"
 #include "program.h"
@@ -125,6 +127,19 @@ int store_include(const Store *store, const char *name, char **out, Error *error
     return 0;
 }
 
+char *store_turn(const Store *store)
+{
+    char *out = NULL;
+    if (store->kind == STORE_FILE) {
+        return strdup(store->path);
+    }
+    BlockKey key = block_key('f', store->name, "");
+    if (asprintf(&out, "/tmp/penstock-%s", key.text) < 0) {
+        abort();
+    }
+    return out;
+}
+
 /* 'it'\''s': one word for a shell. The caller frees it. */
 static char *shell_word(const char *text)
 {
@@ -146,20 +161,48 @@ static const char write_script[] =
     "set -e; f=$(readlink -f %s); cp -p \"$f\" \"$f.penstock-new\"; cat >\"$f.penstock-new\"; "
     "[ \"$(wc -c <\"$f.penstock-new\")\" -eq %zu ] || { rm -f \"$f.penstock-new\"; echo 'only a part "
     "arrived' >&2; exit 1; }; "
+    "! command -v cksum >/dev/null || [ \"$(cksum <\"$f\")\" = '%s' ] || { rm -f \"$f.penstock-new\"; echo "
+    "'somebody else has changed it' >&2; exit 1; }; "
     "%s"
     "mv -f \"$f.penstock-new\" \"$f\" 2>/dev/null || { cat \"$f.penstock-new\" >\"$f\"; rm -f "
     "\"$f.penstock-new\"; }; sync";
 
 static const char keep_script[] = "cp -p \"$f\" \"$f.penstock-before\"; ";
 
-static int by_ssh(const Store *store, const char *path, const char *input, bool keep, int limit_ms,
-                  char **out, Error *error)
+/* A call of the program at the other end: reads when there is no input. */
+typedef struct Call {
+    const char *path;   /* NULL: the file itself */
+    const char *before; /* what was read, and is to be replaced … */
+    const char *input;  /* … by this */
+    bool keep;
+} Call;
+
+/* What cksum(1) says of it, POSIX: the CRC of the bytes and of their number, and their number. */
+static void checksum(const char *text, char out[40])
+{
+    size_t size = strlen(text);
+    uint32_t crc = 0;
+    for (size_t i = 0, rest = size; i < size || rest > 0; i++) {
+        crc ^= (uint32_t)(i < size ? (unsigned char)text[i] : rest & 0xff) << 24;
+        rest = i < size ? rest : rest >> 8;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc << 1 ^ (crc & 0x80000000u ? 0x04c11db7u : 0);
+        }
+    }
+    snprintf(out, 40, "%u %zu", (unsigned)~crc, size);
+}
+
+static int by_ssh(const Store *store, const Call *call, int limit_ms, char **out, Error *error)
 {
     const char *argv[16] = {"ssh", "-o", "BatchMode=yes", "-o", REACH_LIMIT};
     size_t count = 5;
-    char *script = NULL, *word = shell_word(path != NULL ? path : store->path);
-    int made = input == NULL ? asprintf(&script, "exec cat %s", word)
-                             : asprintf(&script, write_script, word, strlen(input), keep ? keep_script : "");
+    char *script = NULL, *word = shell_word(call->path != NULL ? call->path : store->path), was[40] = "";
+    if (call->input != NULL) {
+        checksum(call->before, was);
+    }
+    int made = call->input == NULL ? asprintf(&script, "exec cat %s", word)
+                                   : asprintf(&script, write_script, word, strlen(call->input), was,
+                                              call->keep ? keep_script : "");
     if (made < 0) {
         abort();
     }
@@ -169,51 +212,74 @@ static int by_ssh(const Store *store, const char *path, const char *input, bool 
     }
     argv[count++] = store->host;
     argv[count++] = script;
-    int status = program_run(argv, input, NULL, limit_ms, out, error);
+    int status = program_run(argv, call->input, NULL, limit_ms, out, error);
     free(script);
     free(word);
     return status;
 }
 
-static int by_command(const Store *store, const char *path, const char *input, int limit_ms, char **out,
-                      Error *error)
+static int by_command(const Store *store, const Call *call, int limit_ms, char **out, Error *error)
 {
-    char *script = NULL, bytes[48];
+    const char *input = call->input;
+    char *script = NULL, bytes[48], was[64] = "PENSTOCK_CKSUM=";
     if (asprintf(&script, "%s \"$@\"", store->command) < 0) {
         abort();
     }
     snprintf(bytes, sizeof bytes, "PENSTOCK_BYTES=%zu", input != NULL ? strlen(input) : 0);
-    const char *const argv[] = {"sh", "-c", script, "sh", input != NULL ? "write" : "read", path, NULL};
-    int status = program_run(argv, input, bytes, limit_ms, out, error);
+    if (input != NULL) {
+        checksum(call->before, was + strlen(was));
+    }
+    const char *const argv[] = {"sh", "-c", script, "sh", input != NULL ? "write" : "read", call->path, NULL};
+    const char *const told[] = {bytes, was, NULL};
+    int status = program_run(argv, input, told, limit_ms, out, error);
     free(script);
     return status;
 }
 
-static int call(Store *store, const char *path, const char *input, bool keep, char **out, Error *error)
+static int run_call(Store *store, const Call *call, char **out, Error *error)
 {
     int limit_ms = answer_limit_ms(&store->limit, store->silent ? store->slowest_ms : -1);
     int64_t began = clock_ms();
-    int status = store->kind == STORE_SSH ? by_ssh(store, path, input, keep, limit_ms, out, error)
-                                          : by_command(store, path, input, limit_ms, out, error);
+    int status = store->kind == STORE_SSH ? by_ssh(store, call, limit_ms, out, error)
+                                          : by_command(store, call, limit_ms, out, error);
     int took = (int)(clock_ms() - began);
     store->silent = status != 0 && (took >= limit_ms || took >= REACH_LIMIT_MS);
     store->slowest_ms = status == 0 && took > store->slowest_ms ? took : store->slowest_ms;
     return status == 0 ? 0
-                       : error_context(error, "%s \"%s\"%s%s", input != NULL ? "replacing" : "reading",
-                                       store->name, path != NULL ? ", of it " : "", path != NULL ? path : "");
+                       : error_context(error, "%s \"%s\"%s%s", call->input != NULL ? "replacing" : "reading",
+                                       store->name, call->path != NULL ? ", of it " : "",
+                                       call->path != NULL ? call->path : "");
 }
 
 int store_read(Store *store, const char *path, char **text, Error *error)
 {
     return store->kind == STORE_FILE ? file_read(path != NULL ? path : store->path, text, error)
-                                     : call(store, path, NULL, false, text, error);
+                                     : run_call(store, &(Call){.path = path}, text, error);
 }
 
-int store_replace(Store *store, const char *path, const char *text, bool keep, Error *error)
+/* Whether it holds neither what was read nor what was to be written: somebody else has been there. */
+static bool was_changed(Store *store, const char *path, const char *before, const char *text)
+{
+    char *now = NULL;
+    Error ignored;
+    bool changed = !store->silent && store_read(store, path, &now, &ignored) == 0 &&
+                   strcmp(now, before) != 0 && strcmp(now, text) != 0;
+    free(now);
+    return changed;
+}
+
+int store_replace(Store *store, const char *path, const char *before, const char *text, bool keep,
+                  Error *error)
 {
     const char *file = path != NULL ? path : store->path;
     if (store->kind != STORE_FILE) {
-        return call(store, path, text, keep, NULL, error);
+        Call call = {.path = path, .before = before, .input = text, .keep = keep};
+        int status = run_call(store, &call, NULL, error);
+        return status != 0 && was_changed(store, path, before, text) ? STORE_CHANGED : status;
+    }
+    if (was_changed(store, path, before, text)) {
+        error_set(error, ERROR_SYSTEM, "somebody else is changing \"%s\"", file);
+        return STORE_CHANGED;
     }
     return keep ? file_replace(file, text, error) : file_replace_again(file, text, error);
 }
@@ -226,7 +292,7 @@ int store_check(Store *store, const char *path, Error *error)
     }
     int status = store_read(store, path, &text, error);
     if (status == 0) {
-        status = store_replace(store, path, text, true, error);
+        status = store_replace(store, path, text, text, true, error) == 0 ? 0 : -1;
     }
     if (status == 0) {
         status = store_read(store, path, &again, error);

@@ -33,8 +33,19 @@ const char *store_path(const Store *store);
 /* Whether an include that is named by a relative path can be found: *out is its path, freed by the caller. */
 int store_include(const Store *store, const char *name, char **out, Error *error) MUST_CHECK;
 
+/* What stands for the file in file_turns.h: its path, or for one that is not here a name that programs of this host have for it.
+ * The caller frees it. */
+char *store_turn(const Store *store);
+
 int store_read(Store *store, const char *path, char **text, Error *error) MUST_CHECK;
-int store_replace(Store *store, const char *path, const char *text, bool keep, Error *error) MUST_CHECK;
+
+/*
+ * before is what was read. STORE_CHANGED, with an error, when that is not what is there any more: nothing was done, and who reads it
+ * again may try again. For ssh that is looked at by the script that replaces it; exec is told (PENSTOCK_CKSUM), and looks itself.
+ */
+#define STORE_CHANGED 1
+int store_replace(Store *store, const char *path, const char *before, const char *text, bool keep,
+                  Error *error) MUST_CHECK;
 
 /* That store_replace works, by replacing the text with what it is. */
 int store_check(Store *store, const char *path, Error *error) MUST_CHECK;

@@ -46,7 +46,8 @@ int cutover_open_proxy(Cutover *cutover, const char *text, Error *error)
     cutover->proxy_count++;
     proxy->operations = proxy_operations(&proxy->spec, error);
     if (proxy->operations == NULL ||
-        proxy->operations->open(&proxy->spec, cutover->context.from.database, &proxy->proxy, error) != 0) {
+        proxy->operations->open(&proxy->spec, cutover->settings->migration, cutover->context.from.database,
+                                &proxy->proxy, error) != 0) {
         return -1;
     }
     cutover->holds = cutover->holds || proxy->operations->holds;
@@ -309,7 +310,6 @@ int cutover_choose_sides(Cutover *cutover, Error *error)
     context->drain_limit_ms = (int)(options->drain_limit * 1000);
     context->hold_limit_ms = (int)(options->hold_limit * 1000);
     context->stop = interrupted;
-    context->turns = file_turns_new();
     if (find_endpoint(cutover, DATABASE_SOURCE, forward ? &context->from : &context->to, error) != 0 ||
         find_endpoint(cutover, DATABASE_TARGET, forward ? &context->to : &context->from, error) != 0) {
         return -1;
@@ -369,8 +369,6 @@ void cutover_close_proxies(Cutover *cutover)
         }
         proxy_spec_free(&cutover->proxies[i].spec);
     }
-    file_turns_free(cutover->context.turns);
-    cutover->context.turns = NULL;
 }
 
 void cutover_close(Cutover *cutover)

@@ -34,7 +34,8 @@ static void pgbouncer_close(Proxy *proxy)
     }
 }
 
-static int pgbouncer_open(const ProxySpec *spec, const char *database, Proxy **out, Error *error)
+static int pgbouncer_open(const ProxySpec *spec, const char *migration, const char *database, Proxy **out,
+                          Error *error)
 {
     *out = NULL;
     if (spec->admin_uri == NULL) {
@@ -52,6 +53,8 @@ static int pgbouncer_open(const ProxySpec *spec, const char *database, Proxy **o
     proxy->console.uri = proxy->pauser.uri = proxy->uri;
     proxy->entry = strdup(spec->database != NULL ? spec->database : database);
     proxy->named = spec->database != NULL;
+    proxy->rehearsal = block_key('r', migration, proxy->entry);
+    proxy->lookout = block_key('l', migration, proxy->entry);
     proxy->accepts_untried = spec->accepts_untried;
     proxy->ends_sessions = spec->ends_sessions;
     *out = proxy;
@@ -157,9 +160,8 @@ static int pgbouncer_release(Proxy *proxy, const ProxyContext *context, Error *e
     Error ignored;
     AnswerLimit limit = proxy->console.limit;
     pgbouncer_limit(proxy, (AnswerLimit){.answer_ms = END_LOOK_MS});
-    pgbouncer_take_files(proxy, context);
+    (void)context;
     (void)!pgbouncer_end_look(proxy, &ignored);
-    pgbouncer_give_files(proxy, context);
     pgbouncer_limit(proxy, limit);
     return resume_all(proxy, error);
 }

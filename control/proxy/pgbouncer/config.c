@@ -8,10 +8,12 @@
 
 #include "clock.h"
 #include "pgbouncer/pgbouncer.h"
+#include "pgbouncer/stage.h"
 #include "pgbouncer/walk.h"
 #include "place.h"
 
 #define VERIFY_LIMIT_MS 2000
+#define TRIES 5 /* of an edit, where somebody else changes the same file */
 
 const char *pgbouncer_setting(const PGresult *config, const char *key)
 {
@@ -207,8 +209,8 @@ static int take(Proxy *proxy, const ConfigFiles *files, char *const *entries, Er
 
 static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool keep, Error *error)
 {
-    return config_files_write(proxy->store, files, keep, error) == 0 ? take(proxy, files, entries, error)
-                                                                     : -1;
+    int status = config_files_write(proxy->store, files, keep, error);
+    return status == 0 ? take(proxy, files, entries, error) : status;
 }
 
 /* On the way back: a file that somebody has spoilt meanwhile may be refused, and clients must be let go all the same if the
@@ -217,20 +219,21 @@ static int apply(Proxy *proxy, ConfigFiles *files, char *const *entries, bool ke
 static int apply_back(Proxy *proxy, ConfigFiles *files, char *const *entries, Error *error)
 {
     Error refused;
-    bool written = config_files_write(proxy->store, files, false, &refused) == 0;
+    int status = config_files_write(proxy->store, files, false, &refused);
+    bool written = status == 0;
     if ((written && take(proxy, files, entries, &refused) == 0) ||
         (!proxy->console.silent && pgbouncer_check_shown(proxy, files->flat, entries, error) == 0) ||
         (written && place_is_deserted(proxy->uri))) {
         return 0;
     }
     *error = refused;
-    return -1;
+    return written ? -1 : status;
 }
 
 int pgbouncer_apply(Proxy *proxy, ConfigFiles *files, bool keep, Error *error)
 {
     char *const own[] = {proxy->entry, NULL};
-    return apply(proxy, files, own, keep, error);
+    return apply(proxy, files, own, keep, error) == 0 ? 0 : -1;
 }
 
 /* The operator's own entry is edited last: as long as it leads to the old place, the others are found by that. */
@@ -252,7 +255,8 @@ static int point_all(ConfigFiles *files, char *const *entries, const Endpoint *w
     return status;
 }
 
-static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
+/* STORE_CHANGED: from the beginning. */
+static int point_once(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     ConfigFiles files;
     char **entries = NULL;
@@ -261,7 +265,7 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
     }
     int status = pgbouncer_entries(proxy, &entries, error);
     /* With lines of ours in it, it is not what is to be kept: prepare_look has kept what was there before. */
-    files.files[0].kept = strstr(files.files[0].text, REHEARSAL) != NULL;
+    files.files[0].kept = stage_stands(files.files[0].text, &proxy->lookout);
     if (status == 0) {
         status = point_all(&files, entries, &context->to, error);
     }
@@ -273,56 +277,64 @@ static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
     return status;
 }
 
-static bool may_share(const Proxy *proxy, const ProxyContext *context)
+static int point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 {
-    return context->turns != NULL && (proxy->store == NULL || store_path(proxy->store) != NULL);
+    int status = STORE_CHANGED;
+    for (int i = 0; i < TRIES && status == STORE_CHANGED; i++) {
+        status = point_once(proxy, context, error);
+    }
+    return status == 0 ? 0 : -1;
 }
 
-/* Files that cannot be read are nobody's to change; the one that includes them is known all the same. */
-static void list_files(Proxy *proxy)
+/*
+ * The file, and what it includes, each by its name in file_turns.h. Returns how many. What cannot be read is nobody's to change, but
+ * the one that includes it is known all the same. Those that are not here are not read for it, which may take long while clients
+ * wait: the first stands for all of them.
+ */
+static size_t list_files(Proxy *proxy, char *paths[CONFIG_FILES])
 {
-    ConfigFiles files;
+    ConfigFiles files = {0};
     Error ignored;
-    bool known = pgbouncer_read(proxy, &files, &ignored) == 0;
-    const char *main_file = proxy->store != NULL ? store_path(proxy->store) : NULL;
-    proxy->turn_count = 0;
-    if (main_file != NULL) {
-        proxy->turn[proxy->turn_count++] = strdup(main_file);
+    size_t count = 0;
+    bool far = proxy->store != NULL && store_path(proxy->store) == NULL;
+    bool known = !far && pgbouncer_read(proxy, &files, &ignored) == 0;
+    if (proxy->store != NULL) {
+        paths[count++] = store_turn(proxy->store);
     }
-    for (size_t i = 0; known && main_file != NULL && i < files.count; i++) {
-        if (files.files[i].path != NULL && proxy->turn_count < CONFIG_FILES) {
-            proxy->turn[proxy->turn_count++] = strdup(files.files[i].path);
-        }
+    for (size_t i = 1; known && i < files.count; i++) {
+        paths[count++] = strdup(files.files[i].path);
     }
     if (known) {
         config_files_free(&files);
     }
+    return count;
 }
 
-void pgbouncer_take_files(Proxy *proxy, const ProxyContext *context)
+int pgbouncer_take_files(Proxy *proxy, bool (*stop)(void), Error *error)
 {
-    if (may_share(proxy, context)) {
-        list_files(proxy);
-        file_turns_take(context->turns, (const char *const *)proxy->turn, proxy->turn_count);
+    char *paths[CONFIG_FILES];
+    size_t count = list_files(proxy, paths);
+    int status = file_turn_take((const char *const *)paths, count, answer_limit_ms(&proxy->console.limit, -1),
+                                stop, &proxy->turn, error);
+    while (count > 0) {
+        free(paths[--count]);
     }
+    return status;
 }
 
-void pgbouncer_give_files(Proxy *proxy, const ProxyContext *context)
+void pgbouncer_give_files(Proxy *proxy)
 {
-    if (context->turns == NULL) {
-        return;
-    }
-    file_turns_give(context->turns, (const char *const *)proxy->turn, proxy->turn_count);
-    while (proxy->turn_count > 0) {
-        free(proxy->turn[--proxy->turn_count]);
-    }
+    file_turn_give(proxy->turn);
+    proxy->turn = NULL;
 }
 
 int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error)
 {
-    pgbouncer_take_files(proxy, context);
+    if (pgbouncer_take_files(proxy, context->stop, error) != 0) {
+        return -1;
+    }
     int status = point_at(proxy, context, error);
-    pgbouncer_give_files(proxy, context);
+    pgbouncer_give_files(proxy);
     return status;
 }
 
@@ -341,7 +353,8 @@ static int restore_one(ConfigFiles *files, const json_t *one, Error *error)
     return status;
 }
 
-static int restore(Proxy *proxy, const json_t *remembered, Error *error)
+/* STORE_CHANGED: from the beginning. */
+static int restore_once(Proxy *proxy, const json_t *remembered, Error *error)
 {
     const json_t *all = json_object_get(remembered, "entries");
     size_t count = json_array_size(all);
@@ -364,10 +377,16 @@ static int restore(Proxy *proxy, const json_t *remembered, Error *error)
     return status;
 }
 
+/* Clients wait: one who has the files and stands still does not keep us. What he would write then is not what he has read. */
 int pgbouncer_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered, Error *error)
 {
-    pgbouncer_take_files(proxy, context);
-    int status = restore(proxy, remembered, error);
-    pgbouncer_give_files(proxy, context);
-    return status;
+    Error ignored;
+    int status = STORE_CHANGED;
+    (void)context;
+    (void)!pgbouncer_take_files(proxy, NULL, &ignored);
+    for (int i = 0; i < TRIES && status == STORE_CHANGED; i++) {
+        status = restore_once(proxy, remembered, error);
+    }
+    pgbouncer_give_files(proxy);
+    return status == 0 ? 0 : -1;
 }

@@ -11,6 +11,8 @@
 #include "pgbouncer/walk.h"
 #include "route.h"
 
+#define REHEARSAL_LIMIT_MS 60000
+
 #define SESSION_HINT                                                                                         \
     "PAUSE would wait until every client has left. Three ways: transaction pooling; --proxy none, with the " \
     "clients stopped; or sessions=end behind the --proxy: then KILL ends the sessions there are, each with " \
@@ -245,19 +247,43 @@ static void summarize(const Proxy *proxy, const PGresult *databases, char *const
              console_field(databases, row, "port"), proxy->ends_sessions ? ", sessions are ended" : "");
 }
 
-static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *config, ConfigFiles *files,
-                   char *const *entries, ProxyReport *report, Error *error)
+/* What looks at the files, and replaces them by themselves: with the files to itself. *editable: they can be written. */
+static int inspect_files(Proxy *proxy, const ProxyContext *context, const PGresult *config,
+                         ConfigFiles *files, char ***entries, bool *editable, ProxyReport *report,
+                         Error *error)
 {
-    PGresult *databases = NULL;
-    bool editable = true; /* the rehearsal writes to the file */
-    int status = check_entries(proxy, context, config, files, entries, report, error);
+    *editable = false;
+    if (pgbouncer_take_files(proxy, context->stop, error) != 0) {
+        return -1;
+    }
+    int status = pgbouncer_read(proxy, files, error);
+    if (status == 0) {
+        status = pgbouncer_clean(proxy, files, error);
+    }
+    if (status == 0) {
+        status = pgbouncer_entries(proxy, entries, error);
+    }
+    if (status == 0) {
+        status = check_entries(proxy, context, config, files, *entries, report, error);
+    }
     if (status == 0) {
         status = proxy_found(context, pgbouncer_check_processes(proxy, config, report, error), error);
     }
     if (status == 0) {
-        editable = check_files(proxy, context, config, files, entries, error) == 0;
-        status = proxy_found(context, editable ? 0 : -1, error);
+        *editable = check_files(proxy, context, config, files, *entries, error) == 0;
+        status = proxy_found(context, *editable ? 0 : -1, error);
     }
+    pgbouncer_give_files(proxy);
+    return status;
+}
+
+static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *config, ConfigFiles *files,
+                   char ***all, ProxyReport *report, Error *error)
+{
+    PGresult *databases = NULL;
+    bool editable; /* the rehearsal writes to the file */
+    int status = inspect_files(proxy, context, config, files, all, &editable, report, error);
+    char *const *entries = *all;
     if (status == 0) {
         warn_of_others(proxy, report);
         Routes routes = {.proxy = proxy,
@@ -282,28 +308,38 @@ static int inspect(Proxy *proxy, const ProxyContext *context, const PGresult *co
     return status;
 }
 
+/* One rehearsal of a migration at a time: what stands of another in the file was left by a run that was killed. */
+static int take_rehearsal(const Proxy *proxy, const ProxyContext *context, FileTurn **out, Error *error)
+{
+    char *file = store_turn(proxy->store), *path = NULL;
+    if (asprintf(&path, "%s.%s", file, proxy->rehearsal.text) < 0) {
+        abort();
+    }
+    const char *const paths[] = {path};
+    int status = file_turn_take(paths, 1, REHEARSAL_LIMIT_MS, context->stop, out, error);
+    free(path);
+    free(file);
+    return status == 0 ? 0 : error_context(error, "the same migration is rehearsed");
+}
+
 int pgbouncer_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
 {
     *report = (ProxyReport){0};
     PGresult *config;
     ConfigFiles files = {0};
     char **entries = NULL;
+    FileTurn *turn = NULL;
     if (console_run(&proxy->console, "SHOW CONFIG", &config, error) != 0) {
         return -1;
     }
     int status = pgbouncer_find_store(proxy, config, error);
     if (status == 0) {
-        status = pgbouncer_read(proxy, &files, error);
+        status = take_rehearsal(proxy, context, &turn, error);
     }
     if (status == 0) {
-        status = pgbouncer_clean(proxy, &files, error);
+        status = inspect(proxy, context, config, &files, &entries, report, error);
     }
-    if (status == 0) {
-        status = pgbouncer_entries(proxy, &entries, error);
-    }
-    if (status == 0) {
-        status = inspect(proxy, context, config, &files, entries, report, error);
-    }
+    file_turn_give(turn);
     ini_names_free(entries);
     config_files_free(&files);
     PQclear(config);

@@ -24,7 +24,7 @@ static json_t *list_ways(const Rehearsal *all)
         if (strcmp(player->entry, done) == 0 || !rehearsal_way(all, i, &way)) {
             continue;
         }
-        stage_name(i, way.as, "next", name);
+        stage_name(all->key, i, way.as, "next", name);
         json_array_append_new(ways, json_pack("{s:s, s:s, s:s, s:b}", "entry", player->entry, "user",
                                               player->user, "name", name, "plain", *way.as != '\0'));
         done = player->entry;
@@ -32,17 +32,9 @@ static json_t *list_ways(const Rehearsal *all)
     return ways;
 }
 
-static int set_stage(const Rehearsal *all, Error *error)
-{
-    char *block = stage_lines(all);
-    int status = stage_set(all->proxy, block, true, error);
-    free(block);
-    return status == 0 ? pgbouncer_reload(all->proxy, NULL, error) : status;
-}
-
 int pgbouncer_prepare_look(Proxy *proxy, const ProxyContext *context, json_t **ways, Error *error)
 {
-    Rehearsal all = {.proxy = proxy, .context = context};
+    Rehearsal all = {.proxy = proxy, .context = context, .key = &proxy->lookout};
     PGresult *config = NULL;
     ConfigFiles files;
     char **entries = NULL;
@@ -58,7 +50,7 @@ int pgbouncer_prepare_look(Proxy *proxy, const ProxyContext *context, json_t **w
         status = rehearsal_cast(&all, files.flat, entries, error);
     }
     if (status == 0 && all.count > 0) {
-        status = set_stage(&all, error);
+        status = stage_build(&all, true, error);
     }
     if (status == 0) {
         *ways = list_ways(&all);
@@ -122,7 +114,7 @@ int pgbouncer_end_look(Proxy *proxy, Error *error)
     if (store_read(proxy->store, NULL, &text, error) != 0) {
         return -1;
     }
-    bool stands = strstr(text, REHEARSAL) != NULL;
+    bool stands = stage_stands(text, &proxy->lookout);
     free(text);
-    return stands ? stage_strike(proxy, error) : 0;
+    return stands ? stage_strike(proxy, &proxy->lookout, error) : 0;
 }

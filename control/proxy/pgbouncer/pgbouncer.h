@@ -5,13 +5,15 @@
  */
 #pragma once
 
+#include "block.h"
 #include "config_files.h"
 #include "console.h"
+#include "file_turns.h"
 #include "proxy.h"
 #include "route.h"
 #include "store.h"
 
-/* Names of entries that are ours begin so, and go away by themselves. */
+/* Names of entries that are ours, or another migration's, begin so, and go away by themselves. */
 #define REHEARSAL "penstock_rehearsal_"
 
 struct Proxy {
@@ -22,9 +24,9 @@ struct Proxy {
     char *entry;  /* name in [databases] */
     bool named;   /* the operator has said which entry; else all go that lead where this one does */
     bool accepts_untried;
-    bool ends_sessions;       /* holds by ending every session of the entry */
-    char *turn[CONFIG_FILES]; /* paths of the files that it has to itself now */
-    size_t turn_count;
+    bool ends_sessions;          /* holds by ending every session of the entry */
+    BlockKey rehearsal, lookout; /* whose lines in the file are this migration's */
+    FileTurn *turn;              /* with its files; NULL: it has none now */
 };
 
 /* SHOW DATABASES, which the caller frees, and the entry's row in it; -1 when PgBouncer has not made it yet from its `*`
@@ -83,7 +85,7 @@ int pgbouncer_look(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *a
                    Error *error) MUST_CHECK;
 int pgbouncer_end_look(Proxy *proxy, Error *error) MUST_CHECK;
 
-/* Takes away what a rehearsal that was killed has left in the files. */
+/* Takes away what a rehearsal of this migration's that was killed has left in the file. */
 int pgbouncer_clean(Proxy *proxy, ConfigFiles *files, Error *error) MUST_CHECK;
 
 /* For penstock proxy; see proxy.h. */
@@ -102,6 +104,7 @@ int pgbouncer_point_at(Proxy *proxy, const ProxyContext *context, Error *error) 
 int pgbouncer_restore(Proxy *proxy, const ProxyContext *context, const json_t *remembered,
                       Error *error) MUST_CHECK;
 
-/* From take to give nobody else changes files that this proxy may have in common with others. */
-void pgbouncer_take_files(Proxy *proxy, const ProxyContext *context);
-void pgbouncer_give_files(Proxy *proxy, const ProxyContext *context);
+/* From take, which waits for it as long as an answer may take, to give nobody else changes the files of this proxy (file_turns.h).
+ * Whatever reads a file to change it, and tells PgBouncer to read it, stands between them. */
+int pgbouncer_take_files(Proxy *proxy, bool (*stop)(void), Error *error) MUST_CHECK;
+void pgbouncer_give_files(Proxy *proxy);

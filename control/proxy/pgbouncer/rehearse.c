@@ -2,8 +2,8 @@
  * The switch, tried while nobody waits: PgBouncer itself logs in at the server that clients are to go to, with what it knows
  * of each user, its own TLS, its own way to resolve names. For that it gets entries of ours, which no client knows of:
  *
- *     penstock_rehearsal_N_now    as the entry leads now, with user=USER
- *     penstock_rehearsal_N_next   as it will lead, the same
+ *     penstock_rehearsal_KEY_N_now    as the entry leads now, with user=USER
+ *     penstock_rehearsal_KEY_N_next   as it will lead, the same; KEY is of the migration and the entry (block.h)
  *
  * We come in as the console's user, and PgBouncer logs in at the server as USER, whose password or SCRAM keys it finds as it
  * does for USER's own clients (a forced user without a password is looked up: server.c, get_srv_psw). What goes through at
@@ -72,7 +72,7 @@ static int enter(const Rehearsal *all, size_t number, const char *as, const char
                  const char *password, char system[32], Error *error)
 {
     char name[64];
-    stage_name(number, as, when, name);
+    stage_name(all->key, number, as, when, name);
     RouteUser route = {.database = name, .name = user, .password = password};
     char *uri = route_uri(&all->proxy->console, &route);
     int status = identity_ask(uri, LOGIN_LIMIT_MS, system, error);
@@ -241,7 +241,7 @@ static int play_all(Rehearsal *all, ProxyReport *report, Error *error)
 static int check_pause(Proxy *proxy, Error *error)
 {
     char name[64];
-    stage_name(0, "", "now", name);
+    stage_name(&proxy->rehearsal, 0, "", "now", name);
     char command[96];
     snprintf(command, sizeof command, "PAUSE %s", name);
     if (console_run_within(&proxy->pauser, command, LOGIN_LIMIT_MS, NULL, error) != 0) {
@@ -256,7 +256,7 @@ static int check_stage(Proxy *proxy, Error *error)
 {
     PGresult *databases;
     char name[64];
-    stage_name(0, "", "next", name);
+    stage_name(&proxy->rehearsal, 0, "", "next", name);
     if (console_run(&proxy->console, "SHOW DATABASES", &databases, error) != 0) {
         return -1;
     }
@@ -272,20 +272,15 @@ static int check_stage(Proxy *proxy, Error *error)
 
 static int perform(Rehearsal *all, ProxyReport *report, Error *error)
 {
-    char *block = stage_lines(all);
     Error other;
-    int status = stage_set(all->proxy, block, false, error);
-    free(block);
-    if (status == 0) {
-        status = pgbouncer_reload(all->proxy, NULL, error);
-    }
+    int status = stage_build(all, false, error);
     if (status == 0) {
         status = check_stage(all->proxy, error);
     }
     if (status == 0) {
         status = play_all(all, report, error);
     }
-    if (stage_strike(all->proxy, &other) != 0 && status == 0) {
+    if (stage_strike(all->proxy, all->key, &other) != 0 && status == 0) {
         *error = other;
         status = error_context(error, "taking the rehearsal's lines away");
     }
@@ -340,7 +335,7 @@ static int add_nobody(void *context, const Entry *entry, Error *error)
 int pgbouncer_rehearse(Proxy *proxy, const ProxyContext *context, const PGresult *config, const char *text,
                        char *const *entries, ProxyReport *report, Error *error)
 {
-    Rehearsal all = {.proxy = proxy, .context = context, .config = config};
+    Rehearsal all = {.proxy = proxy, .context = context, .config = config, .key = &proxy->rehearsal};
     int status = database_identify(context->target, all.target, error);
     if (status == 0) {
         status = rehearsal_cast(&all, text, entries, error);

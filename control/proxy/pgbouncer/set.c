@@ -193,7 +193,7 @@ static int check_before(Proxy *proxy, const ConfigFiles *files, const ProxyConte
     return pgbouncer_visit_users(proxy, look_as, context, &report, error);
 }
 
-int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+static int set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
 {
     ConfigFiles files;
     char *edited = NULL;
@@ -221,6 +221,17 @@ int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **ch
     return status;
 }
 
+int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    *change = NULL;
+    if (pgbouncer_take_files(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = set(proxy, wish, dry_run, change, error);
+    pgbouncer_give_files(proxy);
+    return status;
+}
+
 /* The keys of the reversed change over those that the line has now, which must be what was set. */
 static int place_back(const json_t *change, IniPlace *place, Error *error)
 {
@@ -243,7 +254,7 @@ static int place_back(const json_t *change, IniPlace *place, Error *error)
     return 0;
 }
 
-int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+static int set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
 {
     json_t *kept = NULL;
     ConfigFiles files;
@@ -278,5 +289,16 @@ int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error
     free(line);
     free(edited);
     config_files_free(&files);
+    return status;
+}
+
+int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+{
+    *change = NULL;
+    if (pgbouncer_take_files(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = set_back(proxy, dry_run, change, error);
+    pgbouncer_give_files(proxy);
     return status;
 }

@@ -20,6 +20,7 @@ typedef struct Rehearsal {
     Proxy *proxy;
     const ProxyContext *context;
     const PGresult *config;
+    const BlockKey *key; /* of its lines */
     Player *players;
     size_t count, room;
     bool silent;     /* nobody to log in as: the lines are there, and nobody uses them */
@@ -30,17 +31,20 @@ typedef struct Rehearsal {
 
 /* The name of an entry for the number-th player: as is "" where the line forces the user, "_plain" where a client comes under
  * its own name; when is "now" or "next". */
-void stage_name(size_t number, const char *as, const char *when, char out[64]);
+void stage_name(const BlockKey *key, size_t number, const char *as, const char *when, char out[64]);
 
-/* The lines for all players, which the caller frees. */
-char *stage_lines(const Rehearsal *all);
+/* Whether text, of the file itself, has the lines of that key. */
+bool stage_stands(const char *text, const BlockKey *key);
 
-/* Makes the file itself have those lines behind all others, or none of ours (NULL); what it includes stays.
- * With keep, what was there stays beside it. */
-int stage_set(Proxy *proxy, const char *block, bool keep, Error *error) MUST_CHECK;
+/* Makes the file itself have those lines, or none of that key (NULL); what it includes stays.
+ * With keep, what was there stays beside it. Only by who has the files. */
+int stage_set(Proxy *proxy, const BlockKey *key, const char *lines, bool keep, Error *error) MUST_CHECK;
+
+/* Puts all players' lines into the file and reloads it. */
+int stage_build(const Rehearsal *all, bool keep, Error *error) MUST_CHECK;
 
 /* Takes the lines away, so that the file is what it was, byte for byte, but for what somebody else has changed; and reloads. */
-int stage_strike(Proxy *proxy, Error *error) MUST_CHECK;
+int stage_strike(Proxy *proxy, const BlockKey *key, Error *error) MUST_CHECK;
 
 /* --- rehearse.c --- */
 

@@ -43,6 +43,7 @@ static void pgcat_close(Proxy *proxy)
         free(proxy->pool);
         free(proxy->state);
         free(proxy->gate_log);
+        free(proxy->whose);
         free(proxy);
     }
 }
@@ -55,7 +56,8 @@ static char *with_suffix(const char *path, const char *suffix)
     return out;
 }
 
-static int pgcat_open(const ProxySpec *spec, const char *database, Proxy **out, Error *error)
+static int pgcat_open(const ProxySpec *spec, const char *migration, const char *database, Proxy **out,
+                      Error *error)
 {
     *out = NULL;
     if (spec->admin_uri == NULL || spec->config == NULL) {
@@ -79,6 +81,11 @@ static int pgcat_open(const ProxySpec *spec, const char *database, Proxy **out, 
     proxy->pool = spec->database != NULL ? strdup(spec->database) : NULL;
     proxy->state = with_suffix(real, ".penstock-gate");
     proxy->gate_log = with_suffix(real, ".penstock-gate.log");
+    if (asprintf(&proxy->whose, "%s of %s", migration, database) < 0) {
+        abort();
+    }
+    proxy->rehearsal = block_key('r', migration, proxy->pool != NULL ? proxy->pool : database);
+    proxy->lookout = block_key('l', migration, proxy->pool != NULL ? proxy->pool : database);
     *out = proxy;
     return 0;
 }
@@ -133,28 +140,35 @@ static int answer_for_hold(const json_t *state, const ProxyContext *context, Err
                       pgcat_text(state, "port"), error);
 }
 
-static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+/* With the file to itself. */
+static int lead_away(Proxy *proxy, const ProxyContext *context, json_t **state, Error *error)
 {
-    json_t *state;
-    if (pgcat_load_state(proxy, &state, error) != 0) {
+    if (pgcat_load_state(proxy, state, error) != 0) {
         return -1;
     }
-    bool first = state == NULL;
-    if (!first && !is_own(proxy, state)) {
-        json_decref(state);
+    bool first = *state == NULL;
+    if (!first && !is_own(proxy, *state)) {
         error_set(error, ERROR_STATE, "\"%s\" holds other pools of the same file", proxy->state);
         return error_hint(error, "One --proxy for each file: leave database= out when several pools move.");
     }
-    if (first && pgcat_remember(proxy, &state, error) != 0) {
+    if (first && pgcat_remember(proxy, state, error) != 0) {
         return -1;
     }
-    int status = pgcat_need_holding_gate(proxy, state, error);
+    int status = pgcat_need_holding_gate(proxy, *state, error);
     if (status == 0) {
-        status = answer_for_hold(state, context, error);
+        status = answer_for_hold(*state, context, error);
     }
-    if (status == 0) {
-        status = lead_into_gate(proxy, state, context, first, error);
+    return status == 0 ? lead_into_gate(proxy, *state, context, first, error) : status;
+}
+
+static int pgcat_hold(Proxy *proxy, const ProxyContext *context, Error *error)
+{
+    json_t *state = NULL;
+    if (pgcat_take_idle(proxy, context->drain_limit_ms, context->stop, error) != 0) {
+        return -1;
     }
+    int status = lead_away(proxy, context, &state, error);
+    pgcat_give_file(proxy);
     if (status == 0) {
         status = pgcat_drain(proxy, state, context, error);
     }
@@ -220,7 +234,7 @@ static int pgcat_restore(Proxy *proxy, const ProxyContext *context, const json_t
 }
 
 /* Opens the gate, makes pgcat go there by itself, and lets the gate end. to NULL: back to where it led. */
-static int go_on(Proxy *proxy, json_t *state, const Endpoint *to, Error *error)
+static int lead_on(Proxy *proxy, json_t *state, const Endpoint *to, Error *error)
 {
     Endpoint where = {0};
     char *text, *edited = NULL;
@@ -252,12 +266,25 @@ static int go_on(Proxy *proxy, json_t *state, const Endpoint *to, Error *error)
     return status;
 }
 
+/* Clients wait: one who has the file and stands still does not keep us. */
+static int go_on(Proxy *proxy, json_t *state, const Endpoint *to, Error *error)
+{
+    Error ignored;
+    (void)!pgcat_take_file(proxy, NULL, &ignored);
+    int status = lead_on(proxy, state, to, error);
+    pgcat_give_file(proxy);
+    return status;
+}
+
 static int pgcat_release(Proxy *proxy, const ProxyContext *context, Error *error)
 {
     (void)context;
     json_t *state;
-    if (pgcat_load_state(proxy, &state, error) != 0 || state == NULL) {
-        return state == NULL && access(proxy->state, F_OK) != 0 ? 0 : -1;
+    if (pgcat_load_state(proxy, &state, error) != 0) {
+        return -1;
+    }
+    if (state == NULL) {
+        return 0;
     }
     const json_t *to = json_object_get(state, "to");
     Endpoint where = {0};

@@ -20,6 +20,8 @@
 #include "toml.h"
 
 #define MIN_TIMEOUT_MS 60000
+#define IDLE_LIMIT_MS 10000 /* for another switch behind the same pgcat to be through */
+#define REHEARSAL_LIMIT_MS 60000
 
 static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *context, const char *text,
                        const json_t *plan, ProxyReport *report, Error *error)
@@ -44,6 +46,7 @@ static int visit_users(Proxy *proxy, RouteVisit visit, const ProxyContext *conte
     return status;
 }
 
+/* With the file to itself. */
 static int check_files(Proxy *proxy, Error *error)
 {
     if (access(proxy->state, F_OK) == 0) {
@@ -118,7 +121,24 @@ static void count(void *context, const Error *problem)
     counting->outer->problem(counting->outer->problem_context, problem);
 }
 
-int pgcat_inspect(Proxy *proxy, const ProxyContext *outer, ProxyReport *report, Error *error)
+/* What looks at the file, and replaces it by itself; what a rehearsal of this migration's that was killed has left goes. */
+static int inspect_file(Proxy *proxy, bool (*stop)(void), char **text, json_t **plan, Error *error)
+{
+    if (pgcat_take_idle(proxy, IDLE_LIMIT_MS, stop, error) != 0) {
+        return -1;
+    }
+    int status = check_files(proxy, error);
+    if (status == 0) {
+        status = pgcat_clean(proxy, &proxy->rehearsal, error);
+    }
+    if (status == 0) {
+        status = pgcat_read_plan(proxy, text, plan, error);
+    }
+    pgcat_give_file(proxy);
+    return status;
+}
+
+static int inspect(Proxy *proxy, const ProxyContext *outer, ProxyReport *report, Error *error)
 {
     char *text, *edited = NULL;
     json_t *plan;
@@ -130,8 +150,7 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *outer, ProxyReport *report, 
         listening.problem_context = &counting;
     }
     *report = (ProxyReport){0};
-    if (check_files(proxy, error) != 0 || pgcat_end_look(proxy, error) != 0 ||
-        pgcat_read_plan(proxy, &text, &plan, error) != 0) {
+    if (inspect_file(proxy, outer->stop, &text, &plan, error) != 0) {
         return -1;
     }
     int status = pgcat_check_settings(text, plan, context, error);
@@ -159,6 +178,26 @@ int pgcat_inspect(Proxy *proxy, const ProxyContext *outer, ProxyReport *report, 
     free(edited);
     free(text);
     json_decref(plan);
+    return status;
+}
+
+/* One rehearsal of a migration at a time: what stands of another in the file was left by a run that was killed. */
+int pgcat_inspect(Proxy *proxy, const ProxyContext *context, ProxyReport *report, Error *error)
+{
+    char *path = NULL;
+    FileTurn *turn;
+    *report = (ProxyReport){0};
+    if (asprintf(&path, "%s.%s", proxy->config, proxy->rehearsal.text) < 0) {
+        abort();
+    }
+    const char *const paths[] = {path};
+    int status = file_turn_take(paths, 1, REHEARSAL_LIMIT_MS, context->stop, &turn, error);
+    free(path);
+    if (status != 0) {
+        return error_context(error, "the same migration is rehearsed");
+    }
+    status = inspect(proxy, context, report, error);
+    file_turn_give(turn);
     return status;
 }
 

@@ -21,7 +21,7 @@
 #define SHOWN_LIMIT_MS 5000
 
 /* Waits until the console shows count pools of ours. */
-static int await_pools(Proxy *proxy, size_t count, Error *error)
+static int await_pools(Proxy *proxy, const BlockKey *key, size_t count, Error *error)
 {
     for (int64_t end = clock_ms() + SHOWN_LIMIT_MS;; clock_pause_ms(20)) {
         PGresult *databases;
@@ -32,7 +32,7 @@ static int await_pools(Proxy *proxy, size_t count, Error *error)
         for (size_t i = 0; i < count; i++) {
             char name[64];
             bool found = false;
-            pgcat_stage_name(i, name);
+            pgcat_stage_name(key, i, name);
             size_t size = strlen(name);
             for (int row = 0; !found && row < PQntuples(databases); row++) {
                 const char *shard = console_field(databases, row, "name");
@@ -52,31 +52,39 @@ static int await_pools(Proxy *proxy, size_t count, Error *error)
     }
 }
 
-static int set_stage(Proxy *proxy, const char *text, const json_t *plan, const Endpoint *to, Error *error)
+static int set_stage(Proxy *proxy, const BlockKey *key, const json_t *plan, const Endpoint *to, Error *error)
 {
-    char *staged = NULL;
+    char *text = NULL, *staged = NULL;
     Error reply = {0};
-    int status = pgcat_stage(text, plan, to, &staged, error);
+    if (pgcat_take_file(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = file_read(proxy->config, &text, error);
+    if (status == 0) {
+        status = pgcat_stage(text, key, plan, to, &staged, error);
+    }
     if (status == 0) {
         status = file_replace_again(proxy->config, staged, error);
     }
     bool refused = status == 0 && pgcat_reload(proxy, &reply) != 0;
     if (status == 0) {
-        status = await_pools(proxy, json_array_size(json_object_get(plan, "pools")), error);
+        status = await_pools(proxy, key, json_array_size(json_object_get(plan, "pools")), error);
     }
+    pgcat_give_file(proxy);
     free(staged);
+    free(text);
     return status != 0 && refused ? error_context(error, "%.300s", reply.message) : status;
 }
 
-int pgcat_end_look(Proxy *proxy, Error *error)
+int pgcat_clean(Proxy *proxy, const BlockKey *key, Error *error)
 {
     char *text;
     if (file_read(proxy->config, &text, error) != 0) {
         return -1;
     }
     int status = 0;
-    if (strstr(text, PGCAT_REHEARSAL) != NULL) {
-        char *struck = pgcat_strike(text);
+    if (pgcat_is_staged(text, key)) {
+        char *struck = pgcat_strike(text, key);
         status = file_replace_again(proxy->config, struck, error);
         free(struck);
         if (status == 0) {
@@ -85,6 +93,21 @@ int pgcat_end_look(Proxy *proxy, Error *error)
     }
     free(text);
     return status;
+}
+
+static int strike(Proxy *proxy, const BlockKey *key, Error *error)
+{
+    if (pgcat_take_file(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = pgcat_clean(proxy, key, error);
+    pgcat_give_file(proxy);
+    return status;
+}
+
+int pgcat_end_look(Proxy *proxy, Error *error)
+{
+    return strike(proxy, &proxy->lookout, error);
 }
 
 /* --- the rehearsal --- */
@@ -104,7 +127,7 @@ static int enter(Proxy *proxy, const ProxyContext *context, size_t number, const
                  const PgcatUser *user, const char *system, Error *error)
 {
     char name[64], found[32] = "";
-    pgcat_stage_name(number, name);
+    pgcat_stage_name(&proxy->rehearsal, number, name);
     RouteUser route = {.database = name, .name = user->name, .password = user->password};
     char *uri = route_uri(&proxy->console, &route);
     int status = identity_ask(uri, LOGIN_LIMIT_MS, found, error);
@@ -142,12 +165,12 @@ int pgcat_rehearse(Proxy *proxy, const ProxyContext *context, const char *text, 
     Error other;
     int status = database_identify(context->target, system, error);
     if (status == 0) {
-        status = set_stage(proxy, text, plan, &context->to, error);
+        status = set_stage(proxy, &proxy->rehearsal, plan, &context->to, error);
     }
     if (status == 0) {
         status = enter_all(proxy, context, text, plan, system, error);
     }
-    if (pgcat_end_look(proxy, &other) != 0 && status == 0) {
+    if (strike(proxy, &proxy->rehearsal, &other) != 0 && status == 0) {
         *error = other;
         status = error_context(error, "taking the rehearsal's pools away");
     }
@@ -174,7 +197,7 @@ int pgcat_prepare_look(Proxy *proxy, const ProxyContext *context, json_t **ways,
     {
         char name[64];
         PgcatUser user;
-        pgcat_stage_name(i, name);
+        pgcat_stage_name(&proxy->lookout, i, name);
         if (pgcat_user(text, pgcat_text(one, "pool"), 0, &user)) {
             json_array_append_new(*ways, json_pack("{s:s, s:s, s:s}", "pool", pgcat_text(one, "pool"), "name",
                                                    name, "user", user.name));
@@ -201,8 +224,8 @@ static int stage_look(Proxy *proxy, char **text, Error *error)
     int status = to != NULL
                      ? file_read(proxy->config, text, error)
                      : error_set(error, ERROR_STATE, "\"%s\" does not say where to go on", proxy->state);
-    if (status == 0 && strstr(*text, PGCAT_REHEARSAL) == NULL) {
-        status = set_stage(proxy, *text, state, &where, error);
+    if (status == 0 && !pgcat_is_staged(*text, &proxy->lookout)) {
+        status = set_stage(proxy, &proxy->lookout, state, &where, error);
         free(*text);
         *text = NULL;
         if (status == 0) {

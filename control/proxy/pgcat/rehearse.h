@@ -13,6 +13,9 @@
 int pgcat_rehearse(Proxy *proxy, const ProxyContext *context, const char *text, const json_t *plan,
                    Error *error) MUST_CHECK;
 
+/* Takes pools of that key away, if the file has any; only by who has the file. */
+int pgcat_clean(Proxy *proxy, const BlockKey *key, Error *error) MUST_CHECK;
+
 /* See proxy.h. */
 int pgcat_prepare_look(Proxy *proxy, const ProxyContext *context, json_t **ways, Error *error) MUST_CHECK;
 int pgcat_look(Proxy *proxy, const json_t *way, int limit_ms, ProbeAnswer *answer, Error *error) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "file.h"
 #include "number.h"
+#include "pgcat/held.h"
 #include "pgcat/plan.h"
 #include "pgcat/servers.h"
 #include "pgcat/shown.h"
@@ -271,7 +272,7 @@ static int check_file(Proxy *proxy, Error *error)
     return file_check(proxy->config, error);
 }
 
-int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+static int set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
 {
     char *text = NULL, *edited = NULL;
     PgcatPlace place;
@@ -308,7 +309,7 @@ static int place_of(const char *text, const json_t *change, PgcatPlace *place, E
     return pgcat_find_place(text, "", pool != NULL ? pool : "", place, error);
 }
 
-int pgcat_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+static int set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
 {
     json_t *kept;
     char *text = NULL, *edited = NULL;
@@ -334,5 +335,27 @@ int pgcat_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
     free(text);
     free(edited);
     json_decref(kept);
+    return status;
+}
+
+int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    *change = NULL;
+    if (pgcat_take_file(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = set(proxy, wish, dry_run, change, error);
+    pgcat_give_file(proxy);
+    return status;
+}
+
+int pgcat_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+{
+    *change = NULL;
+    if (pgcat_take_file(proxy, NULL, error) != 0) {
+        return -1;
+    }
+    int status = set_back(proxy, dry_run, change, error);
+    pgcat_give_file(proxy);
     return status;
 }

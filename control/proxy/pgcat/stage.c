@@ -22,23 +22,19 @@ bool pgcat_is_stage(const char *pool)
     return strncmp(pool, PGCAT_REHEARSAL, strlen(PGCAT_REHEARSAL)) == 0;
 }
 
-void pgcat_stage_name(size_t number, char out[64])
+void pgcat_stage_name(const BlockKey *key, size_t number, char out[64])
 {
-    snprintf(out, 64, PGCAT_REHEARSAL "%zu", number);
+    snprintf(out, 64, PGCAT_REHEARSAL "%s_%zu", key->text, number);
 }
 
-char *pgcat_strike(const char *text)
+bool pgcat_is_staged(const char *text, const BlockKey *key)
 {
-    size_t from, end;
-    Text out = {0};
-    text_append(&out, "");
-    if (block_find(text, COMMENT, &from, &end)) {
-        text_append_bytes(&out, text, from);
-        text_append(&out, text + end);
-    } else {
-        text_append(&out, text);
-    }
-    return out.data;
+    return block_stands(text, COMMENT, key);
+}
+
+char *pgcat_strike(const char *text, const BlockKey *key)
+{
+    return block_put(text, COMMENT, key, NULL);
 }
 
 /* One connection for each user, and none before it is asked for. */
@@ -84,11 +80,11 @@ static int lead(char **copy, const json_t *plan, const char *pool, const char *n
     return status;
 }
 
-static int add_copy(Text *out, const char *text, const json_t *plan, const char *pool, size_t number,
-                    const Endpoint *where, Error *error)
+static int add_copy(Text *out, const char *text, const BlockKey *key, const json_t *plan, const char *pool,
+                    size_t number, const Endpoint *where, Error *error)
 {
     char name[64];
-    pgcat_stage_name(number, name);
+    pgcat_stage_name(key, number, name);
     char *copy = toml_copy(text, (const char *const[]){"pools", pool, NULL}, name);
     int status = shrink(&copy, name, error);
     if (status == 0) {
@@ -99,26 +95,23 @@ static int add_copy(Text *out, const char *text, const json_t *plan, const char 
     return status;
 }
 
-int pgcat_stage(const char *text, const json_t *plan, const Endpoint *where, char **out, Error *error)
+int pgcat_stage(const char *text, const BlockKey *key, const json_t *plan, const Endpoint *where, char **out,
+                Error *error)
 {
-    char *clean = pgcat_strike(text);
-    size_t size = strlen(clean), i;
-    Text staged = {0};
+    char *clean = pgcat_strike(text, key);
+    size_t i;
+    Text pools = {0};
     json_t *pool;
     int status = 0;
-    text_printf(&staged, "%s%s" BLOCK_BEGIN(COMMENT), clean,
-                size > 0 && clean[size - 1] != '\n' ? BLOCK_NO_END(COMMENT) : "");
+    text_append(&pools, "");
     json_array_foreach(json_object_get(plan, "pools"), i, pool)
     {
         if (status == 0) {
-            status = add_copy(&staged, clean, plan, pgcat_text(pool, "pool"), i, where, error);
+            status = add_copy(&pools, clean, key, plan, pgcat_text(pool, "pool"), i, where, error);
         }
     }
-    text_append(&staged, BLOCK_END(COMMENT));
+    *out = status == 0 ? block_put(text, COMMENT, key, pools.data) : NULL;
+    text_free(&pools);
     free(clean);
-    if (status != 0) {
-        text_free(&staged);
-    }
-    *out = staged.data;
     return status;
 }

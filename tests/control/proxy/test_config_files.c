@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -57,6 +58,7 @@ static int make(void **state)
     put(folder.script,
         "case $1 in\nread) cat \"${2:-$MAIN}\" ;;\n"
         "write) cat >\"${2:-$MAIN}.new\"; [ $(wc -c <\"${2:-$MAIN}.new\") = $PENSTOCK_BYTES ] &&\n"
+        "    [ \"$(cksum <\"${2:-$MAIN}\")\" = \"$PENSTOCK_CKSUM\" ] &&\n"
         "    mv \"${2:-$MAIN}.new\" \"${2:-$MAIN}\" ;;\nesac\n");
     setenv("MAIN", folder.main, 1);
     *state = &folder;
@@ -182,12 +184,58 @@ static void a_command_reads_and_writes(void **state)
     assert_int_equal(store_open("ssh://-oProxyCommand=x/y", &store, &error), -1);
 }
 
+/* The system's ssh, in whose place stands one that runs the script here. */
+static void put_ssh(const Folder *folder)
+{
+    char path[128], search[512];
+    snprintf(path, sizeof path, "%s/ssh", folder->path);
+    put(path, "#!/bin/sh\nfor script; do :; done\nexec sh -c \"$script\"\n");
+    assert_int_equal(chmod(path, 0755), 0);
+    snprintf(search, sizeof search, "%s:%s", folder->path, getenv("PATH"));
+    setenv("PATH", search, 1);
+}
+
+/* Through each kind of store: nothing is done to a file that is not what was read, and all goes well once it is read again. */
+static void what_somebody_else_changed_is_read_again(void **state)
+{
+    const Folder *folder = *state;
+    char ssh[160], command[160];
+    put_ssh(folder);
+    snprintf(ssh, sizeof ssh, "ssh://host%s", folder->two);
+    snprintf(command, sizeof command, "exec:sh %s", folder->script);
+    setenv("MAIN", folder->two, 1);
+    const char *const names[] = {folder->two, ssh, command};
+    for (size_t i = 0; i < 3; i++) {
+        Store *store;
+        ConfigFiles files;
+        Error error;
+        put(folder->two, "[databases]\nd = host=x\n");
+        assert_int_equal(store_open(names[i], &store, &error), 0);
+        assert_int_equal(config_files_read(store, &files, &error), 0);
+        put(folder->two, "[databases]\nd = host=x\ne = host=y\n");
+        point(&files, (const char *const[]){"d", NULL});
+        assert_int_equal(config_files_write(store, &files, true, &error), STORE_CHANGED);
+        assert_holds(folder->two, "[databases]\nd = host=x\ne = host=y\n");
+        config_files_free(&files);
+        assert_int_equal(config_files_read(store, &files, &error), 0);
+        point(&files, (const char *const[]){"d", NULL});
+        assert_int_equal(config_files_write(store, &files, true, &error), 0);
+        assert_holds(folder->two, "[databases]\nd = host=a-longer-host port=1\ne = host=y\n");
+        /* And what was written is what is there: it may be written to again. */
+        point(&files, (const char *const[]){"e", NULL});
+        assert_int_equal(config_files_write(store, &files, true, &error), 0);
+        config_files_free(&files);
+        store_close(store);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(edits_go_back_to_where_they_lie, make, unmake),
         cmocka_unit_test_setup_teardown(what_includes_itself_is_an_error, make, unmake),
         cmocka_unit_test_setup_teardown(a_command_reads_and_writes, make, unmake),
+        cmocka_unit_test_setup_teardown(what_somebody_else_changed_is_read_again, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,8 +73,8 @@ static void programs_are_fed_and_bounded(void **state)
     free(out);
     assert_int_equal(program_run((const char *const[]){"true", NULL}, text, NULL, 20000, NULL, &error), 0);
     free(text);
-    assert_int_equal(program_run((const char *const[]){"sh", "-c", "printf %s $A", NULL}, NULL, "A=b", 20000,
-                                 &out, &error),
+    assert_int_equal(program_run((const char *const[]){"sh", "-c", "printf %s $A", NULL}, NULL,
+                                 (const char *const[]){"A=b", NULL}, 20000, &out, &error),
                      0);
     assert_string_equal(out, "b");
     free(out);

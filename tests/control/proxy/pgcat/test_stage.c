@@ -16,6 +16,7 @@
 #include "pgcat/stage.h"
 #include "toml.h"
 
+static const BlockKey key = {"r1"};
 static const Endpoint target = {.host = "10.0.0.2", .port = "5414"};
 
 static const char file[] =
@@ -32,7 +33,7 @@ static char *stage(const char *text)
     json_t *plan;
     char *staged;
     assert_int_equal(pgcat_plan(text, "app", NULL, &plan, &error), 0);
-    assert_int_equal(pgcat_stage(text, plan, &target, &staged, &error), 0);
+    assert_int_equal(pgcat_stage(text, &key, plan, &target, &staged, &error), 0);
     json_decref(plan);
     return staged;
 }
@@ -53,15 +54,15 @@ static void test_copy(void **state)
     (void)state;
     char *staged = stage(file);
     assert_int_equal(strncmp(staged, file, strlen(file)), 0);
-    assert_text(staged, (const char *const[]){"pools", "penstock_rehearsal_0", NULL}, "pool_mode",
+    assert_text(staged, (const char *const[]){"pools", "penstock_rehearsal_r1_0", NULL}, "pool_mode",
                 "transaction");
-    assert_text(staged, (const char *const[]){"pools", "penstock_rehearsal_0", NULL}, "connect_timeout",
+    assert_text(staged, (const char *const[]){"pools", "penstock_rehearsal_r1_0", NULL}, "connect_timeout",
                 "3000");
-    const char *const user[] = {"pools", "penstock_rehearsal_0", "users", "0", NULL};
+    const char *const user[] = {"pools", "penstock_rehearsal_r1_0", "users", "0", NULL};
     assert_text(staged, user, "password", "a]pp");
     assert_text(staged, user, "pool_size", "1");
     assert_text(staged, user, "min_pool_size", NULL);
-    const char *const shard[] = {"pools", "penstock_rehearsal_0", "shards", "0", NULL};
+    const char *const shard[] = {"pools", "penstock_rehearsal_r1_0", "shards", "0", NULL};
     assert_text(staged, shard, "database", "app");
     char *servers = toml_raw(staged, shard, "servers");
     assert_non_null(strstr(servers, "\"10.0.0.2\", 5414"));
@@ -79,13 +80,13 @@ static void test_gone_without_a_trace(void **state)
     for (size_t i = 0; i < 2; i++) {
         char *staged = stage(texts[i]), *again = stage(staged);
         assert_string_equal(again, staged);
-        char *struck = pgcat_strike(staged);
+        char *struck = pgcat_strike(staged, &key);
         assert_string_equal(struck, texts[i]);
         free(struck);
         free(again);
         free(staged);
     }
-    char *same = pgcat_strike(file);
+    char *same = pgcat_strike(file, &key);
     assert_string_equal(same, file);
     free(same);
 }
@@ -101,7 +102,7 @@ static void test_unseen_by_the_plan(void **state)
     assert_int_equal(json_array_size(json_object_get(plan, "pools")), 1);
     assert_string_equal(json_string_value(json_object_get(plan, "host")), "10.0.0.1");
     assert_int_equal(pgcat_point(staged, plan, &target, 0, &pointed, &error), 0);
-    char *struck = pgcat_strike(pointed), *alone;
+    char *struck = pgcat_strike(pointed, &key), *alone;
     assert_int_equal(pgcat_point(file, plan, &target, 0, &alone, &error), 0);
     assert_string_equal(struck, alone);
     free(alone);
