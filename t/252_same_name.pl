@@ -52,4 +52,27 @@ wait_until('the way back', sub { $source->sql('second', 'SELECT count(*) FROM ke
 my $named = migration($source, $target, database => 'third', name => 'named');
 $named->ok('copy');
 $named->ok('finish', '--abandon', '--no-report');
+
+# A slot of a user's that has our name in our database, made while ours was not there: after a copy that had begun to make one …
+$named = migration($source, $target, database => 'third', name => 'late');
+$target->sql('third', 'DROP TABLE kept');
+my $open = $source->background_psql('third');
+$open->query_safe('BEGIN; SELECT txid_current()');
+$named->exits(3, 'copy', '--slot-timeout' => '1');
+$open->query_safe('COMMIT');
+$open->quit;
+my $users = q{SELECT pg_create_logical_replication_slot('penstock_late', 'test_decoding')};
+my $is_there = sub { like(slots($source), qr/penstock_late test_decoding third/, "$_[0]: the user's slot stays") };
+$source->sql('third', $users);
+like($named->exits(3, 'copy')->{stderr}, qr/slot penstock_late .*did not make \(of database third, plugin test_decoding\)/, 'a slot that came in between is refused');
+$is_there->('copy');
+$source->sql('third', q{SELECT pg_drop_replication_slot('penstock_late')});
+
+# … and in the place of the one that a copy had made.
+$named->ok('copy');
+$source->sql('third', q{SELECT pg_drop_replication_slot('penstock_late')});
+$source->sql('third', $users);
+like($named->exits(3, @cutover)->{stderr}, qr/slot "penstock_late" does not exist on the source/, 'a cutover does not take it for ours');
+$named->ok('finish', '--abandon', '--no-report');
+$is_there->('finish');
 done_testing();

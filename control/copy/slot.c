@@ -6,7 +6,6 @@
 #include "slot.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -146,46 +145,4 @@ int slot_create(Database *replication, Database *source, const SlotRequest *requ
         return error_context(error, "creating slot %s", request->name);
     }
     return 0;
-}
-
-int slot_exists(Database *source, const char *name, bool *exists, Error *error)
-{
-    return database_found(source, exists, error,
-                          "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, name);
-}
-
-int slot_is_kept(Database *source, const char *name, bool *kept, Error *error)
-{
-    return database_found(source, kept, error,
-                          "SELECT 1 FROM pg_catalog.pg_replication_slots AS s WHERE slot_name = $1"
-                          "   AND database = pg_catalog.current_database()"
-                          "   AND pg_catalog.to_jsonb(s) ->> 'wal_status' IS DISTINCT FROM 'lost'",
-                          1, name);
-}
-
-int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error)
-{
-    double start = clock_seconds();
-    for (;;) {
-        char *active = NULL;
-        if (database_value(source, &active, error,
-                           "SELECT CASE WHEN active THEN pg_catalog.pg_terminate_backend(active_pid)::text"
-                           " ELSE 'free' END FROM pg_catalog.pg_replication_slots WHERE slot_name = $1"
-                           "  AND database = pg_catalog.current_database()",
-                           1, name) != 0) {
-            return -1;
-        }
-        bool gone = active == NULL, is_free = active != NULL && strcmp(active, "free") == 0;
-        free(active);
-        if (gone) {
-            return 0;
-        }
-        if (is_free) {
-            return database_execute(source, error, "SELECT pg_catalog.pg_drop_replication_slot($1)", 1, name);
-        }
-        if (clock_seconds() - start >= timeout_seconds) {
-            return error_set(error, ERROR_LIMIT, "slot %s is still in use after %d s", name, timeout_seconds);
-        }
-        clock_pause_ms(100);
-    }
 }

@@ -44,15 +44,3 @@ typedef struct Slot {
  */
 int slot_create(Database *replication, Database *source, const SlotRequest *request, Slot *out,
                 Error *error) MUST_CHECK;
-
-/* Whether a slot of this name is there. */
-int slot_exists(Database *source, const char *name, bool *exists, Error *error) MUST_CHECK;
-
-/* Whether it is, and has its WAL: from 13 on a server may take that away (max_slot_wal_keep_size). */
-int slot_is_kept(Database *source, const char *name, bool *kept, Error *error) MUST_CHECK;
-
-/*
- * Drops the slot if it is there, ending a left-over session of ours that holds it. Waits for at most
- * timeout_seconds.
- */
-int slot_drop(Database *source, const char *name, int timeout_seconds, Error *error) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "copy.h"
 #include "ddl_step.h"
+#include "own_slot.h"
 #include "plan.h"
 #include "queue.h"
 #include "reverse.h"
@@ -23,12 +24,13 @@
 static int clear_slot(Copy *copy, const char *name, Error *error)
 {
     char event[16];
-    bool exists = false;
-    if (queue_step_event(copy->target, copy->settings->migration, "slot-create", event, error) != 0 ||
-        slot_exists(copy->source, name, &exists, error) != 0) {
+    OwnSlot slot;
+    if (own_slot_refuse_foreign(copy->source, name, PLUGIN_THERE, error) != 0 ||
+        queue_step_event(copy->target, copy->settings->migration, "slot-create", event, error) != 0 ||
+        own_slot_look(copy->source, name, PLUGIN_THERE, &slot, error) != 0) {
         return -1;
     }
-    if (!exists) {
+    if (!slot.exists) {
         return 0;
     }
     if (event[0] == '\0') {
@@ -40,7 +42,7 @@ static int clear_slot(Copy *copy, const char *name, Error *error)
             " SELECT pg_drop_replication_slot('%s')",
             name);
     }
-    return slot_drop(copy->source, name, copy->options->slot_timeout, error);
+    return own_slot_drop(copy->source, name, PLUGIN_THERE, copy->options->slot_timeout * 1000, error);
 }
 
 static int make_slot(Copy *copy, Slot *slot, Error *error)
@@ -59,14 +61,14 @@ static int make_slot(Copy *copy, Slot *slot, Error *error)
 
 int copy_check_slot(Copy *copy, Error *error)
 {
-    bool kept = false;
+    OwnSlot slot;
     if (copy->migration.slot_lsn == LSN_INVALID) {
         return 0;
     }
-    if (slot_is_kept(copy->source, copy->migration.slot_name, &kept, error) != 0) {
+    if (own_slot_look(copy->source, copy->migration.slot_name, PLUGIN_THERE, &slot, error) != 0) {
         return -1;
     }
-    if (!kept) {
+    if (!slot.exists || slot.lost) {
         error_set(
             error, ERROR_STATE,
             "replication slot %s is gone from the source: changes since the beginning of the copy are lost",

@@ -1,13 +1,13 @@
 /*
- * The slot at the source. It is dropped by name, so first of all the server must be the one that the migration came
- * from: another one may well have a slot of that name.
+ * The slot at the source: of the server that the migration came from, first of all, since another one may well have a slot of that
+ * name; and ours there: where this migration's went with the switch, another database's may have one of that name since.
  */
 #include "finish.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "own_slot.h"
 
 #define LOOK_AGAIN_MS 200
 
@@ -25,28 +25,6 @@ static int check_identity(Database *source, const Migration *migration, Error *e
     return 0;
 }
 
-/*
- * *user: who uses the slot, or NULL when nobody does; *exists false when there is no slot. The caller frees *user. Where this
- * migration's went with the switch, another database's may have one of that name since.
- */
-static int look_at_slot(Database *source, const char *slot, bool *exists, char **user, Error *error)
-{
-    PGresult *result = NULL;
-    if (database_query(source, &result, error,
-                       "SELECT CASE WHEN s.active THEN format('pid %s (%s, from %s)', s.active_pid, "
-                       "coalesce(nullif(a.application_name, ''), 'no application name'), "
-                       "coalesce(host(a.client_addr), 'a local socket')) END "
-                       "FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid "
-                       "WHERE s.slot_name = $1 AND s.database = current_database() AND s.plugin = 'penstock'",
-                       1, slot) != 0) {
-        return error_context(error, "looking for slot %s at the source", slot);
-    }
-    *exists = PQntuples(result) > 0;
-    *user = *exists && !PQgetisnull(result, 0, 0) ? strdup(PQgetvalue(result, 0, 0)) : NULL;
-    PQclear(result);
-    return 0;
-}
-
 static int give_up(const char *slot, const char *user, int seconds, Error *error)
 {
     if (interrupted()) {
@@ -56,25 +34,22 @@ static int give_up(const char *slot, const char *user, int seconds, Error *error
     return error_hint(error, "Stop that process, then run this again.");
 }
 
-/* Waits until nobody uses the slot. */
-static int wait_until_free(Database *source, const char *slot, int seconds, bool *exists, Error *error)
+/* Waits until nobody uses the slot: whoever does is not ended. */
+static int wait_until_free(Database *source, const char *name, int seconds, bool *exists, Error *error)
 {
     int64_t deadline = clock_ms() + (int64_t)seconds * 1000;
-    for (;;) {
-        char *user = NULL;
-        if (look_at_slot(source, slot, exists, &user, error) != 0) {
-            return -1;
+    for (;; clock_pause_ms(LOOK_AGAIN_MS)) {
+        OwnSlot slot;
+        if (own_slot_look(source, name, PLUGIN_THERE, &slot, error) != 0) {
+            return error_context(error, "at the source");
         }
-        if (user == NULL) {
+        *exists = slot.exists;
+        if (!slot.active) {
             return 0;
         }
-        bool over = interrupted() || clock_ms() >= deadline;
-        int status = over ? give_up(slot, user, seconds, error) : 0;
-        free(user);
-        if (over) {
-            return status;
+        if (interrupted() || clock_ms() >= deadline) {
+            return give_up(name, slot.user, seconds, error);
         }
-        clock_pause_ms(LOOK_AGAIN_MS);
     }
 }
 
@@ -90,7 +65,7 @@ int finish_slot(Database *source, const Migration *migration, int wait_seconds, 
     if (!exists) {
         return 0;
     }
-    if (database_execute(source, error, "SELECT pg_drop_replication_slot($1)", 1, slot) != 0) {
+    if (own_slot_drop_idle(source, slot, PLUGIN_THERE, error) != 0) {
         return error_context(error, "dropping slot %s at the source", slot);
     }
     *dropped = true;

@@ -10,6 +10,7 @@
 #include "measure.h"
 #include "mend.h"
 #include "named.h"
+#include "own_slot.h"
 #include "preflight_rows.h"
 #include "query.h"
 #include "reverse.h"
@@ -137,19 +138,14 @@ int check_drift(Cutover *cutover, Error *error)
 
 int check_slot(Cutover *cutover, Error *error)
 {
-    char *active = NULL;
-    if (database_value(cutover->source, &active, error,
-                       "SELECT active FROM pg_replication_slots WHERE slot_name = $1", 1,
-                       cutover->migration.slot_name) != 0) {
+    OwnSlot slot;
+    if (own_slot_look(cutover->source, cutover->migration.slot_name, PLUGIN_THERE, &slot, error) != 0) {
         return -1;
     }
-    bool streaming = active != NULL && *active == 't';
-    bool exists = active != NULL;
-    free(active);
-    if (streaming) {
+    if (slot.active) {
         return 0;
     }
-    if (exists) {
+    if (slot.exists) {
         error_set(error, ERROR_STATE, "slot \"%s\" is not in use", cutover->migration.slot_name);
         return error_hint(error, "Start penstock follow and let it catch up.");
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "own_slot.h"
 #include "reverse_parts.h"
 #include "watched.h"
 
@@ -14,28 +15,19 @@
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error)
 {
     char name[64], unused[64];
-    PGresult *result;
+    OwnSlot slot;
     reverse_names(migration, name, unused);
     *out = (ReverseState){.exists = false};
     if (!reverse_possible(migration)) {
         return 0;
     }
-    if (database_query(target, &result, error,
-                       "SELECT active, confirmed_flush_lsn,"
-                       " greatest(pg_current_wal_lsn() - confirmed_flush_lsn, 0)::int8"
-                       " FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()",
-                       1, name) != 0) {
+    if (own_slot_look(target, name, PLUGIN_BACK, &slot, error) != 0) {
         return -1;
     }
-    if (PQntuples(result) > 0) {
-        out->exists = true;
-        out->active = PQgetvalue(result, 0, 0)[0] == 't';
-        out->lag = atoll(PQgetvalue(result, 0, 2));
-        if (!lsn_parse(PQgetvalue(result, 0, 1), &out->confirmed)) {
-            out->confirmed = LSN_INVALID;
-        }
+    if (slot.exists) {
+        *out = (ReverseState){
+            .exists = true, .active = slot.active, .confirmed = slot.confirmed, .lag = slot.lag};
     }
-    PQclear(result);
     return 0;
 }
 
@@ -54,85 +46,11 @@ int reverse_streams(Database *target, const Migration *migration, int limit_ms, 
     }
 }
 
-/*
- * Names of slots are the server's: another database's migration may have one of the same name, whose changes are needed, and so
- * may a user. Ours is of this database, and of our plugin.
- */
-#define OF_OURS " slot_name = $1 AND database = current_database() AND plugin = $2"
-
-static int slot_exists(Database *database, const char *name, const char *plugin, bool *exists, Error *error)
-{
-    return database_found(database, exists, error, "SELECT 1 FROM pg_replication_slots WHERE" OF_OURS, 2,
-                          name, plugin);
-}
-
-/* The name is free, or ours. */
-static int refuse_foreign(Database *database, const char *name, const char *plugin, Error *error)
-{
-    char *of = NULL;
-    if (database_value(database, &of, error,
-                       "SELECT CASE WHEN database IS NULL THEN 'physical'"
-                       "  ELSE format('of database %s, plugin %s', database, plugin) END"
-                       " FROM pg_replication_slots WHERE slot_name = $1"
-                       " AND NOT coalesce(database = current_database() AND plugin = $2, false)",
-                       2, name, plugin) != 0) {
-        return -1;
-    }
-    if (of == NULL) {
-        return 0;
-    }
-    error_set(error, ERROR_STATE, "a replication slot %s is there that this migration did not make (%s)",
-              name, of);
-    free(of);
-    return error_hint(
-        error,
-        "Where another database's migration has the same name, that is its slot: bring that one "
-        "to its end first (penstock finish). Where nobody needs it, drop it there: "
-        "SELECT pg_drop_replication_slot('%s')",
-        name);
-}
-
 int reverse_slot_is_free(Database *target, const Migration *migration, Error *error)
 {
     char name[64], unused[64];
     reverse_names(migration, name, unused);
-    return reverse_possible(migration) ? refuse_foreign(target, name, "pgoutput", error) : 0;
-}
-
-/* Ends who uses our slot and drops it; the server of a subscription that was dropped takes a moment to see it. */
-static int drop_slot(Database *database, const char *name, const char *plugin, int limit_ms, Error *error)
-{
-    int64_t deadline = clock_ms() + limit_ms;
-    for (;;) {
-        bool there;
-        int status = database_execute(database, error,
-                                      "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-                                      " WHERE active AND" OF_OURS,
-                                      2, name, plugin);
-        if (status == 0) {
-            status = database_execute(database, error,
-                                      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-                                      " WHERE NOT active AND" OF_OURS,
-                                      2, name, plugin);
-        }
-        if (status != 0 && PQstatus(database_connection(database)) != CONNECTION_OK) {
-            return -1;
-        }
-        Error failure;
-        if (slot_exists(database, name, plugin, &there, &failure) != 0) {
-            *error = failure;
-            return -1;
-        }
-        if (!there) {
-            *error = (Error){.code = ERROR_NONE};
-            return 0;
-        }
-        if (clock_ms() > deadline) {
-            return error_set(error, ERROR_LIMIT, "slot %s could not be dropped within %.1f s", name,
-                             limit_ms / 1000.0);
-        }
-        clock_pause_ms(LOOK_AGAIN_MS);
-    }
+    return reverse_possible(migration) ? own_slot_refuse_foreign(target, name, PLUGIN_BACK, error) : 0;
 }
 
 /* Made anew when there is one: it would send what came before. */
@@ -140,10 +58,10 @@ static int make_slot(Database *database, const char *name, const char *plugin, c
                      Error *error)
 {
     char sql[320];
-    bool exists;
-    if (refuse_foreign(database, name, plugin, error) != 0 ||
-        slot_exists(database, name, plugin, &exists, error) != 0 ||
-        (exists && drop_slot(database, name, plugin, wait->limit_ms, error) != 0)) {
+    OwnSlot slot;
+    if (own_slot_refuse_foreign(database, name, plugin, error) != 0 ||
+        own_slot_look(database, name, plugin, &slot, error) != 0 ||
+        (slot.exists && own_slot_drop(database, name, plugin, wait->limit_ms, error) != 0)) {
         return -1;
     }
     snprintf(sql, sizeof sql, "SELECT pg_create_logical_replication_slot('%.63s', '%.63s')", name, plugin);
@@ -178,7 +96,7 @@ int reverse_make_slot(Database *target, const Migration *migration, const Watche
 {
     char name[64], unused[64];
     reverse_names(migration, name, unused);
-    return make_slot(target, name, "pgoutput", wait, error);
+    return make_slot(target, name, PLUGIN_BACK, wait, error);
 }
 
 int reverse_move_slot(Database *target, const Migration *migration, Lsn *begins, Error *error)
@@ -190,7 +108,7 @@ int reverse_move_slot(Database *target, const Migration *migration, Lsn *begins,
 
 int reverse_make_forward(Database *source, const Migration *migration, const WatchedWait *wait, Error *error)
 {
-    return make_slot(source, migration->slot_name, "penstock", wait, error);
+    return make_slot(source, migration->slot_name, PLUGIN_THERE, wait, error);
 }
 
 int reverse_move_forward(Database *source, const Migration *migration, Lsn *begins, Error *error)
@@ -218,17 +136,15 @@ int reverse_written(Database *target, const Migration *migration, Lsn since, int
 
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
 {
-    char *lsn = NULL;
+    OwnSlot slot;
     *out = LSN_INVALID;
-    int status = database_value(source, &lsn, error,
-                                "SELECT confirmed_flush_lsn FROM pg_replication_slots"
-                                " WHERE slot_name = $1 AND database = current_database()",
-                                1, migration->slot_name);
-    if (status == 0 && lsn != NULL && !lsn_parse(lsn, out)) {
-        status = error_set(error, ERROR_STATE, "slot %s has no position", migration->slot_name);
+    if (own_slot_look(source, migration->slot_name, PLUGIN_THERE, &slot, error) != 0) {
+        return -1;
     }
-    free(lsn);
-    return status;
+    *out = slot.confirmed;
+    return slot.exists && slot.confirmed == LSN_INVALID
+               ? error_set(error, ERROR_STATE, "slot %s has no position", migration->slot_name)
+               : 0;
 }
 
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error)
@@ -238,10 +154,10 @@ int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms
     if (!reverse_possible(migration)) {
         return 0;
     }
-    return drop_slot(target, name, "pgoutput", limit_ms, error);
+    return own_slot_drop(target, name, PLUGIN_BACK, limit_ms, error);
 }
 
 int reverse_end_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
 {
-    return drop_slot(source, migration->slot_name, "penstock", limit_ms, error);
+    return own_slot_drop(source, migration->slot_name, PLUGIN_THERE, limit_ms, error);
 }
