@@ -71,6 +71,11 @@ static int start(Run *run, const char *const *argv, const char *const *environme
     if (run->pid == 0) {
         become(argv, environment, pipes);
     }
+    if (run->pid > 0) {
+        setpgid(
+            run->pid,
+            run->pid); /* it does so itself, too: whoever is first, it can be ended as a group from now on */
+    }
     for (int i = 0; i < PIPES; i++) {
         int ours = i == TO ? 1 : 0;
         close(pipes[i][1 - ours]);

@@ -87,12 +87,25 @@ static void programs_are_fed_and_bounded(void **state)
     assert_int_equal(error.code, ERROR_LIMIT);
 }
 
+/* Also before it has come so far as to have children. */
+static void a_program_is_ended_however_soon(void **state)
+{
+    (void)state;
+    Error error;
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(
+            program_run((const char *const[]){"sleep", "600", NULL}, NULL, NULL, 0, NULL, &error), -1);
+        assert_int_equal(error.code, ERROR_LIMIT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_go_at_once_and_all_are_done),
         cmocka_unit_test(all_processes_of_a_port_have_to_be_named),
         cmocka_unit_test(programs_are_fed_and_bounded),
+        cmocka_unit_test(a_program_is_ended_however_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
