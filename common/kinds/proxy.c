@@ -102,7 +102,7 @@ static const ErrorKind kinds[] = {
      "stands "
      "still; then try again.",
      WORDS("another run of penstock%s%s is changing a file of the proxy's",
-           "somebody else is changing \"%s\"")},
+           "somebody else is changing \"%s\"", "cannot lock \"%s\"")},
 };
 
 ERROR_SECTION(error_section_proxy);
