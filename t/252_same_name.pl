@@ -35,10 +35,16 @@ $applier->stop;
 $second->ok('copy');
 $first->ok('finish', '--yes', '--no-report');
 is(slots($source), 'penstock_default penstock second', 'finish leaves the slot of the other database');
+
+# Its fence says that it is finished, as long as it stands.
+like($first->ok('status')->{stdout}, qr/^migration +default: finished \(default at 2\d{3}-\d\d-\d\d \d\d:\d\d UTC\); the source stays fenced$/m, 'a migration that is finished is not one that was not begun');
 $applier = $second->follow;
 $second->wait_until_caught_up;
 $second->ok(@cutover);
 $applier->stop;
+
+$source->sql('first', 'SET default_transaction_read_only = off; ALTER DATABASE first CONNECTION LIMIT -1; ALTER DATABASE first RESET default_transaction_read_only');
+like($first->ok('status')->{stdout}, qr/^migration +default: not begun/m, 'without the fence another may begin');
 
 # While one has a way back, another of its name would need the same slot.
 like($third->exits(3, 'copy')->{stderr}, qr/slot penstock_reverse_default .*did not make \(of database second, plugin pgoutput\).*finish/s,

@@ -132,6 +132,20 @@ static const ErrorKind kinds[] = {
      "Stay on the target: `penstock finish` ends the way back. `--accept-loss` goes back to what the source "
      "has.",
      WORDS("the source lacks what had come back to it: %zu")},
+    {1827, "An event trigger refuses what the switch defines",
+     "It is ENABLE ALWAYS or ENABLE REPLICA, and so acts on what Penstock defines, too. What a switch "
+     "defines was tried "
+     "beforehand, and rolled back.",
+     "The message has its own words. ALTER EVENT TRIGGER … DISABLE until the migration is finished, or "
+     "ENABLE: such do "
+     "not act on Penstock's definitions.",
+     WORDS("event triggers of the %s, which act on what the switch defines there")},
+    {1828, "The way back does not run, and will not by itself",
+     "Its subscription on the source was disabled or dropped by somebody.",
+     "One that is disabled is enabled by the statement in the message. Of one that is gone, see first what "
+     "it had still to bring: "
+     "`penstock verify` compares both sides.",
+     WORDS("the subscription %s is gone from the source", "the subscription %s on the source is disabled")},
 };
 
 ERROR_SECTION(error_section_switch);

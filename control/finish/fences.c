@@ -38,6 +38,24 @@ int finish_look_at_fence(Database *database, FinishFence *fence, Error *error)
     return database_found(database, &fence->stands, error, "SELECT true WHERE " FENCE_STANDS, 0);
 }
 
+/* The name of a migration has no characters that would need quotes. */
+int finish_mark_fence(Database *database, const Migration *migration, FinishFence *fence, Error *error)
+{
+    char *sql = NULL;
+    int status =
+        database_value(database, &sql, error,
+                       "SELECT format('ALTER DATABASE %I SET " FENCE_FINISHED " = %L', current_database(),"
+                       " concat($1::text, ' at ', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), "
+                       "' UTC'))",
+                       1, migration->name);
+    if (status == 0) {
+        status = database_execute(database, error, sql, 0);
+    }
+    fence->marked = status == 0;
+    free(sql);
+    return status == 0 ? 0 : error_context(error, "noting on the fence that the migration is finished");
+}
+
 void finish_print_fence(FILE *out, const char *side, const char *database, const FinishFence *fence)
 {
     char *name = database_quote(database);
@@ -50,6 +68,9 @@ void finish_print_fence(FILE *out, const char *side, const char *database, const
             fence->known ? fence->before.read_only : "RESET default_transaction_read_only");
     if (fence->known && *fence->before.mark != '\0') {
         fprintf(out, "              ALTER DATABASE %s %s;\n", name, fence->before.mark);
+    }
+    if (fence->marked) {
+        fprintf(out, "              ALTER DATABASE %s RESET " FENCE_FINISHED ";\n", name);
     }
     free(name);
 }

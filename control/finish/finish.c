@@ -56,6 +56,9 @@ static int clean_source(const Settings *settings, const Migration *migration, co
     if (status == 0) {
         status = finish_look_at_fence(source, &result->source, error);
     }
+    if (status == 0 && result->source.stands && migration->phase == PHASE_SWITCHED) {
+        status = finish_mark_fence(source, migration, &result->source, error);
+    }
     database_close(source);
     return status;
 }

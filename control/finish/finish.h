@@ -37,7 +37,8 @@ int finish_slot(Database *source, const Migration *migration, int wait_seconds, 
 /* The fence of one side. */
 typedef struct FinishFence {
     bool stands;
-    bool known; /* what was before is in the journal */
+    bool known;  /* what was before is in the journal */
+    bool marked; /* by finish_mark_fence */
     FenceBefore before;
 } FinishFence;
 
@@ -47,6 +48,10 @@ int finish_read_fence(Database *target, const Migration *migration, const char *
 
 /* Whether a fence stands on the database of this connection. */
 int finish_look_at_fence(Database *database, FinishFence *fence, Error *error) MUST_CHECK;
+
+/* Notes on the database of this connection, whose fence stays, that the migration is finished, and when: status says it then. */
+int finish_mark_fence(Database *database, const Migration *migration, FinishFence *fence,
+                      Error *error) MUST_CHECK;
 
 /* For people: how to lift it. side: source or target. */
 void finish_print_fence(FILE *out, const char *side, const char *database, const FinishFence *fence);

@@ -392,15 +392,36 @@ static void print_moving(FILE *out, const json_t *document)
     }
 }
 
+/* Nothing is left of a migration that is finished but the fence, which may say when; without a fence there is nothing to tell it
+ * from one that was not begun. */
+static const char *unknown_phase(const json_t *document, char *out, size_t size)
+{
+    const char *mark = view_text(document, "source.finished");
+    if (!view_true(document, "source.fenced")) {
+        return "not begun";
+    }
+    if (*mark != '\0') {
+        snprintf(out, size, "finished (%s); the source stays fenced", mark);
+    } else {
+        snprintf(out, size,
+                 "not on this target; the source is fenced, so one was switched away from it, and is "
+                 "finished or has "
+                 "another target or name");
+    }
+    return out;
+}
+
 void status_print(FILE *out, const json_t *document, bool brief)
 {
+    char words[256];
     bool known = !view_in_phase(document, "none");
     if (known) {
         print_health(out, document);
     }
     status_label(out, "migration");
     fprintf(out, "%s: %s%s%s\n", view_text(document, "name"),
-            known ? view_text(document, "phase") : "not begun", brief && known ? ", applier " : "",
+            known ? view_text(document, "phase") : unknown_phase(document, words, sizeof words),
+            brief && known ? ", applier " : "",
             !brief || !known                         ? ""
             : view_true(document, "running.applier") ? view_text(document, "applier.state")
                                                      : "not running");

@@ -28,6 +28,7 @@ int check_probe(Cutover *cutover, Error *error);
 
 /* preflight_ways.c: the way back. */
 int check_reverse_servers(Cutover *cutover, Error *error);
+int check_definitions(Cutover *cutover, Error *error);
 int check_reverse_role(Cutover *cutover, Error *error);
 int check_reverse_login(Cutover *cutover, Error *error);
 int name_reverse_limits(Cutover *cutover, Error *error);

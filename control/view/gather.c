@@ -30,6 +30,7 @@ static const char source_sql[] =
     "  round(greatest(extract(epoch FROM clock_timestamp() - nullif($3, '')::timestamptz), 0)::numeric, 3) "
     "END, "
     "'fenced', " FENCE_STANDS ", "
+    "'finished', " FENCE_FINISHED_VALUE ", "
     "'slot', (SELECT json_build_object('name', slot_name, 'exists', true, 'active', active, "
     "  'active_pid', active_pid, 'restart_lsn', restart_lsn, 'confirmed_lsn', confirmed_flush_lsn, "
     "  'lag_bytes', pg_wal_lsn_diff(e.lsn, confirmed_flush_lsn), "

@@ -19,6 +19,12 @@ static bool misnamed(const json_t *document)
     return none(document) && json_array_size(view_at(document, "others")) > 0;
 }
 
+/* No state, and a fence: it was switched from here. */
+static bool finished(const json_t *document)
+{
+    return none(document) && view_true(document, "source.fenced");
+}
+
 static bool copy_runs(const json_t *document)
 {
     return (view_in_phase(document, "created") || view_in_phase(document, "copying")) &&
@@ -110,6 +116,9 @@ static const struct {
     const char *answer;
 } rows[] = {
     {misnamed, "Name the migration that is meant with --migration; or begin this one with `penstock check`."},
+    {finished, "Nothing, where the applications use the target. The fence on the source can go when nobody "
+               "writes there any "
+               "more: `penstock help finish`."},
     {none, "`penstock check`, and when it is content, `penstock copy`."},
     {copy_runs, "Wait: the copy is running."},
     {copy_stopped, "`penstock copy`: it goes on where it stopped."},

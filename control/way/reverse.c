@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
 #include "query.h"
 #include "reverse_parts.h"
 #include "silence.h"
@@ -69,6 +70,13 @@ static void renew_limit(Database *target)
 static int drop_one(Database *target, const char *name, Error *error)
 {
     PGresult *parts;
+    NameOwner owner;
+    if (names_publication(target, name, &owner, error) != 0) {
+        return -1;
+    }
+    if (owner != NAME_OURS) {
+        return 0; /* gone already, or a user's, which stays */
+    }
     if (database_query(
             target, &parts, error,
             "SELECT string_agg(name, ', ONLY ') FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name,"
@@ -100,10 +108,14 @@ static int publish_one(Database *target, const Migration *migration, const char 
                        const char *options, const WatchedWait *wait, Error *error)
 {
     PGresult *parts;
-    char sql[320];
-    snprintf(sql, sizeof sql, SILENCE_EVENT_TRIGGERS "CREATE PUBLICATION %s WITH (publish = '%s')", name,
-             options);
-    if (reverse_table_parts(target, migration, comes_back, &parts, error) != 0) {
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             SILENCE_EVENT_TRIGGERS
+             "CREATE PUBLICATION %s WITH (publish = '%s'); COMMENT ON PUBLICATION %s IS "
+             "'" NAMES_COMMENT "'",
+             name, options, name);
+    if (names_refuse_publication(target, name, error) != 0 ||
+        reverse_table_parts(target, migration, comes_back, &parts, error) != 0) {
         return -1;
     }
     int status = drop_one(target, name, error) == 0 ? database_execute(target, error, sql, 0) : -1;
@@ -170,14 +182,9 @@ int reverse_rollback(Database *database, int status)
     return database_execute(database, &ignored, "ROLLBACK", 0) == 0 ? status : -1;
 }
 
-/* The subscription of this database that is called $1; others may have one of that name. */
-#define SUBSCRIPTION                                                                                         \
-    " FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"     \
-    " WHERE s.subname = $1"
-
 static int subscription_exists(Database *source, const char *name, bool *exists, Error *error)
 {
-    return database_found(source, exists, error, "SELECT 1" SUBSCRIPTION, 1, name);
+    return database_found(source, exists, error, "SELECT 1" NAMES_SUBSCRIPTION, 1, name);
 }
 
 int reverse_published(Database *target, const Migration *migration, PGresult **out, Error *error)
@@ -259,8 +266,9 @@ int reverse_begin_at(Database *source, const Migration *migration, Lsn begins, E
     char name[64], inserts[64], lsn[LSN_TEXT_SIZE];
     reverse_names(migration, name, inserts);
     return database_execute(
-        source, error, "SELECT pg_replication_origin_advance(concat('pg_', s.oid), $2::pg_lsn)" SUBSCRIPTION,
-        2, name, lsn_format(begins, lsn));
+        source, error,
+        "SELECT pg_replication_origin_advance(concat('pg_', s.oid), $2::pg_lsn)" NAMES_SUBSCRIPTION, 2, name,
+        lsn_format(begins, lsn));
 }
 
 static int set_enabled(Database *source, const char *name, bool enabled, Error *error)
@@ -269,6 +277,21 @@ static int set_enabled(Database *source, const char *name, bool enabled, Error *
     snprintf(sql, sizeof sql, SILENCE_EVENT_TRIGGERS "ALTER SUBSCRIPTION %s %s", name,
              enabled ? "ENABLE" : "DISABLE");
     return database_execute(source, error, sql, 0);
+}
+
+int reverse_subscription(Database *source, const Migration *migration, bool *exists, bool *enabled,
+                         Error *error)
+{
+    char name[64], inserts[64];
+    char *text = NULL;
+    reverse_names(migration, name, inserts);
+    if (database_value(source, &text, error, "SELECT s.subenabled" NAMES_SUBSCRIPTION, 1, name) != 0) {
+        return -1;
+    }
+    *exists = text != NULL;
+    *enabled = *exists && *text == 't';
+    free(text);
+    return 0;
 }
 
 int reverse_enable(Database *source, const Migration *migration, Error *error)
@@ -286,8 +309,9 @@ int reverse_stand(Database *source, const Migration *migration, bool still, Erro
     if (!reverse_possible(migration)) {
         return 0;
     }
-    if (database_found(source, &otherwise, error, "SELECT 1" SUBSCRIPTION " AND s.subenabled = $2::bool", 2,
-                       name, still ? "true" : "false") != 0) {
+    if (database_found(source, &otherwise, error,
+                       "SELECT 1" NAMES_SUBSCRIPTION " AND s.subenabled = $2::bool", 2, name,
+                       still ? "true" : "false") != 0) {
         return -1;
     }
     return otherwise ? set_enabled(source, name, !still, error) : 0;

@@ -33,7 +33,18 @@ typedef struct ReverseListener {
     void *context;
 } ReverseListener;
 
-/* What can be known beforehand: settings and rights of both servers. */
+/* That slot and publications on the target, and the subscription on the source, would not meet a user's of their names. */
+int reverse_check_names(Database *source, Database *target, const Migration *migration,
+                        const ReverseListener *listener, Error *error) MUST_CHECK;
+
+/*
+ * Tells the listener of event triggers on that side that would act on what a switch defines there, in spite of how it does, and refuse
+ * it: tried, and rolled back.
+ */
+int reverse_try_definitions(Database *database, DatabaseEnd end, const ReverseListener *listener,
+                            Error *error) MUST_CHECK;
+
+/* What can be known beforehand: settings, rights and names of both servers. */
 int reverse_check_servers(Database *source, Database *target, const Migration *migration,
                           const ReverseListener *listener, Error *error) MUST_CHECK;
 
@@ -135,6 +146,10 @@ typedef struct ReverseState {
 } ReverseState;
 
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error) MUST_CHECK;
+
+/* Whether the source has the subscription of the way back, and whether it is enabled. */
+int reverse_subscription(Database *source, const Migration *migration, bool *exists, bool *enabled,
+                         Error *error) MUST_CHECK;
 
 /*
  * Why the source cannot start a worker for the subscription, and the statement that mends it: both NULL when it has one, or could.

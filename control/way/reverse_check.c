@@ -123,19 +123,9 @@ int reverse_check_servers(Database *source, Database *target, const Migration *m
         }
         PQclear(wrong);
     }
-    if (reverse_name(migration, name, error) != 0) {
-        return -1;
-    }
-    Error taken;
-    if (reverse_slot_is_free(target, migration, &taken) == 0) {
-        return 0;
-    }
-    if (taken.code != ERROR_STATE) {
-        *error = taken;
-        return -1;
-    }
-    listener->found(listener->context, &taken, NULL);
-    return 0;
+    return reverse_name(migration, name, error) == 0
+               ? reverse_check_names(source, target, migration, listener, error)
+               : -1;
 }
 
 /* What a firewall swallows is given up after a while: the server's own connection has no limit. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "names.h"
 #include "own_slot.h"
 #include "reverse_parts.h"
 #include "watched.h"
@@ -150,11 +151,15 @@ int reverse_forward_begins(Database *source, const Migration *migration, Lsn *ou
 int reverse_drop_slot(Database *target, const Migration *migration, int limit_ms, Error *error)
 {
     char name[64], unused[64];
+    bool made;
     reverse_names(migration, name, unused);
     if (!reverse_possible(migration)) {
         return 0;
     }
-    return own_slot_drop(target, name, PLUGIN_BACK, limit_ms, error);
+    if (names_slot_was_made(target, migration, &made, error) != 0) {
+        return -1;
+    }
+    return !made ? 0 : own_slot_drop(target, name, PLUGIN_BACK, limit_ms, error);
 }
 
 int reverse_end_forward(Database *source, const Migration *migration, int limit_ms, Error *error)
