@@ -134,6 +134,19 @@ subtest 'compared along' => sub {
     $target->sql('postgres', q{UPDATE t6 SET v = repeat('x', 100) WHERE id = 3});
 };
 
+# A cutover begins with a replication slot at the target, for which the server waits until all have ended that write.
+subtest 'who compares writes nothing meanwhile' => sub {
+    my $lock = lock_tables('t1');
+    my $leader = stuck('reader');
+    my $held = q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory'
+        AND a.application_name = 'penstock verify' AND a.state = 'idle in transaction'};
+    is($target->sql('postgres', $held), 1, 'a piece is held');
+    is($target->sql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'penstock verify%'
+        AND backend_xid IS NOT NULL}), 0, 'in a transaction without a number');
+    $lock->end;
+    is($leader->wait, 0, 'equal') or diag($leader->log_text);
+};
+
 subtest 'compared along when the snapshots have grown old' => sub {
     my $lock = lock_tables('t1');
     my $leader = stuck('old_leader', '--cycle', 1);

@@ -176,9 +176,10 @@ int activity_who_blocks(Database *database, const char *pid, char **who, Error *
 {
     return database_value(
         database, who, error,
-        "SELECT string_agg(line, '; ') FROM (SELECT coalesce((SELECT format('pid %s (%s in database %s), "
+        "SELECT string_agg(line, '; ') FROM (SELECT coalesce((SELECT format('pid %s (%s in database %s%s), "
         "%s%s: %s', pid,"
-        "   usename, datname, state,"
+        "   usename, datname, CASE WHEN application_name <> '' THEN format(', %s', application_name) END, "
+        "state,"
         "   to_char(xact_start, '\", open since\" HH24:MI:SS \"UTC\"'),"
         "   left(regexp_replace(query, '\\s+', ' ', 'g'), 80)) FROM pg_stat_activity a WHERE a.pid = b.pid),"
         "   CASE b.pid WHEN 0 THEN concat('a prepared transaction, which COMMIT PREPARED or ROLLBACK "

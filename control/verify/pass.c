@@ -159,12 +159,22 @@ int pass_find(Database *target, const char *migration, Pass *out, int *sample, b
     return *found ? pass_count(target, out, error) : 0;
 }
 
+/*
+ * Who is at a piece has an advisory lock of the transaction that holds it. A lock on its row would do as well, but gives the
+ * transaction an xid, and a comparison of hours would hold up whoever waits for the end of all that write: CREATE_REPLICATION_SLOT
+ * first of all (SnapBuildWaitSnapshot of snapbuild.c, all majors), which the way back of a cutover begins with. The lock is tried row
+ * by row, in their order and no further than the first that is free: OFFSET 0 keeps the condition out of the inner query.
+ */
+#define FREE_PIECES                                                                                          \
+    "SELECT p.number FROM (SELECT number FROM penstock.verify_job WHERE pass = $1::int8 AND state = "        \
+    "'pending' ORDER BY number OFFSET 0) p "                                                                 \
+    "WHERE pg_try_advisory_xact_lock(hashtextextended(concat('penstock:verify:', $1::text, ':', p.number), " \
+    "0))"                                                                                                    \
+    " LIMIT 1"
+
 int pass_any_free(Database *target, const Pass *pass, bool *any, Error *error)
 {
-    return database_found(target, any, error,
-                          "SELECT 1 FROM penstock.verify_job WHERE pass = $1::int8 AND state = 'pending'"
-                          " LIMIT 1 FOR UPDATE SKIP LOCKED",
-                          1, pass->id);
+    return database_found(target, any, error, FREE_PIECES, 1, pass->id);
 }
 
 static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *error)
@@ -181,17 +191,20 @@ static int load_tables(Database *target, const Pass *pass, PassJob *job, Error *
         2, pass->id, job->number);
 }
 
-int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error)
+static int end_take(Database *target, Error *error)
+{
+    return database_execute(target, error, "ROLLBACK", 0);
+}
+
+/* The piece of which the lock was taken; *found is false when somebody has done it since it was looked up. */
+static int read_piece(Database *target, const Pass *pass, const char *number, PassJob *out, bool *found,
+                      Error *error)
 {
     PGresult *row = NULL;
-    *out = (PassJob){0};
-    *found = false;
-    if (database_execute(target, error, "BEGIN", 0) != 0 ||
-        database_query(target, &row, error,
+    if (database_query(target, &row, error,
                        "SELECT number, first_key, last_key, source_bytes FROM penstock.verify_job"
-                       " WHERE pass = $1::int8 AND state = 'pending' ORDER BY number LIMIT 1"
-                       " FOR UPDATE SKIP LOCKED",
-                       1, pass->id) != 0) {
+                       " WHERE pass = $1::int8 AND number = $2::int AND state = 'pending'",
+                       2, pass->id, number) != 0) {
         return -1;
     }
     *found = PQntuples(row) == 1;
@@ -202,7 +215,29 @@ int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Err
         out->bytes = strtoll(PQgetvalue(row, 0, 3), NULL, 10);
     }
     PQclear(row);
-    return *found ? load_tables(target, pass, out, error) : database_execute(target, error, "ROLLBACK", 0);
+    return 0;
+}
+
+int pass_take(Database *target, const Pass *pass, PassJob *out, bool *found, Error *error)
+{
+    *out = (PassJob){0};
+    *found = false;
+    while (!*found) {
+        char *number = NULL;
+        if (database_execute(target, error, "BEGIN", 0) != 0 ||
+            database_value(target, &number, error, FREE_PIECES, 1, pass->id) != 0) {
+            return -1;
+        }
+        if (number == NULL) {
+            return end_take(target, error);
+        }
+        int status = read_piece(target, pass, number, out, found, error);
+        free(number);
+        if (status != 0 || (!*found && end_take(target, error) != 0)) {
+            return -1;
+        }
+    }
+    return load_tables(target, pass, out, error);
 }
 
 void pass_job_free(PassJob *job)
