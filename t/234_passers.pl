@@ -117,6 +117,24 @@ is($held->wait, 3, 'a look that fails though clients have got through');
 like($held->log_tail, qr/[1-9]\d* changes have been written to the target/, 'what was written is counted');
 $writers->go_on($target, 'after the probe');
 like($migration->exits(3, 'cutover', '--undo')->{stderr}, qr/cannot be undone.*changes have been written.*penstock rollback/s, 'it cannot be undone');
+
+# The count of what was written does not come to its end: the target, fenced for it, is opened again all the same. The session stands still
+# while it waits for a lock, so that nothing ends it.
+my $lock = $target->background_psql('app');
+$lock->query_safe(q{SET application_name = 'penstock test'; BEGIN; LOCK TABLE penstock.lane IN ACCESS EXCLUSIVE MODE});
+my $undo = background('undo', $migration->command('cutover', '--undo'));
+my $counts = wait_until('the count', sub {
+    die $undo->log_tail . "\n" unless $undo->is_running;
+    $target->sql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_logical_slot_peek%' AND wait_event_type = 'Lock'});
+});
+kill('STOP', $counts);
+$lock->query_safe('ROLLBACK');
+$lock->quit;
+is($undo->wait, 3, 'a count that stands still');
+unlike($undo->log_text, qr/could not be lifted/, 'leaves no fence');
+$writers->go_on($target, 'after the count');
+kill('CONT', $counts);
+wait_until('its session to end', sub { $target->sql('postgres', "SELECT 1 FROM pg_stat_activity WHERE pid = $counts") eq '' });
 $migration->exits(3, 'cutover', '--resume');
 $writers->go_on($target, 'after the attempts');
 $target->sql('app', 'GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC');

@@ -74,14 +74,22 @@ static int check_nothing_written(Cutover *cutover, Error *error)
     }
     return changes == 0 ? check_losses(cutover, error)
                         : error_set(error, ERROR_STATE,
-                                    "%lld changes have been written to the target since the release",
+                                    "at least %lld changes have been written to the target since the release",
                                     (long long)changes);
+}
+
+/* With a limit of its own: what was tried before may have used up all of its, and lost the connection. */
+static int lift(Cutover *cutover, const json_t *detail, bool fresh, Error *error)
+{
+    return cutover_reach_end(cutover, DATABASE_TARGET, fresh, error) == 0
+               ? fence_lift(cutover->target, detail, error)
+               : -1;
 }
 
 static void let_on(Cutover *cutover, const json_t *detail)
 {
     Error failure;
-    if (fence_lift(cutover->target, detail, &failure) != 0) {
+    if (lift(cutover, detail, false, &failure) != 0 && lift(cutover, detail, true, &failure) != 0) {
         cutover_warn(cutover, "the fence of the target could not be lifted: %s", failure.message);
     }
     /* Held again, they are where they had been let go to: back to there is where this leads. */

@@ -218,11 +218,12 @@ static void see_early_writes(Cutover *cutover)
     if (reverse_written(cutover->target, &cutover->migration, ways_begin(cutover), &changes, &ignored) == 0 &&
         changes > 0) {
         cutover->early_writes = changes;
-        cutover_warn(cutover,
-                     "%lld changes were written to the target before the release, by clients that a proxy "
-                     "led there: was "
-                     "it restarted? They are NOT on the source. The slot of the way back has them and stays",
-                     (long long)changes);
+        cutover_warn(
+            cutover,
+            "at least %lld changes were written to the target before the release, by clients that a proxy "
+            "led there: was "
+            "it restarted? They are NOT on the source. The slot of the way back has them and stays",
+            (long long)changes);
     }
     database_limit(cutover->target, cutover_limits(cutover));
 }

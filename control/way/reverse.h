@@ -121,7 +121,7 @@ int reverse_stand(Database *source, const Migration *migration, bool still, Erro
 int reverse_unsubscribe(Database *source, const Migration *migration, Error *error) MUST_CHECK;
 
 /*
- * How many changes behind since the slot of the way back has to send, that is, how much was written to the published tables since
+ * How many changes, at least, and 0 only when there are none, behind since the slot of the way back has to send, that is, how much was written to the published tables since
  * it was moved on to there. Nobody may use it meanwhile. What the applier wrote last in each lane is left out: the lane's row is of the
  * same transaction. A row that passed the source's fence comes through the stream, and is at the source, too.
  */

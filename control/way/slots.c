@@ -13,6 +13,9 @@
 
 #define LOOK_AGAIN_MS 10
 
+/* Changes are counted one by one up to there. Of SQL. */
+#define COUNTED "2000"
+
 int reverse_state(Database *target, const Migration *migration, ReverseState *out, Error *error)
 {
     char name[64], unused[64];
@@ -117,22 +120,33 @@ int reverse_move_forward(Database *source, const Migration *migration, Lsn *begi
     return move_slot(source, migration->slot_name, begins, error);
 }
 
-/* Insert, update, delete and truncate; begin and commit come of every transaction, also of one that published nothing. */
-int reverse_written(Database *target, const Migration *migration, Lsn since, int64_t *changes, Error *error)
+/* Insert, update, delete and truncate; begin and commit come of every transaction, also of one that published nothing. most: after so
+ * many rows no further transaction is looked at; NULL: all are. */
+static int count_written(Database *target, const Migration *migration, Lsn since, const char *most,
+                         int64_t *changes, Error *error)
 {
     char all[64], inserts[64], names[160], from[LSN_TEXT_SIZE];
     char *count = NULL;
     reverse_names(migration, all, inserts);
     snprintf(names, sizeof names, "%s,%s", all, inserts);
     int status = database_value(target, &count, error,
-                                "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL,"
+                                "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, $5,"
                                 " 'proto_version', '1', 'publication_names', $2)"
                                 " WHERE chr(get_byte(data, 0)) IN ('I', 'U', 'D', 'T') AND lsn > $3::pg_lsn"
                                 "   AND xid NOT IN (SELECT xmin FROM penstock.lane WHERE migration = $4)",
-                                4, all, names, lsn_format(since, from), migration->name);
+                                5, all, names, lsn_format(since, from), migration->name, most);
     *changes = count != NULL ? atoll(count) : 0;
     free(count);
     return status;
+}
+
+/* Clients wait for it. Where much was written, the first of it is soon found, and all of it takes long; that nothing was takes all. */
+int reverse_written(Database *target, const Migration *migration, Lsn since, int64_t *changes, Error *error)
+{
+    if (count_written(target, migration, since, COUNTED, changes, error) != 0) {
+        return -1;
+    }
+    return *changes > 0 ? 0 : count_written(target, migration, since, NULL, changes, error);
 }
 
 int reverse_forward_begins(Database *source, const Migration *migration, Lsn *out, Error *error)
