@@ -1,4 +1,4 @@
-# What a server keeps of each table that a session has read, it keeps until that session ends. So sessions that compare are made
+# What a server keeps of each table that a session has read, it keeps until that session ends. So sessions that compare or copy are made
 # anew after so many tables and columns, under the same snapshots.
 use strict;
 use warnings;
@@ -24,19 +24,32 @@ DO $$ BEGIN
 END $$;
 SQL
 my $migration = migration($source, $target);
-$migration->ok('copy');
-$migration->follow;
-$migration->wait_until_caught_up;
 
 # What the command printed, and how many sessions of that name it had on the target.
 sub sessions_of
 {
     my ($name, $status, @command) = @_;
+    return sessions_in($migration, $name, $status, @command);
+}
+
+sub sessions_in
+{
+    my ($of, $name, $status, @command) = @_;
     my $before = -s $target->logfile;
-    my $result = $migration->exits($status, @command);
+    my $result = $of->exits($status, @command);
     my $log = substr(PostgreSQL::Test::Utils::slurp_file($target->logfile), $before);
     return ($result->{stdout}, scalar(() = $log =~ /connection authorized: .* application_name=\Qpenstock $name\E(?: |$)/mg));
 }
+
+subtest 'sessions of a copy' => sub {
+    foreach ($source, $target) { $_->sql('postgres', 'CREATE DATABASE other') }
+    $source->sql('other', 'CREATE TABLE narrow AS SELECT 1 AS id');
+    my (undef, $few) = sessions_in(migration($source, $target, database => 'other', name => 'other'), 'copy other', 0, 'copy', '--jobs', 1);
+    my (undef, $many) = sessions_of('copy default', 0, 'copy', '--jobs', 1);
+    cmp_ok($many, '>', $few, "are made anew: $many, where there were $few for one table");
+};
+$migration->follow;
+$migration->wait_until_caught_up;
 
 my @verify = ('verify', '--json', '--rows-only', '--jobs', 1);
 

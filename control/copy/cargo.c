@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "session.h"
+
 #define MOST_COLUMNS 1600 /* MaxHeapAttributeNumber of the server */
 
 /* The columns of jobs_relations. */
@@ -94,6 +96,18 @@ void cargo_free(Cargo *cargo)
     PQclear(cargo->rows);
     free(cargo->tables);
     free(cargo);
+}
+
+size_t cargo_columns(const Cargo *cargo)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < cargo->count; i++) {
+        columns += SESSION_TABLE + 1;
+        for (const char *at = cargo->tables[i].shape.columns; *at != '\0'; at++) {
+            columns += *at == ',';
+        }
+    }
+    return columns;
 }
 
 void cargo_name(const CargoTable *table, char *out, size_t size)

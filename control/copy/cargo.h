@@ -56,6 +56,9 @@ void cargo_free(Cargo *cargo);
  */
 int cargo_look(Cargo *cargo, const CargoAsker *asker, Error *error) MUST_CHECK;
 
+/* As much as a session is to know of the tables (SESSION_FULL). */
+size_t cargo_columns(const Cargo *cargo);
+
 /* Where schema and name of each table, and of the one that it goes through, are in rows: for bent_check. */
 extern const int cargo_names[4];
 

@@ -295,6 +295,7 @@ int carry_job(Carrier *carrier, const Job *job, int snapshot, Error *error)
         return -1;
     }
     Cargo *cargo = cargo_new(rows, job);
+    carrier->known += cargo_columns(cargo);
     int status = cargo->count > 0 ? carry_tables(carrier, job, cargo, snapshot, error)
                                   : database_execute(carrier->source, error, "COMMIT", 0);
     for (size_t i = 0; i < cargo->count; i++) {

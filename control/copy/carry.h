@@ -23,6 +23,7 @@ typedef struct Carrier {
     int number; /* of the worker */
     Database *source, *target;
     Oids *oids;
+    size_t known; /* by its sessions: SESSION_FULL */
     SessionWait wait;
     TableFit fit; /* whether the tables of the job can be read under the snapshot */
 } Carrier;

@@ -32,6 +32,14 @@ void session_last_words(Database *database);
  */
 int session_open_replication(const char *uri, const char *purpose, Database **out, Error *error) MUST_CHECK;
 
+/*
+ * What a server's process knows of a table that it has had in hand it keeps until its session ends: 15 kB for one of three
+ * columns with its key (11.22 and 14.23; catalog and relation caches). So whoever goes through very many has another session after so
+ * many columns, each table counting as some more: about 40 MB.
+ */
+#define SESSION_FULL 25000
+#define SESSION_TABLE 10
+
 /* Why a wait is over before what it waits for. */
 typedef struct SessionWait {
     const atomic_bool *stop; /* another thread asks to stop, or NULL */

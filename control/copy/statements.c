@@ -15,6 +15,7 @@
 
 #define LONGEST_SECONDS (24 * 3600)
 #define TOGETHER 50
+#define USUAL_COLUMNS 10
 
 typedef struct Statements {
     Copy *copy;
@@ -76,11 +77,27 @@ static void choose(const Statements *statements, int turn, int *from, int *to)
     *to = *to < statements->count ? *to : statements->count;
 }
 
+/* Whoever has had very many tables in hand has another session; or, where there is none, goes on with the same. */
+static void renew(const Statements *statements, size_t *known, Database **target)
+{
+    Database *fresh = NULL;
+    Error ignored;
+    if (*known < SESSION_FULL) {
+        return;
+    }
+    *known = 0;
+    if (worker_open_target(statements->copy, SESSION_BUILDS, NULL, &fresh, &ignored) == 0) {
+        database_close(*target);
+        *target = fresh;
+    }
+}
+
 static int run_some(const CrewMember *member, Error *error)
 {
     Statements *statements = member->context;
     Progress *progress = statements->copy->progress;
     Database *target = NULL;
+    size_t known = 0;
     SessionWait wait = {.stop = member->stop, .limit_seconds = LONGEST_SECONDS, .what = "analyzing"};
     int status = worker_open_target(statements->copy, SESSION_BUILDS, NULL, &target, error);
     while (status == 0 && !atomic_load(member->stop)) {
@@ -90,6 +107,8 @@ static int run_some(const CrewMember *member, Error *error)
             break;
         }
         progress_job(progress, member->number, PQgetvalue(statements->rows, from, 0), 0);
+        known += (size_t)(to - from) * (SESSION_TABLE + USUAL_COLUMNS);
+        renew(statements, &known, &target);
         status = analyze(statements, target, from, to, &wait, error);
     }
     progress_job(progress, member->number, NULL, 0);

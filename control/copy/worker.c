@@ -138,31 +138,54 @@ static void give_back(Worker *worker, const Job *job, const Error *why)
 }
 
 /* Several scans of a table at a time would else begin where another one is, and its rows come out of their order. */
-static int open_source(Worker *worker, Error *error)
+static int open_source(const Worker *worker, Database **out, Error *error)
 {
     const Copy *copy = worker->yard->copy;
-    return session_open(standby_uri(copy), DATABASE_SOURCE, "copy", copy->migration.source_encoding,
-                        &worker->carrier.source, error) == 0
+    return session_open(standby_uri(copy), DATABASE_SOURCE, "copy", copy->migration.source_encoding, out,
+                        error) == 0
                ? database_execute(
-                     worker->carrier.source, error,
+                     *out, error,
                      "SET synchronize_seqscans = off; SET lock_timeout = '" SOURCE_LOCK_TIMEOUT "'", 0)
                : -1;
 }
 
-static int open_both(Worker *worker, Error *error)
+static int open_target(const Worker *worker, Database **out, Error *error)
 {
     const Copy *copy = worker->yard->copy;
-    if (worker->carrier.source == NULL && open_source(worker, error) != 0) {
-        return -1;
-    }
-    if (worker->carrier.target == NULL &&
-        worker_open_target(copy, SESSION_COPIES, copy->migration.source_encoding, &worker->carrier.target,
-                           error) != 0) {
+    return worker_open_target(copy, SESSION_COPIES, copy->migration.source_encoding, out, error);
+}
+
+static int open_both(Worker *worker, Error *error)
+{
+    Carrier *carrier = &worker->carrier;
+    if ((carrier->source == NULL && open_source(worker, &carrier->source, error) != 0) ||
+        (carrier->target == NULL && open_target(worker, &carrier->target, error) != 0)) {
         return -1;
     }
     atomic_store(&worker->yard->watches[worker->member->number].session,
-                 PQbackendPID(database_connection(worker->carrier.target)));
+                 PQbackendPID(database_connection(carrier->target)));
     return 0;
+}
+
+/* Between two jobs. Where no other sessions are to be had, these serve on: a server without a free connection ends no copy. */
+static void renew(Worker *worker)
+{
+    Carrier *carrier = &worker->carrier;
+    Database *source = NULL, *target = NULL;
+    Error ignored;
+    if (carrier->known < SESSION_FULL) {
+        return;
+    }
+    carrier->known = 0;
+    if (open_source(worker, &source, &ignored) != 0 || open_target(worker, &target, &ignored) != 0) {
+        database_close(source);
+        database_close(target);
+        return;
+    }
+    database_close(carrier->source);
+    database_close(carrier->target);
+    carrier->source = source;
+    carrier->target = target;
 }
 
 /* Tells it once for each job, and goes on with the next one in the queue. */
@@ -272,6 +295,7 @@ static int take_turn(Worker *worker, bool *left, Error *error)
     bool found = false;
     Job job;
     *left = false;
+    renew(worker);
     if (open_both(worker, error) != 0 || build_early(worker, &found, error) != 0) {
         return -1;
     }
@@ -320,9 +344,13 @@ int worker_open_target(const Copy *copy, SessionKind kind, const char *encoding,
     if (session_open_as(kind, copy->settings->target, DATABASE_TARGET, purpose, encoding, out, error) != 0) {
         return -1;
     }
-    return schema_set_resources(&copy->options->schema, *out, error) == 0
-               ? database_execute(*out, error, "SET session_replication_role = replica", 0)
-               : -1;
+    if (schema_set_resources(&copy->options->schema, *out, error) == 0 &&
+        database_execute(*out, error, "SET session_replication_role = replica", 0) == 0) {
+        return 0;
+    }
+    database_close(*out);
+    *out = NULL;
+    return -1;
 }
 
 int worker_copy(const CrewMember *member, Error *error)

@@ -106,6 +106,21 @@ int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, 
     return -1;
 }
 
+void builder_renew(const SchemaRoad *road, const char *uri, const char *encoding, Builder *builder)
+{
+    Builder fresh = {0};
+    Error ignored;
+    if (builder->known < SESSION_FULL) {
+        return;
+    }
+    builder->known = 0;
+    if (builder_open(road, uri, encoding, &fresh, &ignored) == 0) {
+        database_close(builder->session);
+        builder->session = fresh.session;
+        builder->saved = false;
+    }
+}
+
 static bool is_everybodys(const char *sqlstate)
 {
     for (size_t i = 0; i < sizeof everybodys / sizeof *everybodys; i++) {
@@ -230,6 +245,15 @@ int builder_begin(Builder *builder, bool commit, Error *error)
     return database_execute(builder->session, error, sql, 0);
 }
 
+/* A column has a line, about. */
+static void count_known(Builder *builder, const SchemaObject *object)
+{
+    builder->known += SESSION_TABLE;
+    for (const char *at = object->sql; *at != '\0'; at++) {
+        builder->known += *at == '\n';
+    }
+}
+
 /* Tries it once. After a refusal the transaction is as it was. */
 static int try(Builder *builder, const SchemaObject *object, const char *search_path, Refusal *refusal,
                Error *error)
@@ -239,6 +263,7 @@ static int try(Builder *builder, const SchemaObject *object, const char *search_
         return -1;
     }
     builder->saved = true;
+    count_known(builder, object);
     statements_of(object, search_path, &sql);
     int status = run(builder, sql.data, refusal, error);
     text_free(&sql);
@@ -353,6 +378,7 @@ int builder_make_several(Builder *builder, const SchemaObject *const *objects, s
     builder->saved = true;
     for (size_t i = 0; i < count; i++) {
         text_append(&sql, i > 0 ? ";\n" : "");
+        count_known(builder, objects[i]);
         statements_of(objects[i], "", &sql);
     }
     int status = run_several(builder, sql.data, made, &refused, error);

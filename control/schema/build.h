@@ -22,6 +22,7 @@ typedef struct Builder {
     Database *session;
     const atomic_bool *stop; /* somebody else has failed, or NULL */
     bool saved;              /* the savepoint stands, and nothing was done behind it */
+    size_t known;            /* by the session: of objects that it has made (SESSION_FULL of session.h) */
     bool hurried; /* in a transaction no lock is waited for longer than a moment: others queue up behind us */
 } Builder;
 
@@ -31,6 +32,12 @@ typedef struct Builder {
  */
 int builder_open(const SchemaRoad *road, const char *uri, const char *encoding, Builder *out,
                  Error *error) MUST_CHECK;
+
+/*
+ * Outside of a transaction: another session of builder_open's in the place of one that has made very many objects. Where none is to
+ * be had, that one serves on.
+ */
+void builder_renew(const SchemaRoad *road, const char *uri, const char *encoding, Builder *builder);
 
 /*
  * Runs one statement by itself, outside of a transaction, with settings before it (NULL: none), which are taken back; under

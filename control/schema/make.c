@@ -503,6 +503,7 @@ static int work(Mason *mason, Error *error)
         if (handful.count == 0) {
             return 0;
         }
+        builder_renew(site->road, site->road->target_uri, site->encoding, &mason->builder);
         int status = make_handful(mason, &handful, error);
         done(site, &handful);
         if (status != 0) {

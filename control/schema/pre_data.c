@@ -22,6 +22,7 @@
 
 typedef struct Building {
     const SchemaRoad *road;
+    const char *encoding; /* of the script */
     Builder builder;
     bool in_parts;
     bool *untried; /* by number: made by an earlier run, or to be left out */
@@ -108,10 +109,12 @@ static int commit_part(Building *building, const SchemaScript *script, size_t be
                        Error *error)
 {
     Database *session = building->builder.session;
-    if (objects_made(session, building->road->migration, script, NULL, begin, count, error) != 0) {
+    if (objects_made(session, building->road->migration, script, NULL, begin, count, error) != 0 ||
+        database_execute(session, error, "COMMIT", 0) != 0) {
         return -1;
     }
-    return builder_begin(&building->builder, true, error);
+    builder_renew(building->road, building->road->target_uri, building->encoding, &building->builder);
+    return builder_begin(&building->builder, false, error);
 }
 
 static void tell_count(const SchemaRoad *road, size_t done, size_t of)
@@ -207,15 +210,16 @@ static int keep_options(const Building *building, Error *error)
 static int make_in_transaction(Building *building, const SchemaScript *pre, const SchemaScript *post,
                                Error *error)
 {
-    Database *session = building->builder.session;
     const char *migration = building->road->migration;
     if (builder_begin(&building->builder, false, error) != 0 || pass_over(building, pre, error) != 0 ||
-        objects_left(session, migration, pre, error) != 0 || make_all(building, pre, error) != 0) {
+        objects_left(building->builder.session, migration, pre, error) != 0 ||
+        make_all(building, pre, error) != 0) {
         return -1;
     }
     if (building->fatal > 0) {
         return refuse_fatal(building, error);
     }
+    Database *session = building->builder.session; /* another one may have come */
     if (objects_plan(session, migration, pre, post, error) != 0 || keep_options(building, error) != 0) {
         return -1;
     }
@@ -225,7 +229,7 @@ static int make_in_transaction(Building *building, const SchemaScript *pre, cons
 int pre_data_make(const SchemaRoad *road, const char *encoding, const SchemaScript *pre,
                   const SchemaScript *post, Error *error)
 {
-    Building building = {.road = road};
+    Building building = {.road = road, .encoding = encoding};
     bool fits = false;
     if (fits_one_transaction(road, pre, &fits, error) != 0 ||
         builder_open(road, road->target_uri, encoding, &building.builder, error) != 0) {

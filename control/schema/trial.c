@@ -130,10 +130,18 @@ static int try_object(void *context, const SchemaObject *object, size_t number, 
     return status;
 }
 
+static int begin_next(Trial *trial, Error *error)
+{
+    if (database_execute(trial->builder.session, error, "COMMIT", 0) != 0) {
+        return -1;
+    }
+    builder_renew(&trial->road, trial->uri.data, archive_encoding(&trial->road), &trial->builder);
+    return builder_begin(&trial->builder, false, error);
+}
+
 /* Each relation that is made stays locked to the end of its transaction, hence several. */
 static int try_script(Trial *trial, const SchemaScript *script, Error *error)
 {
-    Database *session = trial->builder.session;
     Batch batch = {.builder = &trial->builder, .make = try_object, .context = trial};
     if (builder_begin(&trial->builder, false, error) != 0) {
         return -1;
@@ -145,11 +153,12 @@ static int try_script(Trial *trial, const SchemaScript *script, Error *error)
         const SchemaObject *object = &script->objects[i];
         if (batch_add(&batch, object, i, !object_is_plain(&trial->road, object), error) != 0 ||
             (i % AT_A_TIME == AT_A_TIME - 1 &&
-             (batch_flush(&batch, error) != 0 || builder_begin(&trial->builder, true, error) != 0))) {
+             (batch_flush(&batch, error) != 0 || begin_next(trial, error) != 0))) {
             return -1;
         }
     }
-    return batch_flush(&batch, error) != 0 ? -1 : database_execute(session, error, "COMMIT", 0);
+    return batch_flush(&batch, error) != 0 ? -1
+                                           : database_execute(trial->builder.session, error, "COMMIT", 0);
 }
 
 static int read_scripts(Trial *trial, Error *error)
