@@ -48,8 +48,9 @@ SELECT json_build_object(
             'bytes', coalesce(sum(source_bytes), 0),
             'bytes_copied', coalesce(sum(source_bytes) FILTER (WHERE copy_state = 'copied'), 0),
             'rows_copied', coalesce(sum(copied_rows), 0),
-            'held', (SELECT t.reason FROM penstock.throttle t JOIN penstock.copy_progress p USING (migration)
-                      WHERE t.migration = $1 AND t.held_since IS NOT NULL AND p.updated_at > now() - interval '10 s'),
+            'held', (SELECT coalesce(CASE WHEN t.held_since IS NOT NULL THEN t.reason END, p.said ->> 'held')
+                       FROM penstock.copy_progress p LEFT JOIN penstock.throttle t USING (migration)
+                      WHERE p.migration = $1 AND p.updated_at > now() - interval '10 s'),
             -- Of a copy that has not been heard of for ten seconds nothing is known.
             'running', (SELECT said FROM penstock.copy_progress p WHERE p.migration = $1 AND p.updated_at > now() - interval '10 s'),
             'again', coalesce(json_agg(json_build_object(

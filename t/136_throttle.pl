@@ -128,6 +128,7 @@ SQL
     $full->query_safe('SELECT pg_advisory_lock(56)');
     $go->();
     wait_until('the index to wait', sub { !$copy->is_running || $copy->log_text =~ /INDEX public\.room waits until the target has room.*No space left on device/ });
+    wait_until('status to say so', sub { $migration->ok('status')->{stdout} =~ /held: INDEX public\.room waits until the target has room: .*No space left on device/ });
     ok($copy->is_running, 'the copy does not end');
     $full->query_safe('SELECT pg_advisory_unlock(56)');
     is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));
@@ -164,8 +165,10 @@ SQL
     $go->();
     wait_until('the schema to wait', sub { !$copy->is_running || $copy->log_text =~ /step schema waits until the target has room.*No space left on device/ });
     is($target->sql('anyroom', q{SELECT to_regclass('made') IS NULL}), 't', 'what was made is let go');
+    wait_until('status to say so', sub { $migration->ok('status', '--json')->{stdout} =~ /"held": ?"the step schema waits until the target has room: .*No space left on device/ });
     $full->query_safe('SELECT pg_advisory_unlock(56)');
     wait_until('large objects to wait', sub { !$copy->is_running || $copy->log_text =~ /step large objects waits until the target has room.*No space left on device/ });
+    wait_until('status to say so', sub { $migration->ok('status')->{stdout} =~ /held: the step large objects waits until the target has room/ });
     ok($copy->is_running, 'rows have come meanwhile, and the copy does not end');
     $full->query_safe('SELECT pg_advisory_unlock(57)');
     is($copy->wait, 0, 'with room it goes on by itself') or diag($copy->log_tail(20));

@@ -18,6 +18,8 @@
 #include "cargo.h"
 #include "number.h"
 
+/* Tables of one query: what the server has read of it, it keeps to the end, and a partitioned table may have thousands of leaves. */
+#define TOGETHER 100
 #define PIECE_BYTES (64 * 1024 * 1024) /* of rows that lie twice on the target */
 
 /* What looks at the rows as they come in, a domain's CHECK for instance, has the path that the database's sessions have. */
@@ -161,7 +163,8 @@ static int move_all(Carrier *carrier, const Job *job, Cargo *cargo, Error *error
 {
     int status = 0;
     for (size_t from = 0, to; status == 0 && from < cargo->count; from = to) {
-        for (to = from; to < cargo->count && cargo->tables[to].shape.mixed == NULL; to++) {
+        for (to = from; to < cargo->count && to - from < TOGETHER && cargo->tables[to].shape.mixed == NULL;
+             to++) {
         }
         if (to > from) {
             status = move_several(carrier, job, cargo, from, to, error);

@@ -11,6 +11,8 @@
  */
 #include "post_data.h"
 
+#include <stdio.h>
+
 #include "beside.h"
 #include "silence.h"
 #include "window.h"
@@ -30,9 +32,13 @@ static void refused(void *context, const char *object, const char *words)
     progress_warn(context, "%s: the target refuses it: %s", object, words);
 }
 
-static void no_room(void *context, const char *object, const char *words)
+static void no_room(void *context, int job, const char *object, const char *words)
 {
-    progress_warn(context, "%s waits until the target has room, and is then made: %s", object, words);
+    char why[300];
+    snprintf(why, sizeof why, "%.140s waits until the target has room: %.100s", object, words);
+    if (progress_held(context, job, why)) {
+        progress_warn(context, "%s waits until the target has room, and is then made: %s", object, words);
+    }
 }
 
 static void counted(void *context, size_t done, size_t of)
@@ -108,9 +114,9 @@ static void refused_beside(void *context, const char *object, const char *words)
     refused(((BesideSchema *)context)->beside.copy->progress, object, words);
 }
 
-static void no_room_beside(void *context, const char *object, const char *words)
+static void no_room_beside(void *context, int job, const char *object, const char *words)
 {
-    no_room(((BesideSchema *)context)->beside.copy->progress, object, words);
+    no_room(((BesideSchema *)context)->beside.copy->progress, job, object, words);
 }
 
 static int enter(void *context, int job, int pid, bool whole, Error *error)

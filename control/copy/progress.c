@@ -24,6 +24,7 @@
 
 typedef struct Job {
     char what[160];
+    char held[320]; /* why it does not go on; "" */
     int64_t source_bytes;
     int64_t expected; /* rows; 0: not known */
     double began;
@@ -42,6 +43,7 @@ struct Progress {
     PhaseTime phases[MAX_PHASES];
     int phase_count;
     char note[512];
+    char held[320]; /* why the step does not go on; "" */
     int64_t tables, tables_done, bytes, bytes_done;
     int64_t bytes_before; /* of bytes_done, by earlier runs */
     int64_t moved, rows;  /* by this run, without what jobs are moving now */
@@ -160,7 +162,7 @@ void progress_phase(Progress *progress, const char *name)
 {
     pthread_mutex_lock(&progress->mutex);
     end_phase(progress);
-    progress->note[0] = '\0';
+    progress->note[0] = progress->held[0] = '\0';
     progress->objects = progress->objects_done = 0;
     if (name != NULL && progress->phase_count < MAX_PHASES) {
         PhaseTime *phase = &progress->phases[progress->phase_count++];
@@ -222,6 +224,9 @@ void progress_job(Progress *progress, int job, const char *what, int64_t source_
 {
     pthread_mutex_lock(&progress->mutex);
     Job *entry = &progress->jobs[job];
+    if (strncmp(entry->what, what != NULL ? what : "", sizeof entry->what - 1) != 0) {
+        entry->held[0] = '\0'; /* else it is tried once more */
+    }
     snprintf(entry->what, sizeof(entry->what), "%s", what != NULL ? what : "");
     entry->source_bytes = source_bytes;
     entry->expected = 0;
@@ -229,6 +234,16 @@ void progress_job(Progress *progress, int job, const char *what, int64_t source_
     atomic_store(&entry->moving, 0);
     atomic_store(&entry->rows, 0);
     pthread_mutex_unlock(&progress->mutex);
+}
+
+bool progress_held(Progress *progress, int job, const char *why)
+{
+    pthread_mutex_lock(&progress->mutex);
+    char *held = job == PROGRESS_STEP ? progress->held : progress->jobs[job].held;
+    bool news = held[0] == '\0';
+    snprintf(held, sizeof progress->held, "%s", why != NULL ? why : "");
+    pthread_mutex_unlock(&progress->mutex);
+    return news;
 }
 
 void progress_expect(Progress *progress, int job, int64_t rows)
@@ -497,19 +512,30 @@ static json_t *document_work(Progress *progress)
     return work;
 }
 
+/* What holds up the step, or one who is at work; null for nothing. With the mutex held. */
+static json_t *document_held(const Progress *progress)
+{
+    const char *held = progress->held;
+    for (int i = 0; i < progress->job_count && held[0] == '\0'; i++) {
+        held = progress->jobs[i].held;
+    }
+    return held[0] != '\0' ? json_string(held) : json_null();
+}
+
 char *progress_document(Progress *progress)
 {
     pthread_mutex_lock(&progress->mutex);
     Figures at = figures(progress);
     json_t *said = json_pack(
-        "{s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:o}", "phase",
+        "{s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "phase",
         progress->phase_count > 0 ? progress->phases[progress->phase_count - 1].name : "", "seconds",
         progress->phase_count > 0 ? clock_seconds() - progress->phases[0].began : 0.0, "share", at.share,
         "tables", (json_int_t)progress->tables, "tables_done", (json_int_t)progress->tables_done, "bytes",
         (json_int_t)at.moved, "rows", (json_int_t)progress->rows, "bytes_per_second", at.rate, "index_bytes",
         (json_int_t)progress->indexes.bytes, "index_bytes_done", (json_int_t)progress->indexes.done,
         "objects", (json_int_t)progress->objects, "objects_done", (json_int_t)progress->objects_done,
-        "seconds_left", at.left >= 0 ? json_real(at.left) : json_null(), "work", document_work(progress));
+        "seconds_left", at.left >= 0 ? json_real(at.left) : json_null(), "work", document_work(progress),
+        "held", document_held(progress));
     pthread_mutex_unlock(&progress->mutex);
     char *text = said != NULL ? json_dumps(said, JSON_COMPACT) : NULL;
     json_decref(said);

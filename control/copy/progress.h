@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "command.h"
@@ -40,6 +41,13 @@ void progress_objects(Progress *progress, int64_t done, int64_t of);
 
 /* What job does now; NULL for nothing. */
 void progress_job(Progress *progress, int job, const char *what, int64_t source_bytes);
+
+/*
+ * Why it cannot go on, room on the target's disk for instance: shown as what holds up the copy until progress_job says something
+ * else for it. With job PROGRESS_STEP it is the step itself, until the next phase, or NULL here. False when that was so already.
+ */
+#define PROGRESS_STEP (-1)
+bool progress_held(Progress *progress, int job, const char *why);
 
 /* As many rows as it is to move, by what the statistics say; without them it is known by bytes how far it is. */
 void progress_expect(Progress *progress, int job, int64_t rows);

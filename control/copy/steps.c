@@ -9,6 +9,7 @@
  */
 #include "steps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,8 @@ int copy_step_sequences(Copy *copy, bool repeated, Error *error)
 /*
  * A root takes its partitions with it. But where one of them is a foreign table, whose server may not be reached from here,
  * the root's own statistics would fail before the partitions' turn comes (acquire_inherited_sample_rows): they go by themselves. Of
- * what size a root is is not asked: it counts as large.
+ * what size a root is is not asked: it counts as large. Of a table it is what it was at the source: to look, the server would open each, and
+ * this session keeps what it has opened to the end of the copy.
  */
 static const char analyze_sql[] =
     "WITH RECURSIVE above AS ("
@@ -152,8 +154,11 @@ static const char analyze_sql[] =
     "              ON b.relation = i.inhparent)"
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
     "       CASE c.relkind WHEN 'p' THEN " TEXT_OF(
-        LARGE_BYTES) " ELSE coalesce(pg_catalog.pg_table_size(c.oid), 0) END"
+        LARGE_BYTES) " WHEN 'm' THEN coalesce(pg_catalog.pg_table_size(c.oid), 0)"
+                     "            ELSE coalesce(r.source_bytes, 0) END"
                      "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                     "  LEFT JOIN penstock.relation r ON r.migration = $1 AND r.schema_name = n.nspname::text"
+                     "       AND r.table_name = c.relname::text"
                      " WHERE (c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition"
                      "        OR c.relkind = 'r' AND c.oid IN (SELECT relation FROM below)) AND "
                      "c.relpersistence <> 't'"
@@ -164,7 +169,7 @@ int copy_step_analyze(Copy *copy, bool repeated, Error *error)
 {
     PGresult *rows = NULL;
     (void)repeated;
-    if (database_query(copy->target, &rows, error, analyze_sql, 0) != 0) {
+    if (database_query(copy->target, &rows, error, analyze_sql, 1, copy->settings->migration) != 0) {
         return -1;
     }
     int status = statements_analyze(copy, rows, error);
@@ -226,7 +231,10 @@ static void tick(void *context)
 static int wait_for_room(Copy *copy, const Step *step, int tries, Error *error)
 {
     const RoomWait how = {.idle = tick, .context = copy->progress};
-    if (tries == 0) {
+    char why[300];
+    snprintf(why, sizeof why, "the step %s waits until the target has room: %.200s", step->name,
+             error->message);
+    if (progress_held(copy->progress, PROGRESS_STEP, why)) {
         progress_warn(copy->progress,
                       "the step %s waits until the target has room, and is then begun again by itself: %s",
                       step->name, error->message);
@@ -250,6 +258,7 @@ static int do_step(Copy *copy, const Step *step, bool repeated, Error *error)
         progress_note(copy->progress, "%s", "");
         status = try_step(copy, step, true, error);
     }
+    progress_held(copy->progress, PROGRESS_STEP, NULL);
     if (status != 0) {
         journal_failure(copy, step, error);
     }

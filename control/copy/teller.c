@@ -183,12 +183,20 @@ void teller_free(Teller *teller)
 
 /* --- sizes --- */
 
-static const char sizes_sql[] = "SELECT c.class, c.object, pg_relation_size(c.index) FROM ("
-                                "  SELECT 1259 AS class, i.indexrelid AS object, i.indexrelid AS index FROM "
-                                "pg_index i WHERE i.indexrelid >= 16384"
-                                "  UNION ALL SELECT 2606, k.oid, k.conindid FROM pg_constraint k WHERE "
-                                "k.contype IN ('p', 'u', 'x') AND k.oid >= 16384) c"
-                                " WHERE pg_relation_size(c.index) > 0";
+/* In the order of the index's OID, behind one, so many at a time. */
+#define SIZES_AT_A_TIME 5000
+
+static const char sizes_sql[] =
+    "SELECT c.class, c.object, pg_catalog.pg_relation_size(c.index), c.index FROM ("
+    "  SELECT 1259 AS class, i.indexrelid AS object, i.indexrelid AS index FROM pg_catalog.pg_index i"
+    "   WHERE i.indexrelid >= 16384"
+    "  UNION ALL SELECT 2606, k.oid, k.conindid FROM pg_catalog.pg_constraint k WHERE k.contype IN ('p', "
+    "'u', "
+    "'x') AND k.oid >= 16384) c"
+    " WHERE c.index > $1::oid AND c.index <= (SELECT coalesce(max(x.oid), 0) FROM (SELECT x.indexrelid AS oid"
+    "    FROM pg_catalog.pg_index x WHERE x.indexrelid > $1::oid AND x.indexrelid >= 16384 ORDER BY 1 "
+    "LIMIT " TEXT_OF(SIZES_AT_A_TIME) ") x)"
+                                      " ORDER BY c.index";
 
 #define SIZES " FROM unnest($2::oid[], $3::oid[], $4::int8[]) AS u (class, object, bytes)"
 
@@ -200,26 +208,58 @@ static const char weigh_keys_sql[] =
     "UPDATE penstock.relation r SET key_bytes = u.bytes" SIZES
     " WHERE r.migration = $1 AND r.key_sql IS NOT NULL AND r.key_class = u.class AND r.key_object = u.object";
 
+/* To say how large it is, the server opens the index, and the session keeps that to its end: so it ends. */
+static int ask_sizes(const Copy *copy, const char *behind, PGresult **rows, Error *error)
+{
+    Database *session = NULL;
+    int status = session_open(copy->settings->source, DATABASE_SOURCE, "copy sizes", NULL, &session, error);
+    if (status == 0) {
+        status = database_query(session, rows, error, sizes_sql, 1, behind);
+    }
+    database_close(session);
+    return status;
+}
+
+/* Those that are dropped meanwhile have none; what has no byte is not noted. */
+static int read_sizes(const Copy *copy, Text arrays[3], Error *error)
+{
+    char last[16] = "0";
+    for (bool more = true; more;) {
+        PGresult *rows = NULL;
+        if (ask_sizes(copy, last, &rows, error) != 0) {
+            return -1;
+        }
+        int count = PQntuples(rows);
+        more = count >= SIZES_AT_A_TIME;
+        for (int row = 0; row < count; row++) {
+            for (int column = 0; column < 3 && PQgetvalue(rows, row, 2)[0] > '0'; column++) {
+                text_array_add(&arrays[column], PQgetvalue(rows, row, column));
+            }
+        }
+        if (more) {
+            snprintf(last, sizeof last, "%s", PQgetvalue(rows, count - 1, 3));
+        }
+        PQclear(rows);
+    }
+    return 0;
+}
+
 int teller_weigh(const Copy *copy, Error *error)
 {
-    PGresult *rows = NULL;
     Text arrays[3] = {{0}};
-    if (database_query(copy->source, &rows, error, sizes_sql, 0) != 0) {
-        return -1;
-    }
+    const char *migration = copy->settings->migration;
+    int status = read_sizes(copy, arrays, error);
     for (int column = 0; column < 3; column++) {
-        for (int row = 0; row < PQntuples(rows); row++) {
-            text_array_add(&arrays[column], PQgetvalue(rows, row, column));
-        }
         text_array_end(&arrays[column]);
     }
-    PQclear(rows);
-    const char *migration = copy->settings->migration;
-    int status = database_execute(copy->target, error, weigh_objects_sql, 4, migration, arrays[0].data,
-                                  arrays[1].data, arrays[2].data) == 0
-                     ? database_execute(copy->target, error, weigh_keys_sql, 4, migration, arrays[0].data,
-                                        arrays[1].data, arrays[2].data)
-                     : -1;
+    if (status == 0) {
+        status = database_execute(copy->target, error, weigh_objects_sql, 4, migration, arrays[0].data,
+                                  arrays[1].data, arrays[2].data);
+    }
+    if (status == 0) {
+        status = database_execute(copy->target, error, weigh_keys_sql, 4, migration, arrays[0].data,
+                                  arrays[1].data, arrays[2].data);
+    }
     for (int column = 0; column < 3; column++) {
         text_free(&arrays[column]);
     }

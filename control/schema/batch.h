@@ -20,6 +20,7 @@ typedef struct Batch {
     const SchemaObject *objects[BATCH_MOST];
     size_t numbers[BATCH_MOST];
     size_t count, bytes;
+    size_t most; /* objects of it, by how long the last ones took */
 } Batch;
 
 /* alone: it is made by itself, behind what is in the batch. object has to last until the batch is flushed. */

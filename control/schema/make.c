@@ -405,7 +405,7 @@ static void tell_no_room(const Mason *mason, const PlannedObject *planned, const
     const SchemaRoad *road = mason->site->road;
     Text name = {0};
     object_describe(&planned->object, &name);
-    road->no_room(road->context, name.data, error->message);
+    road->no_room(road->context, mason->member->number, name.data, error->message);
     text_free(&name);
 }
 
@@ -417,9 +417,7 @@ static int make_one(Mason *mason, const PlannedObject *planned, Error *error)
     int status = make_now(mason, planned, error);
     for (int tries = 0; status != 0 && road->no_room != NULL && room_lacks(mason->builder.session, error);
          tries++) {
-        if (tries == 0) {
-            tell_no_room(mason, planned, error);
-        }
+        tell_no_room(mason, planned, error);
         const RoomWait how = {.stop = mason->member->stop};
         if (room_wait(mason->builder.session, &how, tries, error) != 0) {
             return -1;

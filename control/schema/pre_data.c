@@ -15,7 +15,7 @@
 #include "make.h"
 
 #define AT_A_TIME 500
-#define TOLD_EVERY 16
+#define TOLD_EVERY 4
 #define LOCKS_EACH                                                                                           \
     6 /* of a relation that is made: its own, its row type's, TOAST table's and that one's index's, sequence's */
 #define NAMED_IN_ERROR 5
@@ -138,7 +138,7 @@ static int make_all(Building *building, const SchemaScript *script, Error *error
     size_t begin = 0;
     for (size_t i = 0; i < script->count; i++) {
         if (i % TOLD_EVERY == 0) {
-            tell_count(building->road, i, script->count);
+            tell_count(building->road, i - batch.count, script->count);
         }
         const SchemaObject *object = &script->objects[i];
         if (is_to_be_made(building, script, i) &&
@@ -153,8 +153,11 @@ static int make_all(Building *building, const SchemaScript *script, Error *error
             begin = i + 1;
         }
     }
+    if (batch_flush(&batch, error) != 0) {
+        return -1;
+    }
     tell_count(building->road, script->count, script->count);
-    return batch_flush(&batch, error);
+    return 0;
 }
 
 /* Marks in untried what an earlier run has made, and forgets what it was refused or left out. */

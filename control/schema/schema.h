@@ -61,8 +61,8 @@ typedef struct SchemaRoad {
     void (*doing)(void *context, int job,
                   const char *object); /* what a session makes now, NULL for nothing; any thread */
     void (*refused)(void *context, const char *object, const char *words); /* by the server; any thread */
-    /* The target's disk has no room for object, which waits until there is; any thread. NULL: nothing waits. */
-    void (*no_room)(void *context, const char *object, const char *words);
+    /* The target's disk has no room for object, which waits until there is; with each try, any thread. NULL: nothing waits. */
+    void (*no_room)(void *context, int job, const char *object, const char *words);
     void (*counted)(void *context, size_t done,
                     size_t of); /* objects of pre-data that have been tried; on the calling thread */
     /*
