@@ -82,4 +82,16 @@ ok($waits->is_running, 'the wait is said while it goes on');
 $source->sql('app', $own . ' ALTER SUBSCRIPTION penstock_reverse_default CONNECTION ' . ($conninfo =~ s/'/''/gr =~ s/^|$/'/gr));
 is($waits->wait, 0, 'and the rollback goes on; event triggers that are ENABLE do not act on it') or diag($waits->log_tail(12));
 is(theirs(), '  ', 'nothing of the way back is left');
+
+# Nor on what a finish takes away, and a copy makes.
+$migration->ok('finish', '--abandon', '--no-report');
+is($_->sql('app', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'penstock'}), '0', 'schema penstock is gone') foreach $source, $target;
+$_->sql('postgres', 'CREATE DATABASE guarded') foreach $source, $target;
+$source->sql('guarded', 'CREATE TABLE kept (id int PRIMARY KEY)');
+$source->sql('guarded', q{CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no % here'', tg_tag; END'});
+$source->sql('guarded', 'CREATE EVENT TRIGGER refuses ON ddl_command_start EXECUTE PROCEDURE refuse()');
+my $guarded = migration($source, $target, database => 'guarded');
+$guarded->ok('copy');
+$guarded->ok('finish', '--abandon', '--no-report');
+is($_->sql('guarded', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'penstock'}), '0', 'and of a copy') foreach $source, $target;
 done_testing();

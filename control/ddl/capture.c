@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "silence.h"
 
 extern const char control_capture_sql[];
 
@@ -111,10 +112,13 @@ static int make(Database *source, Error *error)
                : -1;
 }
 
+/* A superuser's. Event triggers of the user's that are ENABLE, and refuse or write down what is defined, do not act on it. */
 static int in_transaction(Database *source, int (*work)(Database *source, Error *error), Error *error)
 {
     Error ignored;
-    int status = database_execute(source, error, "BEGIN READ WRITE", 0) == 0 ? work(source, error) : -1;
+    int status = database_execute(source, error, "BEGIN READ WRITE; " SILENCE_EVENT_TRIGGERS, 0) == 0
+                     ? work(source, error)
+                     : -1;
     if (status == 0) {
         return database_execute(source, error, "COMMIT", 0);
     }
