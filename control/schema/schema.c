@@ -139,34 +139,68 @@ int schema_restore_post_data(const SchemaRoad *road, Error *error)
     return make_waiting(road, road->options.rows_differ ? TURN_ANY : TURN_LAST, OBJECT_WAITING, error);
 }
 
-static int read_statements(const SchemaRoad *road, const PlannedObject *planned, char **sql, Error *error)
+#define READ_AT_A_TIME 500
+
+static bool can_be_not_valid(const char *sql)
 {
-    return objects_statements(road->target, road->migration, &planned, 1, sql, error);
+    Text ignored = {0};
+    bool can = statement_not_valid(sql, &ignored) || strstr(sql, " NOT VALID;") != NULL;
+    text_free(&ignored);
+    return can;
+}
+
+/* Of some foreign keys, held says which cannot be NOT VALID; the stream stands meanwhile, so they are asked about together. */
+static int look_at_keys(const SchemaRoad *road, const PlannedObject *const *keys, const size_t *places,
+                        size_t count, bool *held, Error *error)
+{
+    char *sql[READ_AT_A_TIME] = {0};
+    int status = count > 0 ? objects_statements(road->target, road->migration, keys, count, sql, error) : 0;
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        held[places[i]] = !can_be_not_valid(sql[i]);
+        free(sql[i]);
+    }
+    return status;
+}
+
+/* Which of the list look at all rows when they are made. */
+static int find_partitioned(const SchemaRoad *road, const ObjectList *list, bool *held, Error *error)
+{
+    const PlannedObject *keys[READ_AT_A_TIME];
+    size_t places[READ_AT_A_TIME], count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->objects[i].object.kind, "FK CONSTRAINT") == 0) {
+            places[count] = i;
+            keys[count++] = &list->objects[i];
+        }
+        if (count == READ_AT_A_TIME) {
+            if (look_at_keys(road, keys, places, count, held, error) != 0) {
+                return -1;
+            }
+            count = 0;
+        }
+    }
+    return look_at_keys(road, keys, places, count, held, error);
 }
 
 /* A foreign key that cannot be NOT VALID looks at all rows: its turn is the last. */
 static int hold_back_partitioned(const SchemaRoad *road, ObjectList *list, Error *error)
 {
     size_t kept = 0;
-    int status = 0;
+    bool *held = calloc(list->count + 1, sizeof *held);
+    if (held == NULL) {
+        abort();
+    }
+    int status = find_partitioned(road, list, held, error);
     for (size_t i = 0; i < list->count; i++) {
         PlannedObject *planned = &list->objects[i];
-        bool quick = strcmp(planned->object.kind, "FK CONSTRAINT") != 0;
-        if (!quick && status == 0) {
-            char *sql = NULL;
-            Text ignored = {0};
-            status = read_statements(road, planned, &sql, error);
-            quick = status == 0 && (statement_not_valid(sql, &ignored) || strstr(sql, " NOT VALID;") != NULL);
-            text_free(&ignored);
-            free(sql);
-        }
-        if (quick) {
-            list->objects[kept++] = *planned;
-        } else {
+        if (held[i]) {
             planned_free(planned);
+        } else {
+            list->objects[kept++] = *planned;
         }
     }
     list->count = kept;
+    free(held);
     return status;
 }
 
