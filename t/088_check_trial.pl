@@ -49,6 +49,12 @@ like($found->{'TABLE public.ringed'}, qr/does not exist: point @ circle.* IN: CO
 is(databases(), $before, 'the database of the trial is gone');
 is($target->sql('postgres', "SELECT count(*) FROM pg_class WHERE relname = 'spot'"), '0', 'and the target is as it was');
 
+$source->sql('postgres', 'CREATE SCHEMA many');
+$source->sql('postgres', join ';', map { "CREATE TABLE many.t_$_ (id int)" } 1 .. 600);
+my $told = migration($source, $target)->run('check', '--verbose')->{stderr};
+like($told, qr/ debug  trying the schema on the target: 500 of \d{3} objects\n/, 'how far it is is said on the way');
+$source->sql('postgres', 'DROP SCHEMA many CASCADE');
+
 ($found, $status) = findings('schema-trial', '--no-trial');
 is($status, 'skipped', '--no-trial');
 

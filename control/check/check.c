@@ -5,9 +5,12 @@
 
 #include <stdint.h>
 
+#include "clock.h"
 #include "grants.h"
 #include "option.h"
 #include "selection_options.h"
+
+#define TELL_SECONDS 10
 
 typedef struct CheckOptions {
     Selection selection;
@@ -62,6 +65,26 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
                : ARGP_ERR_UNKNOWN;
 }
 
+/* On the log, for whoever waits: of tens of thousands of tables the schema alone takes minutes. */
+typedef struct Telling {
+    const Settings *settings;
+    double told; /* when it was said last how far it is */
+} Telling;
+
+static void tell(void *context, size_t done, size_t of)
+{
+    Telling *telling = context;
+    double now = clock_seconds();
+    LogLevel level = now - telling->told >= TELL_SECONDS ? LOG_INFO : LOG_DEBUG;
+    telling->told = level == LOG_INFO ? now : telling->told;
+    if (of > 0) {
+        log_line(&telling->settings->log, level, "trying the schema on the target: %zu of %zu objects", done,
+                 of);
+    } else if (level == LOG_INFO) {
+        log_line(&telling->settings->log, level, "checking");
+    }
+}
+
 static ExitStatus run(const Settings *settings, void *options, Error *error)
 {
     CheckOptions *check_options = options;
@@ -70,12 +93,15 @@ static ExitStatus run(const Settings *settings, void *options, Error *error)
                    ? EXIT_DONE
                    : (ExitStatus)error_exit_status(error);
     }
+    Telling telling = {.settings = settings, .told = clock_seconds()};
     const CheckRequest request = {.settings = settings,
                                   .ahead = &check_options->ahead,
                                   .selection = &check_options->selection,
                                   .tablespaces = &check_options->tablespaces,
                                   .no_trial = check_options->no_trial,
-                                  .part_mb = check_options->part_mb};
+                                  .part_mb = check_options->part_mb,
+                                  .idle = tell,
+                                  .context = &telling};
     json_t *outcomes = check_run(&request);
     selection_free(&check_options->selection);
     tablespaces_free(&check_options->tablespaces);

@@ -56,6 +56,12 @@ typedef struct CheckRequest {
     TrialEnd **
         trial_end; /* where to leave the end of the schema's trial, for the caller to wait for; NULL: it is waited for */
     Tools *tools; /* where to leave the pg_dump and pg_restore that were found; or NULL */
+    /*
+     * Called now and then, on the calling thread, by what may take long; `of` is how many objects the trial of the schema has, and
+     * done how many of them have been tried; 0: it is about something else. NULL: nobody wants to know.
+     */
+    void (*idle)(void *context, size_t done, size_t of);
+    void *context; /* of idle */
 } CheckRequest;
 
 /* In the place of a target database that is not there yet: another one of its server. */
@@ -105,6 +111,9 @@ typedef struct CheckGroup {
 
 extern const CheckGroup check_server_rows, check_role_rows, check_table_rows, check_object_rows,
     check_target_rows, check_both_rows, check_left_rows, check_data_rows;
+
+/* Calls the request's idle. */
+void check_idle(const CheckRequest *request, size_t done, size_t of);
 
 /* Finds pg_dump and pg_restore, once for a check: context->tools. Fails where there are none that fit the target. */
 int check_tools(CheckContext *context, Error *error) MUST_CHECK;

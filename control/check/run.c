@@ -131,12 +131,20 @@ static void end_trial(CheckContext *context, json_t *outcomes)
     }
 }
 
+void check_idle(const CheckRequest *request, size_t done, size_t of)
+{
+    if (request->idle != NULL) {
+        request->idle(request->context, done, of);
+    }
+}
+
 json_t *check_run(const CheckRequest *request)
 {
     CheckContext context = {.settings = request->settings, .request = request};
     json_t *outcomes = json_array();
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
         for (size_t i = 0; i < groups[g]->count && !interrupted(); i++) {
+            check_idle(request, 0, 0);
             json_array_append_new(outcomes, make_outcome(groups[g], &groups[g]->rows[i], &context));
         }
     }

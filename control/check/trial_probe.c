@@ -8,9 +8,27 @@
 #include "schema.h"
 #include "tools.h"
 
+typedef struct Trying {
+    const CheckRequest *request;
+    json_t *findings;
+} Trying;
+
 static void refused(void *context, const char *object, const char *words)
 {
-    finding_add(context, object, words, NULL);
+    const Trying *trying = context;
+    finding_add(trying->findings, object, words, NULL);
+}
+
+static void waits(void *context)
+{
+    const Trying *trying = context;
+    check_idle(trying->request, 0, 0);
+}
+
+static void counted(void *context, size_t done, size_t of)
+{
+    const Trying *trying = context;
+    check_idle(trying->request, done, of);
 }
 
 /* Whether the copy of this migration has made the schema. */
@@ -73,6 +91,7 @@ int probe_trial_right(CheckContext *context, json_t *findings, Error *error)
 int probe_trial(CheckContext *context, json_t *findings, Error *error)
 {
     const SchemaOptions *schema = context->request->schema;
+    Trying trying = {.request = context->request, .findings = findings};
     const SchemaRoad road = {
         .source_uri = context->settings->source,
         .target_uri = context->settings->target,
@@ -83,8 +102,10 @@ int probe_trial(CheckContext *context, json_t *findings, Error *error)
         .tools = &context->tools,
         .jobs = 1,
         .options = schema != NULL ? *schema : (SchemaOptions){.tablespaces = context->request->tablespaces},
+        .idle = waits,
         .refused = refused,
-        .context = findings};
+        .counted = counted,
+        .context = &trying};
     const char *why_not = NULL;
     bool made = false;
     Error no_tools;

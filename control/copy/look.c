@@ -105,6 +105,17 @@ static int judge(Copy *copy, json_t *outcomes, Error *error)
                       problems == 1 ? "it" : "them");
 }
 
+static void show_check(void *context, size_t done, size_t of)
+{
+    Progress *progress = context;
+    if (of > 0) {
+        progress_note(progress, "trying the schema on the target: %zu of %zu objects", done, of);
+    } else {
+        progress_note(progress, "%s", "");
+    }
+    progress_tick(progress);
+}
+
 int copy_look_first(Copy *copy, Error *error)
 {
     bool begun;
@@ -128,7 +139,9 @@ int copy_look_first(Copy *copy, Error *error)
                                   .no_trial = copy->options->no_trial,
                                   .part_mb = copy->options->part_mb,
                                   .trial_end = &copy->trial_end,
-                                  .tools = &copy->tools};
+                                  .tools = &copy->tools,
+                                  .idle = show_check,
+                                  .context = copy->progress};
     json_t *outcomes = check_run(&request);
     int status = interrupted()
                      ? error_set(error, ERROR_INTERRUPTED, "interrupted in the check before the copy")

@@ -27,7 +27,8 @@ typedef struct Trial {
     Text uri; /* leads to it */
     Builder builder;
     SchemaScript pre, post;
-    int made; /* what make_database answered, and its error */
+    size_t tried; /* objects of both */
+    int made;     /* what make_database answered, and its error */
     Error not_made;
 } Trial;
 
@@ -89,6 +90,13 @@ static int make_database(const Trial *trial, Error *error)
     return status;
 }
 
+static void count(const Trial *trial)
+{
+    if (trial->road.counted != NULL) {
+        trial->road.counted(trial->road.context, trial->tried, trial->pre.count + trial->post.count);
+    }
+}
+
 /* The target's connection string with another database. */
 static int lead_there(Trial *trial, Error *error)
 {
@@ -132,6 +140,7 @@ static int try_object(void *context, const SchemaObject *object, size_t number, 
 
 static int begin_next(Trial *trial, Error *error)
 {
+    count(trial);
     if (database_execute(trial->builder.session, error, "COMMIT", 0) != 0) {
         return -1;
     }
@@ -151,6 +160,7 @@ static int try_script(Trial *trial, const SchemaScript *script, Error *error)
             return error_set(error, ERROR_INTERRUPTED, "interrupted while the schema was tried");
         }
         const SchemaObject *object = &script->objects[i];
+        trial->tried++;
         if (batch_add(&batch, object, i, !object_is_plain(&trial->road, object), error) != 0 ||
             (i % AT_A_TIME == AT_A_TIME - 1 &&
              (batch_flush(&batch, error) != 0 || begin_next(trial, error) != 0))) {
