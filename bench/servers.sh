@@ -61,7 +61,7 @@ dynamic_library_path = '\$libdir:$run/plugin'
 max_locks_per_transaction = ${locks_per_transaction:-64}
 fsync = ${fsync:-on}
 CONF
-    as_test_user "$bin/pg_ctl" -D "$run/$1" -l "$run/$1.log" -w start >/dev/null
+    as_test_user "$bin/pg_ctl" -D "$run/$1" -l "$run/$1.log" -w -t 3600 start >/dev/null
 }
 
 # Late minor releases load only the plugins that a setting names; early ones do not know the setting.
