@@ -90,13 +90,6 @@ static int make_database(const Trial *trial, Error *error)
     return status;
 }
 
-static void count(const Trial *trial)
-{
-    if (trial->road.counted != NULL) {
-        trial->road.counted(trial->road.context, trial->tried, trial->pre.count + trial->post.count);
-    }
-}
-
 /* The target's connection string with another database. */
 static int lead_there(Trial *trial, Error *error)
 {
@@ -136,6 +129,13 @@ static int try_object(void *context, const SchemaObject *object, size_t number, 
     text_free(&statements);
     refusal_free(&refusal);
     return status;
+}
+
+static void count(const Trial *trial)
+{
+    if (trial->road.counted != NULL) {
+        trial->road.counted(trial->road.context, trial->tried, trial->pre.count + trial->post.count);
+    }
 }
 
 static int begin_next(Trial *trial, Error *error)
