@@ -65,11 +65,11 @@ static int take(Database *holders[2], Database *watch, char exported[2][EXPORTED
         }
         clock_pause_ms(PAUSE_MS);
     }
-    error_set(
-        error, ERROR_STATE,
-        "the target is written to all the time, or the way back is behind: in %d s there was no moment at "
-        "which both sides could hold the same",
-        LIMIT_SECONDS);
+    error_set(error, ERROR_STATE,
+              "the target's server is written to all the time, in this database or another, or the way back "
+              "is behind: "
+              "in %d s there was no moment at which both sides could hold the same",
+              LIMIT_SECONDS);
     return error_hint(error, "compare while less is written; cutover --verify compares at the switch itself");
 }
 
