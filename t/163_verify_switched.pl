@@ -91,7 +91,15 @@ subtest 'after a repair of what a complete comparison found' => sub {
 };
 
 subtest 'after the switch' => sub {
+    # Beside a comparison that takes its time: it holds up nothing, and is told why it ends.
+    $source->sql('postgres', q{CREATE TABLE wide AS SELECT i, repeat('x', 500) AS v FROM generate_series(1, 3000) i; ALTER TABLE wide ADD PRIMARY KEY (i)});
+    $migration->wait_until_caught_up;
+    my $slow = background('slow', $migration->command('verify', '--rows-only', '--rate', '10kB'));
+    wait_until('it reads in bursts', sub { $source->sql('postgres', q{SELECT count(*) FROM pg_stat_activity
+        WHERE application_name = 'penstock verify' AND wait_event = 'PgSleep'}) > 0 });
     $migration->ok(@cutover, '--yes');
+    is($slow->wait, 3, 'a comparison is ended by the switch');
+    like($slow->log_text, qr/error  a cutover of migration "default" has ended the comparison \(PST-1902\)/, 'and says so') or diag($slow->log_text);
     $target->sql('postgres', q{INSERT INTO t (v) VALUES ('new'); UPDATE t SET v = 'written on the target' WHERE id = 7});
     ok(verify(0)->{equal}, 'what was written to the target is on the source');
     $source->sql('postgres', q{SET default_transaction_read_only = off; SET session_replication_role = replica; DELETE FROM t WHERE id = 9});

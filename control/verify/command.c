@@ -182,15 +182,16 @@ static int connect_both(Verify *verify, Error *error)
     return verify->options->join ? 0 : state_lock(verify->target, settings->migration, "verify", error);
 }
 
+static const struct {
+    const char *operation, *last_step;
+} roads[] = {{"cutover", "switched"}, {"rollback", "back"}};
+
 /*
  * A switch that was cut short may have let clients write to the target while nothing brings that back yet: then the two sides
  * stand still for each other at one moment only, that of the switch, whose snapshots who carries on has (switch/moment.h).
  */
 static int check_roads(Verify *verify, Error *error)
 {
-    static const struct {
-        const char *operation, *last_step;
-    } roads[] = {{"cutover", "switched"}, {"rollback", "back"}};
     for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
         bool open;
         if (state_operation_open(verify->target, verify->settings->migration, roads[i].operation,
@@ -337,6 +338,45 @@ static int run_pass(Verify *verify, bool *equal, Error *error)
                : -1;
 }
 
+/* The operation that goes on now, or has gone through since the comparison began; NULL: none, or it is not known. */
+static const char *find_switch(const Verify *verify, Database *target)
+{
+    const char *name = verify->settings->migration;
+    Migration now;
+    Error ignored;
+    for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
+        bool open = false;
+        if (state_operation_open(target, name, roads[i].operation, roads[i].last_step, &open, &ignored) ==
+                0 &&
+            open) {
+            return roads[i].operation;
+        }
+    }
+    if (load_migration(verify->settings, target, &now, &ignored) != 0 ||
+        now.phase == verify->migration.phase) {
+        return NULL;
+    }
+    return roads[now.phase == PHASE_SWITCHED ? 0 : 1].operation;
+}
+
+/* A switch ends the sessions of the side that it closes, ours among them: then that is what happened. */
+static void explain_end(const Verify *verify, Error *error)
+{
+    Database *target = NULL;
+    Error ignored;
+    if (strcmp(error->sqlstate, "57P01") != 0 ||
+        verify_connect(verify->settings, DATABASE_TARGET, "verify", &target, &ignored) != 0) {
+        return;
+    }
+    const char *operation = find_switch(verify, target);
+    if (operation != NULL) {
+        error_set(error, ERROR_STATE, "a %s of migration \"%s\" has ended the comparison", operation,
+                  verify->settings->migration);
+        error_hint(error, "when it has ended, or was undone, the same command goes on where it stopped");
+    }
+    database_close(target);
+}
+
 static ExitStatus command_run(const Settings *settings, void *input, Error *error)
 {
     VerifyOptions *options = input;
@@ -359,6 +399,7 @@ static ExitStatus command_run(const Settings *settings, void *input, Error *erro
     if (error->code == ERROR_INTERRUPTED) {
         error_hint(error, "run the same command again: it goes on where it stopped");
     }
+    explain_end(&verify, error);
     return (ExitStatus)error_exit_status(error);
 }
 
