@@ -27,7 +27,8 @@ enum {
     ROUTE_TABLE,
     COLUMN_TYPES,
     PART_TYPE,
-    PART_SCAN
+    PART_SCAN,
+    SOURCE_OID
 };
 
 const int cargo_names[4] = {SCHEMA, TABLE, ROUTE_SCHEMA, ROUTE_TABLE};
@@ -197,11 +198,11 @@ static int check(Cargo *cargo, const CargoAsker *asker, Error *error)
     TableAsked *asked = allocate(cargo->count, sizeof *asked);
     for (size_t i = 0; i < cargo->count; i++) {
         const TableShape *shape = &cargo->tables[i].shape;
-        asked[i] =
-            (TableAsked){.schema = shape->schema,
-                         .table = shape->table,
-                         .columns = shape->columns,
-                         .definition = asker->captures ? value(cargo->rows, (int)i, DEFINITION) : NULL};
+        asked[i] = (TableAsked){.schema = shape->schema,
+                                .table = shape->table,
+                                .columns = shape->columns,
+                                .definition = asker->captures ? value(cargo->rows, (int)i, DEFINITION) : NULL,
+                                .oid = PQgetvalue(cargo->rows, (int)i, SOURCE_OID)};
     }
     int status = tables_check(asker->source, asked, cargo->count, &cargo->at, error);
     cargo->fit = asked[cargo->at].found.fit;

@@ -58,8 +58,9 @@ void table_copy_free(TableCopy *copy);
 typedef enum TableFit {
     TABLE_FITS,
     TABLE_STALE, /* truncated or rewritten after the snapshot: its rows of then are gone from it, so that the snapshot would
-                                find it empty; or made, or named so, after it */
-    TABLE_DEFINED_OTHERWISE, /* DDL that the snapshot sees has not been applied to the target yet */
+                                find it empty; or made, or named so, it or one of its columns, after it */
+    TABLE_DEFINED_OTHERWISE, /* DDL that the snapshot sees has not been applied to the target yet: other columns, or a table that was
+                                given the name of this one */
 } TableFit;
 
 typedef struct TableFound {
@@ -74,6 +75,8 @@ typedef struct TableAsked {
     const char *columns;        /* as in TableShape */
     /* Where DDL is captured, the columns that the target has (penstock.relation.source_columns); else NULL. */
     const char *definition;
+    /* Which of the source's tables the target's is (penstock.relation.source_oid); looked at where there is a definition. */
+    const char *oid;
     TableFound found;
 } TableAsked;
 

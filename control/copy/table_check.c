@@ -30,9 +30,10 @@ int tables_referenced(Database *target, const char *schemas, const char *tables,
     return 0;
 }
 
-/* Parallel arrays: schema, table, definition. */
+/* Parallel arrays: schema, table, definition, OID. */
+enum { LISTS = 4 };
 typedef struct Lists {
-    Text of[3];
+    Text of[LISTS];
 } Lists;
 
 static void lists_fill(const TableAsked *tables, size_t count, Lists *lists)
@@ -41,15 +42,16 @@ static void lists_fill(const TableAsked *tables, size_t count, Lists *lists)
         text_array_add(&lists->of[0], tables[i].schema);
         text_array_add(&lists->of[1], tables[i].table);
         text_array_add(&lists->of[2], tables[i].definition);
+        text_array_add(&lists->of[3], tables[i].oid);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < LISTS; i++) {
         text_array_end(&lists->of[i]);
     }
 }
 
 static void lists_free(Lists *lists)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < LISTS; i++) {
         text_free(&lists->of[i]);
     }
 }
@@ -99,16 +101,27 @@ static int lock_tables(Database *source, const TableAsked *tables, size_t count,
 }
 
 /*
+ * The catalogs are read as the snapshot has them, but LOCK and COPY go by the names of now: what the snapshot calls so must be called
+ * so still, the table and its columns, or the rows of another one are read where two have swapped their names. Names of now are those
+ * of the server's cache, by which pg_identify_object_as_address() goes; of a table that is gone it would end the transaction.
+ *
  * Of access methods only the heap (2; before 12 there is no other) is known to have its rows in that file. An aggregate for each
  * table, so that each is looked up by the index of its name, whatever the planner takes an array for.
  */
+#define SAME_NAMES_SQL                                                                                       \
+    "(pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, c.oid,"           \
+    " coalesce(a.attnum, 0))).object_names"                                                                  \
+    " = pg_catalog.array_remove(ARRAY[n.nspname::text, c.relname::text, a.attname::text], NULL)"
+
 static const char check_sql[] =
-    "SELECT f.* FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (s, t, d, n),"
+    "SELECT f.* FROM unnest($1::text[], $2::text[], $3::text[], $4::oid[]) WITH ORDINALITY AS u (s, t, d, o, "
+    "n),"
     " LATERAL (SELECT pg_catalog.string_agg(pg_catalog.concat('\"', pg_catalog.replace(a.attname, '\"', "
     "'\"\"'), '\"'), ', '"
     "           ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL), count(DISTINCT c.oid),"
-    "       pg_catalog.bool_and(c.relfilenode = pg_catalog.pg_relation_filenode(c.oid)),"
-    "       pg_catalog.bool_and(" STATE_COLUMNS_SQL(
+    "       pg_catalog.bool_and(CASE WHEN c.relfilenode = pg_catalog.pg_relation_filenode(c.oid) THEN"
+    "           " SAME_NAMES_SQL " ELSE false END),"
+    "       pg_catalog.bool_and(c.oid = u.o AND " STATE_COLUMNS_SQL(
         "c.oid") " = u.d::text[]),"
                  "       pg_catalog.bool_and(c.relpersistence = 'p' AND c.relam IN (0, 2)"
                  "           AND pg_catalog.pg_relation_size(c.oid) = 0),"
@@ -143,7 +156,7 @@ static int take_found(const PGresult *rows, int row, TableAsked *asked, Error *e
                           .rows = strtoll(PQgetvalue(rows, row, 5), NULL, 10)};
     if (strcmp(PQgetvalue(rows, row, 1), "0") == 0 || PQgetvalue(rows, row, 2)[0] != 't') {
         found->fit =
-            TABLE_STALE; /* made, or named so, after the snapshot; or another file than the snapshot knows */
+            TABLE_STALE; /* made, or named so, it or a column, after the snapshot; or another file than the snapshot knows */
     } else if (asked->definition == NULL) {
         return check_columns(PQgetvalue(rows, row, 0), asked->columns, error);
     } else if (PQgetvalue(rows, row, 3)[0] != 't') {
@@ -158,8 +171,8 @@ static int look_at(Database *source, TableAsked *tables, const Lists *lists, siz
     PGresult *rows = NULL;
     bool fits = true;
     int status = 0;
-    if (database_query(source, &rows, error, check_sql, 3, lists->of[0].data, lists->of[1].data,
-                       lists->of[2].data) != 0) {
+    if (database_query(source, &rows, error, check_sql, LISTS, lists->of[0].data, lists->of[1].data,
+                       lists->of[2].data, lists->of[3].data) != 0) {
         return -1;
     }
     for (size_t i = 0; status == 0 && fits && i < count; i++) {

@@ -148,7 +148,7 @@ int jobs_relations(Database *target, const Job *job, PGresult **rows, Error *err
         target, rows, error,
         "SELECT r.id, r.schema_name, r.table_name, r.columns, r.in_binary, r.condition, r.key_sql,"
         "       r.part_column, r.source_bytes, r.source_columns, r.route_schema, r.route_table, "
-        "r.column_types, r.part_type, r.part_scan"
+        "r.column_types, r.part_type, r.part_scan, r.source_oid"
         "  FROM penstock.job_relation jr JOIN penstock.relation r ON r.id = jr.relation"
         " WHERE jr.job = $1::int8 ORDER BY r.source_bytes DESC, r.id",
         1, number(job->id, id));
