@@ -20,7 +20,7 @@ static int forget(Verify *verify, Error *error)
 }
 
 typedef struct Sessions {
-    const Settings *settings;
+    Verify *verify;
     Database *source, *target;
 } Sessions;
 
@@ -34,9 +34,11 @@ static void close_sessions(Sessions *sessions)
 static int renew(void *context, Database **source, Database **target, Error *error)
 {
     Sessions *sessions = context;
+    const Settings *settings = sessions->verify->settings;
     close_sessions(sessions);
-    if (verify_connect(sessions->settings, DATABASE_SOURCE, "verify", &sessions->source, error) != 0 ||
-        verify_connect(sessions->settings, DATABASE_TARGET, "verify", &sessions->target, error) != 0) {
+    verify_show_what(sessions->verify, "definitions");
+    if (verify_connect(settings, DATABASE_SOURCE, "verify", &sessions->source, error) != 0 ||
+        verify_connect(settings, DATABASE_TARGET, "verify", &sessions->target, error) != 0) {
         return -1;
     }
     *source = sessions->source;
@@ -47,7 +49,7 @@ static int renew(void *context, Database **source, Database **target, Error *err
 static int compare_definitions(Verify *verify, Error *error)
 {
     CatalogDifferences differences;
-    Sessions sessions = {.settings = verify->settings};
+    Sessions sessions = {.verify = verify};
     const CatalogSessions renewed = {.renew = renew, .context = &sessions};
     int status = drift_find(verify->source, verify->target, verify->settings->migration, DRIFT_OF_ALL,
                             &renewed, &differences, error);

@@ -25,21 +25,45 @@ static void make_line(Verify *verify, char *out, size_t size)
              (long long)atomic_load(&verify->rows_done), (long long)atomic_load(&verify->different), left);
 }
 
-void verify_show(void *context)
+static bool draws(const Verify *verify)
 {
-    Verify *verify = context;
-    char line[300];
-    bool draws = verify->settings->terminal && !verify->settings->json;
+    return verify->settings->terminal && !verify->settings->json;
+}
+
+static bool is_due(Verify *verify)
+{
     double now = clock_seconds();
-    if (now - verify->shown_at < (draws ? 0.5 : 10)) {
-        return;
-    }
-    verify->shown_at = now;
-    make_line(verify, line, sizeof(line));
-    if (draws) {
+    bool due = now - verify->shown_at >= (draws(verify) ? 0.5 : 10);
+    verify->shown_at = due ? now : verify->shown_at;
+    return due;
+}
+
+static void put(const Verify *verify, const char *line)
+{
+    if (draws(verify)) {
         printf("\r\033[K%s", line);
         fflush(stdout);
     } else {
         log_line(&verify->settings->log, LOG_INFO, "%s", line);
+    }
+}
+
+void verify_show(void *context)
+{
+    Verify *verify = context;
+    char line[300];
+    if (is_due(verify)) {
+        make_line(verify, line, sizeof(line));
+        put(verify, line);
+    }
+}
+
+void verify_show_what(Verify *verify, const char *what)
+{
+    char line[100], took[32];
+    if (is_due(verify)) {
+        snprintf(line, sizeof line, "comparing: %s, %s since the beginning", what,
+                 progress_time(clock_seconds() - verify->began, took, sizeof took));
+        put(verify, line);
     }
 }

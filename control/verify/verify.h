@@ -82,3 +82,6 @@ int verify_report(Verify *verify, bool *equal, Error *error) MUST_CHECK;
 
 /* How far it is: one line, now and then. */
 void verify_show(void *verify);
+
+/* The same of what is not counted. */
+void verify_show_what(Verify *verify, const char *what);
