@@ -61,6 +61,7 @@ typedef struct Supervisor {
     int read_by;        /* the same on the source, and the slot */
     size_t batch_locks; /* that a batch may take on the target; 0: not known yet */
     Retry retry;
+    int64_t created_at; /* of the migration; 0: not known yet */
     bool over; /* the migration has been switched, or more: what ends the stream then is no failure */
     bool streamed_before;
     bool copying; /* in the last run: what it knew of relations is not what the next one has to know */
@@ -91,6 +92,24 @@ static int check_phase(const Migration *migration, Error *error)
     return error_hint(error, "It is over: there is nothing to apply.");
 }
 
+/*
+ * What this process knows, how far the target is above all, is true of the migration that it began with. Servers that were made
+ * anew where others had been, for a rehearsal, may have another one of that name.
+ */
+static int check_same(Supervisor *supervisor, const Migration *migration, Error *error)
+{
+    if (supervisor->created_at == 0) {
+        supervisor->created_at = migration->created_at;
+    }
+    if (supervisor->created_at == migration->created_at) {
+        return 0;
+    }
+    error_set(error, ERROR_STATE,
+              "migration \"%s\" is not the one that this applier was started for: it was begun anew",
+              migration->name);
+    return error_hint(error, "Start it again, when it is to apply this one.");
+}
+
 static int load_migration(Supervisor *supervisor, Database *target, Migration *migration, Error *error)
 {
     bool exists;
@@ -106,7 +125,7 @@ static int load_migration(Supervisor *supervisor, Database *target, Migration *m
     }
     log_stands(&supervisor->options->log, state_phase_name(migration->phase), 0);
     supervisor->over = migration->phase >= PHASE_SWITCHED;
-    return check_phase(migration, error);
+    return check_phase(migration, error) == 0 ? check_same(supervisor, migration, error) : -1;
 }
 
 /* The lock is refused: an earlier session of ours that is about to end may be tried again for a while, another applier not. */

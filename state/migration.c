@@ -87,6 +87,7 @@ static int fill_migration(const PGresult *result, Migration *out, Error *error)
     out->final_lsn = lsn_value(result, 0, 10);
     out->source_timeline = (int)strtol(PQgetvalue(result, 0, 11), NULL, 10);
     copy_text(out->ddl, sizeof out->ddl, result, 12);
+    out->created_at = strtoll(PQgetvalue(result, 0, 13), NULL, 10);
     return parse_phase(PQgetvalue(result, 0, 1), &out->phase, error);
 }
 
@@ -102,7 +103,8 @@ int state_load(Database *target, const char *name, Migration *out, Error *error)
     }
     if (database_query(target, &result, error,
                        "SELECT name, phase, slot_name, source_system, source_database, source_version, "
-                       "source_encoding, target_version, lanes, slot_lsn, final_lsn, source_timeline, ddl "
+                       "source_encoding, target_version, lanes, slot_lsn, final_lsn, source_timeline, ddl, "
+                       "(extract(epoch FROM created_at) * 1000000)::int8 "
                        "FROM penstock.migration WHERE name = $1",
                        1, name) != 0) {
         return error_context(error, "reading migration \"%s\"", name);

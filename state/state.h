@@ -48,6 +48,8 @@ typedef struct Migration {
     Lsn slot_lsn;
     Lsn final_lsn; /* LSN_INVALID before cutover */
     char ddl[16];  /* capture, watch or off */
+    int64_t
+        created_at; /* microseconds since 1970-01-01: one that was begun anew under its name has another */
 } Migration;
 
 typedef struct LanePosition {

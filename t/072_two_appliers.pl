@@ -55,4 +55,17 @@ ok($second->is_running, 'the second one goes on');
 is($second->stop, 0, 'and ends cleanly');
 is($first->wait, 3, 'the first one has ended');
 like($first->log_text, qr/another Penstock process has the applier lock|not this applier's any more/, 'and says why');
+
+# An applier that is left over from a rehearsal meets a migration of the same name on servers that were made anew: what it remembers,
+# how far the target is, would be taken for the new one's.
+my $left_over = $migration->follow;
+$migration->wait_until_caught_up;
+$target->sql('postgres', q{UPDATE penstock.migration SET created_at = created_at + interval '1 hour'});
+$target->sql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'penstock%'});
+is($left_over->wait, 3, 'an applier is one of the migration that it was started for');
+like($left_over->log_text, qr/error  migration "default" is not the one that this applier was started for.*\(PST-1505\)/, 'and says so');
+my $fresh = $migration->follow;
+$source->sql('postgres', 'INSERT INTO keyless VALUES (5)');
+$migration->wait_until_caught_up;
+is($fresh->stop, 0, 'one that is started anew applies this one');
 done_testing();

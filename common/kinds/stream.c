@@ -29,8 +29,12 @@ static const ErrorKind kinds[] = {
     {1504, "Another applier has taken over", "The lanes were taken by another process, or changed by hand.",
      "One applier at a time: see where the other one runs (`penstock status`).",
      WORDS("are not this applier's any more")},
-    {1505, "The migration is over", "It is in a phase in which nothing is applied.",
-     "`penstock status` says where it stands.", WORDS("migration \"%s\" is in phase \"%s\"")},
+    {1505, "The migration is over",
+     "It is in a phase in which nothing is applied, or another one has been begun under its name since the "
+     "applier was started.",
+     "`penstock status` says where it stands. An applier that is started anew belongs to the migration that "
+     "it finds.",
+     WORDS("migration \"%s\" is in phase \"%s\"", "is not the one that this applier was started for")},
     {1506, "`--skip-lsn` names another transaction",
      "Only the transaction that the applier has stopped at can be left out.",
      "Take the LSN from the applier's error, or from `penstock status`.", WORDS("--skip-lsn %s")},
