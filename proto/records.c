@@ -183,37 +183,25 @@ static int decode_truncate(Cursor body, Arena *arena, TruncateRecord *record, Er
     return record->relation_count > 0 ? 0 : cursor_error(&body, error, "Truncate.relations is empty");
 }
 
-static int decode_apart(Cursor body, Arena *arena, Record *record, Error *error)
+static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
 {
     switch (record->kind) {
     case RECORD_HELLO:
         record->hello = message_alloc(arena, sizeof *record->hello, error);
         return record->hello != NULL ? decode_hello(body, arena, record->hello, error) : -1;
+    case RECORD_BEGIN:
+        return message_decode(&begin_spec, body, arena, &record->begin, error);
     case RECORD_RELATION:
         record->relation = message_alloc(arena, sizeof *record->relation, error);
         return record->relation != NULL ? decode_relation(body, arena, record->relation, error) : -1;
-    case RECORD_MESSAGE:
-        record->message = message_alloc(arena, sizeof *record->message, error);
-        return record->message != NULL ? message_decode(&message_spec, body, arena, record->message, error)
-                                       : -1;
-    default:
-        return -1;
-    }
-}
-
-static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
-{
-    switch (record->kind) {
-    case RECORD_HELLO:
-    case RECORD_RELATION:
-    case RECORD_MESSAGE:
-        return decode_apart(body, arena, record, error);
-    case RECORD_BEGIN:
-        return message_decode(&begin_spec, body, arena, &record->begin, error);
     case RECORD_ROWS:
         return rows_decode(body, arena, &record->rows, error);
     case RECORD_TRUNCATE:
         return decode_truncate(body, arena, &record->truncate, error);
+    case RECORD_MESSAGE:
+        record->message = message_alloc(arena, sizeof *record->message, error);
+        return record->message != NULL ? message_decode(&message_spec, body, arena, record->message, error)
+                                       : -1;
     case RECORD_HEARTBEAT:
         return message_decode(&heartbeat_spec, body, arena, &record->heartbeat, error);
     case RECORD_COMMIT:

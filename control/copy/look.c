@@ -113,7 +113,6 @@ static void show_check(void *context, size_t done, size_t of)
     } else {
         progress_note(progress, "%s", "");
     }
-    progress_tick(progress);
 }
 
 int copy_look_first(Copy *copy, Error *error)

@@ -221,17 +221,6 @@ static int set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **chang
     return status;
 }
 
-int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
-{
-    *change = NULL;
-    if (pgbouncer_take_files(proxy, NULL, error) != 0) {
-        return -1;
-    }
-    int status = set(proxy, wish, dry_run, change, error);
-    pgbouncer_give_files(proxy);
-    return status;
-}
-
 /* The keys of the reversed change over those that the line has now, which must be what was set. */
 static int place_back(const json_t *change, IniPlace *place, Error *error)
 {
@@ -292,13 +281,25 @@ static int set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
     return status;
 }
 
-int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+/* With the files to itself; wish NULL: what was set is set back. */
+static int set_alone(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
 {
     *change = NULL;
     if (pgbouncer_take_files(proxy, NULL, error) != 0) {
         return -1;
     }
-    int status = set_back(proxy, dry_run, change, error);
+    int status =
+        wish != NULL ? set(proxy, wish, dry_run, change, error) : set_back(proxy, dry_run, change, error);
     pgbouncer_give_files(proxy);
     return status;
+}
+
+int pgbouncer_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    return set_alone(proxy, wish, dry_run, change, error);
+}
+
+int pgbouncer_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
+{
+    return set_alone(proxy, NULL, dry_run, change, error);
 }

@@ -338,24 +338,25 @@ static int set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
     return status;
 }
 
-int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+/* With the file to itself; wish NULL: what was set is set back. */
+static int set_alone(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
 {
     *change = NULL;
     if (pgcat_take_file(proxy, NULL, error) != 0) {
         return -1;
     }
-    int status = set(proxy, wish, dry_run, change, error);
+    int status =
+        wish != NULL ? set(proxy, wish, dry_run, change, error) : set_back(proxy, dry_run, change, error);
     pgcat_give_file(proxy);
     return status;
 }
 
+int pgcat_set(Proxy *proxy, const ProxyWish *wish, bool dry_run, json_t **change, Error *error)
+{
+    return set_alone(proxy, wish, dry_run, change, error);
+}
+
 int pgcat_set_back(Proxy *proxy, bool dry_run, json_t **change, Error *error)
 {
-    *change = NULL;
-    if (pgcat_take_file(proxy, NULL, error) != 0) {
-        return -1;
-    }
-    int status = set_back(proxy, dry_run, change, error);
-    pgcat_give_file(proxy);
-    return status;
+    return set_alone(proxy, NULL, dry_run, change, error);
 }
