@@ -56,7 +56,12 @@ void batch_add_change(Batch *batch, const Change *change)
     batch->changes[batch->count++] = *change;
 }
 
-void batch_note_lane(Batch *batch, int lane, int lanes)
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+void batch_note_lane(Batch *batch, int lane, int lanes, size_t bytes)
 {
     if (batch->loads == NULL) {
         batch->loads = calloc((size_t)lanes, sizeof *batch->loads);
@@ -65,12 +70,10 @@ void batch_note_lane(Batch *batch, int lane, int lanes)
             abort();
         }
     }
-    batch->loads[lane].changes++;
-}
-
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
+    LaneLoad *load = &batch->loads[lane];
+    load->changes++;
+    load->bytes += bytes;
+    batch->most.bytes = larger(batch->most.bytes, load->bytes);
 }
 
 void batch_note_table(Batch *batch, const ApplyRelation *relation, int lane)
@@ -85,8 +88,8 @@ void batch_note_table(Batch *batch, const ApplyRelation *relation, int lane)
     LaneLoad *load = &batch->loads[lane];
     load->tables++;
     load->locks += relation->locks;
-    batch->most.tables = larger(batch->most.tables, load->tables);
-    batch->most.locks = larger(batch->most.locks, load->locks);
+    batch->most.tables = (uint32_t)larger(batch->most.tables, load->tables);
+    batch->most.locks = (uint32_t)larger(batch->most.locks, load->locks);
 }
 
 size_t batch_footprint(const Batch *batch)

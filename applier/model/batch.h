@@ -33,6 +33,7 @@ typedef enum BatchKind {
 /* What a lane's changes in a batch need on the target. */
 typedef struct LaneLoad {
     uint32_t changes;
+    size_t bytes;    /* of their values */
     uint32_t tables; /* that are in this lane alone … */
     uint32_t locks;  /* … and the locks that they take */
 } LaneLoad;
@@ -98,8 +99,8 @@ void batch_free(Batch *batch);
 
 void batch_add_change(Batch *batch, const Change *change);
 
-/* The change that is added next concerns the lane, of `lanes`. */
-void batch_note_lane(Batch *batch, int lane, int lanes);
+/* The change that is added next, with values of so many bytes, concerns the lane, of `lanes`. */
+void batch_note_lane(Batch *batch, int lane, int lanes, size_t bytes);
 
 /* The change that is added next is the batch's first of the relation; its lane has been noted. */
 void batch_note_table(Batch *batch, const ApplyRelation *relation, int lane);

@@ -9,6 +9,8 @@
 #include "clock.h"
 
 #define GOODBYE_MS 1000
+/* WAL that is read and sent within a moment. */
+#define LITTLE_WAL ((Lsn)16 << 20)
 
 int confirm_open(Confirm *confirm, const char *source, const Log *log, Error *error)
 {
@@ -78,12 +80,21 @@ static void give_counts(Confirm *confirm, bool all)
 static void take_heartbeat(Confirm *confirm)
 {
     Beat beat = heartbeat_last(confirm->heartbeat);
-    if (beat.number != confirm->beat) {
-        confirm->beat = beat.number;
+    if (beat.number != confirm->beat.number) {
+        confirm->beat = beat;
         confirm->totals->source = beat.wal_end;
         progress_heartbeat(confirm->outbox->progress, beat.wal_end, beat.time);
         confirm_advance(confirm);
     }
+}
+
+uint64_t confirm_late(const Confirm *confirm)
+{
+    int64_t committed = confirm->outbox->commit_time;
+    bool much = confirm->beat.wal_end > confirm->intake->received + LITTLE_WAL;
+    return much && committed != 0 && confirm->beat.time > committed
+               ? (uint64_t)(confirm->beat.time - committed)
+               : 0;
 }
 
 void confirm_publish(Confirm *confirm, bool working, Urgency urgency)

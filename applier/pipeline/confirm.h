@@ -25,7 +25,7 @@ typedef struct Confirm {
     PipelineTotals before; /* totals when this run began */
     const Log *log;        /* borrowed */
     Heartbeat *heartbeat;
-    uint64_t beat; /* the last one taken */
+    Beat beat;     /* the last one taken */
     Lsn confirmed; /* in the last status update */
 } Confirm;
 
@@ -41,6 +41,12 @@ int confirm_send(Confirm *confirm, bool request_reply, Error *error) MUST_CHECK;
 
 /* All that was received is durable, and the source does not know yet. */
 bool confirm_has_news(const Confirm *confirm);
+
+/*
+ * How long ago, in microseconds, what was put last had been committed when the source was last heard. 0 where hardly anything
+ * is left of what there was then (LITTLE_WAL), or nothing is known of that.
+ */
+uint64_t confirm_late(const Confirm *confirm);
 
 /* Numbers for the target, at once or with the next report. working: someone may wait for a lock there. */
 void confirm_publish(Confirm *confirm, bool working, Urgency urgency);

@@ -121,10 +121,14 @@ static void check(Pipeline *pipeline, int status, const Error *error)
 
 /* One step. */
 
+static size_t memory_used(const Pipeline *pipeline)
+{
+    return intake_bytes(&pipeline->intake) + outbox_bytes(&pipeline->outbox);
+}
+
 bool loop_memory_full(const Pipeline *pipeline)
 {
-    size_t used = intake_bytes(&pipeline->intake) + outbox_bytes(&pipeline->outbox);
-    return used > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
+    return memory_used(pipeline) > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
 }
 
 int loop_heard(Pipeline *pipeline, Error *error)
@@ -397,12 +401,20 @@ static void confirm(Pipeline *pipeline)
     }
 }
 
-/* Is what is open to be handed out as it is? When somebody waits for it, or nothing that is wanted comes behind it. */
-static bool hurries(Pipeline *pipeline)
+/*
+ * Somebody waits for what is open; nothing that is wanted comes behind it; or there is no room for more, and only batches that are
+ * done let go of some. Half of the memory is for what comes while the workers are at work with the other half: past that, one that
+ * has nothing to do gets what there is.
+ */
+static Hurry hurry(Pipeline *pipeline)
 {
     Lsn until = pipeline->applier->until;
+    size_t memory = pipeline->applier->memory, used = memory_used(pipeline);
     bool all_came = until != LSN_INVALID && pipeline->intake.received >= until;
-    return awaited_hurries(&pipeline->awaited) || all_came || loop_memory_full(pipeline);
+    if (awaited_hurries(&pipeline->awaited) || all_came || used > memory) {
+        return HURRY_ALL;
+    }
+    return used > memory / 2 ? HURRY_IDLE : HURRY_NONE;
 }
 
 static void pump(Pipeline *pipeline)
@@ -416,7 +428,7 @@ static void pump(Pipeline *pipeline)
         take_steps(pipeline);
     }
     if (pipeline->state == STREAMING) {
-        outbox_hand_out(&pipeline->outbox, hurries(pipeline));
+        outbox_hand_out(&pipeline->outbox, hurry(pipeline), confirm_late(&pipeline->confirm));
     }
     if (pipeline->state != ENDED) {
         confirm(pipeline);

@@ -110,6 +110,9 @@ int outbox_put(Outbox *outbox, const Resolve *resolve, DecodedFrame *frame, size
             scheduler_record(outbox->scheduler, frame, index, many != NULL ? many : &one, now_usec, error);
     }
     free(many);
+    if (status == 0 && record->kind == RECORD_BEGIN) {
+        outbox->commit_time = record->begin.commit_time;
+    }
     if (status == 0 && record->kind == RECORD_COMMIT) {
         progress_commit(outbox->progress, record->commit.end_lsn, record->commit.commit_time);
     }
@@ -140,13 +143,17 @@ bool outbox_quiet(Outbox *outbox)
     return true;
 }
 
-void outbox_hand_out(Outbox *outbox, bool all)
+void outbox_hand_out(Outbox *outbox, Hurry hurry, uint64_t late_usec)
 {
+    scheduler_set_late(outbox->scheduler, late_usec);
     for (int worker = 0; worker < dispatcher_workers(outbox->dispatcher); worker++) {
-        bool busy = dispatcher_load(outbox->dispatcher, worker) >= BUSY_LOAD;
-        scheduler_set_busy(outbox->scheduler, worker, busy);
+        size_t load = dispatcher_load(outbox->dispatcher, worker);
+        scheduler_set_busy(outbox->scheduler, worker, load >= BUSY_LOAD);
+        if (hurry == HURRY_IDLE && load == 0) {
+            scheduler_close_worker(outbox->scheduler, worker);
+        }
     }
-    scheduler_close(outbox->scheduler, clock_usec(), all);
+    scheduler_close(outbox->scheduler, clock_usec(), hurry == HURRY_ALL);
     take_batches(outbox);
     dispatcher_run(outbox->dispatcher);
 }

@@ -25,6 +25,8 @@ typedef struct Outbox {
     PipelineTotals *totals; /* borrowed */
     size_t batch_bytes;     /* that batches which are out take beside their frames */
     bool syncing;           /* all is being brought to one point */
+    int64_t
+        commit_time; /* of the transaction that was put last, microseconds since 2000-01-01; 0: none yet */
 } Outbox;
 
 /* Starts the workers; dispatcher->context and wake are the caller's. Taken down by outbox_close, also after an error. */
@@ -50,8 +52,11 @@ int outbox_keepalive(Outbox *outbox, Lsn lsn, Error *error) MUST_CHECK;
  */
 bool outbox_quiet(Outbox *outbox);
 
-/* Closes batches that are due, or all of them, and hands to the workers what may run. */
-void outbox_hand_out(Outbox *outbox, bool all);
+/* Which open batches are closed, whether they are due or not: none, those of workers that have nothing to do, all. */
+typedef enum Hurry { HURRY_NONE, HURRY_IDLE, HURRY_ALL } Hurry;
+
+/* Closes these batches and those that are due, and hands to the workers what may run. late_usec: see scheduler_set_late. */
+void outbox_hand_out(Outbox *outbox, Hurry hurry, uint64_t late_usec);
 
 /* Takes back what is done. An error is that of the first batch that failed. */
 int outbox_collect(Outbox *outbox, Error *error) MUST_CHECK;

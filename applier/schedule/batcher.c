@@ -16,7 +16,9 @@
  *
  * 3. What a batch costs the target is above all its statements, one or more for each table, and what a session has to look up
  *    when it meets the table for the first time. So while a batch has few changes for each of its tables it goes on beyond
- *    its number of rows, as long as changes keep coming, or its worker has other things to do, and memory lasts; closed, it is taken apart by lanes into
+ *    its number of rows, as long as changes keep coming, or its worker has other things to do, and memory lasts. What is late
+ *    by minutes may wait for seconds more, and what is late by hours for minutes: the time is won back many times by
+ *    visiting a table once for all that it gets. Closed, it is taken apart by lanes into
  *    transactions that take no more locks, and meet no more tables, than they may (split.h). One with a change that
  *    concerns two lanes stays together, and within the ordinary limits.
  */
@@ -33,15 +35,21 @@
 #define CHANGES_PER_TABLE 16
 #define FEW_TABLES 250
 #define SMALL_PART 8
-/* How long such a batch waits, in times of the linger: since its last change, and since its first (0.5 and 5 s by default). */
+/*
+ * How long such a batch waits since its last change, and since its first: in times of the linger (0.5 and 5 s by default), or a
+ * part of the time that its changes are late already, if that is more.
+ */
 #define PAUSE_LINGERS 25
 #define MOST_LINGERS 250
+#define PAUSE_PART 64
+#define MOST_PART 4
 
 struct Batcher {
     BatcherOptions options;
     const StreamPoint *point;
-    Batch **open;   /* by worker, or NULL */
-    bool *busy;     /* by worker */
+    Batch **open; /* by worker, or NULL */
+    bool *busy;   /* by worker */
+    uint64_t late_usec;
     Batch *barrier; /* the open barrier batch, or NULL; while there is one, nothing else is open */
     Batch **ready;  /* closed batches: a ring */
     size_t ready_first;
@@ -176,7 +184,9 @@ static void close_as(Batcher *batcher, Batch *batch, bool commits)
 
 void batcher_close(Batcher *batcher, Batch *batch)
 {
-    SplitLimits limits = {.tables = batcher->options.batch_tables, .locks = batcher->options.batch_locks};
+    SplitLimits limits = {.tables = batcher->options.batch_tables,
+                          .locks = batcher->options.batch_locks,
+                          .bytes = batcher->options.batch_bytes};
     if (batch == NULL) {
         return;
     }
@@ -263,7 +273,7 @@ static bool may_go_on(const Batcher *batcher, const Batch *batch)
     }
     return !batch->barrier && !batch->tied && !batcher->options.whole &&
            batch->tables > few_tables(batcher) && batch->count < batch->tables * CHANGES_PER_TABLE &&
-           batch->bytes < batcher->options.batch_bytes &&
+           batch->most.bytes < batcher->options.batch_bytes &&
            !reached(batch->most.locks + batch->spread_locks, batcher->options.batch_locks) &&
            !reached(batch->most.tables + batch->spread_tables, batcher->options.batch_tables);
 }
@@ -304,6 +314,11 @@ void batcher_commit(Batcher *batcher, uint64_t now_usec)
 
 /* When. */
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /*
  * A batch that gains from more changes (rule 3) waits while they keep coming: those of the same tables that come a moment later
  * would cost the target as much again.
@@ -314,8 +329,8 @@ static uint64_t patience(const Batcher *batcher, const Batch *batch)
     if (!may_go_on(batcher, batch)) {
         return batch->opened_usec + linger;
     }
-    uint64_t pause = batch->added_usec + linger * PAUSE_LINGERS;
-    uint64_t most = batch->opened_usec + linger * MOST_LINGERS;
+    uint64_t pause = batch->added_usec + larger(linger * PAUSE_LINGERS, batcher->late_usec / PAUSE_PART);
+    uint64_t most = batch->opened_usec + larger(linger * MOST_LINGERS, batcher->late_usec / MOST_PART);
     return pause < most ? pause : most;
 }
 
@@ -368,6 +383,11 @@ size_t batcher_footprint(const Batcher *batcher)
 void batcher_set_busy(Batcher *batcher, int worker, bool busy)
 {
     batcher->busy[worker] = busy;
+}
+
+void batcher_set_late(Batcher *batcher, uint64_t usec)
+{
+    batcher->late_usec = usec;
 }
 
 /* Taking. */

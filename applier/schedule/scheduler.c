@@ -111,9 +111,9 @@ static void add_change(Scheduler *scheduler, DecodedFrame *frame, const LaneRout
     }
     Batch *batch = batcher_open(scheduler->batcher, worker, now_usec);
     scheduler->point.newest = change->position;
-    batch_note_lane(batch, route->lane, scheduler->lanes);
+    batch_note_lane(batch, route->lane, scheduler->lanes, bytes);
     if (tied) {
-        batch_note_lane(batch, route->other, scheduler->lanes);
+        batch_note_lane(batch, route->other, scheduler->lanes, bytes);
         batch->tied = true;
     }
     if (order_rows(scheduler->order, use, batch)) {
@@ -330,7 +330,7 @@ static int schedule_truncate(Scheduler *scheduler, DecodedFrame *frame, size_t i
     }
     Batch *batch = open_truncate(scheduler, kept, truncate->relation_count, worker_of(scheduler, home),
                                  position, now_usec);
-    batch_note_lane(batch, home, scheduler->lanes);
+    batch_note_lane(batch, home, scheduler->lanes, 0);
     batch->truncate = truncate;
     batch->truncated = kept;
     batch_add_frame(batch, frame);
@@ -451,6 +451,11 @@ void scheduler_set_busy(Scheduler *scheduler, int worker, bool busy)
     batcher_set_busy(scheduler->batcher, worker, busy);
 }
 
+void scheduler_set_late(Scheduler *scheduler, uint64_t usec)
+{
+    batcher_set_late(scheduler->batcher, usec);
+}
+
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
 {
     if (all) {
@@ -458,6 +463,11 @@ void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
     } else {
         batcher_close_due(scheduler->batcher, now_usec);
     }
+}
+
+void scheduler_close_worker(Scheduler *scheduler, int worker)
+{
+    batcher_close_worker(scheduler->batcher, worker);
 }
 
 bool scheduler_even(const Scheduler *scheduler)

@@ -7,7 +7,7 @@
  *                                                                                           scheduler_take()
  *
  *     scheduler_new ──► scheduler_record for each record, in stream order ──► scheduler_take until NULL, after each
- *                   └─► scheduler_set_busy, scheduler_close by the clock; scheduler_advance at a keepalive ──► scheduler_free
+ *                   └─► scheduler_set_busy, scheduler_set_late, scheduler_close by the clock; scheduler_advance at a keepalive ──► scheduler_free
  *
  * A batch that was taken is its taker's. Nothing here is durable: when the process dies, the next run begins with the lanes'
  * positions as the target has them, and is fed the same records again.
@@ -64,8 +64,17 @@ const int64_t *scheduler_recopy(const Scheduler *scheduler, size_t *count);
  */
 void scheduler_set_busy(Scheduler *scheduler, int worker, bool busy);
 
+/*
+ * What comes now was committed so long ago (0: there is hardly anything that has not come). A batch that gains from more changes may
+ * wait for them for a part of that time.
+ */
+void scheduler_set_late(Scheduler *scheduler, uint64_t usec);
+
 /* Closes every open batch that is due at now_usec, or every one when all is true. */
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
+
+/* Closes the open batch of worker, if there is one. */
+void scheduler_close_worker(Scheduler *scheduler, int worker);
 
 /*
  * Closes every open batch and adds an empty barrier that moves every lane to the newest position scheduled, so that

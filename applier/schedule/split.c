@@ -33,14 +33,15 @@ static bool over(size_t value, size_t limit)
 bool split_wanted(const Batch *batch, const SplitLimits *limits)
 {
     bool can = batch->kind == BATCH_ROWS && !batch->barrier && !batch->tied && batch->loads != NULL;
-    return can && (over(batch->tables, limits->tables) || over(batch->locks, limits->locks));
+    return can && (over(batch->tables, limits->tables) || over(batch->locks, limits->locks) ||
+                   over(batch->bytes / 2, limits->bytes));
 }
 
 /* Says for each lane which part it is in. */
 static void deal_out(Cut *cut, const SplitLimits *limits)
 {
     const Batch *batch = cut->batch;
-    size_t tables = batch->spread_tables, locks = batch->spread_locks;
+    size_t tables = batch->spread_tables, locks = batch->spread_locks, bytes = 0;
     bool empty = true;
     for (int lane = 0; lane < cut->lanes; lane++) {
         const LaneLoad *load = &batch->loads[lane];
@@ -48,14 +49,17 @@ static void deal_out(Cut *cut, const SplitLimits *limits)
             continue;
         }
         if (!empty &&
-            (over(tables + load->tables, limits->tables) || over(locks + load->locks, limits->locks))) {
+            (over(tables + load->tables, limits->tables) || over(locks + load->locks, limits->locks) ||
+             over(bytes + load->bytes, limits->bytes))) {
             cut->count++;
+            bytes = 0;
             tables = batch->spread_tables;
             locks = batch->spread_locks;
         }
         cut->part_of[lane] = cut->count;
         tables += load->tables;
         locks += load->locks;
+        bytes += load->bytes;
         empty = false;
     }
     cut->count++;
@@ -93,6 +97,7 @@ static void give_lanes(const Cut *cut)
             part->loads[lane] = *load;
             part->tables += load->tables;
             part->locks += load->locks;
+            part->bytes += load->bytes;
             part->capacity += load->changes;
         }
     }
@@ -109,7 +114,6 @@ static void give_changes(const Cut *cut)
     }
     for (size_t i = 0; i < cut->count; i++) {
         Batch *part = cut->parts[i];
-        part->bytes = batch->bytes / batch->count * part->count;
         for (size_t frame = 0; frame < batch->frame_count; frame++) {
             batch_add_frame(part, batch->frames[frame]);
         }

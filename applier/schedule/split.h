@@ -15,6 +15,7 @@
 typedef struct SplitLimits {
     size_t tables; /* of a part, unless one lane has more; 0: any number */
     size_t locks;  /* the same */
+    size_t bytes;  /* of values, the same; a batch that has less than twice as much stays together */
 } SplitLimits;
 
 /* True when the batch passes the limits and can be taken apart. */

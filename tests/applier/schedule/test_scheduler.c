@@ -209,6 +209,65 @@ static void batch_of_many_tables_grows_and_is_cut_by_lanes(void **state)
     free(tables);
 }
 
+/* Where the stream is hours behind, a moment more for the changes of the same tables is won back many times. */
+static void batch_of_many_tables_waits_for_a_part_of_what_it_is_late(void **state)
+{
+    Fixture *fixture = *state;
+    char names[MANY][8];
+    TestTable *tables = make_many(names);
+    const uint64_t hour = 3600 * UINT64_C(1000000);
+    fixture->options.workers = 1;
+    fixture->options.batch_rows = 10;
+    fixture->options.batch_tables = 64;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    insert_into_many(fixture, tables, 1, 1);
+    uint64_t soon = scheduler_deadline(fixture->scheduler);
+    scheduler_set_late(fixture->scheduler, hour);
+    assert_true(scheduler_deadline(fixture->scheduler) > 100 * soon);
+    assert_true(scheduler_deadline(fixture->scheduler) < hour / 4);
+    scheduler_close(fixture->scheduler, 100 * soon, false);
+    assert_null(scheduler_take(fixture->scheduler));
+    /* Nearly there: what is open is due at once. */
+    scheduler_set_late(fixture->scheduler, 0);
+    assert_int_equal(scheduler_deadline(fixture->scheduler), soon);
+    scheduler_close(fixture->scheduler, 100 * soon, false);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, MANY);
+    batch_free(batch);
+    free(tables);
+}
+
+/* A transaction of the target has no more bytes than it may, however many come together. */
+static void batch_of_many_tables_is_cut_by_bytes(void **state)
+{
+    Fixture *fixture = *state;
+    char names[MANY][8];
+    TestTable *tables = make_many(names);
+    fixture->options.workers = 1;
+    fixture->options.batch_rows = 10;
+    fixture->options.batch_tables = 64;
+    fixture->options.batch_bytes = 40;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    insert_into_many(fixture, tables, 1, 1);
+    scheduler_close(fixture->scheduler, 0, true);
+    size_t changes = 0;
+    int parts = 0;
+    for (Batch *batch; (batch = scheduler_take(fixture->scheduler)) != NULL; parts++) {
+        bool one_lane = true;
+        for (size_t i = 1; i < batch->count; i++) {
+            one_lane &= batch->changes[i].lane == batch->changes[0].lane;
+        }
+        assert_true(one_lane || batch->bytes <= fixture->options.batch_bytes);
+        changes += batch->count;
+        batch_free(batch);
+    }
+    assert_int_equal(changes, MANY);
+    assert_in_range(parts, 2, MANY);
+    free(tables);
+}
+
 /* A table takes its locks once, however many changes of it there are. */
 static void batch_closes_when_it_takes_many_locks(void **state)
 {
@@ -614,6 +673,8 @@ int main(void)
         TEST(batch_closes_when_it_takes_many_locks),
         TEST(batch_closes_when_it_has_waited),
         TEST(batch_of_many_tables_grows_and_is_cut_by_lanes),
+        TEST(batch_of_many_tables_waits_for_a_part_of_what_it_is_late),
+        TEST(batch_of_many_tables_is_cut_by_bytes),
         TEST(whole_relation_stays_with_one_worker),
         TEST(spread_relation_uses_every_worker),
         TEST(key_change_across_workers_is_a_barrier),
