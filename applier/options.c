@@ -46,7 +46,7 @@ static const struct argp_option rows[] = {
     {"migration", 'm', "NAME", 0, "name of the migration (\"default\")", 1},
     {"workers", 'w', "N", 0, "connections that apply at a time (number of processors)", 2},
     {"until", KEY_UNTIL, "LSN", 0, "stop when everything up to LSN is on the target", 2},
-    {"memory", KEY_MEMORY, "SIZE", 0, "changes held in memory at most (128MB)", 2},
+    {"memory", KEY_MEMORY, "SIZE", 0, "changes held in memory at most (256MB)", 2},
     {"target-memory", KEY_TARGET_MEMORY, "SIZE", 0,
      "memory that the target's processes of all workers may take together for what they know of tables, "
      "before "
@@ -273,7 +273,7 @@ void options_parse(int argc, char **argv, ApplierOptions *out)
         .target = getenv("PENSTOCK_TARGET"),
         .migration = "default",
         .workers = processors(),
-        .memory = 128 << 20,
+        .memory = 256 << 20,
         .source_memory = 256 << 20,
         .source_read_ahead = 4096,
         .batch_rows = 5000,

@@ -23,7 +23,8 @@
 struct FrameReader {
     Unseal unseal;
     TransactionCheck *check;
-    uint64_t frames; /* handed in so far */
+    Arena *relations; /* borrowed, or NULL */
+    uint64_t frames;  /* handed in so far */
     bool broken;
 };
 
@@ -34,6 +35,7 @@ int frame_reader_new(const FrameReaderOptions *options, FrameReader **out, Error
     if (reader == NULL) {
         return error_set(error, ERROR_SYSTEM, "no memory for a frame reader");
     }
+    reader->relations = options->relations;
     reader->check = transaction_check_new();
     if (reader->check == NULL) {
         error_set(error, ERROR_SYSTEM, "no memory for a frame reader");
@@ -102,7 +104,8 @@ static int read_batch(FrameReader *reader, Bytes batch, Arena *arena, Record **r
         Cursor start = cursor;
         Record *record = &(*records)[i];
         if (next_record(&cursor, &body, error) != 0 ||
-            record_decode(cursor_into(&cursor, body), arena, record, error) != 0) {
+            record_decode(cursor_into(&cursor, body), arena,
+                          reader->relations != NULL ? reader->relations : arena, record, error) != 0) {
             return -1;
         }
         size_t offset = (size_t)(start.at - start.base);

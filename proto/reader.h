@@ -72,6 +72,8 @@ typedef struct Record {
 
 typedef struct FrameReaderOptions {
     size_t max_raw_size; /* a frame that inflates to more is refused (ERROR_LIMIT) before it is inflated */
+    Arena *
+        relations; /* borrowed: where what relation records point to goes; NULL: where all else of their frame does */
 } FrameReaderOptions;
 
 /* The caller frees *out with frame_reader_free. */

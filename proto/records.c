@@ -183,7 +183,7 @@ static int decode_truncate(Cursor body, Arena *arena, TruncateRecord *record, Er
     return record->relation_count > 0 ? 0 : cursor_error(&body, error, "Truncate.relations is empty");
 }
 
-static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
+static int decode_kind(Cursor body, Arena *arena, Arena *relations, Record *record, Error *error)
 {
     switch (record->kind) {
     case RECORD_HELLO:
@@ -192,8 +192,8 @@ static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
     case RECORD_BEGIN:
         return message_decode(&begin_spec, body, arena, &record->begin, error);
     case RECORD_RELATION:
-        record->relation = message_alloc(arena, sizeof *record->relation, error);
-        return record->relation != NULL ? decode_relation(body, arena, record->relation, error) : -1;
+        record->relation = message_alloc(relations, sizeof *record->relation, error);
+        return record->relation != NULL ? decode_relation(body, relations, record->relation, error) : -1;
     case RECORD_ROWS:
         return rows_decode(body, arena, &record->rows, error);
     case RECORD_TRUNCATE:
@@ -212,7 +212,7 @@ static int decode_kind(Cursor body, Arena *arena, Record *record, Error *error)
     return -1;
 }
 
-int record_decode(Cursor body, Arena *arena, Record *record, Error *error)
+int record_decode(Cursor body, Arena *arena, Arena *relations, Record *record, Error *error)
 {
     WireField field;
     Cursor start = body;
@@ -227,5 +227,5 @@ int record_decode(Cursor body, Arena *arena, Record *record, Error *error)
         return cursor_error(&body, error, "a record that is two things at once");
     }
     record->kind = (RecordKind)(field.number - 1);
-    return decode_kind(cursor_into(&start, field.bytes), arena, record, error);
+    return decode_kind(cursor_into(&start, field.bytes), arena, relations, record, error);
 }

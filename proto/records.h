@@ -6,4 +6,5 @@
 
 #include "rows.h"
 
-int record_decode(Cursor body, Arena *arena, Record *record, Error *error) MUST_CHECK;
+/* What the record points to goes into arena, of a relation record into relations. */
+int record_decode(Cursor body, Arena *arena, Arena *relations, Record *record, Error *error) MUST_CHECK;

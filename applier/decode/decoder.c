@@ -1,7 +1,7 @@
 /*
  * One arena per frame: the reader's records, the frame and its tables of relations all go there and are freed
  * with the last batch that holds the frame. Relations live apart from it, in the registry, because they
- * outlast frames.
+ * outlast frames; what their records say is gone once it is there.
  *
  * Records are walked in order, so a relation number means what it meant at that point of the stream, even
  * where one frame defines it twice.
@@ -14,12 +14,14 @@
 
 #define SMALLEST_CHUNK (2 * 1024)
 #define LARGEST_CHUNK (1024 * 1024)
+#define RELATIONS_CHUNK (64 * 1024)
 
 struct Decoder {
     DecoderOptions options;
     FrameReader *reader;
     Registry *registry;
-    bool greeted; /* Hello has come */
+    Arena *relations; /* what the relation records of a frame point to: the registry keeps what they say */
+    bool greeted;     /* Hello has come */
 };
 
 int decoder_new(const DecoderOptions *options, Decoder **out, Error *error)
@@ -32,7 +34,9 @@ int decoder_new(const DecoderOptions *options, Decoder **out, Error *error)
     decoder->options = *options;
     decoder->registry = options->registry;
     registry_begin(decoder->registry);
-    FrameReaderOptions reader_options = {.max_raw_size = options->max_raw_size};
+    decoder->relations = arena_new(RELATIONS_CHUNK);
+    FrameReaderOptions reader_options = {.max_raw_size = options->max_raw_size,
+                                         .relations = decoder->relations};
     if (frame_reader_new(&reader_options, &decoder->reader, error) != 0) {
         decoder_free(decoder);
         return -1;
@@ -45,6 +49,7 @@ void decoder_free(Decoder *decoder)
 {
     if (decoder != NULL) {
         frame_reader_free(decoder->reader);
+        arena_free(decoder->relations);
         free(decoder);
     }
 }
@@ -159,6 +164,7 @@ static int resolve_record(Decoder *decoder, DecodedFrame *frame, size_t index, E
         return check_hello(decoder, record->hello, error);
     case RECORD_RELATION:
         frame->sources[index] = registry_define(decoder->registry, record->relation);
+        frame->records[index].relation = NULL;
         return 0;
     case RECORD_ROWS:
         if (find_relation(decoder, record->rows.relation, &frame->sources[index], error) != 0) {
@@ -210,6 +216,7 @@ int decoder_decode(Decoder *decoder, Bytes payload, DecodedFrame **out, Error *e
     DecodedFrame *frame = new_frame(decoder, payload.size);
     *out = NULL;
     int status = fill_frame(decoder, frame, payload, error);
+    arena_reset(decoder->relations);
     frame->footprint = arena_footprint(frame->arena);
     if (frame->account != NULL) {
         atomic_fetch_add_explicit(frame->account, frame->footprint, memory_order_relaxed);

@@ -1,5 +1,5 @@
 /*
- * Arrays grow by doubling. A batch takes one reference per frame, however many of its changes come from it:
+ * Arrays grow by doubling, large ones by a quarter. A batch takes one reference per frame, however many of its changes come from it:
  * changes arrive frame after frame, so looking at the last entry is enough to know.
  */
 #include "batch.h"
@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Entries: some hundred kilobytes, which the C library moves without copying them. */
+#define LARGE 8192
+
 static void *grow(void *array, size_t *capacity, size_t first, size_t size)
 {
-    *capacity = *capacity == 0 ? first : *capacity * 2;
+    *capacity = *capacity == 0 ? first : *capacity + (*capacity < LARGE ? *capacity : *capacity / 4);
     void *grown = reallocarray(array, *capacity, size);
     if (grown == NULL) {
         fputs("penstock: out of memory\n", stderr);

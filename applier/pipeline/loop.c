@@ -11,7 +11,7 @@
  * While messages keep coming the socket is not polled but looked at by the clock, LOOK_MS after it was found empty: the
  * walsender then need not wake this thread for every message, nor this thread be woken for every one.
  *
- * Above the limit of memory the socket is not read any more, which makes the source wait, and open batches are closed,
+ * Above the limit of memory (room) the socket is not read any more, which makes the source wait, and open batches are closed,
  * because only a batch that is done lets its frames go. At least one frame is always let in, so that one larger than the
  * limit passes too. Status updates go on meanwhile.
  */
@@ -126,9 +126,16 @@ static size_t memory_used(const Pipeline *pipeline)
     return intake_bytes(&pipeline->intake) + outbox_bytes(&pipeline->outbox);
 }
 
+/* The second half of the memory is for changes that are worth gathering. Of others more than the workers can begin gain nothing. */
+static size_t room(const Pipeline *pipeline)
+{
+    size_t memory = pipeline->applier->memory;
+    return outbox_gathers(&pipeline->outbox) ? memory : memory / 2;
+}
+
 bool loop_memory_full(const Pipeline *pipeline)
 {
-    return memory_used(pipeline) > pipeline->applier->memory && !outbox_idle(&pipeline->outbox);
+    return memory_used(pipeline) > room(pipeline) && !outbox_idle(&pipeline->outbox);
 }
 
 int loop_heard(Pipeline *pipeline, Error *error)
@@ -403,18 +410,18 @@ static void confirm(Pipeline *pipeline)
 
 /*
  * Somebody waits for what is open; nothing that is wanted comes behind it; or there is no room for more, and only batches that are
- * done let go of some. Half of the memory is for what comes while the workers are at work with the other half: past that, one that
- * has nothing to do gets what there is.
+ * done let go of some. What gathers goes on while the workers are at work with half of the memory: past that, one that has nothing
+ * to do gets what there is.
  */
 static Hurry hurry(Pipeline *pipeline)
 {
     Lsn until = pipeline->applier->until;
-    size_t memory = pipeline->applier->memory, used = memory_used(pipeline);
+    size_t used = memory_used(pipeline);
     bool all_came = until != LSN_INVALID && pipeline->intake.received >= until;
-    if (awaited_hurries(&pipeline->awaited) || all_came || used > memory) {
+    if (awaited_hurries(&pipeline->awaited) || all_came || used > room(pipeline)) {
         return HURRY_ALL;
     }
-    return used > memory / 2 ? HURRY_IDLE : HURRY_NONE;
+    return used > pipeline->applier->memory / 2 ? HURRY_IDLE : HURRY_NONE;
 }
 
 static void pump(Pipeline *pipeline)

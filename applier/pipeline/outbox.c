@@ -197,6 +197,11 @@ bool outbox_all_confirmed(const Outbox *outbox)
     return outbox_idle(outbox) && scheduler_floor(outbox->scheduler) == outbox_low_water(outbox);
 }
 
+bool outbox_gathers(const Outbox *outbox)
+{
+    return scheduler_gathers(outbox->scheduler);
+}
+
 size_t outbox_bytes(const Outbox *outbox)
 {
     return outbox->batch_bytes + scheduler_footprint(outbox->scheduler);

@@ -72,6 +72,9 @@ Lsn outbox_low_water(const Outbox *outbox);
 /* All that was put is durable, and the mark says so. */
 bool outbox_all_confirmed(const Outbox *outbox);
 
+/* See scheduler_gathers. */
+bool outbox_gathers(const Outbox *outbox);
+
 /* Bytes of memory that batches keep beside their frames, those that are still open included. */
 size_t outbox_bytes(const Outbox *outbox);
 

@@ -50,6 +50,7 @@ struct Batcher {
     Batch **open; /* by worker, or NULL */
     bool *busy;   /* by worker */
     uint64_t late_usec;
+    bool gained;    /* by more changes: the batch that was closed last */
     Batch *barrier; /* the open barrier batch, or NULL; while there is one, nothing else is open */
     Batch **ready;  /* closed batches: a ring */
     size_t ready_first;
@@ -145,6 +146,33 @@ const Batch *batcher_peek(const Batcher *batcher, int worker)
     return batcher->open[worker];
 }
 
+/* What gains from more. */
+
+static bool reached(size_t value, size_t limit)
+{
+    return limit != 0 && value >= limit;
+}
+
+static size_t few_tables(const Batcher *batcher)
+{
+    size_t part = batcher->options.batch_tables / SMALL_PART;
+    return part < FEW_TABLES ? part : FEW_TABLES;
+}
+
+/* Rule 3: it has few changes for each of its tables, and they are many. */
+static bool gains(const Batcher *batcher, const Batch *batch)
+{
+    return batcher->options.batch_tables != 0 && !batch->barrier && !batch->tied && !batcher->options.whole &&
+           batch->tables > few_tables(batcher) && batch->count < batch->tables * CHANGES_PER_TABLE;
+}
+
+static bool may_go_on(const Batcher *batcher, const Batch *batch)
+{
+    return gains(batcher, batch) && batch->most.bytes < batcher->options.batch_bytes &&
+           !reached(batch->most.locks + batch->spread_locks, batcher->options.batch_locks) &&
+           !reached(batch->most.tables + batch->spread_tables, batcher->options.batch_tables);
+}
+
 /* Closing. */
 
 static Batch **slot_of(const Batcher *batcher, size_t place)
@@ -191,6 +219,7 @@ void batcher_close(Batcher *batcher, Batch *batch)
         return;
     }
     bool commits = !batcher->point->in_transaction;
+    batcher->gained = gains(batcher, batch);
     if (batcher->options.whole || !split_wanted(batch, &limits)) {
         close_as(batcher, batch, commits);
         return;
@@ -252,30 +281,6 @@ static bool full(const Batcher *batcher, const Batch *batch, size_t times)
 {
     return batch->count / times >= batcher->options.batch_rows ||
            batch->bytes / times >= batcher->options.batch_bytes || too_many_locks(batcher, batch);
-}
-
-static bool reached(size_t value, size_t limit)
-{
-    return limit != 0 && value >= limit;
-}
-
-static size_t few_tables(const Batcher *batcher)
-{
-    size_t part = batcher->options.batch_tables / SMALL_PART;
-    return part < FEW_TABLES ? part : FEW_TABLES;
-}
-
-/* Rule 3. */
-static bool may_go_on(const Batcher *batcher, const Batch *batch)
-{
-    if (batcher->options.batch_tables == 0) {
-        return false;
-    }
-    return !batch->barrier && !batch->tied && !batcher->options.whole &&
-           batch->tables > few_tables(batcher) && batch->count < batch->tables * CHANGES_PER_TABLE &&
-           batch->most.bytes < batcher->options.batch_bytes &&
-           !reached(batch->most.locks + batch->spread_locks, batcher->options.batch_locks) &&
-           !reached(batch->most.tables + batch->spread_tables, batcher->options.batch_tables);
 }
 
 void batcher_tie(Batcher *batcher, int worker)
@@ -383,6 +388,15 @@ size_t batcher_footprint(const Batcher *batcher)
 void batcher_set_busy(Batcher *batcher, int worker, bool busy)
 {
     batcher->busy[worker] = busy;
+}
+
+bool batcher_gathers(const Batcher *batcher)
+{
+    bool gathers = batcher->gained;
+    for (int worker = 0; worker < batcher->options.workers && !gathers; worker++) {
+        gathers = batcher->open[worker] != NULL && gains(batcher, batcher->open[worker]);
+    }
+    return gathers;
 }
 
 void batcher_set_late(Batcher *batcher, uint64_t usec)

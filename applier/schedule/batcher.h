@@ -79,6 +79,7 @@ void batcher_commit(Batcher *batcher, uint64_t now_usec);
 /* See scheduler.h. */
 void batcher_set_busy(Batcher *batcher, int worker, bool busy);
 void batcher_set_late(Batcher *batcher, uint64_t usec);
+bool batcher_gathers(const Batcher *batcher);
 Batch *batcher_take(Batcher *batcher);
 uint64_t batcher_deadline(const Batcher *batcher);
 Lsn batcher_floor(const Batcher *batcher);

@@ -456,6 +456,11 @@ void scheduler_set_late(Scheduler *scheduler, uint64_t usec)
     batcher_set_late(scheduler->batcher, usec);
 }
 
+bool scheduler_gathers(const Scheduler *scheduler)
+{
+    return batcher_gathers(scheduler->batcher);
+}
+
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
 {
     if (all) {

@@ -70,6 +70,9 @@ void scheduler_set_busy(Scheduler *scheduler, int worker, bool busy);
  */
 void scheduler_set_late(Scheduler *scheduler, uint64_t usec);
 
+/* Batches gain from more changes: those that are open, or the one that was closed last. Then it is worth much memory to hold them. */
+bool scheduler_gathers(const Scheduler *scheduler);
+
 /* Closes every open batch that is due at now_usec, or every one when all is true. */
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
 
