@@ -150,7 +150,7 @@ void outbox_hand_out(Outbox *outbox, Hurry hurry, uint64_t late_usec)
         size_t load = dispatcher_load(outbox->dispatcher, worker);
         scheduler_set_busy(outbox->scheduler, worker, load >= BUSY_LOAD);
         if (hurry == HURRY_IDLE && load == 0) {
-            scheduler_close_worker(outbox->scheduler, worker);
+            scheduler_close_full(outbox->scheduler, worker);
         }
     }
     scheduler_close(outbox->scheduler, clock_usec(), hurry == HURRY_ALL);

@@ -52,7 +52,7 @@ int outbox_keepalive(Outbox *outbox, Lsn lsn, Error *error) MUST_CHECK;
  */
 bool outbox_quiet(Outbox *outbox);
 
-/* Which open batches are closed, whether they are due or not: none, those of workers that have nothing to do, all. */
+/* Which open batches are closed, whether they are due or not: none, full ones of workers that have nothing to do, all. */
 typedef enum Hurry { HURRY_NONE, HURRY_IDLE, HURRY_ALL } Hurry;
 
 /* Closes these batches and those that are due, and hands to the workers what may run. late_usec: see scheduler_set_late. */

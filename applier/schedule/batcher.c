@@ -283,11 +283,18 @@ static bool full(const Batcher *batcher, const Batch *batch, size_t times)
            batch->bytes / times >= batcher->options.batch_bytes || too_many_locks(batcher, batch);
 }
 
-void batcher_tie(Batcher *batcher, int worker)
+void batcher_close_full(Batcher *batcher, int worker)
 {
     const Batch *open = batcher->open[worker];
-    if (batcher->barrier == NULL && open != NULL && full(batcher, open, 1)) {
+    if (open != NULL && full(batcher, open, 1)) {
         batcher_close_worker(batcher, worker);
+    }
+}
+
+void batcher_tie(Batcher *batcher, int worker)
+{
+    if (batcher->barrier == NULL) {
+        batcher_close_full(batcher, worker);
     }
 }
 

@@ -64,6 +64,7 @@ void batcher_commit_open(Batcher *batcher, uint64_t now_usec);
 const Batch *batcher_peek(const Batcher *batcher, int worker);
 
 void batcher_close_worker(Batcher *batcher, int worker);
+void batcher_close_full(Batcher *batcher, int worker); /* if it has as much as an ordinary batch may have */
 void batcher_close_barrier(Batcher *batcher);
 void batcher_close_all(Batcher *batcher);
 

@@ -470,9 +470,9 @@ void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all)
     }
 }
 
-void scheduler_close_worker(Scheduler *scheduler, int worker)
+void scheduler_close_full(Scheduler *scheduler, int worker)
 {
-    batcher_close_worker(scheduler->batcher, worker);
+    batcher_close_full(scheduler->batcher, worker);
 }
 
 bool scheduler_even(const Scheduler *scheduler)

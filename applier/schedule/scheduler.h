@@ -76,8 +76,8 @@ bool scheduler_gathers(const Scheduler *scheduler);
 /* Closes every open batch that is due at now_usec, or every one when all is true. */
 void scheduler_close(Scheduler *scheduler, uint64_t now_usec, bool all);
 
-/* Closes the open batch of worker, if there is one. */
-void scheduler_close_worker(Scheduler *scheduler, int worker);
+/* Closes the open batch of worker, if it has as much as one may have that gains nothing from more. */
+void scheduler_close_full(Scheduler *scheduler, int worker);
 
 /*
  * Closes every open batch and adds an empty barrier that moves every lane to the newest position scheduled, so that

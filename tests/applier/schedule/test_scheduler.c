@@ -228,6 +228,7 @@ static void batch_of_many_tables_waits_for_a_part_of_what_it_is_late(void **stat
     assert_true(scheduler_deadline(fixture->scheduler) < hour / 4);
     scheduler_close(fixture->scheduler, 100 * soon, false);
     assert_null(scheduler_take(fixture->scheduler));
+    assert_true(scheduler_gathers(fixture->scheduler));
     /* Nearly there: what is open is due at once. */
     scheduler_set_late(fixture->scheduler, 0);
     assert_int_equal(scheduler_deadline(fixture->scheduler), soon);
@@ -235,6 +236,36 @@ static void batch_of_many_tables_waits_for_a_part_of_what_it_is_late(void **stat
     Batch *batch = scheduler_take(fixture->scheduler);
     assert_int_equal(batch->count, MANY);
     batch_free(batch);
+    free(tables);
+}
+
+/* What gathers can be had as it is, once it is as much as a batch that does not gather may be. */
+static void full_batch_can_be_had_while_it_gathers(void **state)
+{
+    Fixture *fixture = *state;
+    char names[MANY][8];
+    TestTable *tables = make_many(names);
+    fixture->options.workers = 1;
+    fixture->options.batch_rows = MANY + 1;
+    fixture->options.batch_tables = 64;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    insert_into_many(fixture, tables, 1, 1);
+    scheduler_close_full(fixture->scheduler, 0);
+    assert_null(scheduler_take(fixture->scheduler));
+    insert_into_many(fixture, tables, MANY + 1, 1);
+    assert_null(scheduler_take(fixture->scheduler));
+    scheduler_close_full(fixture->scheduler, 0);
+    Batch *batch = scheduler_take(fixture->scheduler);
+    assert_int_equal(batch->count, 2 * MANY);
+    batch_free(batch);
+    assert_true(scheduler_gathers(fixture->scheduler));
+    /* An ordinary one comes: nothing is gained any more. */
+    insert(fixture, &fixture->whole, 2 * MANY + 1, 1);
+    feed(fixture, 0);
+    scheduler_close(fixture->scheduler, 0, true);
+    batch_free(scheduler_take(fixture->scheduler));
+    assert_false(scheduler_gathers(fixture->scheduler));
     free(tables);
 }
 
@@ -674,6 +705,7 @@ int main(void)
         TEST(batch_closes_when_it_has_waited),
         TEST(batch_of_many_tables_grows_and_is_cut_by_lanes),
         TEST(batch_of_many_tables_waits_for_a_part_of_what_it_is_late),
+        TEST(full_batch_can_be_had_while_it_gathers),
         TEST(batch_of_many_tables_is_cut_by_bytes),
         TEST(whole_relation_stays_with_one_worker),
         TEST(spread_relation_uses_every_worker),
