@@ -278,7 +278,7 @@ static void batch_of_many_tables_is_cut_by_bytes(void **state)
     fixture->options.workers = 1;
     fixture->options.batch_rows = 10;
     fixture->options.batch_tables = 64;
-    fixture->options.batch_bytes = 100;
+    fixture->options.batch_bytes = 60;
     test_begin(fixture->frame, 100);
     feed(fixture, 0);
     insert_into_many(fixture, tables, 1, 1);
