@@ -17,7 +17,7 @@
  * 3. What a batch costs the target is above all its statements, one or more for each table, and what a session has to look up
  *    when it meets the table for the first time. So while a batch has few changes for each of its tables it goes on beyond
  *    its number of rows, as long as changes keep coming, or its worker has other things to do, and memory lasts. What is late
- *    by minutes may wait for seconds more, and what is late by hours for minutes: the time is won back many times by
+ *    by minutes may wait for seconds more, a minute at most: the time is won back many times by
  *    visiting a table once for all that it gets. Closed, it is taken apart by lanes into
  *    transactions that take no more locks, and meet no more tables, than they may (split.h). One with a change that
  *    concerns two lanes stays together, and within the ordinary limits.
@@ -37,12 +37,14 @@
 #define SMALL_PART 8
 /*
  * How long such a batch waits since its last change, and since its first: in times of the linger (0.5 and 5 s by default), or a
- * part of the time that its changes are late already, if that is more.
+ * part of the time that its changes are late already, if that is more; but no longer than makes sense where little comes.
  */
 #define PAUSE_LINGERS 25
-#define MOST_LINGERS 250
 #define PAUSE_PART 64
+#define PAUSE_LATE_USEC (UINT64_C(5) * 1000000)
+#define MOST_LINGERS 250
 #define MOST_PART 4
+#define MOST_LATE_USEC (UINT64_C(60) * 1000000)
 
 struct Batcher {
     BatcherOptions options;
@@ -331,19 +333,24 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * A batch that gains from more changes (rule 3) waits while they keep coming: those of the same tables that come a moment later
  * would cost the target as much again.
  */
 static uint64_t patience(const Batcher *batcher, const Batch *batch)
 {
-    uint64_t linger = batcher->options.linger_usec;
+    uint64_t linger = batcher->options.linger_usec, late = batcher->late_usec;
     if (!may_go_on(batcher, batch)) {
         return batch->opened_usec + linger;
     }
-    uint64_t pause = batch->added_usec + larger(linger * PAUSE_LINGERS, batcher->late_usec / PAUSE_PART);
-    uint64_t most = batch->opened_usec + larger(linger * MOST_LINGERS, batcher->late_usec / MOST_PART);
-    return pause < most ? pause : most;
+    uint64_t pause = larger(linger * PAUSE_LINGERS, smaller(late / PAUSE_PART, PAUSE_LATE_USEC));
+    uint64_t most = larger(linger * MOST_LINGERS, smaller(late / MOST_PART, MOST_LATE_USEC));
+    return smaller(batch->added_usec + pause, batch->opened_usec + most);
 }
 
 /* A batch of whole transactions that is open in a transaction waits for the commit, however old it is. */
