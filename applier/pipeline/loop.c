@@ -411,7 +411,7 @@ static void confirm(Pipeline *pipeline)
 /*
  * Somebody waits for what is open; nothing that is wanted comes behind it; or there is no room for more, and only batches that are
  * done let go of some. What gathers goes on while the workers are at work with half of the memory: past that, one that has nothing
- * to do gets what there is.
+ * to do gets what makes a full batch.
  */
 static Hurry hurry(Pipeline *pipeline)
 {
