@@ -157,6 +157,18 @@ static TestTable *make_many(char (*names)[8])
     return tables;
 }
 
+/* A transaction of `rounds` changes of each of very many tables, which the caller frees; names: room for MANY. */
+static TestTable *feed_many(Fixture *fixture, char (*names)[8], int workers, size_t batch_tables, int rounds)
+{
+    TestTable *tables = make_many(names);
+    fixture->options.workers = workers;
+    fixture->options.batch_tables = batch_tables;
+    test_begin(fixture->frame, 100);
+    feed(fixture, 0);
+    insert_into_many(fixture, tables, 1, rounds);
+    return tables;
+}
+
 /*
  * A table's changes come together, in transactions of no more tables than they may have; what waits for the batch waits for
  * all of it.
@@ -165,13 +177,8 @@ static void batch_of_many_tables_grows_and_is_cut_by_lanes(void **state)
 {
     Fixture *fixture = *state;
     char names[MANY][8];
-    TestTable *tables = make_many(names);
-    fixture->options.workers = 2;
     fixture->options.batch_rows = 10;
-    fixture->options.batch_tables = 10;
-    test_begin(fixture->frame, 100);
-    feed(fixture, 0);
-    insert_into_many(fixture, tables, 1, 2);
+    TestTable *tables = feed_many(fixture, names, 2, 10, 2);
     assert_null(scheduler_take(fixture->scheduler));
     assert_int_not_equal(scheduler_footprint(fixture->scheduler), 0);
     /* It waits for more, but not for ever. */
@@ -214,14 +221,9 @@ static void batch_of_many_tables_waits_for_a_part_of_what_it_is_late(void **stat
 {
     Fixture *fixture = *state;
     char names[MANY][8];
-    TestTable *tables = make_many(names);
     const uint64_t hour = 3600 * UINT64_C(1000000);
-    fixture->options.workers = 1;
     fixture->options.batch_rows = 10;
-    fixture->options.batch_tables = 64;
-    test_begin(fixture->frame, 100);
-    feed(fixture, 0);
-    insert_into_many(fixture, tables, 1, 1);
+    TestTable *tables = feed_many(fixture, names, 1, 64, 1);
     uint64_t soon = scheduler_deadline(fixture->scheduler);
     scheduler_set_late(fixture->scheduler, hour);
     assert_true(scheduler_deadline(fixture->scheduler) > 100 * soon);
@@ -244,13 +246,8 @@ static void full_batch_can_be_had_while_it_gathers(void **state)
 {
     Fixture *fixture = *state;
     char names[MANY][8];
-    TestTable *tables = make_many(names);
-    fixture->options.workers = 1;
     fixture->options.batch_rows = MANY + 1;
-    fixture->options.batch_tables = 64;
-    test_begin(fixture->frame, 100);
-    feed(fixture, 0);
-    insert_into_many(fixture, tables, 1, 1);
+    TestTable *tables = feed_many(fixture, names, 1, 64, 1);
     scheduler_close_full(fixture->scheduler, 0);
     assert_null(scheduler_take(fixture->scheduler));
     insert_into_many(fixture, tables, MANY + 1, 1);
@@ -274,14 +271,9 @@ static void batch_of_many_tables_is_cut_by_bytes(void **state)
 {
     Fixture *fixture = *state;
     char names[MANY][8];
-    TestTable *tables = make_many(names);
-    fixture->options.workers = 1;
     fixture->options.batch_rows = 10;
-    fixture->options.batch_tables = 64;
     fixture->options.batch_bytes = 60;
-    test_begin(fixture->frame, 100);
-    feed(fixture, 0);
-    insert_into_many(fixture, tables, 1, 1);
+    TestTable *tables = feed_many(fixture, names, 1, 64, 1);
     scheduler_close(fixture->scheduler, 0, true);
     size_t changes = 0;
     int parts = 0;
